@@ -1,0 +1,52 @@
+"""What is saved, as bytes: by reference where it is in memory already."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import six
+from django.core.files import File
+from django.core.files.base import ContentFile
+from django.core.files.uploadedfile import InMemoryUploadedFile, SimpleUploadedFile
+
+# Classes whose chunks() are known to be all of their stream, from its start.
+_WHOLE_STREAMS = {File, ContentFile, InMemoryUploadedFile, SimpleUploadedFile}
+_MEMORY_STREAMS = {io.BytesIO, io.StringIO}
+
+
+def whole_content(content: Any) -> bytes | None:
+    """
+    Return all the bytes of ``content`` if it holds them in memory, else ``None``.
+
+    Leaves the stream at its end, where reading its chunks would leave it.
+    """
+    if type(content) not in _WHOLE_STREAMS:
+        return None
+    stream = content.file
+    if type(stream) not in _MEMORY_STREAMS:
+        return None
+    whole = stream.getvalue()
+    stream.seek(0, io.SEEK_END)
+    return whole if type(whole) is bytes else six.ensure_binary(whole)
+
+
+def read_chunks(content: Any, chunks: list[bytes]) -> None:
+    """
+    Append the chunks of ``content`` to ``chunks``, text as UTF-8.
+
+    Raises what reading raises, and ``TypeError`` when text follows bytes or the reverse; what was
+    read until then is in ``chunks``.
+    """
+    kind: type | None = None
+    for chunk in content.chunks():
+        kind = kind or type(chunk)
+        if not isinstance(chunk, kind):
+            raise TypeError(f"{content!r} gives {type(chunk).__name__} after {kind.__name__}.")
+        chunks.append(six.ensure_binary(chunk))
+
+
+def read_temporary_file(content: Any) -> bytes:
+    """Return the bytes of an upload that Django has put into a temporary file."""
+    with open(content.temporary_file_path(), "rb") as temporary:
+        return temporary.read()

@@ -1,0 +1,203 @@
+"""
+What ``open()`` returns: a raw byte device with the standard library's io stack on top.
+
+``open()`` in Python builds ``FileIO``, then ``BufferedReader``, ``BufferedWriter`` or
+``BufferedRandom``, then ``TextIOWrapper``. Here `MemoryIO` stands where ``FileIO`` stands, so modes,
+buffering, newlines and the errors of closed and wrong-way handles are the standard library's own.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import io
+import os
+import sys
+from typing import IO, Any, NamedTuple, NoReturn, Protocol
+
+# What open() takes on a disk: the block size that a Linux file system reports, and since Python
+# 3.14 no less than the io module's own default.
+BUFFER_SIZE = 4096 if sys.version_info < (3, 14) else io.DEFAULT_BUFFER_SIZE
+
+
+class ByteStore(Protocol):
+    """What a device needs of the file under it."""
+
+    @property
+    def size(self) -> int: ...
+
+    def read_at(self, position: int, size: int | None) -> bytes: ...
+
+    def write_at(self, position: int | None, data: bytes | memoryview) -> int: ...
+
+    def truncate(self, size: int) -> None: ...
+
+
+class OpenMode(NamedTuple):
+    """How a file is opened: the flags of open(2), and whether text is wanted."""
+
+    flags: int
+    is_text: bool
+
+    @property
+    def reads(self) -> bool:
+        return self.flags & os.O_ACCMODE in (os.O_RDONLY, os.O_RDWR)
+
+    @property
+    def writes(self) -> bool:
+        return self.flags & os.O_ACCMODE in (os.O_WRONLY, os.O_RDWR)
+
+    @property
+    def raw(self) -> str:
+        """Return the mode that ``FileIO`` would name for these flags."""
+        plus = "+" if self.reads and self.writes else ""
+        if self.flags & os.O_EXCL:
+            return "xb" + plus
+        if self.flags & os.O_APPEND:
+            return "ab" + plus
+        return "rb" + plus if self.reads else "wb"
+
+
+class _Flags(Exception):
+    """Carries the flags out of ``open()``."""
+
+
+@functools.lru_cache(maxsize=64)
+def parse_mode(mode: str) -> OpenMode:
+    """
+    Return what ``mode`` means, read by ``open()`` itself.
+
+    Raises what ``open()`` raises for a mode that it does not know.
+    """
+
+    def opener(path: str, flags: int) -> NoReturn:
+        raise _Flags(flags)
+
+    try:
+        open(os.devnull, mode, opener=opener)  # noqa: SIM115
+    except _Flags as answer:
+        return OpenMode(answer.args[0], is_text="b" not in mode)
+    raise AssertionError("open() returned without asking its opener")  # pragma: no cover
+
+
+class MemoryIO(io.RawIOBase):
+    """
+    A ``FileIO`` over the bytes of an in-memory file.
+
+    :param file: the file; it lives on for this device when it is deleted or replaced.
+    :param name: what ``name`` says.
+    :param mode: how the file is opened.
+    """
+
+    def __init__(self, file: ByteStore, name: str, mode: OpenMode) -> None:
+        self.name = name
+        self._file = file
+        self._mode = mode
+        self._reads = mode.reads
+        self._writes = mode.writes
+        self._appends = bool(mode.flags & os.O_APPEND)
+        self._position = file.size if self._appends else 0
+
+    @property
+    def mode(self) -> str:
+        return self._mode.raw
+
+    def readable(self) -> bool:
+        self._check_open()
+        return self._reads
+
+    def writable(self) -> bool:
+        self._check_open()
+        return self._writes
+
+    def seekable(self) -> bool:
+        self._check_open()
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._check_reads()
+        view = memoryview(buffer).cast("B")
+        data = self._file.read_at(self._position, len(view))
+        view[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+    def readall(self) -> bytes:
+        self._check_reads()
+        data = self._file.read_at(self._position, None)
+        self._position += len(data)
+        return data
+
+    def write(self, data: Any) -> int:
+        self._check_writes()
+        view = memoryview(data).cast("B")
+        position = None if self._appends else self._position
+        self._position = self._file.write_at(position, view)
+        return len(view)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._check_open()
+        position = offset + self._origin(whence)
+        if position < 0:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        self._position = position
+        return position
+
+    def _origin(self, whence: int) -> int:
+        if whence == os.SEEK_SET:
+            return 0
+        if whence == os.SEEK_CUR:
+            return self._position
+        if whence == os.SEEK_END:
+            return self._file.size
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    def tell(self) -> int:
+        self._check_open()
+        return self._position
+
+    def truncate(self, size: int | None = None) -> int:
+        self._check_writes()
+        size = self._position if size is None else size
+        if size < 0:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        self._file.truncate(size)
+        return size
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise ValueError("I/O operation on closed file")
+
+    def _check_reads(self) -> None:
+        self._check_open()
+        if not self._reads:
+            raise io.UnsupportedOperation("File not open for reading")
+
+    def _check_writes(self) -> None:
+        self._check_open()
+        if not self._writes:
+            raise io.UnsupportedOperation("File not open for writing")
+
+
+def open_stream(file: ByteStore, name: str, mode: str) -> IO[Any]:
+    """
+    Return a handle of its own on ``file``, as ``open(name, mode)`` would; text is UTF-8.
+
+    The flags that act at opening (create, exclusive, truncate) are the caller's work.
+    """
+    parsed = parse_mode(mode)
+    device = MemoryIO(file, name, parsed)
+    buffered = _buffered(device, parsed)
+    if not parsed.is_text:
+        return buffered
+    text = io.TextIOWrapper(buffered, encoding="utf-8")
+    text.mode = mode
+    return text
+
+
+def _buffered(device: MemoryIO, mode: OpenMode) -> Any:
+    if not mode.writes:
+        return io.BufferedReader(device, BUFFER_SIZE)
+    if not mode.reads:
+        return io.BufferedWriter(device, BUFFER_SIZE)
+    return io.BufferedRandom(device, BUFFER_SIZE)

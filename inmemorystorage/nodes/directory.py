@@ -1,0 +1,211 @@
+"""Directories: entries by name."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from typing import IO, Any
+
+import six
+
+from ..exceptions import PathDoesNotExist, os_error
+from ..handles import open_stream, parse_mode
+from .base import InMemoryNode, Mirror, Quota, State, lock
+from .file import InMemoryFile
+from .names import Listing, check_entry_name, split_path
+
+
+class InMemoryDir(InMemoryNode):
+    """
+    A directory: its entries by name.
+
+    The methods that take a ``path`` take it relative to this directory, normalised as
+    ``os.path.normpath`` does; a leading slash means this directory.
+    """
+
+    __slots__ = ("children", "quota", "mirror")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.children: dict[str, InMemoryNode] = {}
+        self.quota: Quota | None = None
+        self.mirror: Mirror | None = None
+
+    def __getstate__(self) -> tuple[None, dict[str, Any]]:
+        slots = [*InMemoryNode.__slots__, *self.__slots__]
+        return None, {name: getattr(self, name) for name in slots} | {"mirror": None}
+
+    def add_child(self, name: str, child: InMemoryNode) -> None:
+        """
+        Put ``child`` into this directory as ``name``; what had that name before is gone.
+
+        Raises ``ValueError`` for a name that no entry can have and for a node that is in a
+        directory already, and ``OSError`` with ``ENOSPC`` past a quota.
+        """
+        check_entry_name(name)
+        with lock:
+            if child.parent is not None and child.parent.children.get(str(child.name)) is child:
+                raise ValueError(f"{child!r} is in a directory already; delete it there first.")
+            if child is self.location()[0]:
+                raise ValueError(f"{child!r} cannot be put into itself.")
+            self.link(name, child)
+
+    def link(self, name: str, node: InMemoryNode, *, checks_quota: bool = True) -> None:
+        """Make ``node`` the entry ``name``, in the place of what has that name."""
+        with lock:
+            replaced = self.children.get(name)
+            freed = 0 if replaced is None else total_size(replaced)
+            self.charge(total_size(node) - freed, name, checks_quota)
+            if replaced is not None:
+                self._orphan(replaced)
+            node.parent = self
+            node.name = name
+            self.children[name] = node
+            self._entry_changed(name)
+
+    def unlink(self, name: str) -> None:
+        """Take the entry ``name`` out of this directory; open handles on it live on."""
+        with lock:
+            node = self.children.pop(name)
+            self.charge(-total_size(node), name)
+            self._orphan(node)
+            self._entry_changed(name)
+
+    def _orphan(self, node: InMemoryNode) -> None:
+        node.parent = None
+        node.changed = time.time()
+        if isinstance(node, InMemoryDir):
+            State.epoch += 1
+
+    def _entry_changed(self, name: str) -> None:
+        self._touch()
+        if State.mirrors:
+            mirror, parts = self._mirror()
+            if mirror is not None:
+                mirror.push([*parts, name])
+
+    def charge(self, amount: int, name: str, checks_quota: bool = True) -> None:
+        """Count bytes that come (or go) against the quotas above; ``ENOSPC`` past one of them."""
+        directory: InMemoryDir | None = self
+        quotas = []
+        while directory is not None:
+            if directory.quota is not None:
+                quotas.append(directory.quota)
+            directory = directory.parent
+        if checks_quota and amount > 0 and any(quota.used + amount > quota.limit for quota in quotas):
+            raise os_error(errno.ENOSPC, name)
+        for quota in quotas:
+            quota.used += amount
+
+    def resolve(self, path: str, create: bool = False) -> InMemoryNode:
+        """
+        Return the node at ``path``; with ``create``, make an empty file where there is none.
+
+        Raises `PathDoesNotExist` where there is none, and with ``create`` ``NotADirectoryError``
+        where a file stands in the way.
+        """
+        node: InMemoryNode = self
+        parts = split_path(path)
+        for part in parts:
+            found = node.children.get(part)
+            if found is None:
+                return self._create(parts) if create else _missing(path)
+            node = found
+        return node
+
+    def _create(self, parts: list[str]) -> InMemoryNode:
+        with lock:
+            parent = self.make_directories(parts[:-1])
+            if parts[-1] not in parent.children:
+                parent.add_child(parts[-1], InMemoryFile())
+            return parent.children[parts[-1]]
+
+    def make_directories(self, parts: list[str]) -> InMemoryDir:
+        """Return the directory at ``parts``, made with all above it where it is not there."""
+        directory = self
+        with lock:
+            for part in parts:
+                if part not in directory.children:
+                    directory.add_child(part, InMemoryDir())
+                child = directory.children[part]
+                if not isinstance(child, InMemoryDir):
+                    raise os_error(errno.ENOTDIR, "/".join(parts))
+                directory = child
+        return directory
+
+    def ls(self, path: str = "") -> list[str]:
+        """Return the names of all entries of the directory at ``path``."""
+        return list(self.resolve(path).children)
+
+    def listdir(self, path: str = "") -> Listing:
+        """Return the names of the directories and of the files in the directory at ``path``."""
+        node = self.resolve(path)
+        if not isinstance(node, InMemoryDir):
+            raise os_error(errno.ENOTDIR, path)
+        return node.listing()
+
+    def listing(self) -> Listing:
+        """Return the names of the directories and of the files in this directory."""
+        directories: list[str] = []
+        files: list[str] = []
+        for name, node in self.children.copy().items():
+            (directories if isinstance(node, InMemoryDir) else files).append(name)
+        return Listing((directories, files))
+
+    def delete(self, path: str) -> None:
+        """Delete the file, or the directory with all that is in it; silent when there is none."""
+        with lock:
+            try:
+                node = self.resolve(path)
+            except PathDoesNotExist:
+                return
+            if node.parent is None or node is self:
+                raise os_error(errno.EBUSY, path)
+            node.parent.unlink(str(node.name))
+
+    def exists(self, path: str) -> bool:
+        """Return whether there is a file or a directory at ``path``."""
+        try:
+            self.resolve(path)
+        except PathDoesNotExist:
+            return False
+        return True
+
+    def size(self, path: str) -> int:
+        """Return the number of bytes of the file at ``path``."""
+        return self._file(self.resolve(path), path).size
+
+    def open(self, path: str, mode: str = "rb") -> IO[Any]:
+        """
+        Open the file at ``path`` as ``open()`` does; directories above a new file are made.
+
+        Raises what ``open()`` raises, `PathDoesNotExist` where nothing is to be read.
+        """
+        flags = parse_mode(mode).flags
+        with lock:
+            if flags & os.O_CREAT and not self.exists(path):
+                return open_stream(self._file(self.resolve(path, create=True), path), path, mode)
+            return self._file(self.resolve(path), path).open(mode)
+
+    def save(self, path: str, content: str | bytes) -> str:
+        """Write ``content`` to the file at ``path``, over what is there; return ``path``."""
+        with lock:
+            self._file(self.resolve(path, create=True), path).replace(six.ensure_binary(content))
+        return path
+
+    def _file(self, node: InMemoryNode, path: str) -> InMemoryFile:
+        if not isinstance(node, InMemoryFile):
+            raise os_error(errno.EISDIR, path)
+        return node
+
+
+def _missing(path: str) -> InMemoryNode:
+    raise PathDoesNotExist(path)
+
+
+def total_size(node: InMemoryNode) -> int:
+    """Return the bytes of a file, or of all the files below a directory."""
+    if isinstance(node, InMemoryFile):
+        return node.size
+    return sum(total_size(child) for child in list(node.children.values()))

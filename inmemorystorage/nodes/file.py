@@ -1,0 +1,156 @@
+"""Files: bytes by reference, a stream once somebody writes in place."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import time
+from types import MappingProxyType
+from typing import IO, TYPE_CHECKING, Any
+
+import six
+
+from ..exceptions import os_error
+from ..handles import open_stream, parse_mode
+from .base import InMemoryNode, State, lock
+
+if TYPE_CHECKING:
+    from .directory import InMemoryDir
+
+
+class InMemoryFile(InMemoryNode):
+    """
+    A file: bytes, and the times at which they were made, read and written.
+
+    :param content: text is kept as UTF-8; bytes are kept by reference.
+    """
+
+    # The bytes are immutable until somebody writes in place; then a BytesIO holds them, which
+    # copies them at the first write and hands them back without a copy.
+    __slots__ = ("_content",)
+
+    children = MappingProxyType({})
+
+    def __init__(
+        self, content: str | bytes = b"", parent: InMemoryDir | None = None, name: str | None = None
+    ) -> None:
+        self.parent = parent
+        self.name = name
+        self.created = self.accessed = self.modified = self.changed = time.time()
+        self._content: bytes | io.BytesIO = (
+            content if type(content) is bytes else six.ensure_binary(content)
+        )
+
+    @property
+    def content(self) -> bytes:
+        """Return all the bytes, without a copy."""
+        content = self._content
+        if type(content) is bytes:
+            return content
+        with lock:
+            if isinstance(self._content, io.BytesIO):
+                self._content = self._content.getvalue()
+            return self._content
+
+    @property
+    def size(self) -> int:
+        """Return the number of bytes."""
+        content = self._content
+        if type(content) is bytes:
+            return len(content)
+        with lock:
+            return self._stream().getbuffer().nbytes
+
+    def open(self, mode: str = "rb") -> IO[Any]:
+        """
+        Return a new handle, as ``open(path, mode)`` does for this file at its path.
+
+        Raises ``FileExistsError`` for a mode with ``x``, since the file is there.
+        """
+        flags = parse_mode(mode).flags
+        if flags & os.O_EXCL:
+            raise os_error(errno.EEXIST, str(self.name))
+        if flags & os.O_TRUNC:
+            self.truncate(0)
+        return open_stream(self, str(self.name), mode)
+
+    def read_at(self, position: int, size: int | None = None) -> bytes:
+        """Return ``size`` bytes from ``position`` on, or all; fewer at the end of the file."""
+        if State.mirrors:
+            self._pull()
+        self.accessed = time.time()
+        if size is None:
+            return self.content[position:]
+        content = self._content
+        if type(content) is bytes:
+            return content[position : position + size]
+        with lock:
+            stream = self._stream()
+            stream.seek(position)
+            return stream.read(size)
+
+    def write_at(self, position: int | None, data: bytes | memoryview) -> int:
+        """
+        Write ``data`` at ``position``, or at the end for ``None``; return the position after it.
+
+        A gap before it is filled with zeros. Raises ``OSError`` with ``ENOSPC`` past a quota.
+        """
+        with lock:
+            if State.mirrors:
+                self._pull()
+            size = self.size
+            start = size if position is None else position
+            end = start + len(data)
+            if len(data):
+                self._charge(max(0, end - size))
+                stream = self._stream()
+                stream.seek(start)
+                stream.write(data)
+                self._touch()
+                if State.mirrors:
+                    self._push_bytes(start, data)
+            return end
+
+    def truncate(self, size: int) -> None:
+        """Cut the file to ``size`` bytes, or fill it with zeros up to there."""
+        with lock:
+            if State.mirrors:
+                self._pull()
+            growth = size - self.size
+            self._charge(growth)
+            if growth > 0:
+                stream = self._stream()
+                stream.seek(size - 1)
+                stream.write(b"\0")
+            elif growth < 0:
+                self._content = self.content[:size]
+            self._written()
+
+    def replace(self, content: bytes, *, checks_quota: bool = True) -> None:
+        """Put ``content`` in the place of all that the file holds."""
+        with lock:
+            self._charge(len(content) - self.size, checks_quota)
+            self._content = content
+            self._written()
+
+    def _stream(self) -> io.BytesIO:
+        if not isinstance(self._content, io.BytesIO):
+            self._content = io.BytesIO(self._content)
+        return self._content
+
+    def _charge(self, amount: int, checks_quota: bool = True) -> None:
+        if self.parent is not None:
+            self.parent.charge(amount, str(self.name), checks_quota)
+
+    def _written(self) -> None:
+        self._touch()
+        if State.mirrors:
+            mirror, parts = self._mirror()
+            if mirror is not None:
+                mirror.push(parts)
+
+    def _push_bytes(self, position: int, data: bytes | memoryview) -> None:
+        mirror, parts = self._mirror()
+        if mirror is not None:
+            mirror.push_bytes(parts, position, data)

@@ -1,0 +1,332 @@
+"""`InMemoryStorage`: the tree behind Django's storage API."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import operator
+import os
+import re
+from datetime import datetime
+from typing import Any
+from urllib.parse import urljoin
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import Storage
+from django.utils.deconstruct import deconstructible
+from django.utils.encoding import filepath_to_uri
+
+from . import options
+from .contents import read_chunks, read_temporary_file, whole_content
+from .exceptions import PathDoesNotExist as PathDoesNotExist
+from .exceptions import os_error
+from .files import StoredFile
+from .handles import open_stream, parse_mode
+from .identity import IdentityMixin, refuse_in_migrations
+from .location import is_plain
+from .nodes import InMemoryDir, InMemoryFile, InMemoryNode, Listing, lock
+from .transfer import TransferMixin
+from .volume import look_up, make_directories, open_file, remove, store
+
+# A name that is its own URL, to which urljoin() adds nothing but the base.
+is_plain_url = re.compile(r"(?:[A-Za-z0-9_~-][A-Za-z0-9_.~-]*(?:/(?!\Z)|\Z))+").fullmatch
+
+
+@deconstructible(path="inmemorystorage.InMemoryStorage")
+class InMemoryStorage(IdentityMixin, TransferMixin, Storage):
+    """
+    A storage that keeps its files in memory.
+
+    :param filesystem: a tree to stand on; by default one of its own, or one shared by location.
+    :param base_url: what URLs begin with; by default MEDIA_URL.
+    :param location: the path at which the files would be; by default MEDIA_ROOT. Nothing is ever
+        written there.
+    :param file_permissions_mode: permission bits of files whose paths are lent; by default
+        FILE_UPLOAD_PERMISSIONS.
+    :param directory_permissions_mode: kept and answered as ``FileSystemStorage`` does; by default
+        FILE_UPLOAD_DIRECTORY_PERMISSIONS.
+    :param allow_overwrite: whether ``save()`` writes over a file instead of choosing another name.
+    :param behaves_like: ``"memory"`` (the default) or ``"filesystem"``, a row of
+        `inmemorystorage.behaviors.BEHAVIORS`.
+    :param max_size: bytes that all files together may have; a write past it raises ``OSError``
+        with ``ENOSPC``.
+    :param lend_paths: whether ``path()`` answers with a real path.
+
+    Raises ``ImproperlyConfigured`` for a mistaken option, with those that there are.
+
+    The settings MEDIA_ROOT, MEDIA_URL, FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS
+    and INMEMORYSTORAGE_PERSIST are followed while they change. The API is Django's:
+    https://docs.djangoproject.com/en/stable/ref/files/storage/
+    """
+
+    def __init__(
+        self,
+        filesystem: InMemoryDir | None = None,
+        base_url: str | None = None,
+        *,
+        location: str | os.PathLike[str] | None = None,
+        file_permissions_mode: int | None = None,
+        directory_permissions_mode: int | None = None,
+        allow_overwrite: bool = False,
+        behaves_like: str | None = None,
+        max_size: int | None = None,
+        lend_paths: bool = False,
+        **unknown: Any,
+    ) -> None:
+        options.check_known(unknown)
+        options.check_filesystem(filesystem)
+        options.check_max_size(max_size)
+        self.behavior = options.find_behavior(behaves_like)
+        self._filesystem = filesystem
+        self._base_url = base_url
+        self._location = location
+        self._file_permissions_mode = file_permissions_mode
+        self._directory_permissions_mode = directory_permissions_mode
+        self._allow_overwrite = allow_overwrite
+        self._max_size = max_size
+        self._lend_paths = lend_paths
+        self._own_tree = InMemoryDir() if filesystem is None else filesystem
+        self._connect()
+        if filesystem is not None:
+            refuse_in_migrations()
+
+    @property
+    def filesystem(self) -> InMemoryDir:
+        """Return the directory in which this storage keeps its files."""
+        return self._find_base()
+
+    def _open(self, name: str, mode: str = "rb") -> StoredFile:
+        node = self._find(name)
+        if mode != "rb" or not isinstance(node, InMemoryFile):
+            place = self._place(name)
+            node = open_file(place, parse_mode(mode).flags, self.behavior)
+        shown = os.path.join(self.location, name) if self.behavior.has_paths else os.fspath(name)
+        return StoredFile(self, name, node, open_stream(node, shown, mode))
+
+    def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
+        """
+        Store ``content`` under ``name``, or one like it that is free; return the name.
+
+        :param name: relative to the location; ``None`` takes the content's own.
+        :param content: a ``File``, anything with ``read()``, bytes, or text (kept as UTF-8); it is
+            read from its start.
+        :param max_length: characters that the name may have.
+
+        Raises ``SuspiciousFileOperation`` for a name outside of the location or one that
+        ``max_length`` leaves no room for, and ``OSError`` as a disk does.
+        """
+        if isinstance(content, (bytes, str)):
+            content = ContentFile(content, name)
+        if type(name) is str and self._can_save_directly(name, max_length):
+            whole = whole_content(content)
+            if whole is not None and self._save_new(name, whole):
+                return name
+        return super().save(name, content, max_length=max_length)
+
+    def _can_save_directly(self, name: str, max_length: int | None) -> bool:
+        """Return whether the template of ``Storage.save()`` would save ``name`` as it stands."""
+        return (
+            is_plain(name)
+            and name.isascii()
+            and len(name) <= (max_length or self.behavior.name_max)
+            and len(name) <= self.behavior.name_max
+            and not self._allow_overwrite
+            and _hooks(type(self)) == _HOOKS
+            and self.__dict__.keys().isdisjoint(_HOOK_NAMES)
+        )
+
+    def _save_new(self, name: str, content: bytes) -> bool:
+        """Store ``content`` under a plain name; return whether the name was free."""
+        above, _, last = name.rpartition("/")
+        with lock:
+            parent = self._find(above) if above else self._find_base()
+            if parent is None:
+                place = self._place(above)
+                parent = make_directories(place, self.behavior)
+            if not isinstance(parent, InMemoryDir) or last in parent.children:
+                return False
+            parent.link(last, InMemoryFile(content))
+            return True
+
+    def _save(self, name: str, content: Any) -> str:
+        self._make_parents(name)
+        if hasattr(content, "temporary_file_path"):
+            name = self._store(name, read_temporary_file(content), in_place=False)
+            os.remove(content.temporary_file_path())
+            return name
+        chunks: list[bytes] = []
+        try:
+            read_chunks(content, chunks)
+        except BaseException:
+            if self.behavior.keeps_partial_save:
+                self._store(name, b"".join(chunks))
+            raise
+        return self._store(name, b"".join(chunks))
+
+    def _make_parents(self, name: str) -> None:
+        place = self._place(name)
+        make_directories(place.parent, self.behavior)
+
+    def _store(self, name: str, content: bytes, *, in_place: bool = True) -> str:
+        in_place = in_place and self.behavior.overwrites_in_place
+        while True:
+            self._find(name)
+            place = self._place(name)
+            try:
+                store(
+                    place, content, self.behavior, overwrite=self._allow_overwrite, in_place=in_place
+                )
+            except FileExistsError:
+                name = self.get_available_name(name)
+            else:
+                return "/".join(place.parts[len(self._root_parts) :]).replace("\\", "/")
+
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        """
+        Return ``name``, or one like it that is free.
+
+        Raises ``SuspiciousFileOperation`` where ``max_length`` leaves no room for one.
+        """
+        if hasattr(Storage, "is_name_available"):
+            return super().get_available_name(name, max_length=max_length)
+        return Storage.get_available_name(_Availability(self), name, max_length=max_length)
+
+    def is_name_available(self, name: str, max_length: int | None = None) -> bool:
+        """Return whether ``save()`` would take ``name`` as it stands."""
+        if max_length and len(name) > max_length:
+            return False
+        return self._allow_overwrite or not self.exists(name)
+
+    def get_alternative_name(self, file_root: str, file_ext: str) -> str:
+        """Return another name, with random letters; the same where ``save()`` may overwrite."""
+        if self._allow_overwrite:
+            return f"{file_root}{file_ext}"
+        return super().get_alternative_name(file_root, file_ext)
+
+    def delete(self, name: str) -> None:
+        """
+        Delete the file, or the directory; silent where there is none.
+
+        Raises ``ValueError`` for an empty name, and what the behavior's row says for a directory
+        that is not empty.
+        """
+        if not name:
+            raise ValueError("The name must be given to delete().")
+        node = self._find(name)
+        if isinstance(node, InMemoryFile):
+            _unlink(node)
+            return
+        try:
+            remove(self._place(name), self.behavior)
+        except self.behavior.delete_ignores:
+            return
+
+    def exists(self, name: str) -> bool:
+        """Return whether there is a file or a directory of that name."""
+        if self._find(name) is not None:
+            return True
+        if self._is_missing(name):
+            return False
+        place = self._place(name)
+        try:
+            look_up(place, self.behavior)
+        except (OSError, ValueError):
+            return False
+        return True
+
+    def listdir(self, path: str) -> Listing:
+        """
+        Return the names of the directories and of the files in a directory.
+
+        Raises `PathDoesNotExist`, and ``NotADirectoryError`` for a file.
+        """
+        node = self._node(path)
+        if not isinstance(node, InMemoryDir):
+            raise os_error(errno.ENOTDIR, self._place(path).path)
+        return node.listing()
+
+    def size(self, name: str) -> int:
+        """Return the number of bytes of a file; raise `PathDoesNotExist` where there is none."""
+        node = self._node(name)
+        if isinstance(node, InMemoryFile):
+            return node.size
+        if self.behavior.directory_size is None:
+            raise os_error(errno.EISDIR, self._place(name).path)
+        return self.behavior.directory_size
+
+    def url(self, name: str | None) -> str:
+        """Return the URL of a file; raise ``ValueError`` where there is no base URL."""
+        base_url = self.base_url
+        if base_url is None:
+            raise ValueError("This file is not accessible via a URL.")
+        if name is not None and is_plain_url(name):
+            return _url_prefix(base_url) + name
+        url = filepath_to_uri(name)
+        return urljoin(base_url, url if url is None else url.lstrip("/"))
+
+    def get_accessed_time(self, name: str) -> datetime:
+        """Return when the file was last read; aware in UTC if USE_TZ is set."""
+        return self._datetime(self._node(name).accessed)
+
+    def get_created_time(self, name: str) -> datetime:
+        """Return when the file was made; aware in UTC if USE_TZ is set."""
+        node = self._node(name)
+        return self._datetime(node.changed if self.behavior.created_is_changed else node.created)
+
+    def get_modified_time(self, name: str) -> datetime:
+        """Return when the file was last written; aware in UTC if USE_TZ is set."""
+        return self._datetime(self._node(name).modified)
+
+    def accessed_time(self, name: str) -> datetime:
+        """Return `get_accessed_time`; dj-inmemorystorage's name for it."""
+        return self.get_accessed_time(name)
+
+    def created_time(self, name: str) -> datetime:
+        """Return `get_created_time`; dj-inmemorystorage's name for it."""
+        return self.get_created_time(name)
+
+    def modified_time(self, name: str) -> datetime:
+        """Return `get_modified_time`; dj-inmemorystorage's name for it."""
+        return self.get_modified_time(name)
+
+    def _node(self, name: str) -> InMemoryNode:
+        node = self._find(name)
+        return look_up(self._place(name), self.behavior) if node is None else node
+
+
+# What Storage.save() calls on its way: where a subclass or an instance has one of its own, the
+# template is taken.
+_HOOK_NAMES = (
+    "get_available_name",
+    "is_name_available",
+    "get_alternative_name",
+    "exists",
+    "path",
+    "_save",
+)
+_hooks = operator.attrgetter(*_HOOK_NAMES)
+_HOOKS = _hooks(InMemoryStorage)
+
+
+class _Availability(Storage):
+    """Has Django before 5.1, which asks ``exists()``, ask ``is_name_available()``."""
+
+    def __init__(self, storage: InMemoryStorage) -> None:
+        self._storage = storage
+
+    def exists(self, name: str) -> bool:
+        return not self._storage.is_name_available(name)
+
+    def get_alternative_name(self, file_root: str, file_ext: str) -> str:
+        return self._storage.get_alternative_name(file_root, file_ext)
+
+
+def _unlink(file: InMemoryFile) -> None:
+    with lock:
+        if file.parent is not None:
+            file.parent.unlink(str(file.name))
+
+
+@functools.lru_cache(maxsize=64)
+def _url_prefix(base_url: str) -> str:
+    return urljoin(base_url, "x")[:-1]

@@ -1,0 +1,149 @@
+"""A directory of a tree as text for a person, and copied from and to a real directory."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from .exceptions import os_error
+from .location import LocationMixin
+from .nodes import InMemoryDir, InMemoryFile, lock
+
+
+class TransferMixin(LocationMixin):
+    """Show the files of a storage, and copy them from and to a real directory."""
+
+    def tree(self) -> str:
+        """Return the tree as text for a person: a line for each name, with a file's bytes."""
+        self._pull_all()
+        return "\n".join([f"{self._tree_location}/", *draw(self._find_base())])
+
+    def load(self, directory: str | os.PathLike[str]) -> list[str]:
+        """
+        Copy all files below a real directory into the storage; return their names.
+
+        Files of the same name are replaced, modification times are kept. Raises ``OSError`` where
+        one cannot be read or does not fit, and has copied none then.
+        """
+        self._pull_all()
+        return load(self._find_base(), Path(directory))
+
+    def dump(self, directory: str | os.PathLike[str]) -> list[str]:
+        """
+        Copy all files of the storage below a real directory; return their names.
+
+        The directory is made where it is not there; files of the same name are replaced,
+        modification times are kept. Raises ``OSError`` where one cannot be written.
+        """
+        self._pull_all()
+        return dump(self._find_base(), Path(directory))
+
+    def _pull_all(self) -> None:
+        mirror = getattr(self._find_base().location()[0], "mirror", None)
+        if mirror is not None:
+            mirror.pull_all()
+
+    def __repr__(self) -> str:
+        files = list(files_below(self._find_base()))
+        return (
+            f"<{type(self).__name__} behaves_like={self.behavior.name!r} "
+            f"location={self._tree_location!r} "
+            f"files={len(files)} bytes={sum(file.size for file in files)}>"
+        )
+
+
+class RealFile(NamedTuple):
+    """A file that was read from a real directory, named relative to it."""
+
+    parts: list[str]
+    content: bytes
+    modified: float
+
+
+def files_below(directory: InMemoryDir) -> Iterator[InMemoryFile]:
+    """Yield all files below a directory."""
+    for node in directory.children.copy().values():
+        if isinstance(node, InMemoryDir):
+            yield from files_below(node)
+        elif isinstance(node, InMemoryFile):
+            yield node
+
+
+def draw(directory: InMemoryDir, indent: str = "") -> Iterator[str]:
+    """Yield a line for each entry below a directory: its name, and the size of a file in bytes."""
+    children = sorted(directory.children.copy().items())
+    for position, (name, node) in enumerate(children, start=1):
+        is_last = position == len(children)
+        branch = indent + ("└── " if is_last else "├── ")
+        if isinstance(node, InMemoryDir):
+            yield f"{branch}{name}/"
+            yield from draw(node, indent + ("    " if is_last else "│   "))
+        elif isinstance(node, InMemoryFile):
+            yield f"{branch}{name} ({node.size:,})"
+
+
+def load(directory: InMemoryDir, source: Path) -> list[str]:
+    """Copy all files below ``source`` into ``directory``, or, on an error, none."""
+    files = list(_read(source))
+    with lock:
+        _check_fits(directory, files)
+        for file in files:
+            node = InMemoryFile(file.content)
+            node.modified = file.modified
+            directory.make_directories(file.parts[:-1]).link(file.parts[-1], node)
+    return ["/".join(file.parts) for file in files]
+
+
+def _read(source: Path) -> Iterator[RealFile]:
+    if not source.is_dir():
+        code = errno.ENOTDIR if source.exists() else errno.ENOENT
+        raise os_error(code, str(source))
+    for path in sorted(_walk(source)):
+        parts = list(path.relative_to(source).parts)
+        yield RealFile(parts, path.read_bytes(), path.stat().st_mtime)
+
+
+def _walk(source: Path) -> Iterator[Path]:
+    for above, _, names in os.walk(source, onerror=_raise, followlinks=True):
+        yield from (Path(above, name) for name in names)
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _check_fits(directory: InMemoryDir, files: list[RealFile]) -> None:
+    growth = sum(len(file.content) - _room_at(directory, file.parts) for file in files)
+    directory.charge(growth, "load")
+    directory.charge(-growth, "load")
+
+
+def _room_at(directory: InMemoryDir, parts: list[str]) -> int:
+    """Return the size of the file that a new one replaces; refuse what is in its way."""
+    node: object = directory
+    for part in parts:
+        if not isinstance(node, InMemoryDir):
+            raise os_error(errno.ENOTDIR, "/".join(parts))
+        if part not in node.children:
+            return 0
+        node = node.children[part]
+    if not isinstance(node, InMemoryFile):
+        raise os_error(errno.EISDIR, "/".join(parts))
+    return node.size
+
+
+def dump(directory: InMemoryDir, target: Path) -> list[str]:
+    """Copy all that is below ``directory`` into the real directory ``target``."""
+    target.mkdir(parents=True, exist_ok=True)
+    names: list[str] = []
+    for name, node in sorted(directory.children.copy().items()):
+        if isinstance(node, InMemoryDir):
+            names += [f"{name}/{below}" for below in dump(node, target / name)]
+        elif isinstance(node, InMemoryFile):
+            (target / name).write_bytes(node.content)
+            os.utime(target / name, (node.accessed, node.modified))
+            names.append(name)
+    return names
