@@ -12,23 +12,25 @@ from django.core.files.uploadedfile import InMemoryUploadedFile, SimpleUploadedF
 
 # Classes whose chunks() are known to be all of their stream, from its start.
 _WHOLE_STREAMS = {File, ContentFile, InMemoryUploadedFile, SimpleUploadedFile}
-_MEMORY_STREAMS = {io.BytesIO, io.StringIO}
 
 
 def whole_content(content: Any) -> bytes | None:
     """
-    Return all the bytes of ``content`` if it holds them in memory, else ``None``.
+    Return all the bytes of ``content`` if it holds them, or plain text, in memory, else ``None``.
 
     Leaves the stream at its end, where reading its chunks would leave it.
     """
     if type(content) not in _WHOLE_STREAMS:
         return None
     stream = content.file
-    if type(stream) not in _MEMORY_STREAMS:
+    if type(stream) is io.BytesIO:
+        whole = stream.getvalue()
+    elif type(stream) is io.StringIO and stream.getvalue().isascii():
+        whole = stream.getvalue().encode()
+    else:
         return None
-    whole = stream.getvalue()
     stream.seek(0, io.SEEK_END)
-    return whole if type(whole) is bytes else six.ensure_binary(whole)
+    return whole
 
 
 def read_chunks(content: Any, chunks: list[bytes]) -> None:

@@ -7,6 +7,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 from django.core.files import File
 
+from .handles import open_stream
+
 if TYPE_CHECKING:
     from .nodes import InMemoryFile
     from .storage import InMemoryStorage
@@ -16,23 +18,82 @@ class StoredFile(File):  # type: ignore[type-arg]
     """
     A ``django.core.files.File`` on a handle of its own.
 
+    The handle's io stack is built when it is first needed: most files are opened to be read once,
+    as a whole, and that takes the content by reference (see ``benchmarks/``).
+
     :param storage: where it is reopened after ``close()``.
     :param stored_name: its name there.
     :param node: the file that the handle is on.
-    :param stream: the handle.
+    :param mode: how it was opened.
     """
 
     def __init__(
-        self, storage: InMemoryStorage, stored_name: str, node: InMemoryFile, stream: IO[Any]
+        self, storage: InMemoryStorage, stored_name: str, node: InMemoryFile, mode: str
     ) -> None:
-        # All that File.__init__ does, without looking for what is known to be there.
-        self.file = stream
-        self.name = stream.name
-        self.mode = stream.mode
+        # File.__init__ is not called: it would look for what is known, and need the stack.
         self._storage = storage
         self._stored_name = stored_name
-        self._node = node
+        self._name: str | None = None
         self._size: int | None = None
+        self._begin(node, mode)
+        self.mode = mode if self._stream is None else self._stream.mode
+
+    def _begin(self, node: InMemoryFile, mode: str) -> None:
+        self._node = node
+        self._position = 0
+        self._is_closed = False
+        self._stream: IO[Any] | None = None
+        if mode != "rb":
+            self._stream = open_stream(node, self._handle_name, mode)
+
+    @property
+    def _handle_name(self) -> str:
+        return self._storage._handle_name(self._stored_name)
+
+    @property
+    def name(self) -> str:
+        """Return the path or the name, as the storage's behavior has it."""
+        if self._name is None:
+            self._name = self._handle_name
+        return self._name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._name = name
+
+    @property
+    def file(self) -> IO[Any]:
+        """Return the handle's io stack."""
+        if self._stream is None:
+            self._stream = open_stream(self._node, self._handle_name, "rb")
+            self._stream.seek(self._position)
+            if self._is_closed:
+                self._stream.close()
+        return self._stream
+
+    @file.setter
+    def file(self, stream: IO[Any]) -> None:
+        self._stream = stream
+
+    @property
+    def closed(self) -> bool:
+        """Return whether the handle is closed."""
+        return self._is_closed if self._stream is None else self._stream.closed
+
+    def close(self) -> None:
+        """Close the handle, and write what is still in its buffer."""
+        if self._stream is None:
+            self._is_closed = True
+        else:
+            self._stream.close()
+
+    def read(self, *size: int | None) -> Any:  # type: ignore[override]
+        """Return the rest of the content, or as much of it as ``size`` says."""
+        if size or self._stream is not None or self._is_closed:
+            return self.file.read(*size)
+        content = self._node.read_at(self._position)
+        self._position += len(content)
+        return content
 
     @property
     def size(self) -> int:  # type: ignore[override]
@@ -42,8 +103,8 @@ class StoredFile(File):  # type: ignore[type-arg]
         if self._storage.behavior.caches_handle_size:
             self._size = self._size_at_name()
             return self._size
-        if self.writable():
-            self.flush()
+        if self._stream is not None and self.writable():
+            self._stream.flush()
         return self._node.size
 
     @size.setter
@@ -68,8 +129,8 @@ class StoredFile(File):  # type: ignore[type-arg]
         if not self.closed:
             self.seek(0)
         elif self._storage.exists(self._stored_name):
-            reopened = self._storage._open(self._stored_name, mode or self.mode)
-            self.file, self._node = reopened.file, reopened._node
+            mode = mode or self.mode
+            self._begin(self._storage._open_node(self._stored_name, mode), mode)
         else:
             raise ValueError("The file cannot be reopened.")
         return self

@@ -42,6 +42,7 @@ def lend_from(root: InMemoryDir, borrower: object) -> TreeMirror:
         if root.mirror is None:
             root.mirror = TreeMirror(root)
             State.mirrors += 1
+            State.epoch += 1
         mirror = root.mirror
         assert isinstance(mirror, TreeMirror)
         mirror.borrowers += 1
@@ -72,6 +73,7 @@ class TreeMirror:
             self.pull_all()
             self._root.mirror = None
             State.mirrors -= 1
+            State.epoch += 1
             self._private.remove()
 
     def place(self, parts: list[str]) -> str:
@@ -225,7 +227,7 @@ class TreeMirror:
         if name:
             self._unlink(name)
             return
-        for child in list(self._root.children):
+        for child in list(self._root.children.values()):
             self._root.unlink(child)
         self._private.make_directory("")
 
@@ -236,7 +238,7 @@ class TreeMirror:
         if node is None or node.parent is None or loan is None:
             return
         if loan is not Lent.HOLDER or not node.children:
-            node.parent.unlink(os.path.basename(name))
+            node.parent.unlink(node)
 
     # From the tree to the disk.
 

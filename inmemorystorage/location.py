@@ -20,16 +20,12 @@ from .volume import Place, look_up, make_directories
 disk = InMemoryDir()
 
 
+_ODD_PARTS = frozenset(("", ".", ".."))
+
+
 def is_plain(name: str) -> bool:
     """Return whether ``name`` is relative and normalised, so that it is found as it stands."""
-    return (
-        name[:1] not in "/."
-        and name[-1] != "/"
-        and "/." not in name
-        and "//" not in name
-        and "\\" not in name
-        and "\0" not in name
-    )
+    return _ODD_PARTS.isdisjoint(name.split("/")) and "\0" not in name
 
 
 class LocationMixin(SettingsMixin):
@@ -115,24 +111,24 @@ class LocationMixin(SettingsMixin):
 
         What is found is right: no entry has a name that means anything else.
         """
-        if State.mirrors:
-            self._pull(name)
-        if self._has_own_path:
-            return self._find_by_path(name)
-        node: InMemoryNode | None = (
-            self._base if self._epoch == State.epoch else self._find_base()
-        )
+        if self._epoch != State.epoch:
+            return self._find_carefully(name)
         try:
             parts = name.split("/")
-        except AttributeError:
+        except AttributeError:  # a Path, or what no name can be
             return None
+        node: InMemoryNode | None = self._base
         for part in parts:
             node = node.children.get(part)
             if node is None:
                 return None
         return node
 
-    def _find_by_path(self, name: str) -> InMemoryNode | None:
+    def _find_carefully(self, name: str) -> InMemoryNode | None:
+        """Return what is at ``name``, where what was found before may no longer hold."""
+        self._find_base()
+        if State.mirrors:
+            self._pull(name)
         try:
             return look_up(self._place(name), self.behavior)
         except (OSError, ValueError):
@@ -190,7 +186,8 @@ class LocationMixin(SettingsMixin):
                     make_directories(place, self.behavior)
             self._base = self._directory_at(place)
             is_there = self._base.parent is not None or self._base is self._root
-            self._epoch = epoch if is_there and not self._has_own_location else -1
+            is_fixed = not (self._has_own_location or self._has_own_path or State.mirrors)
+            self._epoch = epoch if is_there and is_fixed else -1
             return self._base
 
     def _tree(self) -> tuple[InMemoryDir, list[str]]:

@@ -50,7 +50,7 @@ class PrivateDirectory:
         """Return what stat(2) says, or ``None`` where nothing is."""
         try:
             return os.stat(self.path(name))
-        except OSError:
+        except (OSError, ValueError):  # a ValueError is a NUL, or a surrogate
             return None
 
     def make_directory(self, name: str) -> None:

@@ -21,7 +21,7 @@ from .contents import read_chunks, read_temporary_file, whole_content
 from .exceptions import PathDoesNotExist as PathDoesNotExist
 from .exceptions import os_error
 from .files import StoredFile
-from .handles import open_stream, parse_mode
+from .handles import parse_mode
 from .identity import IdentityMixin, refuse_in_migrations
 from .location import is_plain
 from .nodes import InMemoryDir, InMemoryFile, InMemoryNode, Listing, lock
@@ -96,12 +96,20 @@ class InMemoryStorage(IdentityMixin, TransferMixin, Storage):
         return self._find_base()
 
     def _open(self, name: str, mode: str = "rb") -> StoredFile:
+        return StoredFile(self, name, self._open_node(name, mode), mode)
+
+    def _open_node(self, name: str, mode: str) -> InMemoryFile:
+        """Return the file to be opened, made, refused or truncated as ``mode`` says."""
         node = self._find(name)
-        if mode != "rb" or not isinstance(node, InMemoryFile):
-            place = self._place(name)
-            node = open_file(place, parse_mode(mode).flags, self.behavior)
-        shown = os.path.join(self.location, name) if self.behavior.has_paths else os.fspath(name)
-        return StoredFile(self, name, node, open_stream(node, shown, mode))
+        if mode == "rb" and isinstance(node, InMemoryFile):
+            return node
+        return open_file(self._place(name), parse_mode(mode).flags, self.behavior)
+
+    def _handle_name(self, name: str) -> str:
+        """Return what a handle's ``name`` says, as FileSystemStorage has it or as it was given."""
+        if self.behavior.has_paths:
+            return os.path.abspath(os.path.join(self.location, name))
+        return os.fspath(name)
 
     def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
         """
@@ -128,6 +136,7 @@ class InMemoryStorage(IdentityMixin, TransferMixin, Storage):
         return (
             is_plain(name)
             and name.isascii()
+            and "\\" not in name
             and len(name) <= (max_length or self.behavior.name_max)
             and len(name) <= self.behavior.name_max
             and not self._allow_overwrite
@@ -213,8 +222,8 @@ class InMemoryStorage(IdentityMixin, TransferMixin, Storage):
         if not name:
             raise ValueError("The name must be given to delete().")
         node = self._find(name)
-        if isinstance(node, InMemoryFile):
-            _unlink(node)
+        if isinstance(node, InMemoryFile) and node.parent is not None:
+            node.parent.unlink(node)
             return
         try:
             remove(self._place(name), self.behavior)
@@ -259,7 +268,7 @@ class InMemoryStorage(IdentityMixin, TransferMixin, Storage):
         base_url = self.base_url
         if base_url is None:
             raise ValueError("This file is not accessible via a URL.")
-        if name is not None and is_plain_url(name):
+        if type(name) is str and is_plain_url(name):
             return _url_prefix(base_url) + name
         url = filepath_to_uri(name)
         return urljoin(base_url, url if url is None else url.lstrip("/"))
@@ -319,12 +328,6 @@ class _Availability(Storage):
 
     def get_alternative_name(self, file_root: str, file_ext: str) -> str:
         return self._storage.get_alternative_name(file_root, file_ext)
-
-
-def _unlink(file: InMemoryFile) -> None:
-    with lock:
-        if file.parent is not None:
-            file.parent.unlink(str(file.name))
 
 
 @functools.lru_cache(maxsize=64)

@@ -143,7 +143,7 @@ def remove(place: Place, behavior: Behavior) -> None:
             raise os_error(errno.ENOTEMPTY, place.path)
         if node.parent is None:
             raise os_error(errno.EBUSY, place.path)
-        node.parent.unlink(str(node.name))
+        node.parent.unlink(node)
 
 
 def _enter(node: InMemoryNode, name: str, path: str, behavior: Behavior) -> InMemoryNode:

@@ -42,14 +42,16 @@ class Mirror(Protocol):
 
 class State:
     """
-    What lookups ask of the whole process.
+    What every operation asks of the whole process, so that the usual answer costs nothing.
 
-    ``epoch`` goes up when a directory leaves its tree, so that who keeps a directory at hand knows
-    when to look again. ``mirrors`` counts the roots that have a `Mirror`.
+    ``epoch`` goes up when a directory leaves its tree and when a `Mirror` comes or goes, so that
+    who keeps a directory at hand knows when to look again. ``mirrors`` counts the roots that have
+    a `Mirror`, ``quotas`` the directories that have had a `Quota`.
     """
 
     epoch = 0
     mirrors = 0
+    quotas = 0
 
 
 class Quota:
@@ -60,6 +62,7 @@ class Quota:
     def __init__(self, limit: int, used: int) -> None:
         self.limit = limit
         self.used = used
+        State.quotas += 1
 
 
 class InMemoryNode:

@@ -12,7 +12,7 @@ import six
 from ..exceptions import PathDoesNotExist, os_error
 from ..handles import open_stream, parse_mode
 from .base import InMemoryNode, Mirror, Quota, State, lock
-from .file import InMemoryFile
+from .file import NO_CHILDREN, InMemoryFile
 from .names import Listing, check_entry_name, split_path
 
 
@@ -55,8 +55,9 @@ class InMemoryDir(InMemoryNode):
         """Make ``node`` the entry ``name``, in the place of what has that name."""
         with lock:
             replaced = self.children.get(name)
-            freed = 0 if replaced is None else total_size(replaced)
-            self.charge(total_size(node) - freed, name, checks_quota)
+            if State.quotas:
+                freed = 0 if replaced is None else total_size(replaced)
+                self.charge(total_size(node) - freed, name, checks_quota)
             if replaced is not None:
                 self._orphan(replaced)
             node.parent = self
@@ -64,22 +65,26 @@ class InMemoryDir(InMemoryNode):
             self.children[name] = node
             self._entry_changed(name)
 
-    def unlink(self, name: str) -> None:
-        """Take the entry ``name`` out of this directory; open handles on it live on."""
+    def unlink(self, node: InMemoryNode) -> None:
+        """Take ``node`` out of this directory if it is in it; open handles on it live on."""
         with lock:
-            node = self.children.pop(name)
-            self.charge(-total_size(node), name)
+            name = str(node.name)
+            if self.children.get(name) is not node:
+                return
+            del self.children[name]
+            if State.quotas:
+                self.charge(-total_size(node), name)
             self._orphan(node)
             self._entry_changed(name)
 
     def _orphan(self, node: InMemoryNode) -> None:
         node.parent = None
         node.changed = time.time()
-        if isinstance(node, InMemoryDir):
+        if node.children is not NO_CHILDREN:
             State.epoch += 1
 
     def _entry_changed(self, name: str) -> None:
-        self._touch()
+        self.modified = self.changed = time.time()
         if State.mirrors:
             mirror, parts = self._mirror()
             if mirror is not None:
@@ -162,7 +167,7 @@ class InMemoryDir(InMemoryNode):
                 return
             if node.parent is None or node is self:
                 raise os_error(errno.EBUSY, path)
-            node.parent.unlink(str(node.name))
+            node.parent.unlink(node)
 
     def exists(self, path: str) -> bool:
         """Return whether there is a file or a directory at ``path``."""

@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import time
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Any
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from .directory import InMemoryDir
 
 
+# A path that goes on below a file finds nothing there.
+NO_CHILDREN: Mapping[str, InMemoryNode] = MappingProxyType({})
+
+
 class InMemoryFile(InMemoryNode):
     """
     A file: bytes, and the times at which they were made, read and written.
@@ -30,7 +35,7 @@ class InMemoryFile(InMemoryNode):
     # copies them at the first write and hands them back without a copy.
     __slots__ = ("_content",)
 
-    children = MappingProxyType({})
+    children = NO_CHILDREN
 
     def __init__(
         self, content: str | bytes = b"", parent: InMemoryDir | None = None, name: str | None = None
@@ -140,7 +145,7 @@ class InMemoryFile(InMemoryNode):
         return self._content
 
     def _charge(self, amount: int, checks_quota: bool = True) -> None:
-        if self.parent is not None:
+        if State.quotas and self.parent is not None:
             self.parent.charge(amount, str(self.name), checks_quota)
 
     def _written(self) -> None:

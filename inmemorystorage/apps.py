@@ -1,0 +1,55 @@
+"""The Django app: it honours DEFAULT_FILE_STORAGE, and brings the system checks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import AppConfig
+from django.conf import global_settings, settings
+from django.core.checks import Tags, register
+from django.core.files.storage import default_storage, storages
+from django.core.signals import setting_changed
+from django.utils.functional import empty
+
+from .checks import check_default_file_storage, check_options, in_memory_class
+
+# Django before 5.1 reads the setting itself.
+DJANGO_READS_SETTING = hasattr(global_settings, "DEFAULT_FILE_STORAGE")
+
+
+class InMemoryStorageConfig(AppConfig):
+    """Honour DEFAULT_FILE_STORAGE where it names an in-memory storage and Django ignores it."""
+
+    name = "inmemorystorage"
+    verbose_name = "In-memory storage"
+
+    def ready(self) -> None:
+        """Register the checks, take over the setting, and follow it while it changes."""
+        register(check_options, Tags.files)
+        if DJANGO_READS_SETTING:
+            return
+        register(check_default_file_storage, Tags.files)
+        honour(getattr(settings, "DEFAULT_FILE_STORAGE", None))
+        setting_changed.connect(follow, dispatch_uid="inmemorystorage.follow")
+
+
+def honour(backend: str | None) -> None:
+    """Make ``backend`` the default of STORAGES, if it is one of this library's."""
+    if backend is not None and in_memory_class(backend) is not None:
+        settings.STORAGES = {**settings.STORAGES, "default": {"BACKEND": backend}}
+        _forget_default_storage()
+
+
+def follow(*, setting: str, value: Any, enter: bool, **kwargs: Any) -> None:
+    """Honour the setting inside ``override_settings``, which puts STORAGES back by itself."""
+    if setting == "DEFAULT_FILE_STORAGE":
+        honour(value if enter else None)
+        _forget_default_storage()
+
+
+def _forget_default_storage() -> None:
+    """Have Django make the default storage anew, as it does when STORAGES changes in a test."""
+    storages.__dict__.pop("backends", None)
+    storages._backends = None
+    storages._storages.pop("default", None)
+    default_storage._wrapped = empty

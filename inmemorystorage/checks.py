@@ -1,0 +1,62 @@
+"""
+The system checks.
+
+``inmemorystorage.W001``: DEFAULT_FILE_STORAGE is set, which Django 5.1 and later ignore.
+``inmemorystorage.E001``: a storage of STORAGES has options that it cannot have.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
+
+from .storage import InMemoryStorage
+
+
+def in_memory_class(backend: str) -> type[InMemoryStorage] | None:
+    """Return what a dotted path names, if that is `InMemoryStorage` or a subclass."""
+    try:
+        found = import_string(backend)
+    except ImportError:
+        return None
+    return found if isinstance(found, type) and issubclass(found, InMemoryStorage) else None
+
+
+def check_default_file_storage(**kwargs: Any) -> list[CheckMessage]:
+    """Warn of DEFAULT_FILE_STORAGE, which only this app reads."""
+    backend = getattr(settings, "DEFAULT_FILE_STORAGE", None)
+    if backend is None or in_memory_class(backend) is None:
+        return []
+    return [
+        Warning(
+            "DEFAULT_FILE_STORAGE is ignored by Django 5.1 and later; the inmemorystorage app "
+            "honours it for its own storages alone.",
+            hint=f'Write STORAGES = {{"default": {{"BACKEND": "{backend}"}}, …}} instead.',
+            id="inmemorystorage.W001",
+        )
+    ]
+
+
+def check_options(**kwargs: Any) -> list[CheckMessage]:
+    """Report the options in STORAGES that an in-memory storage refuses."""
+    errors: list[CheckMessage] = []
+    for alias, params in settings.STORAGES.items():
+        storage_class = in_memory_class(params.get("BACKEND", ""))
+        if storage_class is not None:
+            try:
+                storage_class(**params.get("OPTIONS", {}))
+            except ImproperlyConfigured as error:
+                errors.append(_option_error(alias, error))
+    return errors
+
+
+def _option_error(alias: str, error: ImproperlyConfigured) -> Error:
+    return Error(
+        f"STORAGES[{alias!r}] cannot be made: {error}",
+        hint=f'Correct STORAGES[{alias!r}]["OPTIONS"].',
+        id="inmemorystorage.E001",
+    )
