@@ -49,7 +49,9 @@ def follow(*, setting: str, value: Any, enter: bool, **kwargs: Any) -> None:
 
 def _forget_default_storage() -> None:
     """Have Django make the default storage anew, as it does when STORAGES changes in a test."""
-    storages.__dict__.pop("backends", None)
-    storages._backends = None
-    storages._storages.pop("default", None)
-    default_storage._wrapped = empty
+    handler: Any = storages
+    handler.__dict__.pop("backends", None)
+    handler._backends = None
+    handler._storages.pop("default", None)
+    proxy: Any = default_storage
+    proxy._wrapped = empty

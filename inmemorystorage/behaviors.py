@@ -21,7 +21,7 @@ class Behavior:
     :param shares_by_location: storages with one location, or one inside the other, share files.
     :param has_paths: ``path()`` answers, and a handle's ``name`` is that path.
     :param caches_handle_size: a handle's ``size`` is that of the file at its name when first asked.
-    :param overwrites_in_place: handles open on a file see what an overwriting ``save()`` puts there.
+    :param overwrites_in_place: handles open on a file see what ``save()`` puts in its place.
     :param keeps_partial_save: a ``save()`` whose content raises half-way leaves the half behind.
     :param created_is_changed: the created time is the inode change time, as ``getctime()`` has it.
     :param directory_size: bytes that ``size()`` gives for a directory; ``None`` refuses.

@@ -44,7 +44,8 @@ def check_default_file_storage(**kwargs: Any) -> list[CheckMessage]:
 def check_options(**kwargs: Any) -> list[CheckMessage]:
     """Report the options in STORAGES that an in-memory storage refuses."""
     errors: list[CheckMessage] = []
-    for alias, params in settings.STORAGES.items():
+    backends: dict[str, dict[str, Any]] = settings.STORAGES
+    for alias, params in backends.items():
         storage_class = in_memory_class(params.get("BACKEND", ""))
         if storage_class is not None:
             try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import Any, cast
 
 import six
 from django.core.files import File
@@ -45,7 +45,7 @@ def read_chunks(content: Any, chunks: list[bytes]) -> None:
         kind = kind or type(chunk)
         if not isinstance(chunk, kind):
             raise TypeError(f"{content!r} gives {type(chunk).__name__} after {kind.__name__}.")
-        chunks.append(six.ensure_binary(chunk))
+        chunks.append(six.ensure_binary(cast("bytes | str", chunk)))
 
 
 def read_temporary_file(content: Any) -> bytes:

@@ -87,7 +87,7 @@ class StoredFile(File):  # type: ignore[type-arg]
         else:
             self._stream.close()
 
-    def read(self, *size: int | None) -> Any:  # type: ignore[override]
+    def read(self, *size: Any) -> Any:
         """Return the rest of the content, or as much of it as ``size`` says."""
         if size or self._stream is not None or self._is_closed:
             return self.file.read(*size)
@@ -96,12 +96,11 @@ class StoredFile(File):  # type: ignore[type-arg]
         return content
 
     @property
-    def size(self) -> int:  # type: ignore[override]
+    def size(self) -> int:
         """Return the number of bytes, those written through this handle included."""
-        if self._size is not None:
-            return self._size
-        if self._storage.behavior.caches_handle_size:
+        if self._size is None and self._storage.behavior.caches_handle_size:
             self._size = self._size_at_name()
+        if self._size is not None:
             return self._size
         if self._stream is not None and self.writable():
             self._stream.flush()
@@ -116,7 +115,7 @@ class StoredFile(File):  # type: ignore[type-arg]
             return self._storage.size(self._stored_name)
         except OSError:
             position = self.tell()
-            size = self.seek(0, os.SEEK_END)
+            size: int = self.seek(0, os.SEEK_END)
             self.seek(position)
             return size
 

@@ -2,8 +2,9 @@
 What ``open()`` returns: a raw byte device with the standard library's io stack on top.
 
 ``open()`` in Python builds ``FileIO``, then ``BufferedReader``, ``BufferedWriter`` or
-``BufferedRandom``, then ``TextIOWrapper``. Here `MemoryIO` stands where ``FileIO`` stands, so modes,
-buffering, newlines and the errors of closed and wrong-way handles are the standard library's own.
+``BufferedRandom``, then ``TextIOWrapper``. Here `MemoryIO` stands where ``FileIO`` stands, so
+modes, buffering, newlines and the errors of closed and wrong-way handles are the standard
+library's own.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import functools
 import io
 import os
 import sys
-from typing import IO, Any, NamedTuple, NoReturn, Protocol
+from typing import IO, Any, NamedTuple, NoReturn, Protocol, cast
 
 # What open() takes on a disk: the block size that a Linux file system reports, and since Python
 # 3.14 no less than the io module's own default.
@@ -189,10 +190,10 @@ def open_stream(file: ByteStore, name: str, mode: str) -> IO[Any]:
     device = MemoryIO(file, name, parsed)
     buffered = _buffered(device, parsed)
     if not parsed.is_text:
-        return buffered
-    text = io.TextIOWrapper(buffered, encoding="utf-8")
+        return cast("IO[Any]", buffered)
+    text: Any = io.TextIOWrapper(buffered, encoding="utf-8")
     text.mode = mode
-    return text
+    return cast("IO[Any]", text)
 
 
 def _buffered(device: MemoryIO, mode: OpenMode) -> Any:

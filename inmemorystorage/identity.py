@@ -50,9 +50,7 @@ class IdentityMixin(LocationMixin):
 
     def _shares_tree(self, other: IdentityMixin) -> bool:
         return (
-            self._is_shared()
-            and other._is_shared()
-            and self._tree_location == other._tree_location
+            self._is_shared() and other._is_shared() and self._tree_location == other._tree_location
         )
 
     def __getstate__(self) -> dict[str, Any]:

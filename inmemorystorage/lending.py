@@ -140,14 +140,14 @@ class TreeMirror:
         """Do to the disk what was done to a name, and all below it, in the tree."""
         with self._working() as works:
             name = "/".join(parts)
-            node = self._node(name)
-            if not works:
+            is_in_whole = self._loans.get("/".join(parts[:-1])) is Lent.WHOLE
+            if not works or not (is_in_whole or name in self._loans):
                 return
-            if self._loans.get("/".join(parts[:-1])) is Lent.WHOLE and isinstance(node, InMemoryDir):
+            node = self._node(name)
+            if is_in_whole and isinstance(node, InMemoryDir):
                 self._lend_whole(name, node)
-            elif self._is_lent(name, parts):
-                for lent in [name, *self._lent_below(name)]:
-                    self._mirror(lent)
+            for lent in [name, *self._lent_below(name)]:
+                self._mirror(lent)
 
     def push_bytes(self, parts: list[str], position: int, data: bytes | memoryview) -> None:
         """Write to the disk what was written to a file at ``position``."""
@@ -158,9 +158,6 @@ class TreeMirror:
         with self._working():
             self._private.write_at(name, position, data)
             self._sign(name)
-
-    def _is_lent(self, name: str, parts: list[str]) -> bool:
-        return name in self._loans or self._loans.get("/".join(parts[:-1])) is Lent.WHOLE
 
     @contextlib.contextmanager
     def _working(self) -> Iterator[bool]:

@@ -63,7 +63,7 @@ class LocationMixin(SettingsMixin):
         self._mirror: TreeMirror | None = None
         self.__dict__.pop("_named_location", None)
 
-    def _clear_cached_properties(self, setting: str, **kwargs: Any) -> None:
+    def _clear_cached_properties(self, setting: Any, **kwargs: Any) -> None:
         super()._clear_cached_properties(setting, **kwargs)
         if setting in ("MEDIA_ROOT", "INMEMORYSTORAGE_PERSIST"):
             self._forget_location()
@@ -117,11 +117,12 @@ class LocationMixin(SettingsMixin):
             parts = name.split("/")
         except AttributeError:  # a Path, or what no name can be
             return None
-        node: InMemoryNode | None = self._base
+        node: InMemoryNode = self._base
         for part in parts:
-            node = node.children.get(part)
-            if node is None:
+            child = node.children.get(part)
+            if child is None:
                 return None
+            node = child
         return node
 
     def _find_carefully(self, name: str) -> InMemoryNode | None:

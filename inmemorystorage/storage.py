@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import urljoin
 
 from django.core.files.base import ContentFile
-from django.core.files.storage import Storage
 from django.utils.deconstruct import deconstructible
 from django.utils.encoding import filepath_to_uri
 
@@ -24,6 +23,7 @@ from .files import StoredFile
 from .handles import parse_mode
 from .identity import IdentityMixin, refuse_in_migrations
 from .location import is_plain
+from .naming import NamingMixin
 from .nodes import InMemoryDir, InMemoryFile, InMemoryNode, Listing, lock
 from .transfer import TransferMixin
 from .volume import look_up, make_directories, open_file, remove, store
@@ -33,7 +33,7 @@ is_plain_url = re.compile(r"(?:[A-Za-z0-9_~-][A-Za-z0-9_.~-]*(?:/(?!\Z)|\Z))+").
 
 
 @deconstructible(path="inmemorystorage.InMemoryStorage")
-class InMemoryStorage(IdentityMixin, TransferMixin, Storage):
+class InMemoryStorage(IdentityMixin, TransferMixin, NamingMixin):
     """
     A storage that keeps its files in memory.
 
@@ -177,40 +177,17 @@ class InMemoryStorage(IdentityMixin, TransferMixin, Storage):
         make_directories(place.parent, self.behavior)
 
     def _store(self, name: str, content: bytes, *, in_place: bool = True) -> str:
+        overwrite = self._allow_overwrite
         in_place = in_place and self.behavior.overwrites_in_place
         while True:
             self._find(name)
             place = self._place(name)
             try:
-                store(
-                    place, content, self.behavior, overwrite=self._allow_overwrite, in_place=in_place
-                )
+                store(place, content, self.behavior, overwrite=overwrite, in_place=in_place)
             except FileExistsError:
                 name = self.get_available_name(name)
             else:
                 return "/".join(place.parts[len(self._root_parts) :]).replace("\\", "/")
-
-    def get_available_name(self, name: str, max_length: int | None = None) -> str:
-        """
-        Return ``name``, or one like it that is free.
-
-        Raises ``SuspiciousFileOperation`` where ``max_length`` leaves no room for one.
-        """
-        if hasattr(Storage, "is_name_available"):
-            return super().get_available_name(name, max_length=max_length)
-        return Storage.get_available_name(_Availability(self), name, max_length=max_length)
-
-    def is_name_available(self, name: str, max_length: int | None = None) -> bool:
-        """Return whether ``save()`` would take ``name`` as it stands."""
-        if max_length and len(name) > max_length:
-            return False
-        return self._allow_overwrite or not self.exists(name)
-
-    def get_alternative_name(self, file_root: str, file_ext: str) -> str:
-        """Return another name, with random letters; the same where ``save()`` may overwrite."""
-        if self._allow_overwrite:
-            return f"{file_root}{file_ext}"
-        return super().get_alternative_name(file_root, file_ext)
 
     def delete(self, name: str) -> None:
         """
@@ -315,19 +292,6 @@ _HOOK_NAMES = (
 )
 _hooks = operator.attrgetter(*_HOOK_NAMES)
 _HOOKS = _hooks(InMemoryStorage)
-
-
-class _Availability(Storage):
-    """Has Django before 5.1, which asks ``exists()``, ask ``is_name_available()``."""
-
-    def __init__(self, storage: InMemoryStorage) -> None:
-        self._storage = storage
-
-    def exists(self, name: str) -> bool:
-        return not self._storage.is_name_available(name)
-
-    def get_alternative_name(self, file_root: str, file_ext: str) -> str:
-        return self._storage.get_alternative_name(file_root, file_ext)
 
 
 @functools.lru_cache(maxsize=64)

@@ -98,8 +98,9 @@ class InMemoryDir(InMemoryNode):
             if directory.quota is not None:
                 quotas.append(directory.quota)
             directory = directory.parent
-        if checks_quota and amount > 0 and any(quota.used + amount > quota.limit for quota in quotas):
-            raise os_error(errno.ENOSPC, name)
+        for quota in quotas if checks_quota and amount > 0 else ():
+            if quota.used + amount > quota.limit:
+                raise os_error(errno.ENOSPC, name)
         for quota in quotas:
             quota.used += amount
 

@@ -1,0 +1,47 @@
+"""Which names are free, and which others are taken in their place."""
+
+from __future__ import annotations
+
+from django.core.files.storage import Storage
+
+
+class NamingMixin(Storage):
+    """Choose names as ``FileSystemStorage`` does since Django 5.1, on every Django."""
+
+    _allow_overwrite: bool
+
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        """
+        Return ``name``, or one like it that is free.
+
+        Raises ``SuspiciousFileOperation`` where ``max_length`` leaves no room for one.
+        """
+        asked = _Availability(self, max_length)
+        return Storage.get_available_name(asked, name, max_length=max_length)
+
+    def is_name_available(self, name: str, max_length: int | None = None) -> bool:
+        """Return whether ``save()`` would take ``name`` as it stands."""
+        is_free = self._allow_overwrite or not self.exists(name)
+        return is_free and not (max_length and len(name) > max_length)
+
+    def get_alternative_name(self, file_root: str, file_ext: str) -> str:
+        """Return another name, with random letters; the same where ``save()`` may overwrite."""
+        if self._allow_overwrite:
+            return f"{file_root}{file_ext}"
+        return super().get_alternative_name(file_root, file_ext)
+
+
+class _Availability(Storage):
+    """Asks ``is_name_available()`` where Django before 5.1 asks ``exists()``."""
+
+    def __init__(self, storage: Storage, max_length: int | None) -> None:
+        self._storage = storage
+        self._max_length = max_length
+
+    def exists(self, name: str) -> bool:
+        """Return whether a name is not available."""
+        return not self._storage.is_name_available(name, max_length=self._max_length)
+
+    def get_alternative_name(self, file_root: str, file_ext: str) -> str:
+        """Return the storage's own alternative."""
+        return self._storage.get_alternative_name(file_root, file_ext)
