@@ -23,21 +23,34 @@ class InMemoryStorageConfig(AppConfig):
     name = "inmemorystorage"
     verbose_name = "In-memory storage"
 
+    def __init__(self, app_name: str, app_module: Any) -> None:
+        super().__init__(app_name, app_module)
+        # Before there are models: a field's storage may be a callable that asks for the default.
+        _honour_setting()
+
     def ready(self) -> None:
-        """Register the checks, take over the setting, and follow it while it changes."""
+        """Register the checks, and follow the setting while it changes."""
         register(check_options, Tags.files)
         if DJANGO_READS_SETTING:
             return
+        # Again, now that the module of a subclass can be imported that imports models.
+        _honour_setting()
         register(check_default_file_storage, Tags.files)
-        honour(getattr(settings, "DEFAULT_FILE_STORAGE", None))
         setting_changed.connect(follow, dispatch_uid="inmemorystorage.follow")
 
 
+def _honour_setting() -> None:
+    if not DJANGO_READS_SETTING:
+        honour(getattr(settings, "DEFAULT_FILE_STORAGE", None))
+
+
 def honour(backend: str | None) -> None:
-    """Make ``backend`` the default of STORAGES, if it is one of this library's."""
-    if backend is not None and in_memory_class(backend) is not None:
-        settings.STORAGES = {**settings.STORAGES, "default": {"BACKEND": backend}}
-        _forget_default_storage()
+    """Make ``backend`` the default of STORAGES, if it is one of this library's and not yet so."""
+    default = settings.STORAGES.get("default", {})
+    if not backend or default.get("BACKEND") == backend or in_memory_class(backend) is None:
+        return
+    settings.STORAGES = {**settings.STORAGES, "default": {"BACKEND": backend}}
+    _forget_default_storage()
 
 
 def follow(*, setting: str, value: Any, enter: bool, **kwargs: Any) -> None:

@@ -10,6 +10,8 @@ from django.core.files import File
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import InMemoryUploadedFile, SimpleUploadedFile
 
+from .files import StoredFile
+
 # Classes whose chunks() are known to be all of their stream, from its start.
 _WHOLE_STREAMS = {File, ContentFile, InMemoryUploadedFile, SimpleUploadedFile}
 
@@ -20,6 +22,8 @@ def whole_content(content: Any) -> bytes | None:
 
     Leaves the stream at its end, where reading its chunks would leave it.
     """
+    if type(content) is StoredFile:
+        return content.whole()
     if type(content) not in _WHOLE_STREAMS:
         return None
     stream = content.file

@@ -95,6 +95,13 @@ class StoredFile(File):  # type: ignore[type-arg]
         self._position += len(content)
         return content
 
+    def whole(self) -> bytes | None:
+        """Return all the content if the handle only reads it, and leave the handle at its end."""
+        if self.mode != "rb" or self.closed:
+            return None
+        self.seek(0, os.SEEK_END)
+        return self._node.read_at(0)
+
     @property
     def size(self) -> int:
         """Return the number of bytes, those written through this handle included."""

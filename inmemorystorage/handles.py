@@ -124,7 +124,9 @@ class MemoryIO(io.RawIOBase):
         return len(data)
 
     def readall(self) -> bytes:
-        self._check_reads()
+        self._check_open()
+        if not self._reads:  # FileIO leaves it to read(2) to say so
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         data = self._file.read_at(self._position, None)
         self._position += len(data)
         return data

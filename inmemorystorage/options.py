@@ -36,7 +36,7 @@ def check_known(unknown: Iterable[str]) -> None:
 def find_behavior(behaves_like: str | None) -> Behavior:
     """Return the row of `BEHAVIORS`, or raise ``ImproperlyConfigured`` with the names of all."""
     name = DEFAULT_BEHAVIOR if behaves_like is None else behaves_like
-    if name not in BEHAVIORS:
+    if name not in list(BEHAVIORS):  # which, unlike the dict, can look for what has no hash
         raise ImproperlyConfigured(
             f"InMemoryStorage cannot have behaves_like={name!r}.{_hint(name, BEHAVIORS)} "
             f"It is one of {', '.join(map(repr, BEHAVIORS))}."

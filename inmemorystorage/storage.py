@@ -126,8 +126,7 @@ class InMemoryStorage(IdentityMixin, TransferMixin, NamingMixin):
         if isinstance(content, (bytes, str)):
             content = ContentFile(content, name)
         if type(name) is str and self._can_save_directly(name, max_length):
-            whole = whole_content(content)
-            if whole is not None and self._save_new(name, whole):
+            if self._save_new(name, content):
                 return name
         return super().save(name, content, max_length=max_length)
 
@@ -144,18 +143,19 @@ class InMemoryStorage(IdentityMixin, TransferMixin, NamingMixin):
             and self.__dict__.keys().isdisjoint(_HOOK_NAMES)
         )
 
-    def _save_new(self, name: str, content: bytes) -> bool:
-        """Store ``content`` under a plain name; return whether the name was free."""
+    def _save_new(self, name: str, content: Any) -> bool:
+        """Store ``content`` if ``name`` is free and it is in memory; return whether they were."""
         above, _, last = name.rpartition("/")
         with lock:
             parent = self._find(above) if above else self._find_base()
             if parent is None:
-                place = self._place(above)
-                parent = make_directories(place, self.behavior)
+                parent = make_directories(self._place(above), self.behavior)
             if not isinstance(parent, InMemoryDir) or last in parent.children:
                 return False
-            parent.link(last, InMemoryFile(content))
-            return True
+            whole = whole_content(content)
+            if whole is not None:
+                parent.link(last, InMemoryFile(whole))
+            return whole is not None
 
     def _save(self, name: str, content: Any) -> str:
         self._make_parents(name)

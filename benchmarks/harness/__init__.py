@@ -1,0 +1,1 @@
+"""The parts of the benchmarks: contestants, operations, worker processes, and the report."""

@@ -1,0 +1,148 @@
+"""The operations that are timed, as data.
+
+The clock is the process's own, which stands still while another program has the processor; no
+contestant waits for anything. Names and content objects are made before the clock starts.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from time import process_time_ns
+from typing import Any
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import Storage
+
+from .contestants import TEMPLATE_SAVE
+from .site import Site, content_of
+from .stores import KIB, MIB, Store
+
+Names = list[str]
+Timed = Callable[[Store, Names], tuple[int, Names]]
+
+
+def _each(method: str) -> Timed:
+    """Time a method that takes a name and nothing else."""
+
+    def timed(store: Store, names: Names) -> tuple[int, Names]:
+        call = getattr(store, method)
+        start = process_time_ns()
+        for name in names:
+            call(name)
+        return process_time_ns() - start, names
+
+    return timed
+
+
+def _saves(size: int, bind: Callable[[Store], Callable[[str, Any], str]]) -> Timed:
+    """Time saves of `size` bytes, and give the names under which they were stored."""
+    data = b"x" * size
+
+    def timed(store: Store, names: Names) -> tuple[int, Names]:
+        save = bind(store)
+        pairs = [(name, ContentFile(data)) for name in names]
+        start = process_time_ns()
+        stored = [save(name, content) for name, content in pairs]
+        return process_time_ns() - start, stored
+
+    return timed
+
+
+def _reads(*length: int) -> Timed:
+    """Time opening a file, reading `length` bytes (or all, as `read()` does) and closing it."""
+
+    def timed(store: Store, names: Names) -> tuple[int, Names]:
+        start = process_time_ns()
+        for name in names:
+            with store.open(name) as handle:
+                handle.read(*length)
+        return process_time_ns() - start, names
+
+    return timed
+
+
+def _own_save(store: Store) -> Callable[[str, Any], str]:
+    return store.save
+
+
+def _template_save(store: Store) -> Callable[[str, Any], str]:
+    """Bind Django's `Storage.save()` past the save of the storage's own class."""
+    return partial(Storage.save, store)  # type: ignore[arg-type]
+
+
+def _leave(store: Store, names: Iterable[str]) -> None:
+    pass
+
+
+def _remove(store: Store, names: Iterable[str]) -> None:
+    for name in names:
+        store.delete(name)
+
+
+def _restore(store: Store, names: Iterable[str]) -> None:
+    for name in names:
+        store.save(name, ContentFile(content_of(name)))
+
+
+@dataclass(frozen=True)
+class Operation:
+    """Say which names an operation takes, what is timed, and how it is undone.
+
+    `calls` is how many calls one batch times; a batch gives one figure, their mean.
+    """
+
+    key: str
+    label: str
+    calls: int
+    names: Callable[[Site, int], Names]
+    timed: Timed
+    undo: Callable[[Store, Iterable[str]], None] = _leave
+
+    def measure(self, site: Site, calls: int, passes: int) -> float:
+        """Time the last of some passes over the same names; return nanoseconds per call.
+
+        What each pass changed is put back after its clock has stopped.
+        """
+        names = self.names(site, calls)
+        gc.collect()
+        for _ in range(passes):
+            elapsed, left = self.timed(site.store, names)
+            self.undo(site.store, left)
+        return elapsed / calls
+
+
+OPERATIONS = {
+    operation.key: operation
+    for operation in (
+        Operation("save-1k", "save 1 KiB", 200, Site.fresh, _saves(KIB, _own_save), _remove),
+        Operation(
+            "save-1k-taken",
+            "save 1 KiB under a taken name",
+            200,
+            Site.existing,
+            _saves(KIB, _own_save),
+            _remove,
+        ),
+        Operation(
+            TEMPLATE_SAVE,
+            "save 1 KiB through the template `Storage.save()`",
+            200,
+            Site.fresh,
+            _saves(KIB, _template_save),
+            _remove,
+        ),
+        Operation("save-1m", "save 1 MiB", 40, Site.fresh, _saves(MIB, _own_save), _remove),
+        Operation("read-1k", "open + read 1 KiB", 200, Site.existing, _reads()),
+        Operation("open-1k", "open 1 KiB, read one byte", 200, Site.existing, _reads(1)),
+        Operation("open-100m", "open 100 MiB, read one byte", 200, Site.large, _reads(1)),
+        Operation("exists-hit", "exists, hit", 400, Site.existing, _each("exists")),
+        Operation("exists-miss", "exists, miss", 400, Site.fresh, _each("exists")),
+        Operation("size", "size", 400, Site.existing, _each("size")),
+        Operation("url", "url", 400, Site.existing, _each("url")),
+        Operation("listdir", "listdir of 100 entries", 100, Site.listed, _each("listdir")),
+        Operation("delete", "delete", 200, Site.existing, _each("delete"), _restore),
+    )
+}

@@ -1,0 +1,38 @@
+"""How much is measured: the three sizes of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .stores import MIB
+
+PEERS = ("ours", "django", "tmpfs", "predecessor", "dict")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Say how many files, rounds and bytes a run takes, and who takes part.
+
+    `share` is the part of an operation's usual number of calls that one batch times. Each batch
+    passes over its names `passes` times, and the last pass counts: the ones before it warm the
+    processor's caches, which the other contestants' turns have cooled.
+    """
+
+    files: tuple[int, ...]
+    rounds: int
+    large: int
+    share: float = 1.0
+    passes: int = 2
+    contestants: tuple[str, ...] = PEERS
+
+
+FULL = Plan(files=(10_000, 100_000), rounds=31, large=100 * MIB)
+QUICK = Plan(files=(1_000, 10_000), rounds=15, large=100 * MIB, share=0.5)
+# Without the predecessor, whose environment needs the package index.
+SMOKE = Plan(
+    files=(300, 600),
+    rounds=2,
+    large=MIB,
+    share=0.05,
+    contestants=("ours", "django", "tmpfs", "dict"),
+)

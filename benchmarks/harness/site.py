@@ -1,0 +1,71 @@
+"""The files of a site: the same names, contents and layout for every contestant."""
+
+from __future__ import annotations
+
+import random
+
+from django.core.files.base import ContentFile
+
+from .stores import KIB, Store
+
+DIRECTORIES = 100
+LISTED = "uploads/listed"
+LARGE = "uploads/large/film.mp4"
+
+
+def directory(number: int) -> str:
+    """Name one of the hundred month directories, as `upload_to="uploads/%Y/%m"` makes them."""
+    year, month = divmod(number % DIRECTORIES, 12)
+    return f"uploads/{2018 + year}/{month + 1:02}"
+
+
+class Site:
+    """A storage filled with `files` files of 1 KiB, evenly over a hundred directories.
+
+    Each name is built anew for each call, as a request would, so that no contestant profits from a
+    string whose hash is known already. The choice of names follows a seed that all share.
+    """
+
+    def __init__(self, store: Store, files: int) -> None:
+        self.store = store
+        self.files = files
+        self._random = random.Random(2026)
+        self._unused = iter(range(10**6, 10**9))
+
+    def fill(self, large: int) -> None:
+        """Save every file, a directory of 100 entries, and one file of `large` bytes."""
+        self.fill_photos()
+        for number in range(100):
+            self.store.save(f"{LISTED}/entry-{number:03}.jpg", ContentFile(b"listed"))
+        self.store.save(LARGE, ContentFile(b"x" * large))
+
+    def fill_photos(self) -> None:
+        """Save every file, each with bytes of its own."""
+        for name in map(photo, range(self.files)):
+            self.store.save(name, ContentFile(content_of(name)))
+
+    def existing(self, count: int) -> list[str]:
+        """Choose names that are taken, each at most once."""
+        return [photo(number) for number in self._random.sample(range(self.files), count)]
+
+    def fresh(self, count: int) -> list[str]:
+        """Make names that were never used, in directories that exist."""
+        return [photo(next(self._unused)) for _ in range(count)]
+
+    def listed(self, count: int) -> list[str]:
+        """Name the directory of 100 entries."""
+        return [LISTED] * count
+
+    def large(self, count: int) -> list[str]:
+        """Name the one large file."""
+        return [LARGE] * count
+
+
+def photo(number: int) -> str:
+    """Name a picture as a site would."""
+    return f"{directory(number)}/photo-{number:06}.jpg"
+
+
+def content_of(name: str) -> bytes:
+    """Give 1 KiB that belongs to this name alone."""
+    return name.encode().ljust(KIB, b".")

@@ -1,0 +1,94 @@
+"""`manage.py gallery`: make the database, fill it and serve the site, all in one process."""
+
+import secrets
+import signal
+import sys
+import tempfile
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.contrib.auth import get_user_model
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
+from django.db import connection
+
+from gallery.seeds import SEEDS, seed
+
+HOST = "127.0.0.1"
+TRY_ANOTHER = "choose another one with --port NUMBER, or any free one with --port 0"
+
+
+class Command(BaseCommand):
+    """Serve until interrupted; files and database end with the process."""
+
+    help = "Start the gallery: files in memory, database in a temporary SQLite file."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare --port and --no-seed."""
+        parser.add_argument(
+            "--port", type=int, default=8000, help="port to serve on (8000); 0 takes any free one"
+        )
+        parser.add_argument("--no-seed", action="store_true", help="start with an empty gallery")
+
+    def handle(self, *, port: int, no_seed: bool, **options) -> None:
+        """Take the port first, so that a taken one is told at once."""
+        with bound_server(port) as server, temporary_database():
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+            try:
+                self.run(server, seeds=[] if no_seed else SEEDS)
+            except KeyboardInterrupt:
+                # tox passes Ctrl+C on a second time, which must not disturb the cleaning up.
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+                self.stdout.write("\nStopped; the pictures are gone.")
+
+    def run(self, server: ThreadedWSGIServer, seeds: list) -> None:
+        """Create the tables, the first pictures and the admin's user, then serve."""
+        call_command("migrate", verbosity=0)
+        seed(seeds)
+        self.announce(f"http://{HOST}:{server.server_port}/", create_admin())
+        server.serve_forever()
+
+    def announce(self, address: str, password: str) -> None:
+        """Print where the site is and how to get into its admin."""
+        self.stdout.write(f"Gallery: {address}")
+        self.stdout.write(f"Admin:   {address}admin/  user: admin  password: {password}")
+        self.stdout.write("Stop with Ctrl+C. Pictures are kept in memory and end with the process.")
+        self.stdout.flush()
+
+
+@contextmanager
+def bound_server(port: int) -> Iterator[ThreadedWSGIServer]:
+    """Yield the server that listens on the port, and close it in the end."""
+    try:
+        server = ThreadedWSGIServer((HOST, port), WSGIRequestHandler)
+    except (OSError, OverflowError) as error:
+        raise CommandError(f"Port {port} cannot be used ({error}): {TRY_ANOTHER}.") from error
+    with server:
+        server.set_app(WSGIHandler())
+        yield server
+
+
+@contextmanager
+def temporary_database() -> Iterator[None]:
+    """Give the process a SQLite file of its own, which the server's threads share.
+
+    Not an in-memory database: SQLite's shared cache answers "table is locked" at once where two
+    threads meet, and a file waits.
+    """
+    with tempfile.TemporaryDirectory(prefix="gallery-") as directory:
+        connection.settings_dict["NAME"] = str(Path(directory) / "gallery.sqlite3")
+        try:
+            yield
+        finally:
+            connection.close()
+
+
+def create_admin() -> str:
+    """Create the user `admin` and return the password, another one at each start."""
+    password = secrets.token_urlsafe(9)
+    get_user_model().objects.create_superuser("admin", password=password)
+    return password

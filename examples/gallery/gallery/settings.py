@@ -1,0 +1,106 @@
+"""Settings of the gallery: a site for one person on one machine, gone when its process stops."""
+
+import os
+
+import django
+from django.core.management.utils import get_random_secret_key
+
+# Sessions go with the process, so the key does too.
+SECRET_KEY = get_random_secret_key()
+DEBUG = os.environ.get("GALLERY_DEBUG") == "1"
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+
+MEBIBYTE = 1024 * 1024
+
+# All that the library needs. Past max_size a save raises OSError(ENOSPC), as on a full disk.
+STORAGES = {
+    "default": {
+        "BACKEND": "inmemorystorage.InMemoryStorage",
+        "OPTIONS": {"max_size": 256 * MEBIBYTE},
+    },
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+MEDIA_URL = "/media/"
+# What the storage calls its root; no such directory is needed, and none is made.
+MEDIA_ROOT = "/gallery"
+STATIC_URL = "/static/"
+
+# easy-thumbnails keeps what it makes in the storage of this alias.
+THUMBNAIL_DEFAULT_STORAGE_ALIAS = "default"
+THUMBNAIL_BASEDIR = "thumbnails"
+THUMBNAIL_SOURCE_GENERATORS = ["gallery.thumbnails.first_frame"]
+THUMBNAIL_ALIASES = {
+    "": {
+        "grid": {"size": (480, 480), "crop": True},
+        "admin": {"size": (72, 72), "crop": True},
+    }
+}
+
+# Uploads stay in memory on their way in, too; larger requests pass through temporary files.
+FILE_UPLOAD_MAX_MEMORY_SIZE = 64 * MEBIBYTE
+PICTURE_MAX_SIZE = 16 * MEBIBYTE
+PICTURE_FORMATS = {"JPEG", "PNG", "GIF", "WEBP"}
+PICTURES_PER_PAGE = 12
+
+INSTALLED_APPS = [
+    "gallery",
+    "inmemorystorage",
+    "easy_thumbnails",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.http.ConditionalGetMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "gallery.urls"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+# The gallery command puts a file of its own here, which lives as long as the pictures do.
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": ":memory:",
+        "OPTIONS": {"timeout": 20},
+    }
+}
+# A transaction that reads before it writes fails at once where another one has written meanwhile,
+# unless it takes the lock when it begins. Django knows how since 5.1.
+if django.VERSION >= (5, 1):
+    DATABASES["default"]["OPTIONS"]["transaction_mode"] = "IMMEDIATE"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+# Failures are shown in the terminal; the server's own line says enough about a 404.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"console": {"class": "logging.StreamHandler"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {"django.request": {"level": "ERROR"}},
+}

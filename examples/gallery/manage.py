@@ -1,0 +1,10 @@
+"""The gallery's command line: `python manage.py gallery` starts the site."""
+
+import os
+import sys
+
+from django.core.management import execute_from_command_line
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gallery.settings")
+    execute_from_command_line(sys.argv)

@@ -1,0 +1,58 @@
+"""Pictures for the tests, made by Pillow, and what the storage does with them."""
+
+import errno
+import io
+
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import SimpleUploadedFile
+from inmemorystorage import InMemoryStorage
+from PIL import Image
+
+FORMATS = {"JPEG": "jpg", "PNG": "png", "GIF": "gif", "WEBP": "webp"}
+
+
+def picture_bytes(format="JPEG", size=(640, 480), **options):
+    """Return the content of a picture with a diagonal gradient, so that crops differ."""
+    image = Image.radial_gradient("L").resize(size).convert("RGB")
+    content = io.BytesIO()
+    image.save(content, format, **options)
+    return content.getvalue()
+
+
+def picture_file(name="lake.jpg", format="JPEG", size=(640, 480)):
+    """Return a picture as a browser uploads it."""
+    return SimpleUploadedFile(name, picture_bytes(format, size))
+
+
+def damaged_file(name="damaged.jpg"):
+    """Return a JPEG that ends in the middle of its pixels."""
+    content = picture_bytes()
+    return SimpleUploadedFile(name, content[: len(content) // 2])
+
+
+class BrokenStorage(InMemoryStorage):
+    """A storage that fails with another error than a lack of room."""
+
+    def save(self, *args, **kwargs):
+        """Fail as a broken disk does."""
+        raise OSError(errno.EIO, "broken")
+
+
+def stored(directory=""):
+    """Return the sorted names of all files below a directory of the default storage."""
+    if directory and not default_storage.exists(directory):
+        return []
+    directories, files = default_storage.listdir(directory)
+    prefix = f"{directory}/" if directory else ""
+    below = [name for each in directories for name in stored(prefix + each)]
+    return sorted([prefix + name for name in files] + below)
+
+
+def image_at(client, url):
+    """Return the picture that the site answers with at an address, decoded by Pillow."""
+    response = client.get(url)
+    assert response.status_code == 200
+    image = Image.open(io.BytesIO(b"".join(response.streaming_content)))
+    image.load()
+    response.close()
+    return image

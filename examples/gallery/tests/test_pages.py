@@ -1,0 +1,163 @@
+"""The gallery's pages."""
+
+import pytest
+from django.core.files.storage import default_storage
+from django.core.management import call_command
+from django.db import transaction
+from django.test import Client
+from django.urls import reverse
+from easy_thumbnails.files import get_thumbnailer
+from inmemorystorage import InMemoryStorage
+
+from gallery.models import Picture
+from samples import image_at, picture_file, stored
+
+
+def test_an_empty_gallery_says_so(client, db):
+    """Without pictures the page invites to add some."""
+    assert "No pictures yet" in client.get("/").content.decode()
+
+
+def test_the_grid_shows_thumbnails(client, picture):
+    """The page shows the thumbnail, not the picture."""
+    page = client.get("/").content.decode()
+    (thumbnail,) = [name for name in stored("thumbnails") if "480x480" in name]
+    assert f'src="{default_storage.url(thumbnail)}"' in page
+    assert f'src="{picture.image.url}"' not in page
+
+
+def test_showing_a_page_writes_nothing(client, picture):
+    """Thumbnails are there since the upload, so a second and a first look cost the same."""
+    before = stored()
+    client.get("/")
+    assert stored() == before
+
+
+def test_a_missing_thumbnail_is_made_again(client, picture):
+    """The template's tag makes what is not there, here after its row was lost."""
+    get_thumbnailer(picture.image).delete_thumbnails()
+    assert stored("thumbnails") == []
+    client.get("/")
+    assert [name for name in stored("thumbnails") if "480x480" in name]
+
+
+def test_pages_hold_twelve_pictures(client, db, settings):
+    """The thirteenth picture is on the second page, and each page links to the other."""
+    Picture.objects.bulk_create(Picture(title=f"No. {n}", image=f"{n}.jpg") for n in range(13))
+    first, second = (client.get(f"/?page={n}").content.decode() for n in (1, 2))
+    assert first.count('class="card"') == settings.PICTURES_PER_PAGE == 12
+    assert second.count('class="card"') == 1
+    assert 'href="/?page=2"' in first
+    assert 'href="/?page=1"' in second
+
+
+def test_a_page_beyond_the_last_is_missing(client, picture):
+    """A page that does not exist answers 404 with a way back."""
+    response = client.get("/?page=9")
+    assert response.status_code == 404
+    assert 'href="/"' in response.content.decode()
+
+
+def test_a_picture_has_its_page(client, picture):
+    """The page shows the picture itself with its size and title."""
+    page = client.get(picture.get_absolute_url()).content.decode()
+    assert f'<img src="{picture.image.url}" alt="Lake">' in page
+    assert "640 \N{MULTIPLICATION SIGN} 480" in page
+
+
+def test_the_picture_itself_is_served(client, picture):
+    """The address of the picture gives the picture."""
+    assert image_at(client, picture.image.url).size == (640, 480)
+
+
+def test_neighbours_are_linked(client, picture):
+    """From a picture one gets to the one before and the one after, and no further."""
+    newer = Picture.objects.create(title="Sea", image=picture_file("sea.jpg"))
+    assert (picture.newer, picture.older) == (newer, None)
+    assert (newer.newer, newer.older) == (None, picture)
+    assert newer.get_absolute_url() in client.get(picture.get_absolute_url()).content.decode()
+
+
+def test_titles_are_escaped(client, picture):
+    """A title is text, whatever is in it."""
+    Picture.objects.update(title="<script>alert(1)</script>")
+    for address in ("/", picture.get_absolute_url()):
+        assert "<script>alert" not in client.get(address).content.decode()
+
+
+def test_deletion_asks_first(client, picture):
+    """Looking at the question deletes nothing."""
+    page = client.get(reverse("delete", args=[picture.pk]))
+    assert "Delete “Lake”?" in page.content.decode()
+    assert Picture.objects.count() == 1
+
+
+def test_deletion_removes_file_and_thumbnails(client, picture, django_capture_on_commit_callbacks):
+    """With the row go the file and its thumbnails."""
+    assert len(stored()) == 3
+    with django_capture_on_commit_callbacks(execute=True):
+        client.post(reverse("delete", args=[picture.pk]))
+    assert Picture.objects.count() == 0
+    assert stored() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_rolled_back_deletion_keeps_the_files():
+    """Files go with the commit, not before."""
+    picture = Picture.objects.create(title="Lake", image=picture_file())
+    before = stored()
+    with transaction.atomic():
+        picture.delete()
+        transaction.set_rollback(True)
+    assert stored() == before
+
+
+@pytest.mark.parametrize("address", ["upload", "delete"])
+def test_changes_need_the_form_token(picture, address):
+    """A form of another site changes nothing, and the answer is friendly."""
+    arguments = {"upload": [], "delete": [picture.pk]}[address]
+    response = Client(enforce_csrf_checks=True).post(reverse(address, args=arguments))
+    assert response.status_code == 403
+    assert "The form has expired" in response.content.decode()
+    assert Picture.objects.count() == 1
+
+
+def test_other_hosts_are_refused(client):
+    """Only local names are answered."""
+    response = client.get("/", headers={"host": "example.org"})
+    assert response.status_code == 400
+    assert "cannot be answered" in response.content.decode()
+
+
+def test_a_broken_page_is_friendly(client, db, monkeypatch, caplog):
+    """An error is logged, and the visitor gets a page rather than a traceback."""
+    client.raise_request_exception = False
+    monkeypatch.setattr(InMemoryStorage, "tree", lambda storage: 1 / 0)
+    response = client.get("/storage/")
+    assert response.status_code == 500
+    assert "Something broke" in response.content.decode()
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_the_storage_page_lists_the_files(client, picture):
+    """What the storage holds is shown as a tree."""
+    assert "lake.jpg" in client.get("/storage/").content.decode()
+
+
+@pytest.mark.parametrize("name", ["gallery.css", "upload.js", "icon.svg"])
+def test_static_files_are_served_without_debug(client, db, name, settings):
+    """The site brings its own style, script and icon."""
+    assert settings.DEBUG is False
+    response = client.get(f"/static/gallery/{name}")
+    assert response.status_code == 200
+    response.close()
+
+
+def test_migrations_are_complete(db):
+    """The storage in STORAGES leaves no trace in migrations."""
+    call_command("makemigrations", "--check", "--dry-run", verbosity=0)
+
+
+def test_checks_pass(db):
+    """Django has nothing to say about the site."""
+    call_command("check", fail_level="WARNING")

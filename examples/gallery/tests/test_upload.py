@@ -1,0 +1,182 @@
+"""Uploading pictures, one and several, good and bad."""
+
+from pathlib import Path
+
+import pytest
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import SimpleUploadedFile
+from easy_thumbnails.models import Thumbnail
+from easy_thumbnails.utils import is_storage_local
+from inmemorystorage import InMemoryStorage
+from PIL import Image
+
+from gallery.forms import title_from
+from gallery.models import Picture
+from samples import (
+    FORMATS,
+    BrokenStorage,
+    damaged_file,
+    image_at,
+    picture_bytes,
+    picture_file,
+    stored,
+)
+
+TEMPORARY = "django.core.files.uploadhandler.TemporaryFileUploadHandler"
+
+
+def notices(response):
+    """Return the messages of the page as (level, text)."""
+    return [(message.level_tag, message.message) for message in response.context["messages"]]
+
+
+def titles():
+    """Return the titles of all pictures, newest first."""
+    return [picture.title for picture in Picture.objects.all()]
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_picture_of_each_format_is_stored_byte_for_byte(upload, format):
+    """What is uploaded is what the storage holds."""
+    name = f"lake.{FORMATS[format]}"
+    upload(picture_file(name, format))
+    with default_storage.open(f"pictures/{name}") as file:
+        assert file.read() == picture_bytes(format)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_thumbnail_of_each_format_is_made_at_upload(upload, client, format):
+    """easy-thumbnails crops the picture to the grid's square, and the site serves it."""
+    upload(picture_file(f"lake.{FORMATS[format]}", format))
+    (name,) = [name for name in stored("thumbnails") if "480x480" in name]
+    assert image_at(client, default_storage.url(name)).size == (480, 480)
+
+
+def test_an_animation_gets_a_still(upload, client):
+    """The thumbnail of a GIF that moves is its first frame."""
+    frames = [Image.new("RGB", (600, 500), colour) for colour in ("red", "green", "blue")]
+    content = SimpleUploadedFile("flag.gif", b"")
+    frames[0].save(content, "GIF", save_all=True, append_images=frames[1:])
+    content.seek(0)
+    upload(content)
+    (name,) = [name for name in stored("thumbnails") if "480x480" in name]
+    red, green, _ = image_at(client, default_storage.url(name)).getpixel((0, 0))
+    assert red > 250 > 5 > green
+
+
+def test_a_transparent_picture_gets_a_transparent_thumbnail(upload, client):
+    """A PNG with an alpha channel stays see-through."""
+    content = SimpleUploadedFile("glass.png", b"")
+    Image.new("RGBA", (600, 500), (200, 30, 30, 128)).save(content, "PNG")
+    content.seek(0)
+    upload(content)
+    (name,) = [name for name in stored("thumbnails") if "480x480" in name]
+    assert image_at(client, default_storage.url(name)).getpixel((0, 0))[3] == 128
+
+
+def test_easy_thumbnails_finds_no_paths_and_does_without(upload, settings):
+    """The storage refuses `path()`, so thumbnails are dated in the database; no disk is touched."""
+    upload(picture_file())
+    assert not is_storage_local(default_storage)
+    assert Thumbnail.objects.count() == len(stored("thumbnails")) == 2
+    assert not Path(settings.MEDIA_ROOT).exists()
+
+
+def test_several_pictures_at_once(upload):
+    """One form takes as many files as are chosen."""
+    page = upload(*[picture_file(f"lake.{FORMATS[format]}", format) for format in FORMATS])
+    assert len(stored("pictures")) == Picture.objects.count() == 4
+    assert notices(page) == [("success", "4 pictures are added.")]
+
+
+def test_equal_names_do_not_collide(upload):
+    """Two files of one name are both kept, with their own content."""
+    upload(picture_file(size=(300, 200)), picture_file(size=(200, 300)))
+    assert {(p.image.width, p.image.height) for p in Picture.objects.all()} == {
+        (300, 200),
+        (200, 300),
+    }
+
+
+def test_a_bad_file_is_refused_and_the_good_ones_are_kept(upload):
+    """Each refused file is named with its reason, and leaves nothing behind."""
+    text = SimpleUploadedFile("broken.png", b"not a picture")
+    page = upload(picture_file("one.jpg"), text, picture_file("two.png", "PNG"))
+    assert sorted(titles()) == ["One", "Two"]
+    assert stored("pictures") == ["pictures/one.jpg", "pictures/two.png"]
+    assert notices(page) == [
+        ("success", "2 pictures are added."),
+        ("error", "broken.png: This is not a picture, or it is damaged."),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("file", "problem"),
+    [
+        (damaged_file(), "its end cannot be read"),
+        (SimpleUploadedFile("empty.png", b""), "is empty"),
+        (SimpleUploadedFile("notes.txt", picture_bytes()), "Only JPEG, PNG, GIF and WebP"),
+        (picture_file("scan.png", "TIFF"), "Only JPEG, PNG, GIF and WebP"),
+        (picture_file("x" * 230 + ".jpg"), "at most 200 characters"),
+    ],
+    ids=["truncated", "empty", "suffix", "content", "long name"],
+)
+def test_what_is_refused(upload, file, problem):
+    """A bad file is refused with a sentence that says why."""
+    file.seek(0)
+    (level, text) = notices(upload(file))[0]
+    assert level == "error"
+    assert problem in text
+    assert stored() == []
+
+
+def test_a_large_picture_is_refused(upload, settings):
+    """PICTURE_MAX_SIZE is the limit, and the notice names it."""
+    settings.PICTURE_MAX_SIZE = 1024
+    assert "up to 1.0" in notices(upload(picture_file()))[0][1]
+
+
+def test_no_file_is_told(upload):
+    """The form sent without a file says what to do."""
+    assert notices(upload()) == [("error", "Choose at least one picture first.")]
+
+
+def test_a_full_storage_refuses_and_keeps_what_was_there(upload, picture, use_storage):
+    """Where the storage has no room left, the picture is refused in words."""
+    use_storage(InMemoryStorage(max_size=1024))
+    assert notices(upload(picture_file("sea.jpg"))) == [("error", "Sea: the gallery is full.")]
+    assert titles() == ["Lake"]
+
+
+def test_a_broken_storage_is_not_called_full(upload, use_storage):
+    """Another error of the storage is not hidden."""
+    use_storage(BrokenStorage())
+    with pytest.raises(OSError, match="broken"):
+        upload(picture_file())
+
+
+def test_an_upload_that_went_through_a_temporary_file(upload, settings):
+    """A file that Django has put on the disk on its way arrives whole."""
+    settings.FILE_UPLOAD_HANDLERS = [TEMPORARY]
+    upload(picture_file())
+    with default_storage.open("pictures/lake.jpg") as file:
+        assert file.read() == picture_bytes()
+
+
+def test_upload_takes_post_only(client):
+    """Looking at the address of the upload uploads nothing."""
+    assert client.get("/upload/").status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("summer_2024-lake.jpg", "Summer 2024 lake"),
+        ("Ärger.png", "Ärger"),
+        ("IMG_0001.JPG", "IMG 0001"),
+        ("_.gif", "Untitled"),
+    ],
+)
+def test_titles_come_from_file_names(name, title):
+    """A title is the file name in words."""
+    assert title_from(name) == title

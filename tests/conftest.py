@@ -1,0 +1,32 @@
+"""What every test has: Hypothesis's profiles, and the guard on MEDIA_ROOT."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+
+import hypothesis
+import pytest
+from django.conf import settings
+from media_guard import fail_if_written
+
+# A timing never decides a test, hence no deadline and no check for slow examples.
+hypothesis.settings.register_profile(
+    "normal",
+    max_examples=200,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.register_profile(
+    "thorough", hypothesis.settings.get_profile("normal"), max_examples=20_000
+)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "normal"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Generator[None, None, None]:
+    """Fail the test that wrote to MEDIA_ROOT, once its fixtures of every scope are down."""
+    yield
+    fail_if_written(Path(settings.MEDIA_ROOT))

@@ -1,0 +1,45 @@
+"""Short ways to say what a test of the contract does to a storage."""
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import pytest
+from django.core.files import File
+from django.core.files.base import ContentFile
+from django.core.files.storage import Storage
+
+
+def put(storage: Storage, name: str, content: bytes | str = b"") -> str:
+    """Save a content, and return the name that it got."""
+    return storage.save(name, ContentFile(content))
+
+
+def get(storage: Storage, name: str) -> bytes:
+    """Return the bytes that are stored under a name."""
+    with storage.open(name) as file:
+        return file.read()
+
+
+def write(storage: Storage, name: str, content: bytes | str, mode: str = "wb") -> None:
+    """Write to a file through a handle of its own."""
+    with storage.open(name, mode) as file:
+        file.write(content)
+
+
+def names(storage: Storage, directory: str = "") -> list[str]:
+    """Return the names of all files below a directory."""
+    directories, files = storage.listdir(directory)
+    prefix = f"{directory}/" if directory else ""
+    below = [name for each in directories for name in names(storage, prefix + each)]
+    return sorted([prefix + file for file in files] + below)
+
+
+def raises_unless(condition: bool, error: type[Exception]) -> AbstractContextManager[Any]:
+    """Expect an error where the storage cannot do something."""
+    return nullcontext() if condition else pytest.raises(error)
+
+
+def read_and_close(file: File) -> Any:
+    """Return all that a handle reads, and close it."""
+    with file:
+        return file.read()

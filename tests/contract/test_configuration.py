@@ -1,0 +1,82 @@
+"""Where a storage gets its options from, and how it is copied."""
+
+import copy
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from contract.helpers import get, put
+from contract.storages import Capabilities
+from django.core.files.storage import Storage
+from django.utils.module_loading import import_string
+
+MODES = {
+    "file_permissions_mode": "FILE_UPLOAD_PERMISSIONS",
+    "directory_permissions_mode": "FILE_UPLOAD_DIRECTORY_PERMISSIONS",
+}
+
+
+@pytest.mark.parametrize(
+    ("base_url", "url"),
+    [("/m/", "/m/a"), ("/m", "/m/a"), ("https://cdn.test/m", "https://cdn.test/m/a"), ("", "/a")],
+)
+def test_base_url(make_storage: Callable[..., Storage], base_url: str, url: str) -> None:
+    """A base URL has a slash at its end, whether it was given with one or not."""
+    assert make_storage(base_url=base_url).url("a") == url
+
+
+def test_base_url_follows_the_setting(make_storage: Callable[..., Storage], settings) -> None:
+    """Without a base URL of its own a storage has MEDIA_URL, also when that changes."""
+    storage, own = make_storage(), make_storage(base_url="/own/")
+    for media_url in ["/first/", "/second/"]:
+        settings.MEDIA_URL = media_url
+        assert (storage.base_url, storage.url("a")) == (media_url, f"{media_url}a")
+        assert own.url("a") == "/own/a"
+
+
+def test_location_follows_the_setting(
+    make_storage: Callable[..., Storage], can: Capabilities, settings, tmp_path: Path
+) -> None:
+    """Without a location of its own a storage has MEDIA_ROOT, also when that changes."""
+    storage = make_storage(location=None)
+    for media_root in [tmp_path / "first", str(tmp_path / "second")]:
+        settings.MEDIA_ROOT = media_root
+        assert storage.base_location == settings.MEDIA_ROOT
+        assert (storage.location == str(media_root)) == can.follows_media_root
+
+
+def test_location_of_its_own(make_storage: Callable[..., Storage], tmp_path: Path) -> None:
+    """A location that was given is the base location as it was given, whatever is set."""
+    location = str(tmp_path / "media" / ".." / "media")
+    assert make_storage(location=location).base_location == location
+
+
+@pytest.mark.parametrize("attribute", MODES)
+def test_permission_modes(make_storage: Callable[..., Storage], settings, attribute: str) -> None:
+    """A permission mode is the storage's own, or else follows its setting."""
+    storage, own = make_storage(), make_storage(**{attribute: 0o700})
+    for mode in [0o640, None]:
+        setattr(settings, MODES[attribute], mode)
+        assert (getattr(storage, attribute), getattr(own, attribute)) == (mode, 0o700)
+
+
+def test_deconstruct(make_storage: Callable[..., Storage]) -> None:
+    """What a migration writes down makes a storage of the same class with the same options."""
+    storage = make_storage(base_url="/own/")
+    path, arguments, options = storage.deconstruct()
+    again = import_string(path)(*arguments, **options)
+    assert type(again) is type(storage)
+    assert (again.base_url, again.base_location) == ("/own/", storage.base_location)
+
+
+@pytest.mark.parametrize(
+    "duplicate", [copy.copy, copy.deepcopy, lambda storage: pickle.loads(pickle.dumps(storage))]
+)
+def test_copies(storage: Storage, duplicate: Callable[[Storage], Storage]) -> None:
+    """A copy, a deep copy and what comes out of a pickle have the files and the options."""
+    put(storage, "d/a", b"content")
+    other = duplicate(storage)
+    assert (get(other, "d/a"), other.url("a"), other.exists("b")) == (b"content", "/media/a", False)
+    put(other, "b", b"more")
+    assert get(other, "b") == b"more"

@@ -1,0 +1,222 @@
+"""open(): what each mode does to a file, and what its handle can do."""
+
+import io
+import os
+from pathlib import Path
+
+import pytest
+from contract.helpers import get, names, put, raises_unless, read_and_close, write
+from contract.storages import Capabilities
+from django.core.files import File
+from django.core.files.storage import Storage
+
+READING = ["r", "rb", "r+", "rb+"]
+TRUNCATING = ["w", "wb", "w+", "wb+"]
+APPENDING = ["a", "ab", "a+", "ab+"]
+EXCLUSIVE = ["x", "xb", "x+", "xb+"]
+CREATING = [*TRUNCATING, *APPENDING, *EXCLUSIVE]
+INVALID = ["", "q", "rw", "rbt", "wx", "r++", "b", "+", "bb", "r b"]
+
+
+def sample(mode: str) -> bytes | str:
+    """Return something to write in a mode."""
+    return b"new" if "b" in mode else "new"
+
+
+def test_open_without_a_mode_reads_bytes(storage: Storage) -> None:
+    """Bytes come out also where text went in."""
+    put(storage, "a", "é\n")
+    assert get(storage, "a") == b"\xc3\xa9\n"
+
+
+@pytest.mark.parametrize("mode", [*READING, *TRUNCATING, *APPENDING])
+def test_open_gives_a_file_of_django(storage: Storage, mode: str) -> None:
+    """Whatever the mode, a handle is a File."""
+    put(storage, "a", b"old")
+    with storage.open("a", mode) as file:
+        assert isinstance(file, File)
+
+
+@pytest.mark.parametrize("mode", [*READING, *CREATING])
+def test_handle_is_as_the_builtin_open_gives_it(
+    storage: Storage, tmp_path: Path, mode: str
+) -> None:
+    """Mode, position and abilities are those of Python's own handle."""
+    if "x" not in mode:
+        (tmp_path / "a").write_bytes(b"old")
+        put(storage, "a", b"old")
+    with open(tmp_path / "a", mode) as expected, storage.open("a", mode) as file:
+        assert (file.mode, file.tell()) == (expected.mode, expected.tell())
+        assert (file.readable(), file.writable()) == (expected.readable(), expected.writable())
+        assert file.seekable()
+    assert [file.readable(), file.writable(), file.seekable()] == [False] * 3
+
+
+@pytest.mark.parametrize("mode", READING)
+def test_reading_what_is_not_there(storage: Storage, mode: str) -> None:
+    """A mode that needs the file raises FileNotFoundError and makes nothing."""
+    with pytest.raises(FileNotFoundError) as info:
+        storage.open("missing", mode)
+    assert info.value.errno is not None
+    assert names(storage) == []
+
+
+@pytest.mark.parametrize("mode", CREATING)
+def test_modes_that_create(storage: Storage, mode: str) -> None:
+    """Modes with w, a and x make the file, at once and empty."""
+    with storage.open("new", mode):
+        assert storage.exists("new")
+        assert storage.size("new") == 0
+
+
+@pytest.mark.parametrize("mode", TRUNCATING)
+def test_modes_that_truncate(storage: Storage, mode: str) -> None:
+    """Modes with w empty the file when they open it, before anything is written."""
+    put(storage, "a", b"old content")
+    with storage.open("a", mode) as file:
+        assert storage.size("a") == 0
+        file.write(sample(mode))
+    assert get(storage, "a") == b"new"
+
+
+@pytest.mark.parametrize("mode", APPENDING)
+def test_modes_that_append(storage: Storage, mode: str) -> None:
+    """Modes with a write at the end, wherever the handle was moved to."""
+    put(storage, "a", b"old ")
+    with storage.open("a", mode) as file:
+        file.seek(0)
+        file.write(sample(mode))
+    assert get(storage, "a") == b"old new"
+
+
+def test_appending_goes_behind_what_others_appended(storage: Storage) -> None:
+    """The end is where the file ends when the bytes are written, not when it was opened."""
+    with storage.open("log", "ab") as first:
+        write(storage, "log", b"second ", "ab")
+        first.write(b"first")
+    assert get(storage, "log") == b"second first"
+
+
+@pytest.mark.parametrize("mode", EXCLUSIVE)
+def test_modes_that_refuse_an_existing_file(storage: Storage, mode: str) -> None:
+    """Modes with x raise FileExistsError and leave the file as it is."""
+    put(storage, "a", b"old")
+    with pytest.raises(FileExistsError):
+        storage.open("a", mode)
+    assert get(storage, "a") == b"old"
+
+
+@pytest.mark.parametrize("mode", ["rb+", "r+"])
+def test_updating_in_place(storage: Storage, mode: str) -> None:
+    """Modes with r+ write over what is there and keep the rest."""
+    put(storage, "a", b"0123456789")
+    write(storage, "a", sample(mode), mode)
+    assert get(storage, "a") == b"new3456789"
+
+
+@pytest.mark.parametrize("mode", ["wb+", "ab+", "xb+", "w+", "a+", "x+"])
+def test_reading_back_what_the_handle_wrote(storage: Storage, mode: str) -> None:
+    """Modes with + read as well as they write."""
+    with storage.open("new", mode) as file:
+        file.write(sample(mode))
+        file.seek(0)
+        assert file.read() == sample(mode)
+
+
+@pytest.mark.parametrize("mode", ["wb", "ab", "w", "a"])
+def test_reading_through_a_handle_for_writing(storage: Storage, mode: str) -> None:
+    """A handle that only writes refuses to read."""
+    with storage.open("a", mode) as file, pytest.raises(io.UnsupportedOperation):
+        file.read()
+
+
+@pytest.mark.parametrize("mode", ["rb", "r"])
+def test_writing_through_a_handle_for_reading(storage: Storage, mode: str) -> None:
+    """A handle that only reads refuses to write and to truncate."""
+    put(storage, "a", b"old")
+    with storage.open("a", mode) as file:
+        with pytest.raises(io.UnsupportedOperation):
+            file.write(sample(mode))
+        with pytest.raises(io.UnsupportedOperation):
+            file.truncate(0)
+    assert get(storage, "a") == b"old"
+
+
+@pytest.mark.parametrize(("mode", "wrong"), [("wb", "text"), ("w", b"bytes")])
+def test_writing_the_wrong_type(storage: Storage, mode: str, wrong: bytes | str) -> None:
+    """Text is not for binary handles, nor are bytes for text."""
+    with storage.open("a", mode) as file, pytest.raises(TypeError):
+        file.write(wrong)
+
+
+@pytest.mark.parametrize("mode", INVALID)
+def test_modes_that_do_not_exist(storage: Storage, mode: str) -> None:
+    """A mode that open() does not know is a ValueError, before anything happens to a file."""
+    put(storage, "a", b"old")
+    for name in ["a", "missing"]:
+        with pytest.raises(ValueError, match="mode"):
+            storage.open(name, mode)
+    assert names(storage) == ["a"]
+    assert get(storage, "a") == b"old"
+
+
+@pytest.mark.parametrize("mode", [*READING, *TRUNCATING, *APPENDING])
+def test_opening_a_directory(storage: Storage, mode: str) -> None:
+    """A directory is no file, whatever the mode."""
+    put(storage, "d/a")
+    with pytest.raises(IsADirectoryError):
+        storage.open("d", mode)
+
+
+@pytest.mark.parametrize("mode", ["rb", "wb", "ab", "xb"])
+def test_opening_below_a_file(storage: Storage, mode: str) -> None:
+    """A file is no directory, whatever the mode."""
+    put(storage, "a")
+    with pytest.raises(NotADirectoryError):
+        storage.open("a/b", mode)
+    assert names(storage) == ["a"]
+
+
+@pytest.mark.parametrize("mode", ["wb", "a", "x+"])
+def test_creating_below_a_missing_directory(storage: Storage, can: Capabilities, mode: str) -> None:
+    """Only some storages make directories for open()."""
+    with raises_unless(can.makes_parents, FileNotFoundError):
+        storage.open("new/a", mode).close()
+    assert storage.exists("new") == can.makes_parents
+
+
+def test_text_is_utf_8(storage: Storage) -> None:
+    """Text goes in and comes out as UTF-8, whatever the machine prefers."""
+    write(storage, "a", "é日本\U0001f600", "w")
+    assert get(storage, "a").decode("utf-8") == "é日本\U0001f600"
+    with storage.open("a", "r") as file:
+        assert file.encoding.lower() == "utf-8"
+        assert file.read(2) == "é日"
+
+
+def test_text_that_is_not_utf_8(storage: Storage) -> None:
+    """Bytes that are no UTF-8 are an error for a text handle, and for it alone."""
+    put(storage, "a", b"\xff\xfe")
+    with storage.open("a", "r") as file, pytest.raises(UnicodeDecodeError):
+        file.read()
+    assert get(storage, "a") == b"\xff\xfe"
+
+
+def test_reading_text_with_any_newline(storage: Storage) -> None:
+    """A text handle gives every newline as a plain one, and says which it has seen."""
+    put(storage, "a", b"one\ntwo\r\nthree\rfour")
+    with storage.open("a", "r") as file:
+        assert file.readlines() == ["one\n", "two\n", "three\n", "four"]
+        assert file.newlines == ("\r", "\n", "\r\n")
+
+
+def test_writing_text_keeps_carriage_returns(storage: Storage) -> None:
+    """What is written as text has the machine's newline, and every other character as it is."""
+    write(storage, "a", "one\r\ntwo\n", "w")
+    assert get(storage, "a") == "one\r\ntwo\n".replace("\n", os.linesep).encode()
+
+
+def test_binary_keeps_newlines(storage: Storage) -> None:
+    """A binary handle translates nothing, neither way."""
+    write(storage, "a", b"one\r\ntwo\rthree\n", "wb")
+    assert read_and_close(storage.open("a", "rb")) == b"one\r\ntwo\rthree\n"

@@ -1,0 +1,147 @@
+"""Names: which are refused, which are kept, and which are made."""
+
+import errno
+import re
+import unicodedata
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from contract.helpers import get, names, put, raises_unless
+from contract.storages import Capabilities
+from django.core.exceptions import SuspiciousFileOperation
+from django.core.files.storage import Storage
+
+OUTSIDE = ["..", "../a", "d/../../a", "/", "/a", "/etc/passwd", "//a", "d/../..", "../media2/a"]
+NAMELESS = ["", ".", "./", "a/", "d/..", "d/."]
+WINDING = ["d/../a", "..\\a", "d\\..\\a", "\\a"]
+UNICODE = ["é.txt", "日本語/ファイル", "\U0001f600", "e\u0301", "ß", "\u202eabc"]
+ODD = ["a b", "a\nb", "%2e", "'\"", "~", "$HOME", "C:", "a:b", "*?"]
+
+USES: dict[str, Callable[[Storage, str], Any]] = {
+    "open": lambda storage, name: storage.open(name),
+    "open for writing": lambda storage, name: storage.open(name, "wb"),
+    "exists": lambda storage, name: storage.exists(name),
+    "delete": lambda storage, name: storage.delete(name),
+    "size": lambda storage, name: storage.size(name),
+    "listdir": lambda storage, name: storage.listdir(name),
+    "get_accessed_time": lambda storage, name: storage.get_accessed_time(name),
+    "get_created_time": lambda storage, name: storage.get_created_time(name),
+    "get_modified_time": lambda storage, name: storage.get_modified_time(name),
+}
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+@pytest.mark.parametrize("use", USES)
+def test_names_outside_of_the_storage(storage: Storage, use: str, name: str) -> None:
+    """No method reaches out of the storage."""
+    with pytest.raises(SuspiciousFileOperation):
+        USES[use](storage, name)
+
+
+@pytest.mark.parametrize("name", [*OUTSIDE, *NAMELESS, *WINDING])
+def test_names_that_cannot_be_saved(storage: Storage, name: str) -> None:
+    """save() refuses what leaves the storage and what has no file name, and stores nothing."""
+    with pytest.raises(SuspiciousFileOperation):
+        put(storage, name, b"content")
+    assert storage.listdir("") == ([], [])
+
+
+@pytest.mark.parametrize("name", ["a\0", "\0", "a\0b/c"])
+def test_nul(storage: Storage, name: str) -> None:
+    """NUL is in no name: what would use it raises ValueError, and nothing exists there."""
+    for use in [put, *(USES[use] for use in ["open", "open for writing", "delete", "size"])]:
+        with pytest.raises(ValueError, match=r"null|NUL"):
+            use(storage, name)
+    assert not storage.exists(name)
+    assert storage.listdir("") == ([], [])
+
+
+@pytest.mark.parametrize("name", ["x" * 256, "é" * 128, "d/" + "x" * 256])
+def test_long_names(storage: Storage, can: Capabilities, name: str) -> None:
+    """A component of more than 255 bytes is refused where names are limited."""
+    put(storage, "d/a")
+    with raises_unless(not can.limits_names, OSError) as info:
+        put(storage, name)
+    assert storage.exists(name) != can.limits_names
+    assert info is None or info.value.errno == errno.ENAMETOOLONG
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "é" * 127, "/".join("abcdefghijklmnop" * 4)])
+def test_names_that_just_fit(storage: Storage, name: str) -> None:
+    """Names of 255 bytes, and deep ones, are fine everywhere."""
+    assert put(storage, name, b"content") == name
+    assert get(storage, name) == b"content"
+
+
+@pytest.mark.parametrize("name", [*UNICODE, *ODD])
+def test_names_are_kept(storage: Storage, name: str) -> None:
+    """save() stores under the name that it got, with every character."""
+    assert put(storage, name, b"content") == name
+    assert (names(storage), get(storage, name)) == ([name], b"content")
+
+
+def test_names_are_compared_as_they_are(storage: Storage) -> None:
+    """Case makes another name, and so does another way to write one character."""
+    spellings = ["a", "A", *(unicodedata.normalize(form, "é") for form in ["NFC", "NFD"])]
+    assert [put(storage, name) for name in spellings] == spellings
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a b (1).txt", "a_b_1.txt"),
+        ("d e/a b.txt", "d e/a_b.txt"),
+        ("d\\a.txt", "d/a.txt"),
+        ("d/./e//a", "d/e/a"),
+        ("é日.txt", "é日.txt"),
+    ],
+)
+def test_generate_filename(storage: Storage, name: str, expected: str) -> None:
+    """generate_filename() cleans the last component and normalises the rest."""
+    assert storage.generate_filename(name) == expected
+
+
+@pytest.mark.parametrize("name", ["../a", "d/../a", "d/..", "d\\..\\a", "d/$", ""])
+def test_generate_filename_refuses(storage: Storage, name: str) -> None:
+    """generate_filename() refuses the way out and a name of which nothing is left."""
+    with pytest.raises(SuspiciousFileOperation):
+        storage.generate_filename(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("a b.txt", "a_b.txt"), ("d/a", "da"), ("é%$-1.T", "é-1.T"), ("a\n", "a")],
+)
+def test_get_valid_name(storage: Storage, name: str, expected: str) -> None:
+    """get_valid_name() leaves letters, digits, points, dashes and underscores."""
+    assert storage.get_valid_name(name) == expected
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "$$"])
+def test_get_valid_name_refuses(storage: Storage, name: str) -> None:
+    """get_valid_name() refuses what leaves no name."""
+    with pytest.raises(SuspiciousFileOperation):
+        storage.get_valid_name(name)
+
+
+def test_get_available_name(storage: Storage) -> None:
+    """A free name is available as it is; a taken one gets another that is free."""
+    assert storage.get_available_name("d/a.txt") == "d/a.txt"
+    put(storage, "d/a.txt")
+    other = storage.get_available_name("d\\a.txt")
+    assert re.fullmatch(r"d/a_[A-Za-z0-9]{7}\.txt", other)
+    assert not storage.exists(other)
+
+
+def test_get_available_name_reserves_nothing(storage: Storage) -> None:
+    """Asking for a name stores nothing under it."""
+    assert storage.get_available_name("a") == storage.get_available_name("a") == "a"
+    assert names(storage) == []
+
+
+def test_get_alternative_name(storage: Storage) -> None:
+    """An alternative has an underscore and seven random characters before the extension."""
+    alternatives = {storage.get_alternative_name("d/a", ".txt") for _ in range(3)}
+    assert all(re.fullmatch(r"d/a_[A-Za-z0-9]{7}\.txt", name) for name in alternatives)
+    assert len(alternatives) == 3

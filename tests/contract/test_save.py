@@ -1,0 +1,252 @@
+"""save(): what goes in, under which name, and what happens to what was there."""
+
+import io
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from contract.helpers import get, names, put, write
+from contract.storages import Capabilities
+from django.core.exceptions import SuspiciousFileOperation
+from django.core.files import File
+from django.core.files.base import ContentFile
+from django.core.files.storage import Storage
+from django.core.files.uploadedfile import (
+    InMemoryUploadedFile,
+    SimpleUploadedFile,
+    TemporaryUploadedFile,
+)
+
+SUFFIX = "_[A-Za-z0-9]{7}"
+LONG = b"0123456789\r\n" * 20_000
+
+
+def temporary(content: bytes) -> TemporaryUploadedFile:
+    """Return an upload that lies in a file of its own on the disk."""
+    upload = TemporaryUploadedFile("upload.txt", "text/plain", len(content), None)
+    upload.write(content)
+    upload.flush()
+    return upload
+
+
+def uploaded(content: bytes) -> InMemoryUploadedFile:
+    """Return an upload that Django keeps in memory."""
+    stream = io.BytesIO(content)
+    return InMemoryUploadedFile(stream, "field", "up.txt", "text/plain", len(content), None)
+
+
+CONTENTS: dict[str, Callable[[bytes], Any]] = {
+    "ContentFile": ContentFile,
+    "ContentFile of text": lambda content: ContentFile(content.decode()),
+    "File": lambda content: File(io.BytesIO(content)),
+    "File of text": lambda content: File(io.StringIO(content.decode(), newline="")),
+    "InMemoryUploadedFile": uploaded,
+    "SimpleUploadedFile": lambda content: SimpleUploadedFile("simple.txt", content),
+    "TemporaryUploadedFile": temporary,
+    "BytesIO": io.BytesIO,
+    "StringIO": lambda content: io.StringIO(content.decode(), newline=""),
+    "buffered stream": lambda content: io.BufferedReader(io.BytesIO(content)),
+}
+
+
+@pytest.fixture(params=CONTENTS)
+def make_content(request: pytest.FixtureRequest) -> Callable[[bytes], Any]:
+    """Each kind of content that Django's save() takes, in turn."""
+    return CONTENTS[request.param]
+
+
+class Broken:
+    """A content that breaks after its first chunk."""
+
+    def chunks(self) -> Any:
+        """Yield something and raise."""
+        yield b"half"
+        raise ConnectionResetError
+
+
+@pytest.mark.parametrize("content", [b"", b"\xc3\xa9 one\r\ntwo\n", LONG], ids=len)
+def test_every_content_is_saved(
+    storage: Storage, make_content: Callable[[bytes], Any], content: bytes
+) -> None:
+    """Any kind of content is stored byte for byte, text as UTF-8."""
+    with make_content(content) as source:
+        assert storage.save("d/a.txt", source) == "d/a.txt"
+    assert (get(storage, "d/a.txt"), storage.size("d/a.txt")) == (content, len(content))
+
+
+def test_content_is_saved_from_its_start(
+    storage: Storage, make_content: Callable[[bytes], Any]
+) -> None:
+    """What somebody has read before is saved too."""
+    with make_content(b"content") as source:
+        source.read(4)
+        storage.save("a", File(source, "a") if not isinstance(source, File) else source)
+    assert get(storage, "a") == b"content"
+
+
+@pytest.mark.parametrize("make", [ContentFile, io.BytesIO, uploaded])
+def test_changing_a_content_after_saving_it(storage: Storage, make: Callable[[bytes], Any]) -> None:
+    """The stored file is a copy: later changes of what was saved do not reach it."""
+    content = make(b"content")
+    storage.save("a", content)
+    content.seek(0)
+    content.write(b"CHANGED AND LONGER")
+    assert get(storage, "a") == b"content"
+
+
+def test_saving_a_handle_of_the_storage(storage: Storage) -> None:
+    """A file is copied by saving a handle on it."""
+    put(storage, "a", b"content")
+    with storage.open("a") as file:
+        assert storage.save("b", file) == "b"
+    assert (get(storage, "a"), get(storage, "b")) == (b"content", b"content")
+
+
+def test_saving_what_cannot_be_rewound(storage: Storage) -> None:
+    """An object that can only be read is saved from where it is."""
+
+    class Stream:
+        read = io.BytesIO(b"content").read
+
+    storage.save("a", Stream())
+    assert get(storage, "a") == b"content"
+
+
+def test_temporary_upload_is_consumed(storage: Storage) -> None:
+    """The file of a large upload is gone from the disk when it is saved, and closing it is fine."""
+    upload = temporary(b"content")
+    storage.save("a", upload)
+    assert not Path(upload.temporary_file_path()).exists()
+    upload.close()
+    assert get(storage, "a") == b"content"
+
+
+def test_saving_without_a_name(storage: Storage) -> None:
+    """Without a name it is the content's own."""
+    assert storage.save(None, ContentFile(b"content", name="d/own.txt")) == "d/own.txt"
+
+
+def test_saving_makes_directories(storage: Storage) -> None:
+    """save() makes all directories above its file, and takes those that are there."""
+    assert [put(storage, name) for name in ["a/b/c/1", "a/b/2"]] == ["a/b/c/1", "a/b/2"]
+    assert storage.listdir("a/b") == (["c"], ["2"])
+
+
+def test_saving_under_a_taken_name(storage: Storage) -> None:
+    """A file that is there stays, and the new one gets a name with seven random characters."""
+    put(storage, "d/a.txt", b"first")
+    second, third = put(storage, "d/a.txt", b"second"), put(storage, "d/a.txt", b"third")
+    assert re.fullmatch(rf"d/a{SUFFIX}\.txt", second)
+    assert len({"d/a.txt", second, third}) == 3
+    assert [get(storage, name) for name in ["d/a.txt", second]] == [b"first", b"second"]
+
+
+def test_saving_under_the_name_of_a_directory(storage: Storage) -> None:
+    """A directory's name is taken too."""
+    put(storage, "d/a")
+    assert re.fullmatch(f"d{SUFFIX}", put(storage, "d"))
+
+
+def test_saving_below_a_file(storage: Storage) -> None:
+    """Where a file is there can be no directory, and nothing is stored."""
+    put(storage, "a", b"content")
+    with pytest.raises(FileExistsError):
+        put(storage, "a/b")
+    with pytest.raises(NotADirectoryError):
+        put(storage, "a/b/c")
+    assert names(storage) == ["a"]
+
+
+def test_saving_many_at_once(storage: Storage) -> None:
+    """Threads that save under one name get a name each, and no content is lost."""
+    contents = [b"%d" % number for number in range(40)]
+    with ThreadPoolExecutor(8) as threads:
+        saved = list(threads.map(lambda content: put(storage, "a", content), contents))
+    assert [get(storage, name) for name in saved] == contents
+
+
+@pytest.mark.parametrize("name", ["a\\b.txt", "a\\\\b.txt"])
+def test_backslashes_become_slashes(storage: Storage, name: str) -> None:
+    """A name from Windows is a name with slashes."""
+    assert put(storage, name) == "a/b.txt"
+    assert storage.exists("a/b.txt")
+
+
+@pytest.mark.parametrize("name", ["a/./b", "a//b", "./a/b", "a/b"])
+def test_saved_name_is_normal(storage: Storage, name: str) -> None:
+    """save() returns the shortest name of what it saved."""
+    assert put(storage, name) == "a/b"
+
+
+def test_max_length(storage: Storage) -> None:
+    """A name that is too long loses characters of its own; directory and extension stay."""
+    name = "d/abcdefghijklmnop.t"
+    assert storage.save(name, ContentFile(b""), max_length=20) == name
+    assert re.fullmatch(rf"d/abc{SUFFIX}\.t", storage.save(name, ContentFile(b""), max_length=15))
+
+
+def test_max_length_under_a_taken_name(storage: Storage) -> None:
+    """The random characters count too."""
+    saved = [storage.save("abcdefghijk.t", ContentFile(b""), max_length=13) for _ in range(2)]
+    assert saved[0] == "abcdefghijk.t"
+    assert re.fullmatch(rf"abc{SUFFIX}\.t", saved[1])
+
+
+def test_max_length_that_is_too_short(storage: Storage) -> None:
+    """Where no name fits, nothing is stored."""
+    put(storage, "abc.txt")
+    with pytest.raises(SuspiciousFileOperation, match="max_length"):
+        storage.save("abc.txt", ContentFile(b""), max_length=11)
+    assert names(storage) == ["abc.txt"]
+
+
+def test_broken_content(storage: Storage, can: Capabilities) -> None:
+    """A content's error is raised as it is; only some storages keep what came before it."""
+    with pytest.raises(ConnectionResetError):
+        storage.save("a", Broken())
+    assert names(storage) == ["a"] * can.keeps_partial_saves
+
+
+@pytest.fixture
+def overwriting(make_storage: Callable[..., Storage], can: Capabilities) -> Storage:
+    """Return a storage that overwrites."""
+    if not can.overwrites:
+        pytest.skip("this storage has no allow_overwrite")
+    return make_storage(allow_overwrite=True)
+
+
+def test_overwriting(overwriting: Storage, make_content: Callable[[bytes], Any]) -> None:
+    """With allow_overwrite a file that is there is replaced, however long it was."""
+    put(overwriting, "d/a", b"a much longer content")
+    with make_content(b"new") as content:
+        assert overwriting.save("d/a", content) == "d/a"
+    assert (names(overwriting), get(overwriting, "d/a")) == (["d/a"], b"new")
+
+
+def test_overwriting_names(overwriting: Storage) -> None:
+    """With allow_overwrite a taken name is available and needs no other."""
+    put(overwriting, "a.txt")
+    assert overwriting.get_available_name("a.txt") == "a.txt"
+    assert overwriting.get_alternative_name("a", ".txt") == "a.txt"
+    assert overwriting.is_name_available("a.txt")
+    assert not overwriting.is_name_available("a.txt", max_length=3)
+
+
+def test_overwriting_a_directory(overwriting: Storage) -> None:
+    """With allow_overwrite a directory is still no file."""
+    put(overwriting, "d/a")
+    with pytest.raises(IsADirectoryError):
+        put(overwriting, "d", b"content")
+    assert names(overwriting) == ["d/a"]
+
+
+def test_writing_and_saving_are_one(storage: Storage) -> None:
+    """A name that a handle made is taken for save()."""
+    write(storage, "a", b"written")
+    with suppress(FileExistsError):
+        assert put(storage, "a", b"saved") != "a"
+    assert get(storage, "a") == b"written"

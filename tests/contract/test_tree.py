@@ -1,0 +1,156 @@
+"""The tree: listdir(), exists(), delete() and size(), on files and directories."""
+
+import errno
+from pathlib import Path
+
+import pytest
+from contract.helpers import get, names, put, raises_unless, write
+from contract.storages import Capabilities
+from django.core.files.storage import Storage
+
+
+@pytest.fixture
+def tree(storage: Storage) -> Storage:
+    """Return a storage with two files and a directory at its top."""
+    for name in ["a", "b.txt", "d/a", "d/e/a"]:
+        put(storage, name, b"content")
+    return storage
+
+
+def listed(storage: Storage, name: str) -> tuple[list[str], list[str]]:
+    """Return the entries of a directory, in order."""
+    directories, files = storage.listdir(name)
+    return sorted(directories), sorted(files)
+
+
+@pytest.mark.parametrize("name", ["", ".", "./", "d/.."])
+def test_listing_the_top(tree: Storage, name: str) -> None:
+    """The top has several names; directories and files come apart, as names without a path."""
+    assert listed(tree, name) == (["d"], ["a", "b.txt"])
+
+
+@pytest.mark.parametrize("name", ["d", "d/", "./d", "d//", "d/e/.."])
+def test_listing_a_directory(tree: Storage, name: str) -> None:
+    """A directory lists its own entries alone."""
+    assert listed(tree, name) == (["e"], ["a"])
+
+
+def test_listing_an_empty_storage(storage: Storage) -> None:
+    """An empty storage has an empty top."""
+    assert storage.listdir("") == ([], [])
+
+
+def test_listing_what_is_not_there(tree: Storage) -> None:
+    """A directory must be there to be listed."""
+    with pytest.raises(FileNotFoundError) as info:
+        tree.listdir("missing")
+    assert info.value.errno == errno.ENOENT
+
+
+@pytest.mark.parametrize("name", ["a", "a/b", "d/e/a"])
+def test_listing_a_file(tree: Storage, name: str) -> None:
+    """A file has no entries."""
+    with pytest.raises(NotADirectoryError) as info:
+        tree.listdir(name)
+    assert info.value.errno == errno.ENOTDIR
+
+
+def test_listing_is_a_copy(tree: Storage) -> None:
+    """Changing what listdir() returned changes nothing in the storage."""
+    tree.listdir("")[1].clear()
+    assert listed(tree, "") == (["d"], ["a", "b.txt"])
+
+
+@pytest.mark.parametrize("name", ["a", "d", "d/a", "d/e", "d/", "./a", "d//a", "d/../a", "", "."])
+def test_what_exists(tree: Storage, name: str) -> None:
+    """Files and directories exist, under every spelling of their name."""
+    assert tree.exists(name) is True
+
+
+@pytest.mark.parametrize("name", ["missing", "d/missing", "missing/a", "a/b", "A", "b", "x" * 300])
+def test_what_does_not_exist(tree: Storage, name: str) -> None:
+    """Nothing else exists, and asking makes nothing."""
+    assert tree.exists(name) is False
+    assert names(tree) == ["a", "b.txt", "d/a", "d/e/a"]
+
+
+@pytest.mark.parametrize("name", ["d/a", "./d/a", "d//a", "d/e/../a"])
+def test_deleting_a_file(tree: Storage, name: str) -> None:
+    """A deleted file is gone; its directory and its neighbours stay."""
+    assert tree.delete(name) is None
+    assert not tree.exists("d/a")
+    assert names(tree) == ["a", "b.txt", "d/e/a"]
+
+
+@pytest.mark.parametrize("name", ["missing", "d/missing", "missing/a"])
+def test_deleting_what_is_not_there(tree: Storage, name: str) -> None:
+    """Deleting what is gone already is fine."""
+    tree.delete(name)
+    assert names(tree) == ["a", "b.txt", "d/a", "d/e/a"]
+
+
+def test_deleting_below_a_file(tree: Storage, can: Capabilities) -> None:
+    """A name that no file can have is an error only where the system says so."""
+    with raises_unless(can.deletes_quietly, NotADirectoryError):
+        tree.delete("a/b")
+    assert get(tree, "a") == b"content"
+
+
+def test_deleting_an_empty_directory(tree: Storage) -> None:
+    """A directory is still there when its last file is gone, and can be deleted then."""
+    tree.delete("d/e/a")
+    assert tree.listdir("d/e") == ([], [])
+    tree.delete("d/e")
+    assert not tree.exists("d/e")
+
+
+def test_deleting_a_full_directory(tree: Storage, can: Capabilities) -> None:
+    """Only some storages delete a directory with all that is in it."""
+    with raises_unless(can.deletes_trees, OSError):
+        tree.delete("d")
+    assert names(tree) == ["a", "b.txt"] + ["d/a", "d/e/a"] * (not can.deletes_trees)
+
+
+def test_deleting_nothing(tree: Storage) -> None:
+    """delete() wants a name."""
+    with pytest.raises(ValueError, match="name must be given"):
+        tree.delete("")
+    assert names(tree) == ["a", "b.txt", "d/a", "d/e/a"]
+
+
+def test_name_is_free_after_deleting(tree: Storage) -> None:
+    """A deleted file's name can be had again, for a directory too."""
+    tree.delete("a")
+    assert put(tree, "a/b", b"new") == "a/b"
+    assert get(tree, "a/b") == b"new"
+
+
+def test_size_is_in_bytes(storage: Storage) -> None:
+    """size() counts bytes, not characters, and follows every change."""
+    put(storage, "a", "é日")
+    assert storage.size("a") == 5
+    write(storage, "a", b"more", "ab")
+    assert storage.size("a") == 9
+    write(storage, "a", b"", "wb")
+    assert storage.size("a") == 0
+
+
+@pytest.mark.parametrize("name", ["missing", "missing/a", "d/missing"])
+def test_size_of_what_is_not_there(tree: Storage, name: str) -> None:
+    """What is not there has no size."""
+    with pytest.raises(FileNotFoundError):
+        tree.size(name)
+
+
+def test_size_below_a_file(tree: Storage) -> None:
+    """Below a file there is nothing that has a size."""
+    with pytest.raises(NotADirectoryError):
+        tree.size("a/b")
+
+
+def test_names_may_be_path_objects(tree: Storage) -> None:
+    """Methods take a pathlib.Path as they take a str."""
+    assert get(tree, Path("d") / "a") == b"content"
+    assert (tree.exists(Path("d/a")), tree.size(Path("d/a"))) == (True, 7)
+    tree.delete(Path("d/a"))
+    assert put(tree, Path("d/a")) == "d/a"

@@ -1,0 +1,125 @@
+"""What a storage tells about a file from outside: its URL, its path, its times."""
+
+import time
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from contract.helpers import get, put, write
+from contract.storages import Capabilities
+from django.core.exceptions import SuspiciousFileOperation
+from django.core.files.storage import Storage
+from django.utils import timezone as django_timezone
+
+# More than any clock takes that file times are read from.
+TICK = 0.02
+ASKING = ["get_accessed_time", "get_created_time", "get_modified_time"]
+
+
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("d/a.txt", "/media/d/a.txt"),
+        ("/a", "/media/a"),
+        ("//a", "/media/a"),
+        ("d\\a", "/media/d/a"),
+        ("é #?%.txt", "/media/%C3%A9%20%23%3F%25.txt"),
+        ("~-_.!*'()", "/media/~-_.!*'()"),
+        ("d/../a", "/media/a"),
+        ("", "/media/"),
+        (None, "/media/"),
+    ],
+)
+def test_url(storage: Storage, name: str | None, url: str) -> None:
+    """A URL is the quoted name below the base URL, whether the file exists or not."""
+    assert storage.url(name) == url
+
+
+def test_url_of_a_name_that_looks_like_one(storage: Storage) -> None:
+    """A colon does not make a URL of a name."""
+    assert storage.url("http:a/b") == "/media/http%3Aa/b"
+
+
+def test_path(storage: Storage, can: Capabilities) -> None:
+    """Where there are paths, a name's path is below the location; else path() refuses."""
+    if can.has_paths:
+        assert storage.path("d//e/../a") == str(Path(storage.location) / "d" / "a")
+    else:
+        with pytest.raises(NotImplementedError):
+            storage.path("d/a")
+
+
+@pytest.mark.parametrize("name", ["../a", "/a", "d/../../a"])
+def test_path_outside_of_the_storage(storage: Storage, can: Capabilities, name: str) -> None:
+    """No path leads out of the storage."""
+    with pytest.raises(SuspiciousFileOperation if can.has_paths else NotImplementedError):
+        storage.path(name)
+
+
+def test_file_at_its_path(storage: Storage, can: Capabilities) -> None:
+    """Where files are at their paths, what is done at a path is seen in the storage."""
+    put(storage, "d/a", b"content")
+    path = Path(storage.path("d/a") if can.has_paths else "missing")
+    assert path.exists() == can.has_files_at_paths
+    if can.has_files_at_paths:
+        assert path.read_bytes() == b"content"
+        path.write_bytes(b"changed")
+        assert get(storage, "d/a") == b"changed"
+
+
+@pytest.mark.parametrize("ask", ASKING)
+def test_times_are_aware(storage: Storage, settings, ask: str) -> None:
+    """With USE_TZ times are aware, in UTC, and of just now."""
+    settings.USE_TZ = True
+    put(storage, "a")
+    answer = getattr(storage, ask)("a")
+    assert answer.tzinfo is timezone.utc
+    assert abs(django_timezone.now() - answer) < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("ask", ASKING)
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "America/St_Johns"])
+def test_times_are_naive(storage: Storage, settings, zone: str, ask: str) -> None:
+    """Without USE_TZ times are naive, in the local zone."""
+    settings.USE_TZ = False
+    settings.TIME_ZONE = zone
+    put(storage, "a")
+    answer = getattr(storage, ask)("a")
+    assert answer.tzinfo is None
+    assert abs(datetime.now() - answer) < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("ask", ASKING)
+def test_times_of_a_directory(storage: Storage, ask: str) -> None:
+    """A directory has times too."""
+    put(storage, "d/a")
+    assert abs(django_timezone.now() - getattr(storage, ask)("d")) < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("ask", ASKING)
+def test_times_of_what_is_not_there(storage: Storage, ask: str) -> None:
+    """What is not there has no times."""
+    with pytest.raises(FileNotFoundError):
+        getattr(storage, ask)("missing")
+
+
+@pytest.mark.parametrize("mode", ["wb", "ab", "rb+"])
+def test_writing_moves_the_modified_time(storage: Storage, mode: str) -> None:
+    """A write makes the modified time a later one."""
+    put(storage, "a", b"content")
+    before = storage.get_modified_time("a")
+    time.sleep(TICK)
+    write(storage, "a", b"changed", mode)
+    assert storage.get_modified_time("a") > before
+
+
+def test_reading_leaves_the_modified_time(storage: Storage) -> None:
+    """Reading, and asking for this and that, is no modification."""
+    put(storage, "a", b"content")
+    before = storage.get_modified_time("a"), storage.get_created_time("a")
+    time.sleep(TICK)
+    get(storage, "a")
+    storage.size("a")
+    storage.listdir("")
+    storage.open("a", "rb+").close()
+    assert (storage.get_modified_time("a"), storage.get_created_time("a")) == before

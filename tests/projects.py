@@ -1,0 +1,91 @@
+"""Throwaway Django projects, each run by processes of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+
+import inmemorystorage
+
+# Where the package is imported from by this process: the wheel, as a rule.
+PACKAGES = str(Path(inmemorystorage.__file__).parents[1])
+
+SETTINGS = """
+from pathlib import Path
+
+BASE_DIR = Path(__file__).parent
+SECRET_KEY = "for a throwaway project"
+USE_TZ = True
+INSTALLED_APPS = ["inmemorystorage", "uploads"]
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / "db.sqlite3"}}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+MEDIA_ROOT = BASE_DIR / "media"
+MEDIA_URL = "/media/"
+ROOT_URLCONF = "uploads.urls"
+"""
+MODELS = """
+from django.core.files.storage import default_storage, storages
+from django.db import models
+
+from inmemorystorage import InMemoryDir, InMemoryStorage
+"""
+SET_UP = "import django; django.setup()"
+# Django 4.2 warns of the setting that it still reads.
+OPTIONS = ["-W", "error", "-W", "ignore:The DEFAULT_FILE_STORAGE"]
+
+
+@dataclass(frozen=True)
+class Project:
+    """
+    A project with one app, ``uploads``.
+
+    :param directory: where its files are.
+    """
+
+    directory: Path
+
+    @property
+    def media(self) -> Path:
+        """Return MEDIA_ROOT, which is not there until something is written."""
+        return self.directory / "media"
+
+    def manage(self, *arguments: str, fails: bool = False) -> str:
+        """Run a management command; return all that it printed."""
+        return self._run("-m", "django", *arguments, fails=fails)
+
+    def python(self, code: str, *, fails: bool = False) -> str:
+        """Run code after ``django.setup()``; return all that it printed."""
+        return self._run("-c", f"{SET_UP}\n{textwrap.dedent(code)}", fails=fails).strip()
+
+    def write(self, name: str, content: str) -> None:
+        """Write a module of the project."""
+        path = self.directory / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(textwrap.dedent(content), encoding="utf-8")
+
+    def _run(self, *arguments: str, fails: bool) -> str:
+        done = subprocess.run(
+            [sys.executable, *OPTIONS, *arguments],
+            cwd=self.directory,
+            env={**os.environ, "DJANGO_SETTINGS_MODULE": "project_settings", "PYTHONPATH": PACKAGES},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode != 0) == fails, done.stdout
+        return done.stdout
+
+
+def make_project(directory: Path, *, settings: str = "", models: str = "") -> Project:
+    """Write a project, with lines of its own at the end of its settings and of its models."""
+    project = Project(directory)
+    project.write("project_settings.py", SETTINGS + textwrap.dedent(settings))
+    project.write("uploads/__init__.py", "")
+    project.write("uploads/urls.py", "urlpatterns = []\n")
+    project.write("uploads/models.py", MODELS + textwrap.dedent(models))
+    return project

@@ -1,0 +1,58 @@
+"""What an operation came to, in a form that two storages can be compared by."""
+
+import random
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import singledispatch
+from typing import Any
+from unittest import mock
+
+from django.core.files import File
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """An answer, or the class and errno of an error; the error itself is there to be read."""
+
+    answer: Any = None
+    raised: tuple[str, int | None] | None = None
+    error: Exception | None = field(default=None, compare=False)
+
+
+@singledispatch
+def describe(value: Any) -> Any:
+    """Return what must be equal on both sides: the value and its type."""
+    return type(value).__name__, value
+
+
+@describe.register
+def _(value: tuple) -> Any:
+    return tuple(map(describe, value))
+
+
+@describe.register
+def _(value: datetime) -> Any:
+    return "datetime", value.tzinfo
+
+
+@describe.register
+def _(value: File) -> Any:
+    return "file", value.name, getattr(value, "mode", None), value.closed
+
+
+def standard_class(error: BaseException) -> str:
+    """Return the nearest class of an error that Python or Django defines."""
+    classes = type(error).__mro__
+    return next(c.__name__ for c in classes if not c.__module__.startswith("inmemorystorage"))
+
+
+def outcome(operation: Callable[..., Any], *arguments: Any) -> Outcome:
+    """Return what an operation came to, with random suffixes that are the same every time."""
+    with mock.patch.object(secrets, "choice", random.Random(0).choice):
+        try:
+            return Outcome(describe(operation(*arguments)))
+        except Exception as error:
+            raised = standard_class(error), getattr(error, "errno", None)
+            return Outcome(raised=raised, error=error)

@@ -1,0 +1,135 @@
+"""The two sides that are compared: storages on a disk, and storages in memory at the same place."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import datetime, timezone
+from typing import Any
+
+from django.core.files import File
+from django.core.files.base import ContentFile
+from django.core.files.storage import Storage
+from state_machine.inputs import LOCATION, Known
+
+Tree = dict[str, tuple[bytes | None, bool, bool | None]]
+
+PAST = datetime(2001, 1, 1, tzinfo=timezone.utc)
+
+
+def is_directory(storage: Storage, name: Any) -> bool:
+    """Tell whether a name is that of a directory."""
+    try:
+        storage.listdir(name)
+    except Exception:
+        return False
+    return True
+
+
+def walk(storage: Storage, directory: str) -> Iterator[tuple[str, bytes | None]]:
+    """Yield each name below a directory, with its content, or ``None`` for a directory."""
+    directories, files = storage.listdir(directory)
+    for name in (os.path.join(directory, name) for name in sorted(directories)):
+        yield name, None
+        yield from walk(storage, name)
+    for name in (os.path.join(directory, name) for name in sorted(files)):
+        yield name, read(storage, name)
+
+
+def read(storage: Storage, name: str) -> bytes:
+    """Return the content of a file."""
+    with storage.open(name) as file:
+        return file.read()
+
+
+class Side:
+    """Three storages of one kind that see one tree, and the handles that they gave."""
+
+    def __init__(self, make: Callable[..., Storage], location: str, overwrites: bool) -> None:
+        self.location = location
+        self.storages = {
+            "outer": make(location=location, base_url="/media/"),
+            "nested": make(location=os.path.join(location, "d"), base_url="/nested"),
+        }
+        if overwrites:
+            self.storages["overwriting"] = make(location=location, allow_overwrite=True)
+        # A fresh storage in memory has its location; on a disk somebody has to make it.
+        for storage in self.storages.values():
+            storage.delete(storage.save("a", ContentFile(b"")))
+        self.handles: list[File] = []
+        self.modified: dict[str, datetime] = {}
+        self.created: dict[str, datetime] = {}
+
+    def name(self, name: Any) -> Any:
+        """Return what a name of the inputs stands for on this side."""
+        if isinstance(name, Known):
+            known = sorted(self.modified) or [""]
+            return known[name.number % len(known)]
+        return name.replace(LOCATION, self.location) if isinstance(name, str) else name
+
+    def keep(self, handle: File) -> File:
+        """Remember a handle for later operations."""
+        self.handles.append(handle)
+        return handle
+
+    def contents(self) -> dict[str, bytes | None]:
+        """Return all names with their content; the location itself may be missing, or a file."""
+        storage = self.storages["outer"]
+        if not storage.exists(""):
+            return {}
+        if not is_directory(storage, ""):
+            return {"": read(storage, "")}
+        return {"": None, **dict(walk(storage, ""))}
+
+    def tree(self) -> Tree:
+        """Return all names: content, whether modified since the last call, and whether created."""
+        contents = self.contents()
+        get_modified_time = self.storages["outer"].get_modified_time
+        modified = {name: get_modified_time(name) for name in contents}
+        tree = {
+            name: (content, self.modified.get(name) != modified[name], self._is_new(name))
+            for name, content in contents.items()
+        }
+        self.modified = {name: self.age(name, time) for name, time in modified.items()}
+        self.created = {}
+        return tree
+
+    def _is_new(self, name: str) -> bool | None:
+        known = self.created.get(name)
+        return known and known != self.storages["outer"].get_created_time(name)
+
+    def remember_created(self) -> None:
+        """Have the next call of `tree` say for which names the created time has changed."""
+        created = self.storages["outer"].get_created_time
+        self.created = {name: created(name) for name in self.modified}
+
+    def empty(self) -> None:
+        """Close and delete whatever is left, if only because a difference was found."""
+        for handle in self.handles:
+            with suppress(Exception):
+                handle.close()
+        for name in sorted(self.contents(), reverse=True):
+            self.storages["outer"].delete(name or ".")
+
+    def age(self, name: str, modified: datetime) -> datetime:
+        """Have the next change of a name be seen in its time, and return the time as it is now."""
+        return modified
+
+
+class DiskSide(Side):
+    """A side whose clock ticks too slowly to tell two changes apart."""
+
+    def age(self, name: str, modified: datetime) -> datetime:
+        """Set the time back, where it is not."""
+        if modified != PAST:
+            stamp = PAST.timestamp()
+            os.utime(self.storages["outer"].path(name), (stamp, stamp))
+        return PAST
+
+
+def wait_for_tick() -> None:
+    """Wait until the clock that the kernel takes file times from has moved on."""
+    clock = getattr(time, "CLOCK_REALTIME_COARSE", time.CLOCK_REALTIME)
+    start = time.clock_gettime(clock)
+    while time.clock_gettime(clock) == start:
+        time.sleep(0.0005)

@@ -1,0 +1,1 @@
+"""Run other projects' own test suites, unmodified, on several storages side by side."""

@@ -1,0 +1,104 @@
+"""Which suites run, on which storages."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import django
+
+
+@dataclass(frozen=True)
+class Row:
+    """A storage that the suites run on: how reports call it, and its entry in `STORAGES`."""
+
+    title: str
+    setting: Mapping[str, object] = field(hash=False)
+
+
+def ours(title: str, **options: object) -> Row:
+    """Return a row for this package's storage with those options."""
+    return Row(title, {"BACKEND": "inmemorystorage.InMemoryStorage", "OPTIONS": options})
+
+
+DISK = Row("FileSystemStorage", {"BACKEND": "django.core.files.storage.FileSystemStorage"})
+DJANGO = Row("Django's in-memory", {"BACKEND": "django.core.files.storage.InMemoryStorage"})
+PLAIN = ours("ours as it comes")
+LIKE_DISK = ours("ours, filesystem", behaves_like="filesystem")
+LENT = ours("ours, lent paths", behaves_like="filesystem", lend_paths=True)
+
+SUITE_ROWS = (DISK, DJANGO, PLAIN, LENT)
+IN_MEMORY_ROWS = (DISK, DJANGO, PLAIN, LIKE_DISK)
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A source distribution and how its own tests are run.
+
+    `folder` is the part of the distribution that is needed, and the directory that the tests run
+    in; `paths`, relative to it, are importable; `command` is given to the interpreter; `settings`
+    is the suite's own settings module. `at_least` tests must run, so that none run is no success.
+    The storage is always the default storage; with `swap` it also takes the place of that class of
+    `django.core.files.storage`.
+    """
+
+    title: str
+    requirement: str
+    command: tuple[str, ...]
+    settings: str
+    at_least: int
+    folder: str = "."
+    paths: tuple[str, ...] = (".",)
+    swap: str = ""
+    runner: str = "recorder.RecordingRunner"
+
+    @property
+    def project(self) -> str:
+        """The name of the project whose tests these are."""
+        return self.requirement.partition("==")[0]
+
+
+EASY_THUMBNAILS = Suite(
+    title="easy-thumbnails 2.10",
+    requirement="easy-thumbnails==2.10",
+    command=("-m", "django", "test", "easy_thumbnails"),
+    settings="easy_thumbnails.tests.settings",
+    at_least=128,
+)
+IMPORT_EXPORT = Suite(
+    title="django-import-export 4.4.3",
+    requirement="django-import-export==4.4.3",
+    command=("tests/manage.py", "test", "core"),
+    settings="settings",
+    at_least=723,
+    paths=("tests", "."),
+)
+FORMTOOLS = Suite(
+    title="django-formtools 2.7",
+    requirement="django-formtools==2.7",
+    command=("-m", "django", "test", "tests"),
+    settings="tests.settings",
+    at_least=100,
+)
+DJANGO_FILES = Suite(
+    title=f"Django {django.__version__}, six folders",
+    requirement=f"Django=={django.__version__}",
+    command=(
+        *("runtests.py", "--parallel=1", "admin_widgets", "file_uploads", "files", "forms_tests"),
+        *("model_fields", "model_forms"),
+    ),
+    settings="test_sqlite",
+    at_least=2000,
+    folder="tests",
+)
+SUITES = (EASY_THUMBNAILS, IMPORT_EXPORT, FORMTOOLS, DJANGO_FILES)
+
+# Most of what they test they do on storages of their own making, not on the default one.
+SWAPPED_SUITES = tuple(replace(suite, swap="FileSystemStorage") for suite in SUITES)
+
+IN_MEMORY_TESTS = replace(
+    DJANGO_FILES,
+    title=f"Django {django.__version__}, test_inmemory_storage",
+    command=("runtests.py", "--parallel=1", "file_storage.test_inmemory_storage"),
+    at_least=23,
+    swap="InMemoryStorage",
+    runner="recorder.FreshRootRunner",
+)

@@ -1,0 +1,119 @@
+"""A Django test runner that writes how each test ended to the file named by `SUITE_OUTCOMES`."""
+
+import inspect
+import json
+import os
+import tempfile
+import traceback
+import unittest
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from django.test import override_settings
+from django.test.runner import DiscoverRunner
+
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
+
+
+class RecordingResult(unittest.TextTestResult):
+    """Keep how each test ended, with the error's first line and where in the test it was raised."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.outcomes: dict[str, Sequence[str | int]] = {}
+
+    def startTest(self, test: unittest.TestCase) -> None:
+        """Take the test for passed until something else is heard of it."""
+        self.outcomes[test.id()] = ["passed"]
+        super().startTest(test)
+
+    def addSkip(self, test: unittest.TestCase, reason: str) -> None:
+        """Record a test that its suite skips."""
+        self.outcomes[test.id()] = ["skipped", reason]
+        super().addSkip(test, reason)
+
+    def addFailure(self, test: unittest.TestCase, err: ExcInfo) -> None:
+        """Record a failed assertion."""
+        self._record(test, "failed", err)
+        super().addFailure(test, err)
+
+    def addError(self, test: unittest.TestCase, err: ExcInfo) -> None:
+        """Record any other exception, also of a class's or module's set-up."""
+        self._record(test, "error", err)
+        super().addError(test, err)
+
+    def addSubTest(
+        self, test: unittest.TestCase, subtest: unittest.TestCase, err: ExcInfo | None
+    ) -> None:
+        """Record a failed part of a test as the test's failure."""
+        if err is not None:
+            failed = isinstance(err[1], test.failureException)
+            self._record(test, "failed" if failed else "error", err)
+        super().addSubTest(test, subtest, err)
+
+    def addUnexpectedSuccess(self, test: unittest.TestCase) -> None:
+        """Record a test that its suite expects to fail and that passes."""
+        self.outcomes[test.id()] = ["failed", "unexpected success"]
+        super().addUnexpectedSuccess(test)
+
+    def _record(self, test: unittest.TestCase, state: str, err: ExcInfo) -> None:
+        message = traceback.format_exception_only(*err[:2])[0].partition("\n")[0]
+        self.outcomes[test.id()] = [state, message, kind(err[0]), line_in_test(test, err[2])]
+
+
+def kind(error: type[BaseException] | None) -> str:
+    """Return the name of the built-in class that the error is a kind of."""
+    bases = () if error is None else error.__mro__
+    return next(base.__name__ for base in bases if base.__module__ == "builtins")
+
+
+def line_in_test(test: unittest.TestCase, tb: TracebackType | None) -> int:
+    """Return the line of the test's own module that raised, 0 when none of its lines did.
+
+    What unittest gives for a failed set-up of a class is no test, and has no module.
+    """
+    own = inspect.getsourcefile(type(test)) if isinstance(test, unittest.TestCase) else None
+    frames = traceback.extract_tb(tb)
+    return next((frame.lineno or 0 for frame in reversed(frames) if frame.filename == own), 0)
+
+
+class FreshRootResult(RecordingResult):
+    """Give each test an empty MEDIA_ROOT: storages that share by location start each test empty."""
+
+    def startTest(self, test: unittest.TestCase) -> None:
+        """Make the directory, before the test's own set-up."""
+        self._root = tempfile.TemporaryDirectory()
+        self._settings = override_settings(MEDIA_ROOT=self._root.name)
+        self._settings.enable()
+        super().startTest(test)
+
+    def stopTest(self, test: unittest.TestCase) -> None:
+        """Remove it, after the test's own clean-up."""
+        super().stopTest(test)
+        self._settings.disable()
+        self._root.cleanup()
+
+
+class RecordingRunner(DiscoverRunner):
+    """Django's runner, with a result that records."""
+
+    result_class: type[RecordingResult] = RecordingResult
+
+    def get_resultclass(self) -> type[unittest.TextTestResult]:
+        """Return the class that records."""
+        return self.result_class
+
+    def run_suite(self, suite: unittest.TestSuite, **kwargs: Any) -> unittest.TextTestResult:
+        """Run the tests, then write what was recorded."""
+        result = super().run_suite(suite, **kwargs)
+        assert isinstance(result, RecordingResult)
+        Path(os.environ["SUITE_OUTCOMES"]).write_text(json.dumps(result.outcomes))
+        return result
+
+
+class FreshRootRunner(RecordingRunner):
+    """A runner for tests that make storages without a location and take each for empty."""
+
+    result_class = FreshRootResult

@@ -1,0 +1,138 @@
+"""Run other projects' own tests, unmodified, on four storages, and print them side by side.
+
+`python tests/suites/run.py` fetches the source distributions into a cache directory, runs each in
+a temporary copy, and exits with 1 when one of our storages fails where it should not.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from suites import expected
+from suites.catalogue import (
+    IN_MEMORY_ROWS,
+    IN_MEMORY_TESTS,
+    LENT,
+    PLAIN,
+    SUITE_ROWS,
+    SUITES,
+    SWAPPED_SUITES,
+    Row,
+    Suite,
+)
+from suites.report import LEGEND, differences, table
+from suites.sources import fetch
+from suites.trial import ByRow, Outcomes, run
+from suites.verdict import ListedByRow, judge_in_memory_tests, judge_suite
+
+WORKERS = 2
+Results = dict[Suite, ByRow]
+
+
+@dataclass(frozen=True)
+class Section:
+    """Suites that run on the same storages and are judged by the same rule."""
+
+    heading: str
+    suites: tuple[Suite, ...]
+    rows: tuple[Row, ...]
+    judge: Callable[[Suite, ByRow, ListedByRow], list[str]]
+    listed: Mapping[Row, expected.Listed]
+
+
+SECTIONS = (
+    Section(
+        "Each storage as the default storage",
+        SUITES,
+        SUITE_ROWS,
+        judge_suite,
+        {PLAIN: expected.AS_DEFAULT, LENT: expected.AS_DEFAULT_LENT},
+    ),
+    Section(
+        "Each storage in the place of FileSystemStorage",
+        SWAPPED_SUITES,
+        SUITE_ROWS,
+        judge_suite,
+        {PLAIN: expected.AS_FILE_SYSTEM_STORAGE, LENT: expected.AS_FILE_SYSTEM_STORAGE_LENT},
+    ),
+    Section(
+        "Each storage in the place of Django's in-memory storage",
+        (IN_MEMORY_TESTS,),
+        IN_MEMORY_ROWS,
+        judge_in_memory_tests,
+        {PLAIN: expected.AS_DJANGO_IN_MEMORY},
+    ),
+)
+
+
+def main() -> int:
+    """Run and print each section, then its faults, and return the exit code."""
+    cache = arguments().cache
+    faults = [fault for section in SECTIONS for fault in run_section(section, cache)]
+    print(*(f"FAULT {fault}" for fault in faults), f"{len(faults)} faults", sep="\n")
+    return int(bool(faults))
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    home = os.environ.get("TOX_ENV_DIR", tempfile.gettempdir())
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=Path(home, "dj-inmemorystorage-suites"),
+        help="where the source distributions are kept (default: %(default)s)",
+    )
+    return parser.parse_args()
+
+
+def run_section(section: Section, cache: Path) -> list[str]:
+    """Run the section's suites, print what came out, and return the faults."""
+    print(f"{section.heading}\n", flush=True)
+    results = run_all(section, cache)
+    print(f"\n{table(results)}\n\nTests that end differently, a sign per column: {LEGEND}")
+    print(*(differences(suite, by_row) for suite, by_row in results.items()), sep="\n", end="\n\n")
+    return [
+        fault
+        for suite, by_row in results.items()
+        for fault in section.judge(suite, by_row, listed(section, suite))
+    ]
+
+
+def listed(section: Section, suite: Suite) -> ListedByRow:
+    """Return the suite's tests that our storages fail rightly."""
+    return {row: projects.get(suite.project, {}) for row, projects in section.listed.items()}
+
+
+def run_all(section: Section, cache: Path) -> Results:
+    """Run the section's suites on its storages, some at a time, and return how all tests ended."""
+    sources = {suite: fetch(suite.requirement, cache) for suite in section.suites}
+    with ThreadPoolExecutor(WORKERS) as workers:
+        runs = {
+            suite: {row: workers.submit(run_aloud, suite, row, source) for row in section.rows}
+            for suite, source in sources.items()
+        }
+    return {
+        suite: {row: outcomes.result() for row, outcomes in by_row.items()}
+        for suite, by_row in runs.items()
+    }
+
+
+def run_aloud(suite: Suite, row: Row, source: Path) -> Outcomes:
+    """Run one suite on one storage and say how long it took."""
+    start = monotonic()
+    outcomes = run(suite, row, source)
+    print(f"  {suite.title} on {row.title}: {monotonic() - start:.0f} s", flush=True)
+    return outcomes
+
+
+if __name__ == "__main__":
+    sys.exit(main())

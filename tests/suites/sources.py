@@ -1,0 +1,38 @@
+"""Fetch the source distributions, which carry the tests, and unpack them in a cache directory."""
+
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+
+PIP = (sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check")
+FROM_SOURCE = ("--no-deps", "--no-binary", ":all:")
+
+
+def fetch(requirement: str, cache: Path) -> Path:
+    """Return the directory that holds the unpacked distribution; fetch it when it is not there."""
+    home = cache / requirement
+    if not home.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache) as work:
+            unpack(download(requirement, Path(work)), Path(work) / "unpacked").rename(home)
+    return home
+
+
+def download(requirement: str, target: Path) -> Path:
+    """Let pip save the distribution below `target` and return its path."""
+    command = (*PIP, *FROM_SOURCE, "--dest", str(target), requirement)
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"pip could not download {requirement}:\n{done.stderr}")
+    [archive] = target.glob("*.tar.gz")
+    return archive
+
+
+def unpack(archive: Path, target: Path) -> Path:
+    """Unpack the archive below `target` and return the one directory that it holds."""
+    with tarfile.open(archive) as tar:
+        tar.extractall(target, filter="data")
+    [folder] = target.iterdir()
+    return folder

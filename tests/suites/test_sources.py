@@ -1,0 +1,35 @@
+"""How source distributions are fetched and kept."""
+
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from suites import sources
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    """Pack a distribution as pip saves it: one directory in a tar archive."""
+    folder = tmp_path / "a_suite-1"
+    folder.mkdir()
+    (folder / "tests.py").write_text("")
+    with tarfile.open(tmp_path / "a_suite-1.tar.gz", "w:gz") as tar:
+        tar.add(folder, folder.name)
+    return tmp_path / "a_suite-1.tar.gz"
+
+
+def test_fetch_once(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A distribution is downloaded once, and then found in the cache."""
+    downloads = [archive]
+    monkeypatch.setattr(sources, "download", lambda *args: downloads.pop())
+    first, second = (sources.fetch("a-suite==1", tmp_path / "cache") for _ in range(2))
+    assert first == second
+    assert [path.name for path in first.iterdir()] == ["tests.py"]
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == ["a-suite==1"]
+
+
+def test_download_fails(tmp_path: Path) -> None:
+    """What pip cannot find ends the run with pip's own words."""
+    with pytest.raises(SystemExit, match=r"could not download \./nowhere:\n.*nowhere"):
+        sources.download("./nowhere", tmp_path)

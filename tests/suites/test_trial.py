@@ -1,0 +1,123 @@
+"""How one suite is run on one storage, shown on a suite of a few tests."""
+
+from pathlib import Path
+
+import pytest
+
+from suites.catalogue import DJANGO, Suite
+from suites.trial import Outcome, Outcomes, run
+
+SUITE = Suite(
+    title="a suite",
+    requirement="a-suite==1",
+    command=("-m", "django", "test", "checks"),
+    settings="own_settings",
+    at_least=1,
+    swap="FileSystemStorage",
+)
+SETTINGS = """
+INSTALLED_APPS = []
+STORAGES = {"default": {"BACKEND": "nowhere"}, "other": {"BACKEND": "elsewhere"}}
+"""
+CHECKS = """
+import unittest
+from django.core.files.storage import FileSystemStorage, default_storage, storages
+from django.test import SimpleTestCase
+
+class Checks(SimpleTestCase):
+    def test_passes(self):
+        open("written.txt", "w").close()
+
+    def test_fails(self):
+        self.assertEqual(1, 2)
+
+    def test_breaks(self):
+        1 / 0
+
+    def test_part_fails(self):
+        with self.subTest():
+            self.fail("in part")
+        with self.subTest():
+            pass
+
+    @unittest.skip("no need")
+    def test_skipped(self):
+        pass
+
+    @unittest.expectedFailure
+    def test_passes_unexpectedly(self):
+        pass
+
+    def test_storages(self):
+        names = [type(default_storage._wrapped).__name__, *FileSystemStorage.__bases__]
+        self.fail(f"{names[0]} {names[1].__name__} {storages.backends['other']['BACKEND']}")
+
+class BrokenSetUp(SimpleTestCase):
+    @classmethod
+    def setUpClass(cls):
+        raise OSError("no set-up")
+
+    def test_never_runs(self):
+        pass
+"""
+
+
+def line_of(fragment: str) -> int:
+    """Return the number of the line of the tests that has the fragment."""
+    lines = CHECKS.splitlines()
+    return next(number for number, line in enumerate(lines, 1) if fragment in line)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """Write the suite's distribution."""
+    home = tmp_path / "source"
+    (home / "checks").mkdir(parents=True)
+    (home / "own_settings.py").write_text(SETTINGS)
+    (home / "checks" / "tests.py").write_text(CHECKS)
+    (home / "checks" / "__init__.py").write_text("")
+    return home
+
+
+@pytest.fixture
+def outcomes(source: Path) -> Outcomes:
+    """Run the suite on Django's in-memory storage."""
+    return run(SUITE, DJANGO, source)
+
+
+def raised(state: str, message: str, fragment: str) -> Outcome:
+    """Return the outcome of a test whose line with the fragment raised the error."""
+    return Outcome(state, message, message.partition(":")[0], line_of(fragment))
+
+
+def test_run(outcomes: Outcomes) -> None:
+    """How each test ended is told, with the error's first line and the line that raised it."""
+    assert {test.removeprefix("checks.tests."): end for test, end in outcomes.items()} == {
+        "Checks.test_passes": Outcome("passed"),
+        "Checks.test_fails": raised("failed", "AssertionError: 1 != 2", "1, 2"),
+        "Checks.test_breaks": raised("error", "ZeroDivisionError: division by zero", "1 / 0"),
+        "Checks.test_part_fails": raised("failed", "AssertionError: in part", "in part"),
+        "Checks.test_skipped": Outcome("skipped", "no need"),
+        "Checks.test_passes_unexpectedly": Outcome("failed", "unexpected success"),
+        "Checks.test_storages": raised(
+            "failed", "AssertionError: FileSystemStorage InMemoryStorage elsewhere", "names[0]}"
+        ),
+        "setUpClass (checks.tests.BrokenSetUp)": Outcome("error", "OSError: no set-up", "OSError"),
+    }
+
+
+def test_source_is_unchanged(source: Path, outcomes: Outcomes) -> None:
+    """The suite runs in a copy: what its tests write is gone with it."""
+    assert {path.name for path in source.rglob("*")} == {
+        "own_settings.py",
+        "checks",
+        "tests.py",
+        "__init__.py",
+    }
+
+
+def test_run_stops_early(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A suite that cannot start has no outcomes, and what it printed is shown."""
+    (source / "own_settings.py").write_text("1 / 0")
+    assert run(SUITE, DJANGO, source) == {}
+    assert "a suite on Django's in-memory stopped early:" in capsys.readouterr().out

@@ -1,0 +1,109 @@
+"""What `run.py` calls a fault."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pytest
+
+from suites.catalogue import DISK, DJANGO, FORMTOOLS, LENT, LIKE_DISK, PLAIN, Row
+from suites.trial import Outcome, Outcomes
+from suites.verdict import judge_in_memory_tests, judge_suite
+
+SUITE = replace(FORMTOOLS, at_least=1)
+PASSED = Outcome("passed")
+FAILED = Outcome("failed", "AssertionError: 1 != 2", "AssertionError", 7)
+ERROR = Outcome("error", "KeyError: 1", "KeyError", 8)
+
+
+def by_row(**outcomes: Outcome) -> dict[Row, Outcomes]:
+    """Return the one test's outcome per row, passed where nothing else is said."""
+    named = {"disk": DISK, "django": DJANGO, "plain": PLAIN, "lent": LENT, "like": LIKE_DISK}
+    return {row: {"test": outcomes.get(name, PASSED)} for name, row in named.items()}
+
+
+def judged(listed: Iterable[str] = (), **outcomes: Outcome) -> list[str]:
+    """Return the faults of a suite with one test."""
+    return judge_suite(SUITE, by_row(**outcomes), {PLAIN: dict.fromkeys(listed, "reason")})
+
+
+def judged_in_memory(listed: Iterable[str] = (), **outcomes: Outcome) -> list[str]:
+    """Return the faults of Django's in-memory tests, were there one test."""
+    reasons = {PLAIN: dict.fromkeys(listed, "reason")}
+    return judge_in_memory_tests(SUITE, by_row(**outcomes), reasons)
+
+
+def test_all_passed() -> None:
+    """Nothing is wrong where everything passes."""
+    assert judged() == judged_in_memory() == []
+
+
+@pytest.mark.parametrize("end", [FAILED, ERROR, Outcome("skipped", "no disk")])
+def test_lent_loses_a_test(end: Outcome) -> None:
+    """With lent paths a test that FileSystemStorage passes must pass."""
+    [fault] = judged(lent=end)
+    assert fault == f"ours, lent paths: test {end.state}: {end.message}"
+
+
+def test_list_of_each_storage() -> None:
+    """What is listed for our storage as it comes is not listed for lent paths."""
+    assert len(judged(["test"], plain=FAILED, lent=FAILED)) == 1
+    both = {PLAIN: {"test": "reason"}, LENT: {"test": "reason"}}
+    assert judge_suite(SUITE, by_row(plain=FAILED, lent=FAILED), both) == []
+
+
+def test_lost_test_is_missing() -> None:
+    """A test that did not run at all is a fault, as one that failed."""
+    outcomes = by_row() | {LENT: {"other": PASSED}}
+    assert judge_suite(SUITE, outcomes, {}) == ["ours, lent paths: test not run: "]
+
+
+def test_failing_set_up() -> None:
+    """An error outside of any test is a fault."""
+    outcomes = by_row() | {LENT: {"test": PASSED, "setUpClass (tests.Case)": ERROR}}
+    assert len(judge_suite(SUITE, outcomes, {})) == 1
+
+
+def test_disk_fails_too() -> None:
+    """What FileSystemStorage fails is nobody's fault."""
+    assert judged(disk=FAILED, plain=FAILED, lent=ERROR) == []
+
+
+def test_unlisted_failure() -> None:
+    """As it comes, our storage may fail what is listed alone."""
+    assert judged(plain=FAILED) == ["ours as it comes: test failed: AssertionError: 1 != 2"]
+    assert judged(["test"], plain=FAILED) == []
+
+
+def test_stale_list() -> None:
+    """A listed test that passes must leave the list."""
+    assert judged(["test"]) == ["ours as it comes: test is listed, but passes"]
+
+
+def test_too_few_tests() -> None:
+    """A suite that ran nothing has not passed."""
+    faults = judge_suite(SUITE, {row: {} for row in by_row()}, {})
+    assert faults[0] == "FileSystemStorage: django-formtools 2.7 ran 0 tests of at least 1"
+    assert len(faults) == 5
+
+
+def test_in_memory_test_contradicted_by_disk() -> None:
+    """A listed in-memory test may fail where FileSystemStorage and the filesystem row fail it."""
+    assert judged_in_memory(["test"], disk=FAILED, plain=FAILED, like=FAILED) == []
+
+
+@pytest.mark.parametrize("plain", [replace(FAILED, line=9), replace(FAILED, kind="KeyError")])
+def test_in_memory_test_fails_otherwise(plain: Outcome) -> None:
+    """A failure at another line, or of another kind, is not FileSystemStorage's."""
+    [fault] = judged_in_memory(["test"], disk=FAILED, plain=plain, like=FAILED)
+    assert fault.endswith("(FileSystemStorage does not fail so)")
+
+
+def test_filesystem_row_is_not_like_the_disk() -> None:
+    """The filesystem row must fail what FileSystemStorage fails, and nothing else."""
+    assert len(judged_in_memory(disk=FAILED)) == 1
+    assert len(judged_in_memory(like=FAILED)) == 1
+
+
+def test_django_fails_its_own() -> None:
+    """When Django's storage fails Django's tests, it is the run that is wrong."""
+    assert judged_in_memory(django=ERROR) == ["Django's in-memory: test error: KeyError: 1"]

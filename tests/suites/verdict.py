@@ -1,0 +1,97 @@
+"""Decide which outcomes are faults; each fault is a sentence for a person."""
+
+from collections.abc import Mapping
+
+from .catalogue import DISK, DJANGO, LENT, LIKE_DISK, PLAIN, Row, Suite
+from .trial import ByRow, Outcome, Outcomes
+
+Listed = Mapping[str, str]
+ListedByRow = Mapping[Row, Listed]
+
+ABSENT = Outcome("not run")
+BAD = ("failed", "error")
+MESSAGE_MAX = 120
+
+
+def judge_suite(suite: Suite, by_row: ByRow, listed: ListedByRow) -> list[str]:
+    """Return the faults of a suite that our storage passes where FileSystemStorage does.
+
+    Excepted is, for either of our storages, what is listed.
+    """
+    return too_few(suite, by_row) + [
+        fault
+        for row in (PLAIN, LENT)
+        for fault in against_list(row, lost(by_row[DISK], by_row[row]), listed.get(row, {}))
+    ]
+
+
+def judge_in_memory_tests(suite: Suite, by_row: ByRow, listed: ListedByRow) -> list[str]:
+    """Return the faults in Django's tests of its in-memory storage.
+
+    Django's storage passes them all. Ours as it comes fails what is listed, each just as
+    FileSystemStorage fails it. The filesystem row fails what FileSystemStorage fails, no more and
+    no less.
+    """
+    django, disk, plain, like_disk = (bad(by_row[row]) for row in (DJANGO, DISK, PLAIN, LIKE_DISK))
+    return [
+        *too_few(suite, by_row),
+        *each(DJANGO, django),
+        *against_list(PLAIN, plain, listed[PLAIN]),
+        *each(PLAIN, unlike(plain, disk), " (FileSystemStorage does not fail so)"),
+        *each(LIKE_DISK, unlike(like_disk, disk), " (FileSystemStorage does not fail so)"),
+        *each(DISK, unlike(disk, like_disk), f" ({LIKE_DISK.title}, does not fail so)"),
+    ]
+
+
+def too_few(suite: Suite, by_row: ByRow) -> list[str]:
+    """Return a fault per row on which the suite ran fewer tests than it is known to have."""
+    return [
+        f"{row.title}: {suite.title} ran {len(outcomes)} tests of at least {suite.at_least}"
+        for row, outcomes in by_row.items()
+        if len(outcomes) < suite.at_least
+    ]
+
+
+def against_list(row: Row, fails: Outcomes, listed: Listed) -> list[str]:
+    """Return what fails without being listed, and what is listed without failing."""
+    surprises = {test: outcome for test, outcome in fails.items() if test not in listed}
+    stale = [test for test in listed if test not in fails]
+    return each(row, surprises) + [f"{row.title}: {test} is listed, but passes" for test in stale]
+
+
+def each(row: Row, fails: Outcomes, note: str = "") -> list[str]:
+    """Return a fault per outcome."""
+    return [
+        f"{row.title}: {test} {end.state}: {end.message[:MESSAGE_MAX]}{note}"
+        for test, end in fails.items()
+    ]
+
+
+def bad(outcomes: Outcomes) -> Outcomes:
+    """Return the outcomes that are failures or errors."""
+    return {test: outcome for test, outcome in outcomes.items() if outcome.state in BAD}
+
+
+def lost(before: Outcomes, after: Outcomes) -> Outcomes:
+    """Return how the tests that passed `before` ended `after`, where they did not pass again.
+
+    An error that belongs to no test of `before`, such as that of a class's set-up, counts too.
+    """
+    passed = [test for test, outcome in before.items() if outcome.state == "passed"]
+    ends = {test: after.get(test, ABSENT) for test in passed}
+    new = {test: outcome for test, outcome in bad(after).items() if test not in before}
+    return {test: outcome for test, outcome in ends.items() if outcome.state != "passed"} | new
+
+
+def unlike(fails: Outcomes, others: Outcomes) -> Outcomes:
+    """Return the failures that are not in `others` at the same line with the same exception."""
+    return {
+        test: outcome
+        for test, outcome in fails.items()
+        if cause(outcome) != cause(others.get(test, ABSENT))
+    }
+
+
+def cause(outcome: Outcome) -> tuple[int, str]:
+    """Return where the test failed and the built-in class of the exception."""
+    return outcome.line, outcome.kind

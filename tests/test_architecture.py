@@ -1,0 +1,178 @@
+"""The rooms and who may enter which, read from the sources."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import subprocess
+import sys
+import types
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import inmemorystorage
+
+PACKAGE = Path(inmemorystorage.__file__).parent
+MODULES = {
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+
+# Which rooms each room may import; a new one needs its line here. A subpackage is one room.
+MAY_IMPORT: dict[str, set[str]] = {
+    # The core: it knows nothing of Django.
+    "exceptions": set(),
+    "behaviors": set(),
+    "private": set(),
+    "handles": {"exceptions"},
+    "nodes": {"exceptions", "handles"},
+    "lending": {"exceptions", "nodes", "private"},
+    "volume": {"behaviors", "exceptions", "nodes"},
+    # The storage and its parts.
+    "contents": set(),
+    "files": {"handles"},
+    "naming": set(),
+    "options": {"behaviors", "nodes"},
+    "configuration": {"behaviors"},
+    "location": {"configuration", "lending", "nodes", "volume"},
+    "identity": {"location", "nodes"},
+    "transfer": {"exceptions", "location", "nodes"},
+    "storage": {
+        "contents",
+        "exceptions",
+        "files",
+        "handles",
+        "identity",
+        "location",
+        "naming",
+        "nodes",
+        "options",
+        "transfer",
+        "volume",
+    },
+    "__init__": {"exceptions", "nodes", "storage"},
+    # Django's hooks.
+    "checks": {"storage"},
+    "apps": {"checks"},
+}
+CORE = ["exceptions", "behaviors", "private", "handles", "nodes", "lending", "volume"]
+
+# Imports each module named on the command line where there is no Django; the package's own
+# __init__, which offers the storage, is left out by a bare module in its place.
+WITHOUT_DJANGO = """
+import importlib, sys, types
+sys.modules["django"] = None
+package = types.ModuleType("inmemorystorage")
+package.__path__ = [sys.argv[1]]
+sys.modules["inmemorystorage"] = package
+for name in sys.argv[2:]:
+    importlib.import_module(f"inmemorystorage.{name}")
+"""
+
+
+def room(module: str) -> str:
+    """Return the room that a module belongs to."""
+    return module.partition(".")[0]
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Name each module imported when the module runs, in full; not what only types need."""
+    package = ".".join(("inmemorystorage", *path.relative_to(PACKAGE).parts[:-1]))
+    pending: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from imported_from(node, package)
+        elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            pending += node.orelse
+        else:
+            pending += ast.iter_child_nodes(node)
+
+
+def imported_from(node: ast.ImportFrom, package: str) -> Iterator[str]:
+    """Name the modules that a from-import reaches; of `from . import a`, `a` is one."""
+    parents = package.split(".")
+    base = parents[: len(parents) + 1 - node.level] if node.level else []
+    module = ".".join([*base, *([node.module] if node.module else [])])
+    yield from [module] if node.module else (f"{module}.{alias.name}" for alias in node.names)
+
+
+def rooms_imported(path: Path) -> set[str]:
+    """Name the rooms of the package that a module imports."""
+    parts = (name.split(".") for name in imports(path))
+    return {name[1] if name[1:] else "__init__" for name in parts if name[0] == "inmemorystorage"}
+
+
+def public_members() -> Iterator[tuple[str, object]]:
+    """Give each public name of the package, and each public name of its classes."""
+    for name in inmemorystorage.__all__:
+        offered = getattr(inmemorystorage, name)
+        yield name, offered
+        members = vars(offered).items() if inspect.isclass(offered) else ()
+        for member, value in members:
+            if not member.startswith("_") and is_documentable(value):
+                yield f"{name}.{member}", value
+
+
+def is_documentable(value: object) -> bool:
+    """Tell functions and properties, which have docstrings, from plain values."""
+    kinds = (types.FunctionType, property, classmethod, staticmethod)
+    return isinstance(value, kinds) or hasattr(value, "attrname")
+
+
+def test_each_room_has_its_line() -> None:
+    """No module is without a line in the table of imports, and no line is without a module."""
+    assert {room(module) for module in MODULES} == set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_only_what_it_may(module: str) -> None:
+    """A module imports the rooms that its own room's line names, and its own room."""
+    assert rooms_imported(MODULES[module]) <= MAY_IMPORT[room(module)] | {room(module)}
+
+
+def test_imports_make_no_circle() -> None:
+    """The table leads downwards: a room is listed after all that it may import."""
+    seen: set[str] = set()
+    for name, allowed in MAY_IMPORT.items():
+        assert allowed <= seen, name
+        seen.add(name)
+
+
+def test_core_runs_without_django() -> None:
+    """The tree, its handles and what stands on them alone can be imported where Django is not."""
+    command = [sys.executable, "-W", "error", "-c", WITHOUT_DJANGO, str(PACKAGE), *CORE]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_core_names_no_django() -> None:
+    """Nor do the core's functions import Django when they are called."""
+    core = [path for module, path in MODULES.items() if room(module) in CORE]
+    assert not [path for path in core for name in imports(path) if name.startswith("django")]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_modules_are_short(module: str) -> None:
+    """A module has 300 lines at most, the package's `__init__` 25."""
+    lines = MODULES[module].read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= (25 if module == "__init__" else 300)
+
+
+def test_all_names_what_is_public() -> None:
+    """`__all__` is sorted, and is what the package offers beside its modules."""
+    offered = {
+        name
+        for name, value in vars(inmemorystorage).items()
+        if not name.startswith("_") and not inspect.ismodule(value)
+    }
+    assert inmemorystorage.__all__ == sorted(offered)
+
+
+def test_public_names_have_docstrings() -> None:
+    """Each public name, and each public method and property, says what it is."""
+    assert not [name for name, value in public_members() if not inspect.getdoc(value)]

@@ -1,0 +1,128 @@
+"""The benchmarks run, and report what they promise; no second decides anything here."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+RUN = Path(__file__).parents[1] / "benchmarks" / "run.py"
+CONTESTANTS = {"ours", "django", "tmpfs", "dict"}
+ROWS = [
+    "save 1 KiB",
+    "save 1 KiB under a taken name",
+    "save 1 KiB through the template `Storage.save()`",
+    "save 1 MiB",
+    "open + read 1 KiB",
+    "open 1 KiB, read one byte",
+    "open 100 MiB, read one byte",
+    "exists, hit",
+    "exists, miss",
+    "size",
+    "url",
+    "listdir of 100 entries",
+    "delete",
+]
+
+
+class Smoke:
+    """One run of all that `--smoke` measures: what it printed, and what it wrote."""
+
+    def __init__(self, directory: Path) -> None:
+        report = directory / "report.json"
+        command = [sys.executable, str(RUN), "--smoke", "--json", str(report)]
+        self.run = subprocess.run(command, cwd=directory, capture_output=True, text=True)
+        assert self.run.returncode == 0, self.run.stderr
+        self.json: dict[str, Any] = json.loads(report.read_text())
+
+    def table(self, head: str) -> dict[str, list[str]]:
+        """Read the table whose first column is headed `head`: its rows by their first cell."""
+        lines = self.run.stdout.split(f"| {head} |", 1)[1].split("\n\n")[0].splitlines()
+        rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+        return {first: rest for first, *rest in rows}
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> Smoke:
+    """Run the benchmarks once for all tests here."""
+    return Smoke(tmp_path_factory.mktemp("benchmarks"))
+
+
+@pytest.mark.parametrize("files", [300, 600])
+def test_each_operation_is_timed_at_each_number_of_files(smoke: Smoke, files: int) -> None:
+    """Every row has a time for this storage, Django's, tmpfs and the dict, and two quotients."""
+    rows = smoke.table(f"µs per call, {files} files")
+    assert list(rows) == ROWS
+    assert all(len(cells) == len(CONTESTANTS) + 2 for cells in rows.values())
+    assert not any("-" in cells[:3] for row, cells in rows.items() if "template" not in row)
+
+
+def test_memory_is_counted_for_each_contestant(smoke: Smoke) -> None:
+    """Storages in memory are traced; tmpfs has the blocks that its files occupy."""
+    rows = smoke.table("bytes per file beyond its content, 600 files")
+    assert [cell == "-" for cell in rows["traced by tracemalloc"]] == [False, False, True, False]
+    assert [cell == "-" for cell in rows["blocks occupied on tmpfs"]] == [True, True, False, True]
+
+
+def test_json_has_every_batch(smoke: Smoke) -> None:
+    """The JSON has the median and all batches of each operation, contestant and number of files."""
+    times = smoke.json["times"]
+    ours = [time for time in times if time["contestant"] == "ours"]
+    assert len(ours) == len(ROWS) * 2
+    assert {time["contestant"] for time in times} == CONTESTANTS
+    assert all(len(time["batches"]) == 2 and min(time["batches"]) > 0 for time in times)
+
+
+def test_each_target_is_judged(smoke: Smoke) -> None:
+    """All twelve targets are there, each with what was measured and where it was worst."""
+    rows = smoke.table("target")
+    assert len(rows) == len(smoke.json["targets"]) == 12
+    for target in smoke.json["targets"]:
+        assert isinstance(target["reached"], bool)
+        assert target["measured"] > 0
+        assert target["where"]
+
+
+@pytest.fixture
+def benchmark(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Import the benchmarks' command line."""
+    monkeypatch.syspath_prepend(str(RUN.parent))
+    import run
+
+    return run
+
+
+def test_quotient_decides_whether_a_target_is_reached(benchmark: Any) -> None:
+    """A bound is judged at the number of files where the figure is worst."""
+    assert _verdict(benchmark, django=[150.0, 149.0]).reached is False
+    assert _verdict(benchmark, django=[150.0, 151.0]).reached is True
+    assert _verdict(benchmark, django=[200.0, 160.0]).where == "20 files"
+
+
+def test_missed_target_fails_only_when_asked_to(benchmark: Any) -> None:
+    """Without `--check` the exit code is 0 whatever was measured."""
+    missed = _results(benchmark, django=[150.0, 149.0])
+    assert benchmark.exit_code(missed, check=False) == 0
+    assert benchmark.exit_code(missed, check=True) == 1
+    assert benchmark.exit_code(_results(benchmark, django=[150.0, 151.0]), check=True) == 0
+
+
+def _verdict(benchmark: Any, django: list[float]) -> Any:
+    verdicts = benchmark.verdicts(_results(benchmark, django))
+    return next(verdict for verdict in verdicts if verdict.target.startswith("size"))
+
+
+def _results(benchmark: Any, django: list[float]) -> Any:
+    """Make a run in which `size` took 10 ns here, and so many on Django's at 10 and 20 files."""
+    plan = benchmark.Plan(files=(10, 20), rounds=1, large=1)
+    times = {"ours": [10.0, 10.0], "django": django}
+    batches = {
+        (files, "size", key): [taken]
+        for key, figures in times.items()
+        for files, taken in zip(plan.files, figures, strict=True)
+    }
+    return benchmark.Results(plan, {}, batches, {})

@@ -1,0 +1,216 @@
+"""What is shipped: the contents and the metadata of the source distribution and the wheel."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import email
+import itertools
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import zipfile
+from email.message import Message
+from importlib import metadata
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import inmemorystorage
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).parents[1]
+BUILD = "import sys; from setuptools import build_meta; build_meta.build_{}(sys.argv[1])"
+in_checkout = pytest.mark.skipif(
+    not (ROOT / ".git").exists() or shutil.which("git") is None,
+    reason="only git knows which files of a working copy belong to it",
+)
+in_tox = pytest.mark.skipif("TOX_ENV_NAME" not in os.environ, reason="tox installs the wheel")
+
+
+class Shipped(NamedTuple):
+    """The files of one checkout, and what the distributions built from them hold."""
+
+    checkout: set[str]
+    sdist: set[str]
+    wheel: set[str]
+    metadata: Message
+
+
+def checkout_files() -> set[str]:
+    """Name the files that are committed or are about to be."""
+    listing = ("ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    command = ["git", "-c", "safe.directory=*", *listing]
+    names = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    return {name for name in names.split("\0") if name and (ROOT / name).is_file()}
+
+
+def build(kind: str, source: Path, target: Path) -> Path:
+    """Build one distribution and return its path."""
+    target.mkdir()
+    command = [sys.executable, "-c", BUILD.format(kind), str(target)]
+    subprocess.run(command, cwd=source, check=True, capture_output=True)
+    return next(target.iterdir())
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Shipped:
+    """Build the sdist from a copy of the checkout, and the wheel from the sdist alone."""
+    pytest.importorskip("setuptools", minversion="77")
+    directory = tmp_path_factory.mktemp("shipped")
+    names = checkout_files()
+    for name in names:
+        (directory / "copy" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, directory / "copy" / name)
+    with tarfile.open(build("sdist", directory / "copy", directory / "sdist")) as tar:
+        tar.extractall(directory / "unpacked")
+        files = {member.name.partition("/")[2] for member in tar if member.isfile()}
+    [unpacked] = (directory / "unpacked").iterdir()
+    with zipfile.ZipFile(build("wheel", unpacked, directory / "wheel")) as archive:
+        wheel = set(archive.namelist())
+        [described] = (name for name in wheel if name.endswith(".dist-info/METADATA"))
+        message = email.message_from_bytes(archive.read(described))
+    return Shipped(names, files, wheel, message)
+
+
+def setup_cfg() -> configparser.ConfigParser:
+    """Read setup.cfg."""
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg", encoding="utf-8")
+    return parser
+
+
+def classified(prefix: str) -> set[str]:
+    """Name the versions that the classifiers below a prefix give."""
+    lines = setup_cfg()["metadata"]["classifiers"].splitlines()
+    found = (re.fullmatch(rf"{prefix} :: (\d+\.\d+)", line) for line in lines)
+    return {match[1] for match in found if match}
+
+
+def versions_tested(pattern: str) -> set[str]:
+    """Name the versions in tox's list of environments, of which `pattern` gives the digits."""
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read(ROOT / "tox.ini", encoding="utf-8")
+    names = itertools.chain.from_iterable(map(expand, parser["tox"]["env_list"].split()))
+    found = (re.search(pattern, name) for name in names)
+    return {f"{match[1]}.{match[2]}" for match in found if match}
+
+
+def expand(generative: str) -> list[str]:
+    """Write out each alternative of the braces in a name of environments."""
+    parts = [part.split(",") for part in re.split(r"[{}]", generative)]
+    return ["".join(choice) for choice in itertools.product(*parts)]
+
+
+@in_checkout
+def test_sdist_carries_the_whole_repository(shipped: Shipped) -> None:
+    """Who has the source distribution can do all that the repository can: tests, docs, site."""
+    generated = {name for name in shipped.sdist if ".egg-info/" in name}
+    assert shipped.sdist - generated == shipped.checkout | {"PKG-INFO", "setup.cfg"}
+
+
+@in_checkout
+def test_wheel_carries_the_package_alone(shipped: Shipped) -> None:
+    """Everything in the package is installed, and nothing beside it."""
+    package = {name for name in shipped.checkout if name.startswith("inmemorystorage/")}
+    assert {name for name in shipped.wheel if ".dist-info/" not in name} == package
+    assert "inmemorystorage/py.typed" in package
+
+
+@in_checkout
+def test_wheel_carries_the_licence(shipped: Shipped) -> None:
+    """The licence goes wherever the code goes."""
+    assert any(name.endswith(".dist-info/licenses/LICENSE") for name in shipped.wheel)
+    assert shipped.metadata["License-Expression"] == "BSD-3-Clause"
+
+
+@in_checkout
+def test_metadata_says_what_setup_cfg_says(shipped: Shipped) -> None:
+    """An index and pip are told the name, the version, what is required and what is supported."""
+    declared = setup_cfg()["metadata"]
+    assert shipped.metadata["Name"] == "dj-inmemorystorage"
+    assert shipped.metadata["Version"] == declared["version"]
+    assert shipped.metadata["Summary"] == declared["description"]
+    assert shipped.metadata["Requires-Python"] == ">=3.10"
+    assert set(shipped.metadata.get_all("Requires-Dist", [])) == {"Django>=4.2", "six>=1.16"}
+    assert shipped.metadata.get_all("Classifier") == declared["classifiers"].split("\n")[1:]
+
+
+@in_checkout
+def test_readme_is_the_long_description(shipped: Shipped) -> None:
+    """A package index shows the README."""
+    assert shipped.metadata["Description-Content-Type"].startswith("text/markdown")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert str(shipped.metadata.get_payload()).strip() == readme.strip()
+
+
+@in_tox
+def test_what_is_tested_is_the_wheel() -> None:
+    """Under tox the import finds the installed wheel, not the checkout."""
+    site_packages = Path(sysconfig.get_path("purelib"))
+    assert Path(inmemorystorage.__file__).is_relative_to(site_packages)
+
+
+@in_tox
+@in_checkout
+def test_installed_files_are_those_of_the_checkout() -> None:
+    """The wheel under test was built from the present sources."""
+    installed = metadata.files("dj-inmemorystorage") or []
+    package = {str(path): path.locate() for path in installed if path.suffix in {".py", ".typed"}}
+    assert set(package) == {
+        name for name in checkout_files() if name.startswith("inmemorystorage/")
+    }
+    assert all((ROOT / name).read_bytes() == Path(at).read_bytes() for name, at in package.items())
+
+
+def test_setup_py_only_calls_setup() -> None:
+    """All metadata stands in setup.cfg: setup() gets no argument."""
+    docstring, imported, call = ast.parse((ROOT / "setup.py").read_text(encoding="utf-8")).body
+    assert ast.unparse(imported) == "from setuptools import setup"
+    assert ast.unparse(call) == "setup()"
+    assert isinstance(docstring, ast.Expr)
+
+
+def test_pyproject_holds_the_build_system_and_tools_alone() -> None:
+    """pyproject.toml has no [project], which would say again what setup.cfg says."""
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert set(pyproject) == {"build-system", "tool"}
+
+
+def test_version_stands_in_setup_cfg_alone() -> None:
+    """Neither the package nor the tools' files repeat the version."""
+    version = setup_cfg()["metadata"]["version"]
+    sources = [*(ROOT / "inmemorystorage").rglob("*.py")]
+    sources += [ROOT / name for name in ("setup.py", "pyproject.toml", "tox.ini")]
+    assert not [path for path in sources if version in path.read_text(encoding="utf-8")]
+
+
+def test_changelog_begins_with_this_version() -> None:
+    """The newest release that the changelog describes is the one that is built."""
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    releases = re.findall(r"^## \[?(\d+\.\d+\.\d+)", changelog, re.MULTILINE)
+    assert releases[0] == setup_cfg()["metadata"]["version"]
+
+
+def test_each_supported_version_is_tested() -> None:
+    """The classifiers and tox name the same Pythons and the same Djangos."""
+    assert versions_tested(r"py(\d)(\d+)-django") == classified("Programming Language :: Python")
+    assert versions_tested(r"django(\d)(\d)") == classified("Framework :: Django")
+
+
+def test_oldest_python_is_said_alike() -> None:
+    """pip, ruff and the classifiers begin at the same Python."""
+    ruff = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["ruff"]
+    supported = classified("Programming Language :: Python")
+    oldest = min(supported, key=lambda version: [int(part) for part in version.split(".")])
+    assert setup_cfg()["options"]["python_requires"] == f">={oldest}"
+    assert ruff["target-version"] == "py" + oldest.replace(".", "")

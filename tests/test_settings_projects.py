@@ -1,0 +1,141 @@
+"""Whole projects, each with settings that people have, run by processes of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import django
+import pytest
+from projects import Project, make_project
+
+NATIVE = django.VERSION < (5, 1)
+NAMED = 'DEFAULT_FILE_STORAGE = "inmemorystorage.InMemoryStorage"\n'
+ignored_by_django = pytest.mark.skipif(NATIVE, reason="Django reads the setting itself")
+
+# Saves a file to the default storage, and says in which class of storage it is then.
+SAVE = """
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+name = default_storage.save("a", ContentFile(b"content"))
+print(type(default_storage._wrapped).__name__, default_storage.open(name).read().decode())
+"""
+STORAGE_BESIDE_MODELS = """
+from django.contrib.contenttypes.models import ContentType
+from inmemorystorage import InMemoryStorage
+
+class UploadStorage(InMemoryStorage):
+    kind = ContentType
+"""
+
+
+def stored(settings: str, default: str) -> str:
+    """Return settings with a STORAGES of which only the default is of interest."""
+    staticfiles = '{"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}'
+    return f'{settings}\nSTORAGES = {{"default": {default}, "staticfiles": {staticfiles}}}\n'
+
+
+def saves_in_memory(project: Project) -> bool:
+    """Return whether the project saves to memory, and nothing to the disk."""
+    return project.python(SAVE) == "InMemoryStorage content" and not project.media.exists()
+
+
+@pytest.mark.parametrize("path", ["inmemorystorage", "inmemorystorage.storage"])
+def test_storages(tmp_path: Path, path: str) -> None:
+    """STORAGES puts files in memory, by the short path and by that of 2.1; nothing is to check."""
+    default = f'{{"BACKEND": "{path}.InMemoryStorage", "OPTIONS": {{"base_url": "/m/"}}}}'
+    project = make_project(tmp_path, settings=stored("", default))
+    assert saves_in_memory(project)
+    assert "no issues" in project.manage("check")
+
+
+def test_storages_without_the_app(tmp_path: Path) -> None:
+    """STORAGES needs no entry in INSTALLED_APPS."""
+    default = '{"BACKEND": "inmemorystorage.InMemoryStorage"}'
+    project = make_project(tmp_path, settings=stored("INSTALLED_APPS = []", default))
+    assert saves_in_memory(project)
+
+
+def test_default_file_storage(tmp_path: Path) -> None:
+    """DEFAULT_FILE_STORAGE puts files in memory on each Django, read by it or by the app."""
+    assert saves_in_memory(make_project(tmp_path, settings=NAMED))
+
+
+@ignored_by_django
+def test_default_file_storage_is_warned_of(tmp_path: Path) -> None:
+    """Where only the app reads the setting, `manage.py check` says what to write in its place."""
+    printed = make_project(tmp_path, settings=NAMED).manage("check")
+    assert "(inmemorystorage.W001)" in printed
+    assert 'STORAGES = {"default": {"BACKEND": "inmemorystorage.InMemoryStorage"}' in printed
+
+
+def test_default_file_storage_reaches_callables(tmp_path: Path) -> None:
+    """A field whose storage is a callable that asks for the default gets it, though made early."""
+    models = """
+        def choose():
+            return storages["default"]
+
+        class Upload(models.Model):
+            file = models.FileField(storage=choose)
+    """
+    project = make_project(tmp_path, settings=NAMED, models=models)
+    code = """
+        from uploads.models import Upload, storages
+        storage = Upload._meta.get_field("file").storage
+        print(type(storage).__name__, storage is storages["default"])
+    """
+    assert project.python(code) == "InMemoryStorage True"
+
+
+@ignored_by_django
+def test_default_file_storage_of_a_class_beside_models(tmp_path: Path) -> None:
+    """A subclass is honoured though its module imports models, which cannot be done at once."""
+    settings = """
+        DEFAULT_FILE_STORAGE = "uploads.storages.UploadStorage"
+        INSTALLED_APPS += ["django.contrib.contenttypes"]
+    """
+    project = make_project(tmp_path, settings=settings)
+    project.write("uploads/storages.py", STORAGE_BESIDE_MODELS)
+    assert project.python(SAVE) == "UploadStorage content"
+
+
+@ignored_by_django
+def test_default_file_storage_of_another_kind_is_left_alone(tmp_path: Path) -> None:
+    """A setting that names another storage is ignored, as Django does; but that is said."""
+    settings = 'DEFAULT_FILE_STORAGE = "django.core.files.storage.InMemoryStorage"'
+    project = make_project(tmp_path, settings=settings)
+    assert project.python(SAVE) == "FileSystemStorage content"
+    assert "(inmemorystorage.W001)" in project.manage("check")
+
+
+@ignored_by_django
+def test_default_file_storage_keeps_options(tmp_path: Path) -> None:
+    """A left-over of the setting does not undo the OPTIONS of the same storage in STORAGES."""
+    default = '{"BACKEND": "inmemorystorage.InMemoryStorage", "OPTIONS": {"base_url": "/own/"}}'
+    project = make_project(tmp_path, settings=stored(NAMED, default))
+    code = "from django.core.files.storage import default_storage; print(default_storage.url('a'))"
+    assert project.python(code) == "/own/a"
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        ({"locatoin": "/x"}, ["'locatoin'", "'location'", "behaves_like", "lend_paths"]),
+        ({"behaves_like": "disk"}, ["'disk'", "'memory'", "'filesystem'"]),
+    ],
+)
+def test_mistaken_options(tmp_path: Path, options: dict[str, str], names: list[str]) -> None:
+    """A mistaken option is a check error that names the valid ones, and so is using the storage."""
+    default = f'{{"BACKEND": "inmemorystorage.InMemoryStorage", "OPTIONS": {options}}}'
+    project = make_project(tmp_path, settings=stored("", default))
+    for printed in [project.manage("check", fails=True), project.python(SAVE, fails=True)]:
+        assert all(name in printed for name in names), printed
+    assert "(inmemorystorage.E001)" in project.manage("check", fails=True)
+
+
+def test_storage_that_cannot_be_imported(tmp_path: Path) -> None:
+    """Checks leave alone a storage whose module raises, as one without its client library does."""
+    settings = 'STORAGES["bucket"] = {"BACKEND": "uploads.bucket.Bucket"}'
+    default = '{"BACKEND": "inmemorystorage.InMemoryStorage"}'
+    project = make_project(tmp_path, settings=stored("", default) + settings)
+    project.write("uploads/bucket.py", "raise RuntimeError('no client')")
+    assert "no issues" in project.manage("check")

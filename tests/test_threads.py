@@ -1,0 +1,150 @@
+"""Threads: no content is lost, and no reader sees half of one."""
+
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.core.files.base import ContentFile
+
+from inmemorystorage import InMemoryStorage
+
+THREADS = 8
+ROUNDS = 150
+
+
+@pytest.fixture(params=["memory", "filesystem"])
+def storage(request, tmp_path):
+    """Return a storage of either behavior."""
+    return InMemoryStorage(location=tmp_path, behaves_like=request.param)
+
+
+@pytest.fixture
+def together():
+    """Return a function that calls another in all threads at once, and returns the answers."""
+    barrier = threading.Barrier(THREADS)
+    with ThreadPoolExecutor(THREADS) as pool:
+
+        def call(function, *args):
+            def started(number):
+                barrier.wait()
+                return function(number, *args)
+
+            return list(pool.map(started, range(THREADS)))
+
+        yield call
+
+
+@pytest.mark.parametrize("wrap", [ContentFile, lambda content: iter_file(content)])
+def test_one_name_saved_by_all_at_once(storage, together, wrap):
+    """Each content survives under a name of its own, 150 times over."""
+    for turn in range(ROUNDS):
+        contents = [b"%d-%d" % (turn, number) for number in range(THREADS)]
+        names = together(lambda n: storage.save(f"d{turn}/f.txt", wrap(contents[n])))
+        assert len(set(names)) == THREADS
+        assert [storage.open(name).read() for name in names] == contents
+
+
+def iter_file(content):
+    """Return content that only the template of Storage.save() takes."""
+
+    class Chunked(ContentFile):
+        pass
+
+    return Chunked(content)
+
+
+def test_no_reader_sees_a_torn_file(storage, together):
+    """While some save, size, list and delete, who reads a file reads one whole content."""
+    bodies = {bytes([letter]) * 50_000 for letter in b"abcdefgh"}
+
+    def work(number):
+        for turn in range(60):
+            body = sorted(bodies)[number]
+            name = storage.save("d/f", ContentFile(body))
+            assert storage.open(name).read() == body
+            for other in storage.listdir("d")[1]:
+                try:
+                    assert storage.size(f"d/{other}") == 50_000
+                    assert storage.open(f"d/{other}").read() in bodies
+                except FileNotFoundError:
+                    pass
+            storage.delete(name)
+        return turn
+
+    assert together(work) == [59] * THREADS
+    assert storage.listdir("d") == ([], [])
+
+
+def test_overwriting_is_all_at_once(tmp_path, together):
+    """A reader of a file that is overwritten by others reads one of the contents."""
+    storage = InMemoryStorage(location=tmp_path, allow_overwrite=True)
+    bodies = [bytes([letter]) * 50_000 for letter in b"abcdefgh"]
+    storage.save("f", bodies[0])
+
+    def work(number):
+        for _ in range(100):
+            storage.save("f", ContentFile(bodies[number]))
+            with storage.open("f") as file:
+                assert file.read(10_000) + file.read() in bodies
+
+    together(work)
+
+
+def test_appends_are_not_lost(storage, together):
+    """What is appended at once by several handles is all there."""
+    storage.save("log", b"")
+
+    def work(number):
+        for _ in range(200):
+            with storage.open("log", "ab") as file:
+                file.write(b"%d\n" % number)
+
+    together(work)
+    lines = storage.open("log").read().split()
+    assert sorted(lines) == sorted(b"%d" % n for n in range(THREADS) for _ in range(200))
+
+
+def test_directories_are_made_once(storage, together):
+    """Threads that make the same directories at once all find their files in them."""
+    for turn in range(50):
+        together(lambda n: storage.save(f"x{turn}/y/z/{n}", b""))
+        assert len(storage.listdir(f"x{turn}/y/z")[1]) == THREADS
+
+
+def test_a_forked_child_can_change_the_tree(storage):
+    """A child forked while a thread works does not inherit a lock that nobody will release."""
+    stop = threading.Event()
+
+    def work():
+        while not stop.is_set():
+            storage.save("busy", b"")
+            storage.delete("busy")
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        for _ in range(20):
+            assert exit_code_of_child(lambda: storage.save("child", b"x")) == 0
+    finally:
+        stop.set()
+        thread.join()
+    assert not storage.exists("child")
+
+
+def exit_code_of_child(function):
+    """Call a function in a forked child; return the exit code, or fail after ten seconds."""
+    import signal
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # forking beside threads is the test
+        pid = os.fork()
+    if pid == 0:
+        signal.alarm(10)
+        try:
+            function()
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])

@@ -1,0 +1,122 @@
+"""tree(), load(), dump() and repr()."""
+
+import os
+
+import pytest
+
+from inmemorystorage import InMemoryStorage
+
+
+@pytest.fixture
+def storage():
+    """Return a storage with three files."""
+    storage = InMemoryStorage(location="/srv/media")
+    storage.save("b.txt", b"x" * 1234)
+    storage.save("a/deep/c.txt", b"")
+    storage.save("a/d.txt", b"d")
+    return storage
+
+
+def test_tree_shows_names_and_sizes(storage):
+    """tree() is text for a person."""
+    assert storage.tree().splitlines() == [
+        "/srv/media/",
+        "├── a/",
+        "│   ├── d.txt (1)",
+        "│   └── deep/",
+        "│       └── c.txt (0)",
+        "└── b.txt (1,234)",
+    ]
+
+
+def test_repr_says_what_there_is(storage):
+    """Repr says backend, behavior, location, files and bytes."""
+    assert repr(storage) == (
+        "<InMemoryStorage behaves_like='memory' location='/srv/media' files=3 bytes=1235>"
+    )
+
+
+def test_dump_writes_all_files(storage, tmp_path):
+    """dump() copies each file with its modification time, and names them."""
+    assert storage.dump(tmp_path / "new") == ["a/d.txt", "a/deep/c.txt", "b.txt"]
+    assert (tmp_path / "new/a/d.txt").read_bytes() == b"d"
+    modified = storage.get_modified_time("b.txt").timestamp()
+    assert (tmp_path / "new/b.txt").stat().st_mtime == pytest.approx(modified)
+
+
+def test_load_reads_all_files(storage, tmp_path):
+    """load() is the way back, over what has the same name."""
+    storage.dump(tmp_path)
+    (tmp_path / "b.txt").write_bytes(b"changed")
+    os.utime(tmp_path / "b.txt", (1, 1_000_000_000))
+    assert storage.load(str(tmp_path)) == ["a/d.txt", "a/deep/c.txt", "b.txt"]
+    assert storage.open("b.txt").read() == b"changed"
+    assert storage.get_modified_time("b.txt").timestamp() == 1_000_000_000
+
+
+def test_load_follows_links(tmp_path):
+    """A link to a directory is loaded as one."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real/f").write_bytes(b"x")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    assert InMemoryStorage().load(tmp_path) == ["link/f", "real/f"]
+
+
+@pytest.mark.parametrize(("name", "error"), [("no", FileNotFoundError), ("f", NotADirectoryError)])
+def test_load_needs_a_directory(storage, tmp_path, name, error):
+    """A source that is no directory is refused."""
+    (tmp_path / "f").write_bytes(b"")
+    with pytest.raises(error):
+        storage.load(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("taken", "error"),
+    [("z", NotADirectoryError), ("z/f/x", IsADirectoryError)],
+)
+def test_load_is_all_or_nothing(tmp_path, taken, error):
+    """Where one file does not fit, none is loaded."""
+    (tmp_path / "z").mkdir()
+    (tmp_path / "z/f").write_bytes(b"")
+    (tmp_path / "a").write_bytes(b"")
+    storage = InMemoryStorage()
+    storage.save(taken, b"")
+    with pytest.raises(error):
+        storage.load(tmp_path)
+    assert not storage.exists("a")
+
+
+def test_load_keeps_to_max_size(tmp_path):
+    """What is over max_size is refused whole; what is replaced makes room."""
+    (tmp_path / "a").write_bytes(b"12345")
+    (tmp_path / "b").write_bytes(b"12345")
+    storage = InMemoryStorage(max_size=9)
+    with pytest.raises(OSError, match="No space left"):
+        storage.load(tmp_path)
+    assert storage.listdir("") == ([], [])
+    (tmp_path / "b").write_bytes(b"1234")
+    storage.load(tmp_path)
+    storage.load(tmp_path)
+    assert storage.listdir("") == ([], ["a", "b"])
+
+
+def test_load_says_what_cannot_be_read(tmp_path):
+    """A link that leads nowhere is an error, not left out in silence."""
+    (tmp_path / "broken").symlink_to(tmp_path / "nothing")
+    with pytest.raises(FileNotFoundError):
+        InMemoryStorage().load(tmp_path)
+
+
+def test_a_directory_that_cannot_be_entered_is_an_error(tmp_path, monkeypatch):
+    """What the walk cannot list is an error too."""
+    real = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    (tmp_path / "locked").mkdir()
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(PermissionError):
+        InMemoryStorage().load(tmp_path)

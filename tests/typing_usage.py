@@ -1,0 +1,93 @@
+"""A user's code, for the type checker to read: every call that the documentation offers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from django.core.files.base import ContentFile, File
+from django.core.files.storage import Storage, storages
+from django.db import models
+from typing_extensions import assert_type
+
+from inmemorystorage import InMemoryDir, InMemoryFile, InMemoryStorage, PathDoesNotExist
+
+# Every argument of the constructor, as a test or a settings module gives it.
+InMemoryStorage()
+InMemoryStorage(InMemoryDir(), "/media/")
+InMemoryStorage(
+    location="/media",
+    file_permissions_mode=0o640,
+    directory_permissions_mode=0o750,
+    allow_overwrite=True,
+    behaves_like="filesystem",
+    max_size=1024 * 1024,
+    lend_paths=True,
+)
+
+
+class Invoice(models.Model):
+    """A model whose file is kept by a storage of its own, given as an object and as a callable."""
+
+    pdf = models.FileField(storage=InMemoryStorage(base_url="/invoices/"))
+    scan = models.FileField(storage=lambda: storages["default"])
+
+
+def use_as_any_storage(storage: InMemoryStorage) -> None:
+    """Call what every storage of Django's has."""
+    django_storage: Storage = storage
+    assert_type(django_storage.save("a.txt", ContentFile(b"a")), str)
+    assert_type(storage.exists("a.txt"), bool)
+    assert_type(storage.size("a.txt"), int)
+    assert_type(storage.url("a.txt"), str)
+    assert_type(storage.path("a.txt"), str)
+    assert_type(storage.get_modified_time("a.txt"), datetime)
+    assert_type(storage.get_available_name("a.txt", max_length=100), str)
+    directories, files = storage.listdir("")
+    assert_type(directories, list[str])
+    assert_type(files, list[str])
+    storage.delete("a.txt")
+
+
+def save_any_content(storage: InMemoryStorage, path: Path) -> list[str]:
+    """Save what `save()` takes beyond a `File`: bytes, text and anything that can be read."""
+    with path.open("rb") as stream:
+        return [
+            storage.save("a.bin", b"a"),
+            storage.save("a.txt", "a"),
+            storage.save("b.bin", stream),
+            storage.save("c.bin", ContentFile("c")),
+        ]
+
+
+def use_handles(storage: InMemoryStorage) -> None:
+    """Open for reading and for writing; what comes back is Django's `File`."""
+    with storage.open("a.txt", "w") as handle:
+        handle.write("a")
+    with storage.open("a.txt") as handle:
+        as_file: File[bytes] = handle
+        assert as_file.read() == b"a"
+
+
+def use_the_tree(storage: InMemoryStorage, directory: Path) -> None:
+    """Look at the whole storage, and copy it from and to a disk."""
+    assert_type(storage.tree(), str)
+    storage.load(directory)
+    storage.dump(str(directory))
+    root: InMemoryDir = storage.filesystem
+    root.add_child("a", InMemoryFile("content"))
+    assert_type(root.exists("a"), bool)
+    assert_type(root.size("a"), int)
+    assert_type(root.save("b", b"b"), str)
+
+
+def handle_errors(read: Callable[[], bytes]) -> str:
+    """Catch the package's error, and know what it carries."""
+    try:
+        read()
+    except PathDoesNotExist as error:
+        missing: FileNotFoundError = error
+        assert missing.errno
+        return assert_type(error.path, str)
+    return ""
