@@ -7,7 +7,10 @@ from typing import Any
 from django.apps import AppConfig
 from django.conf import global_settings, settings
 from django.core.checks import Tags, register
-from django.core.files.storage import default_storage, storages
+
+# Not `default_storage` by its name: Django looks through this module for classes, and to be asked
+# whether it is one would make that storage, here and now.
+from django.core.files import storage as file_storage
 from django.core.signals import setting_changed
 from django.utils.functional import empty
 
@@ -33,7 +36,7 @@ class InMemoryStorageConfig(AppConfig):
         register(check_options, Tags.files)
         if DJANGO_READS_SETTING:
             return
-        # Again, now that the module of a subclass can be imported that imports models.
+        # Again, for a subclass whose module imports models, and could not be imported before.
         _honour_setting()
         register(check_default_file_storage, Tags.files)
         setting_changed.connect(follow, dispatch_uid="inmemorystorage.follow")
@@ -62,9 +65,9 @@ def follow(*, setting: str, value: Any, enter: bool, **kwargs: Any) -> None:
 
 def _forget_default_storage() -> None:
     """Have Django make the default storage anew, as it does when STORAGES changes in a test."""
-    handler: Any = storages
+    handler: Any = file_storage.storages
     handler.__dict__.pop("backends", None)
     handler._backends = None
     handler._storages.pop("default", None)
-    proxy: Any = default_storage
+    proxy: Any = file_storage.default_storage
     proxy._wrapped = empty

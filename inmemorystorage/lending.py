@@ -6,8 +6,10 @@ is asked for; from then on that name is *lent*. Before an operation on a name th
 was done to it on the disk into the tree, after a change of a lent name it pushes the change to the
 disk. A file is known to be as it was left by its inode, size and times; its modification time is
 set to one that no clock of the kernel gives, so that a second write within one tick of that clock
-is seen too. Names that were never lent have no file on the disk, and stay when a directory goes
-there that was only made to hold a lent file.
+is seen too. (What is written into a memory map that stays open changes none of these, and is seen
+with the next change that does.) Names that were never lent have no file on the disk, and stay when
+a directory goes there that was only made to hold a lent file. When the disk fails, as one that is
+full does, or its directory is cleaned away, the tree stays whole.
 """
 
 from __future__ import annotations
@@ -17,23 +19,12 @@ import os
 import stat
 import weakref
 from collections.abc import Iterator
-from enum import Enum
 
-from .exceptions import PathDoesNotExist
 from .nodes import InMemoryDir, InMemoryFile, InMemoryNode, State, lock
-from .private import PrivateDirectory, Signature, signature
+from .private import Lent, Loans, PrivateDirectory, join, signature
 
 
-class Lent(Enum):
-    """How a directory is lent."""
-
-    HOLDER = "made to hold what was lent in it"
-    PLACE = "asked for as a place, without its files"
-    WHOLE = "asked for, with all that is in it"
-
-
-# How a lent name was left on the disk; None: it is not there.
-Loan = Signature | Lent | None
+_mirrors: set[TreeMirror] = set()
 
 
 def lend_from(root: InMemoryDir, borrower: object) -> TreeMirror:
@@ -41,6 +32,7 @@ def lend_from(root: InMemoryDir, borrower: object) -> TreeMirror:
     with lock:
         if root.mirror is None:
             root.mirror = TreeMirror(root)
+            _mirrors.add(root.mirror)
             State.mirrors += 1
             State.epoch += 1
         mirror = root.mirror
@@ -61,27 +53,36 @@ class TreeMirror:
         self.borrowers = 0
         self._root = root
         self._private = PrivateDirectory()
-        self._loans: dict[str, Loan] = {}
+        self._file_mode: int | None = None
+        self._loans = Loans()
         self._is_busy = False
 
     def give_back(self) -> None:
         """Take note that a borrower is gone; with the last, take in all changes and clean up."""
         with lock:
             self.borrowers -= 1
-            if self.borrowers or not self._private.is_of_this_process:
-                return
-            self.pull_all()
-            self._root.mirror = None
-            State.mirrors -= 1
-            State.epoch += 1
-            self._private.remove()
+            # A borrower may be collected as garbage in the middle of an operation.
+            if not self.borrowers and not self._is_busy:
+                self._end()
+
+    def _end(self) -> None:
+        _mirrors.remove(self)
+        self._root.mirror = None
+        State.mirrors -= 1
+        State.epoch += 1
+        if self._private.is_of_this_process:
+            try:
+                self.pull_all()
+            finally:
+                self._private.remove()
 
     def place(self, parts: list[str]) -> str:
         """Return the real path of a directory, without what is in it."""
         with self._working():
             name = "/".join(parts)
-            self._hold(name)
-            if self._loans.get(name) is not Lent.WHOLE:
+            if not self._take_along(parts):
+                self._make_room(name)
+            if self._loans.get(name) is Lent.HOLDER:
                 self._loans[name] = Lent.PLACE
             return self._private.path(name)
 
@@ -89,64 +90,60 @@ class TreeMirror:
         """
         Return the real path of a name, with its content there and the directories above it.
 
-        :param file_mode: the permission bits of a file that is not on the disk yet.
+        :param file_mode: the permission bits of files that are not on the disk yet.
         """
-        self.pull(parts)
         with self._working():
             name = "/".join(parts)
-            self._hold("/".join(parts[:-1]))
+            self._take_along(parts)
+            self._file_mode = file_mode
             node = self._node(name)
             if isinstance(node, InMemoryDir):
-                self._lend_whole(name, node)
-            elif self._loans.setdefault(name, None) is None and node is not None:
+                self._loans.whole.add(name)
+                self._lend_all(name, node)
+            elif node is None:
+                self._make_room("/".join(parts[:-1]))
+                self._loans.setdefault(name, None)
+            elif self._loans.get(name) is None:
                 self._mirror(name)
-                self._set_mode(name, file_mode)
             return self._private.path(name)
 
-    def _lend_whole(self, name: str, directory: InMemoryDir) -> None:
+    def _lend_all(self, name: str, directory: InMemoryDir) -> None:
         self._hold(name)
-        self._loans[name] = Lent.WHOLE
-        for child_name, child in directory.children.copy().items():
-            below = _join(name, child_name)
+        for entry, child in directory.children.copy().items():
+            below = join(name, entry)
             if isinstance(child, InMemoryDir):
-                self._lend_whole(below, child)
+                self._lend_all(below, child)
             elif self._loans.get(below) is None:
                 self._mirror(below)
 
-    def _set_mode(self, name: str, file_mode: int | None) -> None:
-        if file_mode is not None:
-            os.chmod(self._private.path(name), file_mode)
-            self._sign(name)
+    def _make_room(self, name: str) -> None:
+        """Make a directory for what may come, unless it can be none; a path is only a name."""
+        with contextlib.suppress(OSError, ValueError):
+            self._hold(name)
 
     def pull(self, parts: list[str]) -> None:
         """Take what was done on the disk, to a name or right below it, into the tree."""
         with self._working() as works:
-            name = ""
-            if not works or not self._take(name):
-                return
-            for part in parts:
-                name = _join(name, part)
-                if not self._take(name):
-                    return
-            self._take_entries(name)
+            if works and self._take_along(parts):
+                self._take_entries("/".join(parts))
 
     def pull_all(self) -> None:
         """Take all that was done on the disk into the tree."""
         with self._working() as works:
             if works and self._take(""):
-                self._take_entries("", deep=True)
+                self._take_all("", frozenset())
 
     def push(self, parts: list[str]) -> None:
         """Do to the disk what was done to a name, and all below it, in the tree."""
         with self._working() as works:
             name = "/".join(parts)
-            is_in_whole = self._loans.get("/".join(parts[:-1])) is Lent.WHOLE
+            is_in_whole = self._loans.is_in_whole(name)
             if not works or not (is_in_whole or name in self._loans):
                 return
             node = self._node(name)
             if is_in_whole and isinstance(node, InMemoryDir):
-                self._lend_whole(name, node)
-            for lent in [name, *self._lent_below(name)]:
+                self._lend_all(name, node)
+            for lent in [name, *self._loans.below(name)]:
                 self._mirror(lent)
 
     def push_bytes(self, parts: list[str], position: int, data: bytes | memoryview) -> None:
@@ -155,27 +152,33 @@ class TreeMirror:
         if not isinstance(self._loans.get(name), tuple):
             self.push(parts)
             return
-        with self._working():
+        with self._working(), self._writing(name):
             self._private.write_at(name, position, data)
-            self._sign(name)
 
     @contextlib.contextmanager
     def _working(self) -> Iterator[bool]:
         """Hold the lock; yield false to what the mirror's own changes of the tree call back."""
         with lock:
-            if not self._private.is_of_this_process:
-                self._loans.clear()
-                self._private.move_to_this_process()
             if self._is_busy:
                 yield False
                 return
+            if not self._private.is_usable:
+                self._loans = Loans()
+                self._private.begin_anew()
             self._is_busy = True
             try:
                 yield True
             finally:
                 self._is_busy = False
+                if not self.borrowers and self._root.mirror is self:
+                    self._end()
 
     # From the disk into the tree.
+
+    def _take_along(self, parts: list[str]) -> bool:
+        """Take a name and the directories above it; return whether it is a directory."""
+        names = ["/".join(parts[:depth]) for depth in range(len(parts) + 1)]
+        return all(self._take(name) for name in names)
 
     def _take(self, name: str) -> bool:
         """Take one entry of the disk into the tree; return whether it is a directory."""
@@ -190,43 +193,56 @@ class TreeMirror:
                 self._take_directory(name)
             return True
         if signature(status) != loan:
-            self._take_file(name, status)
+            with contextlib.suppress(FileNotFoundError):  # it is gone meanwhile
+                self._take_file(name, status)
         return False
 
-    def _take_entries(self, name: str, deep: bool = False) -> None:
-        entries = {_join(name, entry) for entry in os.listdir(self._private.path(name))}
-        entries.update(lent for lent in self._lent_below(name) if os.path.dirname(lent) == name)
-        for entry in sorted(entries):
-            if self._take(entry) and deep:
-                self._take_entries(entry, deep=True)
+    def _take_entries(self, name: str) -> list[str]:
+        """Take what is right below a directory; return the directories among it."""
+        entries = {*self._private.entries(name), *self._loans.right_below(name)}
+        return [entry for entry in sorted(entries) if self._take(entry)]
+
+    def _take_all(self, name: str, above: frozenset[str]) -> None:
+        real_path = self._private.real_path(name)
+        if real_path not in above:  # or a symbolic link leads in a circle
+            for directory in self._take_entries(name):
+                self._take_all(directory, above | {real_path})
 
     def _take_file(self, name: str, status: os.stat_result) -> None:
         loan = self._loans.get(name)
-        # The stamp comes before reading: whoever writes after it leaves another time behind.
-        self._loans[name] = self._private.sign(name, status.st_mtime_ns ^ 1)
-        content = self._private.read(name)
+        signed = self._private.sign(name, status.st_mtime_ns)
+        content = self._private.read(name)  # after it is signed: who writes now is seen next
         node = self._node(name)
-        if isinstance(node, InMemoryFile) and isinstance(loan, tuple) and loan[0] == status.st_ino:
+        if isinstance(node, InMemoryFile) and isinstance(loan, tuple) and loan[0] == signed[0]:
             node.replace(content, checks_quota=False)
         else:
             node = InMemoryFile(content)
-            self._parent(name).link(os.path.basename(name), node, checks_quota=False)
+            self._link(name, node)
         node.modified, node.changed = status.st_mtime, status.st_ctime
+        self._loans[name] = signed
 
     def _take_directory(self, name: str) -> None:
         self._loans[name] = Lent.HOLDER
         if not isinstance(self._node(name), InMemoryDir):
-            self._parent(name).link(os.path.basename(name), InMemoryDir(), checks_quota=False)
+            self._link(name, InMemoryDir())
+
+    def _link(self, name: str, node: InMemoryNode) -> None:
+        """Put a node into the tree; what is in its way goes, as it went on the disk."""
+        above, _, entry = name.rpartition("/")
+        parent = self._node(above)
+        if not isinstance(parent, InMemoryDir):
+            parent = InMemoryDir()
+            self._link(above, parent)
+        parent.link(entry, node, checks_quota=False)
 
     def _take_removal(self, name: str) -> None:
-        for lent in reversed(self._lent_below(name)):
+        for lent in reversed(self._loans.below(name)):
             self._unlink(lent)
-        if name:
-            self._unlink(name)
-            return
-        for child in list(self._root.children.values()):
-            self._root.unlink(child)
-        self._private.make_directory("")
+        self._unlink(name)
+        if name == "":
+            for child in list(self._root.children.values()):
+                self._root.unlink(child)
+            self._private.make_directory("")
 
     def _unlink(self, name: str) -> None:
         """Take a name that is gone from the disk out of the tree, with what was lent of it."""
@@ -234,7 +250,7 @@ class TreeMirror:
         node = self._node(name)
         if node is None or node.parent is None or loan is None:
             return
-        if loan is not Lent.HOLDER or not node.children:
+        if loan is not Lent.HOLDER or not node.children or self._loans.is_in_whole(name):
             node.parent.unlink(node)
 
     # From the tree to the disk.
@@ -244,50 +260,49 @@ class TreeMirror:
         node = self._node(name)
         if isinstance(node, InMemoryFile):
             self._hold(os.path.dirname(name))
-            self._private.write(name, node.content)
-            self._sign(name)
+            with self._writing(name):
+                self._private.write(name, node.content, self._file_mode)
         elif isinstance(node, InMemoryDir):
             self._hold(name)
         else:
             self._private.clear(name)
             self._loans[name] = None
 
+    @contextlib.contextmanager
+    def _writing(self, name: str) -> Iterator[None]:
+        """Sign a file that is written; leave no part of one, which would be taken for the whole."""
+        try:
+            yield
+            node = self._node(name)
+            assert node is not None
+            self._loans[name] = self._private.sign(name, int(node.modified * 1_000_000_000))
+        except OSError:
+            self._private.clear(name)
+            self._loans[name] = None
+            raise
+
     def _hold(self, name: str) -> None:
         """Have a directory on the disk, and those above it."""
         if name:
             self._hold(os.path.dirname(name))
+        if isinstance(self._node(name), InMemoryFile):
+            raise NotADirectoryError(name)
         self._private.make_directory(name)
         if not isinstance(self._loans.get(name), Lent):
             self._loans[name] = Lent.HOLDER
 
-    def _sign(self, name: str) -> None:
-        node = self._node(name)
-        if node is not None:
-            self._loans[name] = self._private.sign(name, int(node.modified * 1_000_000_000))
-
-    # Names.
-
     def _node(self, name: str) -> InMemoryNode | None:
-        try:
-            return self._root.resolve(name)
-        except PathDoesNotExist:
-            return None
-
-    def _parent(self, name: str) -> InMemoryDir:
-        """Return the directory of the tree above a name; a file in its way goes, as on the disk."""
-        directory = self._root
-        for part in name.split("/")[:-1]:
-            child = directory.children.get(part)
-            if not isinstance(child, InMemoryDir):
-                child = InMemoryDir()
-                directory.link(part, child, checks_quota=False)
-            directory = child
-        return directory
-
-    def _lent_below(self, name: str) -> list[str]:
-        above = f"{name}/" if name else ""
-        return sorted(lent for lent in self._loans if lent.startswith(above) and lent != name)
+        node: InMemoryNode | None = self._root
+        for part in name.split("/") if name else ():
+            node = None if node is None else node.children.get(part)
+        return node
 
 
-def _join(name: str, entry: str) -> str:
-    return f"{name}/{entry}" if name else entry
+def _pull_all() -> None:
+    with lock:
+        for mirror in list(_mirrors):
+            mirror.pull_all()
+
+
+# A child process goes on with the tree alone, so all that was done until then must be in it.
+getattr(os, "register_at_fork", lambda **_: None)(before=_pull_all)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from django.core.signals import setting_changed
 from django.utils._os import safe_join
@@ -107,37 +107,33 @@ class LocationMixin(SettingsMixin):
 
     def _find(self, name: str) -> InMemoryNode | None:
         """
-        Return what is at ``name`` if it can be found as it stands.
+        Return what is at ``name``, or ``None``.
 
-        What is found is right: no entry has a name that means anything else.
+        What is found as the name stands is right: no entry has a name that means anything else.
+        Raises what ``FileSystemStorage.path()`` raises.
         """
-        if self._epoch != State.epoch:
+        if self._epoch != State.epoch or type(name) is not str:
             return self._find_carefully(name)
-        try:
-            parts = name.split("/")
-        except AttributeError:  # a Path, or what no name can be
-            return None
+        parts = name.split("/")
         node: InMemoryNode = self._base
         for part in parts:
             child = node.children.get(part)
             if child is None:
-                return None
+                is_plain = _ODD_PARTS.isdisjoint(parts) and "\0" not in name
+                return None if is_plain else self._find_carefully(name)
             node = child
         return node
 
     def _find_carefully(self, name: str) -> InMemoryNode | None:
-        """Return what is at ``name``, where what was found before may no longer hold."""
-        self._find_base()
-        if State.mirrors:
-            self._pull(name)
+        """Return what is at a name that means another, or while nothing is known to hold."""
+        place = self._place(name)
+        mirror = self._top().mirror
+        if mirror is not None:
+            mirror.pull([*self._root.location()[1], *place.parts])
         try:
-            return look_up(self._place(name), self.behavior)
+            return look_up(place, self.behavior)
         except (OSError, ValueError):
             return None
-
-    def _is_missing(self, name: str) -> bool:
-        """Return whether nothing is at a name that ``_find`` did not find, for sure."""
-        return type(name) is str and is_plain(name) and not self._has_own_path
 
     def _place(self, name: str) -> Place:
         """Return the place of ``name``; raise what ``FileSystemStorage.path()`` raises."""
@@ -154,13 +150,6 @@ class LocationMixin(SettingsMixin):
             self._root, [*self._root_parts, *parts], path if self.behavior.has_paths else relative
         )
 
-    def _pull(self, name: str) -> None:
-        place = self._place(name)
-        top, above = place.root.location()
-        mirror = getattr(top, "mirror", None)
-        if mirror is not None:
-            mirror.pull([*above, *place.parts])
-
     def _parts_from_top(self, parts: Sequence[str] = ()) -> list[str]:
         self._find_base()
         return [*self._root.location()[1], *self._root_parts, *parts]
@@ -169,9 +158,7 @@ class LocationMixin(SettingsMixin):
         with lock:
             if self._mirror is None:
                 self._find_base()
-                top = self._root.location()[0]
-                assert isinstance(top, InMemoryDir)
-                self._mirror = lend_from(top, self)
+                self._mirror = lend_from(self._top(), self)
             return self._mirror
 
     def _find_base(self) -> InMemoryDir:
@@ -187,9 +174,13 @@ class LocationMixin(SettingsMixin):
                     make_directories(place, self.behavior)
             self._base = self._directory_at(place)
             is_there = self._base.parent is not None or self._base is self._root
-            is_fixed = not (self._has_own_location or self._has_own_path or State.mirrors)
-            self._epoch = epoch if is_there and is_fixed else -1
+            asks_anew = self._has_own_location or self._has_own_path or self._top().mirror
+            self._epoch = epoch if is_there and not asks_anew else -1
             return self._base
+
+    def _top(self) -> InMemoryDir:
+        """Return the root of the whole tree, of which this storage may have a part."""
+        return cast("InMemoryDir", self._root.location()[0])
 
     def _tree(self) -> tuple[InMemoryDir, list[str]]:
         if self._filesystem is None and self._is_shared():

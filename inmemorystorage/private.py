@@ -1,10 +1,16 @@
-"""A private directory on a disk, best one in memory, for the files whose paths are lent out."""
+"""
+A private directory on a disk, best one in memory, for the files whose paths are lent out, and the
+account of what is lent there.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import stat
 import tempfile
+from enum import Enum
 
 MODE = 0o700
 SHARED_MEMORY = "/dev/shm"
@@ -13,19 +19,58 @@ SHARED_MEMORY = "/dev/shm"
 Signature = tuple[int, int, int, int]
 
 
+class Lent(Enum):
+    """Why a directory is on the disk."""
+
+    HOLDER = "to hold what is lent in it"
+    PLACE = "it was asked for as a place"
+
+
+# How a lent name was left on the disk; None: it is not there.
+Loan = Signature | Lent | None
+
+
+class Loans(dict[str, Loan]):
+    """
+    How each lent name was left; one that is not in here was never lent.
+
+    ``whole`` has the directories that were asked for with all that is in them, now or later.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.whole: set[str] = set()
+
+    def is_in_whole(self, name: str) -> bool:
+        """Return whether a name, or a directory above it, is lent with all that is in it."""
+        while name and name not in self.whole:
+            name = os.path.dirname(name)
+        return name in self.whole
+
+    def below(self, name: str) -> list[str]:
+        """Return the lent names below a name, each after those above it."""
+        above = join(name, "")
+        return sorted(lent for lent in self if lent.startswith(above) and lent != name)
+
+    def right_below(self, name: str) -> list[str]:
+        """Return the lent names that are entries of a directory."""
+        return [lent for lent in self.below(name) if os.path.dirname(lent) == name]
+
+
 class PrivateDirectory:
     """
     A directory that only this user can enter, of this process alone.
 
-    Names are relative, with slashes; the empty name is the directory itself.
+    Names are relative, with slashes; the empty name is the directory itself. Symbolic links that
+    others make in it are followed, as on any disk.
     """
 
     def __init__(self) -> None:
-        self._make(SHARED_MEMORY if os.path.isdir(SHARED_MEMORY) else None)
+        self._make(_best_parent())
 
     def _make(self, parent: str | None) -> None:
         self._pid = os.getpid()
-        self._outer = tempfile.mkdtemp(prefix="inmemorystorage-", dir=parent)
+        self._outer = os.path.realpath(tempfile.mkdtemp(prefix="inmemorystorage-", dir=parent))
         self._inner = os.path.join(self._outer, "files")
         os.mkdir(self._inner, MODE)
 
@@ -34,9 +79,14 @@ class PrivateDirectory:
         """Return whether this process made the directory, and not one that it was forked from."""
         return self._pid == os.getpid()
 
-    def move_to_this_process(self) -> None:
-        """Begin anew, empty, inside the directory of the process that this one was forked from."""
-        self._make(self._outer if os.path.isdir(self._outer) else None)
+    @property
+    def is_usable(self) -> bool:
+        """Return whether the directory is of this process, and nobody has cleaned it away."""
+        return self.is_of_this_process and os.path.isdir(self._outer)
+
+    def begin_anew(self) -> None:
+        """Begin anew, empty, best inside the directory of the process that forked this one."""
+        self._make(self._outer if os.path.isdir(self._outer) else _best_parent())
 
     def remove(self) -> None:
         """Remove the directory with all that is in it."""
@@ -46,15 +96,27 @@ class PrivateDirectory:
         """Return the real path of a name."""
         return os.path.join(self._inner, name) if name else self._inner
 
+    def real_path(self, name: str) -> str:
+        """Return the real path of a name with all symbolic links followed."""
+        return os.path.realpath(self.path(name))
+
     def status(self, name: str) -> os.stat_result | None:
-        """Return what stat(2) says, or ``None`` where nothing is."""
+        """Return what stat(2) says, or ``None`` where neither a file nor a directory is."""
         try:
-            return os.stat(self.path(name))
+            status = os.stat(self.path(name))
         except (OSError, ValueError):  # a ValueError is a NUL, or a surrogate
             return None
+        return status if stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode) else None
+
+    def entries(self, name: str) -> list[str]:
+        """Return the names of what is in a directory; none where it is gone meanwhile."""
+        try:
+            return [join(name, entry) for entry in os.listdir(self.path(name))]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
 
     def make_directory(self, name: str) -> None:
-        """Make a directory below one that is there; a file at its name goes."""
+        """Make a directory below one that is there; what else is at its name goes."""
         path = self.path(name)
         if not os.path.isdir(path):
             self.clear(name)
@@ -65,18 +127,25 @@ class PrivateDirectory:
         with open(self.path(name), "rb") as file:
             return file.read()
 
-    def write(self, name: str, content: bytes) -> None:
-        """Write a file: into the one that is there, so that who has it open sees it."""
+    def write(self, name: str, content: bytes, mode: int | None = None) -> None:
+        """
+        Write a file: into the one that is there, so that who has it open sees it.
+
+        :param mode: the permission bits of a new file; by default those that the umask leaves.
+        """
         path = self.path(name)
-        if os.path.isdir(path):
+        is_new = not os.path.isfile(path)
+        if is_new:
             self.clear(name)
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o666), "wb") as file:
+        with open(_open_for_writing(path, os.O_CREAT), "wb") as file:
             file.write(content)
             file.truncate()
+        if is_new and mode is not None:
+            os.chmod(path, mode)
 
     def write_at(self, name: str, position: int, data: bytes | memoryview) -> None:
         """Write a part of a file that is there."""
-        with open(self.path(name), "r+b") as file:
+        with open(_open_for_writing(self.path(name)), "wb") as file:
             file.seek(position)
             file.write(data)
 
@@ -89,12 +158,43 @@ class PrivateDirectory:
             os.unlink(path)
 
     def sign(self, name: str, modified_ns: int) -> Signature:
-        """Set the modification time (nanoseconds) of a file; return how it is left."""
+        """
+        Give a file a modification time that no clock gives; return how it is left.
+
+        A file that is only linked to here, or that another user made, keeps its own.
+
+        :param modified_ns: nanoseconds since the epoch; what the file gets is one off that.
+        """
         path = self.path(name)
-        os.utime(path, ns=(os.stat(path).st_atime_ns, modified_ns))
+        if self.real_path(name) == path:
+            with contextlib.suppress(PermissionError):
+                os.utime(path, ns=(os.stat(path).st_atime_ns, modified_ns ^ 1))
         return signature(os.stat(path))
 
 
 def signature(status: os.stat_result) -> Signature:
     """Return what tells one state of a file from another."""
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def join(name: str, entry: str) -> str:
+    """Return the name of an entry of a directory."""
+    return f"{name}/{entry}" if name else entry
+
+
+def _best_parent() -> str | None:
+    return SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK | os.X_OK) else None
+
+
+def _open_for_writing(path: str, flags: int = 0) -> int:
+    """Open a file, one whose permission bits forbid it too: they are for other programs."""
+    flags |= os.O_WRONLY
+    try:
+        return os.open(path, flags, 0o666)
+    except PermissionError:
+        mode = os.stat(path).st_mode
+        os.chmod(path, mode | stat.S_IWUSR)
+        try:
+            return os.open(path, flags)
+        finally:
+            os.chmod(path, stat.S_IMODE(mode))

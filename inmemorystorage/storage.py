@@ -125,9 +125,9 @@ class InMemoryStorage(IdentityMixin, TransferMixin, NamingMixin):
         """
         if isinstance(content, (bytes, str)):
             content = ContentFile(content, name)
-        if type(name) is str and self._can_save_directly(name, max_length):
-            if self._save_new(name, content):
-                return name
+        can_save_directly = type(name) is str and self._can_save_directly(name, max_length)
+        if can_save_directly and self._save_new(name, content):
+            return name
         return super().save(name, content, max_length=max_length)
 
     def _can_save_directly(self, name: str, max_length: int | None) -> bool:
@@ -209,16 +209,7 @@ class InMemoryStorage(IdentityMixin, TransferMixin, NamingMixin):
 
     def exists(self, name: str) -> bool:
         """Return whether there is a file or a directory of that name."""
-        if self._find(name) is not None:
-            return True
-        if self._is_missing(name):
-            return False
-        place = self._place(name)
-        try:
-            look_up(place, self.behavior)
-        except (OSError, ValueError):
-            return False
-        return True
+        return self._find(name) is not None
 
     def listdir(self, path: str) -> Listing:
         """

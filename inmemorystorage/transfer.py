@@ -42,7 +42,8 @@ class TransferMixin(LocationMixin):
         return dump(self._find_base(), Path(directory))
 
     def _pull_all(self) -> None:
-        mirror = getattr(self._find_base().location()[0], "mirror", None)
+        self._find_base()
+        mirror = self._top().mirror
         if mirror is not None:
             mirror.pull_all()
 

@@ -25,7 +25,7 @@ def answer(operation, *args):
     """Return what an operation returns, or the type and text of what it raises."""
     try:
         return operation(*args)
-    except (ValueError, TypeError, OSError, AttributeError, StopIteration, DeprecationWarning) as error:
+    except Exception as error:
         return type(error), str(error)
 
 
@@ -33,7 +33,7 @@ def flags_of(mode):
     """Return the flags that open() hands to its opener, or raise what it raises."""
     seen = []
     try:
-        open(os.devnull, mode, opener=lambda path, flags: seen.append(flags) or 1 // 0)
+        open(os.devnull, mode, opener=lambda path, flags: seen.append(flags) or 1 // 0)  # noqa: SIM115
     except ZeroDivisionError:
         return seen[0]
     raise AssertionError("open() did not ask its opener")
@@ -69,7 +69,7 @@ def pair(tmp_path):
         file = InMemoryFile(content)
         if "w" in mode:
             file.truncate(0)
-        opened = open(path, mode, encoding=None if "b" in mode else "utf-8")
+        opened = open(path, mode, encoding=None if "b" in mode else "utf-8")  # noqa: SIM115
         return opened, open_stream(file, str(path), mode)
 
     return open_pair

@@ -17,7 +17,8 @@ SAVE = """
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 name = default_storage.save("a", ContentFile(b"content"))
-print(type(default_storage._wrapped).__name__, default_storage.open(name).read().decode())
+with default_storage.open(name) as file:
+    print(type(default_storage._wrapped).__name__, file.read().decode())
 """
 STORAGE_BESIDE_MODELS = """
 from django.contrib.contenttypes.models import ContentType

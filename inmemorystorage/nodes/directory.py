@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import six
 
@@ -58,37 +58,34 @@ class InMemoryDir(InMemoryNode):
             if State.quotas:
                 freed = 0 if replaced is None else total_size(replaced)
                 self.charge(total_size(node) - freed, name, checks_quota)
+            now = time.time()
             if replaced is not None:
-                self._orphan(replaced)
+                _orphan(replaced, now)
             node.parent = self
             node.name = name
             self.children[name] = node
-            self._entry_changed(name)
+            self.modified = self.changed = now
+            if State.mirrors:
+                self._push(name)
 
     def unlink(self, node: InMemoryNode) -> None:
         """Take ``node`` out of this directory if it is in it; open handles on it live on."""
         with lock:
-            name = str(node.name)
+            name = cast("str", node.name)
             if self.children.get(name) is not node:
                 return
             del self.children[name]
             if State.quotas:
                 self.charge(-total_size(node), name)
-            self._orphan(node)
-            self._entry_changed(name)
+            self.modified = self.changed = now = time.time()
+            _orphan(node, now)
+            if State.mirrors:
+                self._push(name)
 
-    def _orphan(self, node: InMemoryNode) -> None:
-        node.parent = None
-        node.changed = time.time()
-        if node.children is not NO_CHILDREN:
-            State.epoch += 1
-
-    def _entry_changed(self, name: str) -> None:
-        self.modified = self.changed = time.time()
-        if State.mirrors:
-            mirror, parts = self._mirror()
-            if mirror is not None:
-                mirror.push([*parts, name])
+    def _push(self, name: str) -> None:
+        mirror, parts = self._mirror()
+        if mirror is not None:
+            mirror.push([*parts, name])
 
     def charge(self, amount: int, name: str, checks_quota: bool = True) -> None:
         """Count bytes that come (or go) against the quotas above; ``ENOSPC`` past one of them."""
@@ -208,6 +205,13 @@ class InMemoryDir(InMemoryNode):
 
 def _missing(path: str) -> InMemoryNode:
     raise PathDoesNotExist(path)
+
+
+def _orphan(node: InMemoryNode, now: float) -> None:
+    node.parent = None
+    node.changed = now
+    if node.children is not NO_CHILDREN:
+        State.epoch += 1
 
 
 def total_size(node: InMemoryNode) -> int:

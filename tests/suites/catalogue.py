@@ -86,7 +86,7 @@ DJANGO_FILES = Suite(
         *("model_fields", "model_forms"),
     ),
     settings="test_sqlite",
-    at_least=2000,
+    at_least=1900,
     folder="tests",
 )
 SUITES = (EASY_THUMBNAILS, IMPORT_EXPORT, FORMTOOLS, DJANGO_FILES)

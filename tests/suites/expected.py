@@ -5,18 +5,153 @@ A test that is listed here and passes is a fault, like one that is not listed an
 
 Listed = dict[str, dict[str, str]]
 
-# The default storage is ours as it comes: only tests that look at the disk themselves, and what
-# the behaviour that users asked for contradicts.
-AS_DEFAULT: Listed = {}
+
+def tests(of: str, reason: str, *names: str) -> dict[str, str]:
+    """Return the names, all of one class, with their reason."""
+    return {f"{of}.{name}": reason for name in names}
+
+
+NEEDS_PATH = "it asks for the path of a file, and files in memory have none"
+NEEDS_SHARING = (
+    "it makes a new storage for each step, and without INMEMORYSTORAGE_PERSIST each has a tree of "
+    "its own"
+)
+OTHER_LOCATION = "it names a file by a path below MEDIA_ROOT, and lent paths lie elsewhere"
+
+SHARED_BY_STEPS = {
+    **tests(
+        "core.tests.admin_integration.test_import_encoding.CompleteImportEncodingTest",
+        NEEDS_SHARING,
+        "test_import_action_handles_MediaStorage_read",
+        "test_import_action_handles_MediaStorage_read_binary",
+        "test_import_action_handles_MediaStorage_read_iso_8859_1",
+        "test_import_action_handles_MediaStorage_read_mac",
+    ),
+    "core.tests.test_tmp_storages.TempStoragesTest.test_media_storage": NEEDS_SHARING,
+}
+NAMES_FILE_SYSTEM_STORAGE = {
+    "core.tests.test_tmp_storages.TempStoragesTest.test_media_storage_read_with_encoding": (
+        "it replaces FileSystemStorage.open, which no other default storage calls; in the place of "
+        "FileSystemStorage it passes"
+    )
+}
+CASE_OF_UPLOAD = {
+    "file_uploads.tests.FileUploadTests.test_filename_case_preservation": NEEDS_PATH,
+}
+UPLOAD_BELOW_FILE = {
+    "file_uploads.tests.DirectoryCreationTests.test_not_a_directory": OTHER_LOCATION,
+}
+
+# The default storage is ours as it comes.
+AS_DEFAULT: Listed = {
+    "django-import-export": SHARED_BY_STEPS | NAMES_FILE_SYSTEM_STORAGE,
+    "Django": CASE_OF_UPLOAD,
+}
 
 # The default storage is ours with behaves_like="filesystem", lend_paths=True.
-AS_DEFAULT_LENT: Listed = {}
+AS_DEFAULT_LENT: Listed = {
+    "django-import-export": NAMES_FILE_SYSTEM_STORAGE,
+    "Django": UPLOAD_BELOW_FILE,
+}
 
-# The same two in the place of FileSystemStorage.
-AS_FILE_SYSTEM_STORAGE: Listed = {}
-AS_FILE_SYSTEM_STORAGE_LENT: Listed = {}
+# Ours as it comes is in the place of FileSystemStorage.
+AS_FILE_SYSTEM_STORAGE: Listed = {
+    "easy-thumbnails": {
+        **tests(
+            "easy_thumbnails.tests.test_fields.ThumbnailerFieldTest",
+            NEEDS_PATH,
+            "test_delete",
+            "test_delete_thumbnails",
+        ),
+        **tests(
+            "easy_thumbnails.tests.test_files.FilesTest",
+            NEEDS_PATH,
+            "test_default_subsampling",
+            "test_subsampling",
+        ),
+        **tests(
+            "easy_thumbnails.tests.test_files.FilesTest",
+            "the optimizer leaves files alone that have no path",
+            "test_postprocessor",
+            "test_postprocessor_fail",
+        ),
+        "easy_thumbnails.tests.test_files.FilesTest.test_missing_thumb_from_storage": (
+            "a file without a path counts as remote, and is not looked for again"
+        ),
+        **tests(
+            "easy_thumbnails.tests.test_templatetags.ThumbnailTagAliasTest",
+            NEEDS_PATH,
+            "test_alias_overrides",
+            "test_correct_alias",
+            "test_invalid_alias_name",
+        ),
+        **tests(
+            "easy_thumbnails.tests.test_templatetags.ThumbnailerFilterTest",
+            NEEDS_PATH,
+            "test_get",
+            "test_invalid",
+            "test_relative_name",
+        ),
+        **tests(
+            "easy_thumbnails.tests.test_templatetags.ThumbnailerPassiveFilterTest",
+            NEEDS_PATH,
+            "test_check_generate",
+            "test_get_existing",
+            "test_get_missing",
+            "test_invalid",
+        ),
+        "easy_thumbnails.tests.test_templatetags.ThumbnailerDataUriTest.test_data_uri": NEEDS_PATH,
+        "easy_thumbnails.tests.test_templatetags.ThumbnailSVGImage.testTag": (
+            "it opens the name of an open file as a path"
+        ),
+        **tests(
+            "easy_thumbnails.tests.test_thumbnail_cleanup.ThumbnailCleanupTest",
+            NEEDS_PATH,
+            "test_cleanup_command",
+            "test_cleanup_dry_run",
+            "test_cleanup_last_n_days",
+            "test_source_storage_hash_not_found",
+        ),
+    },
+    "django-import-export": SHARED_BY_STEPS,
+    "Django": {
+        **CASE_OF_UPLOAD,
+        **tests(
+            "model_fields.test_imagefield.ImageFieldTests",
+            NEEDS_PATH,
+            "test_delete_when_missing",
+            "test_instantiate_missing",
+        ),
+    },
+}
 
-# Ours as it comes in the place of Django's in-memory storage: what FileSystemStorage contradicts.
-# The run proves each, for FileSystemStorage must fail it too, at the same line with the same
-# exception. docs/comparison.md lists the same names.
-AS_DJANGO_IN_MEMORY: Listed = {}
+# Ours with behaves_like="filesystem", lend_paths=True is in the place of FileSystemStorage.
+AS_FILE_SYSTEM_STORAGE_LENT: Listed = {"Django": UPLOAD_BELOW_FILE}
+
+# Ours as it comes is in the place of Django's in-memory storage: what FileSystemStorage
+# contradicts. The run proves each, for FileSystemStorage must fail it too, at the same line with
+# the same exception. docs/comparison.md lists the same names.
+AS_DJANGO_IN_MEMORY: Listed = {
+    "Django": {
+        "file_storage.test_inmemory_storage.MemoryStorageIOTests"
+        ".test_file_node_cannot_have_children": (
+            "it wants FileExistsError from listdir() below a file; a disk raises NotADirectoryError"
+        ),
+        **tests(
+            "file_storage.test_inmemory_storage.MemoryStorageTimesTests",
+            "it wants a directory accessed when a file in it comes or goes; a disk modifies it alone",
+            "test_directory_times_changing_after_file_creation",
+            "test_directory_times_changing_after_file_deletion",
+        ),
+        **tests(
+            "file_storage.test_inmemory_storage.MemoryStorageTimesTests",
+            "it wants a file accessed when it is opened; on a disk it is when it is read",
+            "test_file_accessed_time",
+        ),
+        **tests(
+            "file_storage.test_inmemory_storage.MemoryStorageTimesTests",
+            "it writes to a file that it opened for reading; a disk refuses that",
+            "test_file_created_time",
+        ),
+    },
+}

@@ -1,0 +1,123 @@
+"""How the app honours DEFAULT_FILE_STORAGE while it changes; whole projects do so elsewhere."""
+
+from __future__ import annotations
+
+import django
+import pytest
+from contract.helpers import get, put
+from django.apps import apps
+from django.contrib.staticfiles.storage import staticfiles_storage
+from django.core.files.storage import FileSystemStorage, default_storage, storages
+from django.db.models import FileField
+from django.test import override_settings
+
+import inmemorystorage.apps
+from inmemorystorage import InMemoryStorage
+
+IN_MEMORY = "inmemorystorage.InMemoryStorage"
+ON_DISK = "django.core.files.storage.FileSystemStorage"
+ignored_by_django = pytest.mark.skipif(
+    django.VERSION < (5, 1), reason="Django reads DEFAULT_FILE_STORAGE itself"
+)
+
+
+class OtherStorage(InMemoryStorage):
+    """A storage that a project derived."""
+
+
+@pytest.fixture
+def _on_disk(settings) -> None:
+    settings.STORAGES = {**settings.STORAGES, "default": {"BACKEND": ON_DISK}}
+
+
+@ignored_by_django
+@pytest.mark.usefixtures("_on_disk")
+def test_override_and_back() -> None:
+    """The default storage is in memory inside of an override, and what it was after it."""
+    with override_settings(DEFAULT_FILE_STORAGE=IN_MEMORY):
+        assert type(storages["default"]) is InMemoryStorage
+        assert get(default_storage, put(default_storage, "a", b"content")) == b"content"
+    assert type(storages["default"]) is FileSystemStorage
+    assert not default_storage.exists("a")
+
+
+@ignored_by_django
+@pytest.mark.usefixtures("_on_disk")
+def test_overrides_nest() -> None:
+    """An inner override counts, of either setting, until it ends."""
+    with override_settings(DEFAULT_FILE_STORAGE=IN_MEMORY):
+        with override_settings(DEFAULT_FILE_STORAGE=f"{__name__}.OtherStorage"):
+            assert type(storages["default"]) is OtherStorage
+        with override_settings(STORAGES={"default": {"BACKEND": ON_DISK}}):
+            assert type(storages["default"]) is FileSystemStorage
+        assert type(storages["default"]) is InMemoryStorage
+
+
+@ignored_by_django
+def test_each_override_begins_empty() -> None:
+    """An override makes the storage anew, also one with the value that holds already."""
+    with override_settings(DEFAULT_FILE_STORAGE=IN_MEMORY):
+        put(default_storage, "a")
+        with override_settings(DEFAULT_FILE_STORAGE=IN_MEMORY):
+            assert not default_storage.exists("a")
+
+
+@ignored_by_django
+def test_other_storages_stay() -> None:
+    """The other storages of STORAGES are the same objects inside of an override and after it."""
+    before = storages["staticfiles"]
+    with override_settings(DEFAULT_FILE_STORAGE=IN_MEMORY):
+        assert storages["staticfiles"] is before
+    assert storages["staticfiles"] is before
+    assert staticfiles_storage.base_url == "/static/"
+
+
+@ignored_by_django
+@pytest.mark.usefixtures("_on_disk")
+def test_fields_follow() -> None:
+    """A field that was made before saves to the storage that is the default now."""
+    field = FileField()
+    with override_settings(DEFAULT_FILE_STORAGE=IN_MEMORY):
+        assert field.storage == storages["default"]
+
+
+@ignored_by_django
+@pytest.mark.usefixtures("_on_disk")
+@pytest.mark.parametrize(
+    "backend", [None, "", ON_DISK, "inmemorystorage.NoSuchStorage", "inmemorystorage.InMemoryDir"]
+)
+def test_other_values_are_ignored(backend: str | None) -> None:
+    """What names no storage of this library is ignored, as Django ignores it."""
+    with override_settings(DEFAULT_FILE_STORAGE=backend):
+        assert type(storages["default"]) is FileSystemStorage
+
+
+@ignored_by_django
+def test_options_of_the_same_storage_stay() -> None:
+    """The setting does not undo the OPTIONS that STORAGES has for the storage it names."""
+    default = {"BACKEND": IN_MEMORY, "OPTIONS": {"base_url": "/own/"}}
+    with override_settings(STORAGES={"default": default}, DEFAULT_FILE_STORAGE=IN_MEMORY):
+        assert default_storage.url("a") == "/own/a"
+
+
+@ignored_by_django
+def test_apps_made_again_keep_the_files() -> None:
+    """A test that changes INSTALLED_APPS makes the app again, and leaves the storage alone."""
+    with override_settings(DEFAULT_FILE_STORAGE=IN_MEMORY):
+        put(default_storage, "a")
+        with override_settings(INSTALLED_APPS=["inmemorystorage"]):
+            assert default_storage.exists("a")
+
+
+@ignored_by_django
+@pytest.mark.parametrize(("reads", "expected"), [(True, FileSystemStorage), (False, OtherStorage)])
+def test_django_that_reads_the_setting(
+    monkeypatch: pytest.MonkeyPatch, reads: bool, expected: type
+) -> None:
+    """Where Django reads the setting itself, the app leaves it to Django."""
+    monkeypatch.setattr(inmemorystorage.apps, "DJANGO_READS_SETTING", reads)
+    config = apps.get_app_config("inmemorystorage")
+    other = override_settings(DEFAULT_FILE_STORAGE=f"{__name__}.OtherStorage")
+    with other, override_settings(STORAGES={"default": {"BACKEND": ON_DISK}}):
+        type(config)(config.name, config.module).ready()
+        assert type(storages["default"]) is expected

@@ -1,0 +1,98 @@
+"""The system checks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django
+import pytest
+from django.core.checks import CheckMessage, run_checks
+from django.test import override_settings
+
+from inmemorystorage import InMemoryStorage
+
+IN_MEMORY = "inmemorystorage.InMemoryStorage"
+
+
+class TenantStorage(InMemoryStorage):
+    """A storage with an option of its own, that it must have."""
+
+    def __init__(self, *, tenant: str, **options: Any) -> None:
+        super().__init__(**options)
+
+
+def messages(**changed: Any) -> list[CheckMessage]:
+    """Return what the checks of files say under changed settings."""
+    with override_settings(**changed):
+        return [each for each in run_checks(tags=["files"]) if "inmemorystorage" in str(each.id)]
+
+
+def check_storage(backend: Any = IN_MEMORY, **options: Any) -> list[CheckMessage]:
+    """Return what the checks say of a storage in STORAGES."""
+    return messages(STORAGES={"default": {"BACKEND": backend, "OPTIONS": options}})
+
+
+def test_settings_of_these_tests() -> None:
+    """There is nothing to say of settings that are in order."""
+    assert messages() == []
+
+
+def test_good_options() -> None:
+    """There is nothing to say of options that the storage has."""
+    assert check_storage(behaves_like="filesystem", location="/x", max_size=1) == []
+    assert check_storage(f"{__name__}.TenantStorage", tenant="a", base_url="/a/") == []
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"file_overwrite": True}, "no option 'file_overwrite'. Did you mean 'allow_overwrite'?"),
+        ({"behaves_like": "s3"}, "behaves_like='s3'. It is one of 'memory', 'filesystem'."),
+        ({"filesystem": "/x"}, "A path is given as location="),
+        ({"max_size": "1 MB"}, "max_size='1 MB'"),
+    ],
+)
+def test_mistaken_option(options: dict[str, Any], said: str) -> None:
+    """An option that the storage refuses is an error that says which storage and why."""
+    [error] = check_storage(**options)
+    assert error.id == "inmemorystorage.E001"
+    assert "STORAGES['default']" in error.msg and said in error.msg
+    assert error.hint == "Correct STORAGES['default'][\"OPTIONS\"]."
+
+
+def test_each_mistaken_storage_is_named() -> None:
+    """There is one error for each storage that cannot be made."""
+    mistaken = {"BACKEND": IN_MEMORY, "OPTIONS": {"x": 1}}
+    right = {"BACKEND": IN_MEMORY}
+    errors = messages(STORAGES={"default": mistaken, "staticfiles": right, "more": mistaken})
+    assert [error.msg.split()[0] for error in errors] == ["STORAGES['default']", "STORAGES['more']"]
+
+
+def test_subclass_that_misses_an_option() -> None:
+    """A subclass whose constructor cannot be called so is an error like any other."""
+    [error] = check_storage(f"{__name__}.TenantStorage")
+    assert error.id == "inmemorystorage.E001" and "'tenant'" in error.msg
+
+
+@pytest.mark.parametrize(
+    "backend",
+    [
+        "django.core.files.storage.FileSystemStorage",
+        "no_such_module.Storage",
+        "inmemorystorage.exceptions.PathDoesNotExist",
+        "inmemorystorage.behaviors.BEHAVIORS",
+        None,
+    ],
+)
+def test_other_storages_are_left_alone(backend: Any) -> None:
+    """Of storages that are not this library's the checks say nothing, whatever is wrong there."""
+    assert check_storage(backend, x=1) == []
+
+
+@pytest.mark.skipif(django.VERSION < (5, 1), reason="Django reads DEFAULT_FILE_STORAGE itself")
+@pytest.mark.parametrize("backend", [IN_MEMORY, "inmemorystorage.Mistaken", "storages.S3"])
+def test_default_file_storage(backend: str) -> None:
+    """DEFAULT_FILE_STORAGE is warned of, whatever it names, with what to write in its place."""
+    [warning] = messages(DEFAULT_FILE_STORAGE=backend)
+    assert (warning.id, warning.is_serious()) == ("inmemorystorage.W001", False)
+    assert f'STORAGES = {{"default": {{"BACKEND": "{backend}"}}' in warning.hint
