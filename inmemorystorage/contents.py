@@ -24,9 +24,11 @@ def whole_content(content: Any) -> bytes | None:
     """
     if type(content) is StoredFile:
         return content.whole()
-    if type(content) not in _WHOLE_STREAMS:
+    if type(content) not in _WHOLE_STREAMS or "chunks" in vars(content):
         return None
     stream = content.file
+    if stream.closed:
+        return None
     if type(stream) is io.BytesIO:
         whole = stream.getvalue()
     elif type(stream) is io.StringIO and stream.getvalue().isascii():

@@ -54,7 +54,7 @@ class StoredFile(File):  # type: ignore[type-arg]
     def name(self) -> str:
         """Return the path or the name, as the storage's behavior has it."""
         if self._name is None:
-            self._name = self._handle_name
+            self._name = self._storage._file_name(self._stored_name)
         return self._name
 
     @name.setter

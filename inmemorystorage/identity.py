@@ -5,16 +5,14 @@ from __future__ import annotations
 import copy
 from typing import Any, NoReturn
 
-from .location import LocationMixin
 from .nodes import InMemoryDir
+from .paths import PathMixin
 
 # What is found anew by a copy: it may have other settings, or live in another process.
 _NOT_COPIED = {
     "_base",
-    "_root",
-    "_root_parts",
     "_mirror",
-    "_named_location",
+    "_fixed_location",
     "base_location",
     "base_url",
     "file_permissions_mode",
@@ -22,7 +20,7 @@ _NOT_COPIED = {
 }
 
 
-class IdentityMixin(LocationMixin):
+class IdentityMixin(PathMixin):
     """Compare, copy and pickle storages."""
 
     _constructor_args: tuple[tuple[Any, ...], dict[str, Any]]
@@ -50,10 +48,13 @@ class IdentityMixin(LocationMixin):
 
     def _shares_tree(self, other: IdentityMixin) -> bool:
         return (
-            self._is_shared() and other._is_shared() and self._tree_location == other._tree_location
+            self._is_shared()
+            and other._is_shared()
+            and self._tree_location() == other._tree_location()
         )
 
     def __getstate__(self) -> dict[str, Any]:
+        self._pull_all()
         return {name: value for name, value in vars(self).items() if name not in _NOT_COPIED}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

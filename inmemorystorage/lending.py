@@ -23,7 +23,6 @@ from collections.abc import Iterator
 from .nodes import InMemoryDir, InMemoryFile, InMemoryNode, State, lock
 from .private import Lent, Loans, PrivateDirectory, join, signature
 
-
 _mirrors: set[TreeMirror] = set()
 
 
@@ -43,11 +42,7 @@ def lend_from(root: InMemoryDir, borrower: object) -> TreeMirror:
 
 
 class TreeMirror:
-    """
-    Keep the lent names of one tree on a disk.
-
-    :param root: the root of the tree.
-    """
+    """Keep the lent names of the tree at ``root`` on a disk."""
 
     def __init__(self, root: InMemoryDir) -> None:
         self.borrowers = 0
@@ -97,24 +92,21 @@ class TreeMirror:
             self._take_along(parts)
             self._file_mode = file_mode
             node = self._node(name)
-            if isinstance(node, InMemoryDir):
-                self._loans.whole.add(name)
-                self._lend_all(name, node)
-            elif node is None:
+            if node is None:
                 self._make_room("/".join(parts[:-1]))
-                self._loans.setdefault(name, None)
-            elif self._loans.get(name) is None:
-                self._mirror(name)
+            else:
+                self._put(name, node)
+            self._loans.asked.add(name)
             return self._private.path(name)
 
-    def _lend_all(self, name: str, directory: InMemoryDir) -> None:
-        self._hold(name)
-        for entry, child in directory.children.copy().items():
-            below = join(name, entry)
-            if isinstance(child, InMemoryDir):
-                self._lend_all(below, child)
-            elif self._loans.get(below) is None:
-                self._mirror(below)
+    def _put(self, name: str, node: InMemoryNode) -> None:
+        """Have a node on the disk with all that is in it; what is there already stays."""
+        if isinstance(node, InMemoryDir):
+            self._hold(name)
+            for entry, child in node.children.copy().items():
+                self._put(join(name, entry), child)
+        elif self._loans.get(name) is None:
+            self._mirror(name)
 
     def _make_room(self, name: str) -> None:
         """Make a directory for what may come, unless it can be none; a path is only a name."""
@@ -137,14 +129,14 @@ class TreeMirror:
         """Do to the disk what was done to a name, and all below it, in the tree."""
         with self._working() as works:
             name = "/".join(parts)
-            is_in_whole = self._loans.is_in_whole(name)
-            if not works or not (is_in_whole or name in self._loans):
+            is_asked = self._loans.is_asked(name)
+            if not works or not (is_asked or name in self._loans):
                 return
-            node = self._node(name)
-            if is_in_whole and isinstance(node, InMemoryDir):
-                self._lend_all(name, node)
             for lent in [name, *self._loans.below(name)]:
                 self._mirror(lent)
+            node = self._node(name)
+            if is_asked and node is not None:
+                self._put(name, node)
 
     def push_bytes(self, parts: list[str], position: int, data: bytes | memoryview) -> None:
         """Write to the disk what was written to a file at ``position``."""
@@ -250,7 +242,7 @@ class TreeMirror:
         node = self._node(name)
         if node is None or node.parent is None or loan is None:
             return
-        if loan is not Lent.HOLDER or not node.children or self._loans.is_in_whole(name):
+        if loan is not Lent.HOLDER or not node.children or self._loans.is_asked(name):
             node.parent.unlink(node)
 
     # From the tree to the disk.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from django.core.files.storage import Storage
 
 
@@ -21,8 +23,9 @@ class NamingMixin(Storage):
 
     def is_name_available(self, name: str, max_length: int | None = None) -> bool:
         """Return whether ``save()`` would take ``name`` as it stands."""
+        is_too_long = bool(max_length) and len(name) > cast("int", max_length)
         is_free = self._allow_overwrite or not self.exists(name)
-        return is_free and not (max_length and len(name) > max_length)
+        return is_free and not is_too_long
 
     def get_alternative_name(self, file_root: str, file_ext: str) -> str:
         """Return another name, with random letters; the same where ``save()`` may overwrite."""

@@ -32,20 +32,20 @@ Loan = Signature | Lent | None
 
 class Loans(dict[str, Loan]):
     """
-    How each lent name was left; one that is not in here was never lent.
+    How each lent name was left; one that is not in here is not on the disk.
 
-    ``whole`` has the directories that were asked for with all that is in them, now or later.
+    ``asked`` has the names that were asked for, with all that is in them, now or later.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.whole: set[str] = set()
+        self.asked: set[str] = set()
 
-    def is_in_whole(self, name: str) -> bool:
-        """Return whether a name, or a directory above it, is lent with all that is in it."""
-        while name and name not in self.whole:
+    def is_asked(self, name: str) -> bool:
+        """Return whether a name, or a directory above it, was asked for."""
+        while name and name not in self.asked:
             name = os.path.dirname(name)
-        return name in self.whole
+        return name in self.asked
 
     def below(self, name: str) -> list[str]:
         """Return the lent names below a name, each after those above it."""

@@ -22,11 +22,11 @@ from .exceptions import os_error
 from .files import StoredFile
 from .handles import parse_mode
 from .identity import IdentityMixin, refuse_in_migrations
-from .location import is_plain
 from .naming import NamingMixin
-from .nodes import InMemoryDir, InMemoryFile, InMemoryNode, Listing, lock
+from .nodes import InMemoryDir, InMemoryFile, Listing, State, lock
+from .paths import is_plain
 from .transfer import TransferMixin
-from .volume import look_up, make_directories, open_file, remove, store
+from .volume import find_target, make_directories, open_file, remove, store
 
 # A name that is its own URL, to which urljoin() adds nothing but the base.
 is_plain_url = re.compile(r"(?:[A-Za-z0-9_~-][A-Za-z0-9_.~-]*(?:/(?!\Z)|\Z))+").fullmatch
@@ -90,11 +90,6 @@ class InMemoryStorage(IdentityMixin, TransferMixin, NamingMixin):
         if filesystem is not None:
             refuse_in_migrations()
 
-    @property
-    def filesystem(self) -> InMemoryDir:
-        """Return the directory in which this storage keeps its files."""
-        return self._find_base()
-
     def _open(self, name: str, mode: str = "rb") -> StoredFile:
         return StoredFile(self, name, self._open_node(name, mode), mode)
 
@@ -104,12 +99,6 @@ class InMemoryStorage(IdentityMixin, TransferMixin, NamingMixin):
         if mode == "rb" and isinstance(node, InMemoryFile):
             return node
         return open_file(self._place(name), parse_mode(mode).flags, self.behavior)
-
-    def _handle_name(self, name: str) -> str:
-        """Return what a handle's ``name`` says, as FileSystemStorage has it or as it was given."""
-        if self.behavior.has_paths:
-            return os.path.abspath(os.path.join(self.location, name))
-        return os.fspath(name)
 
     def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
         """
@@ -125,8 +114,11 @@ class InMemoryStorage(IdentityMixin, TransferMixin, NamingMixin):
         """
         if isinstance(content, (bytes, str)):
             content = ContentFile(content, name)
-        can_save_directly = type(name) is str and self._can_save_directly(name, max_length)
-        if can_save_directly and self._save_new(name, content):
+        if (
+            type(name) is str
+            and self._can_save_directly(name, max_length)
+            and self._save_new(name, content)
+        ):
             return name
         return super().save(name, content, max_length=max_length)
 
@@ -147,7 +139,11 @@ class InMemoryStorage(IdentityMixin, TransferMixin, NamingMixin):
         """Store ``content`` if ``name`` is free and it is in memory; return whether they were."""
         above, _, last = name.rpartition("/")
         with lock:
-            parent = self._find(above) if above else self._find_base()
+            if self._epoch != State.epoch:
+                self._find_base()
+            if self._epoch != State.epoch:
+                return False
+            parent = self._find(above) if above else self._base
             if parent is None:
                 parent = make_directories(self._place(above), self.behavior)
             if not isinstance(parent, InMemoryDir) or last in parent.children:
@@ -158,7 +154,8 @@ class InMemoryStorage(IdentityMixin, TransferMixin, NamingMixin):
             return whole is not None
 
     def _save(self, name: str, content: Any) -> str:
-        self._make_parents(name)
+        make_directories(self._place(name).parent, self.behavior)
+        name = self._settle(name)
         if hasattr(content, "temporary_file_path"):
             name = self._store(name, read_temporary_file(content), in_place=False)
             os.remove(content.temporary_file_path())
@@ -172,22 +169,28 @@ class InMemoryStorage(IdentityMixin, TransferMixin, NamingMixin):
             raise
         return self._store(name, b"".join(chunks))
 
-    def _make_parents(self, name: str) -> None:
-        place = self._place(name)
-        make_directories(place.parent, self.behavior)
+    def _settle(self, name: str) -> str:
+        """Return a name that is free, before the content is read that may be read but once."""
+        while True:
+            self._find(name)
+            try:
+                find_target(self._place(name), self.behavior, overwrite=self._allow_overwrite)
+            except FileExistsError:
+                name = self.get_available_name(name)
+            else:
+                return name
 
     def _store(self, name: str, content: bytes, *, in_place: bool = True) -> str:
         overwrite = self._allow_overwrite
         in_place = in_place and self.behavior.overwrites_in_place
         while True:
-            self._find(name)
             place = self._place(name)
             try:
                 store(place, content, self.behavior, overwrite=overwrite, in_place=in_place)
             except FileExistsError:
-                name = self.get_available_name(name)
+                name = self._settle(name)
             else:
-                return "/".join(place.parts[len(self._root_parts) :]).replace("\\", "/")
+                return self._relative(place).replace("\\", "/")
 
     def delete(self, name: str) -> None:
         """
@@ -265,10 +268,6 @@ class InMemoryStorage(IdentityMixin, TransferMixin, NamingMixin):
     def modified_time(self, name: str) -> datetime:
         """Return `get_modified_time`; dj-inmemorystorage's name for it."""
         return self.get_modified_time(name)
-
-    def _node(self, name: str) -> InMemoryNode:
-        node = self._find(name)
-        return look_up(self._place(name), self.behavior) if node is None else node
 
 
 # What Storage.save() calls on its way: where a subclass or an instance has one of its own, the

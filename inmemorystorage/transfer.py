@@ -19,7 +19,7 @@ class TransferMixin(LocationMixin):
     def tree(self) -> str:
         """Return the tree as text for a person: a line for each name, with a file's bytes."""
         self._pull_all()
-        return "\n".join([f"{self._tree_location}/", *draw(self._find_base())])
+        return "\n".join([f"{self._named_location()}/", *draw(self.filesystem)])
 
     def load(self, directory: str | os.PathLike[str]) -> list[str]:
         """
@@ -29,7 +29,7 @@ class TransferMixin(LocationMixin):
         one cannot be read or does not fit, and has copied none then.
         """
         self._pull_all()
-        return load(self._find_base(), Path(directory))
+        return load(self.filesystem, Path(directory))
 
     def dump(self, directory: str | os.PathLike[str]) -> list[str]:
         """
@@ -39,19 +39,14 @@ class TransferMixin(LocationMixin):
         modification times are kept. Raises ``OSError`` where one cannot be written.
         """
         self._pull_all()
-        return dump(self._find_base(), Path(directory))
-
-    def _pull_all(self) -> None:
-        self._find_base()
-        mirror = self._top().mirror
-        if mirror is not None:
-            mirror.pull_all()
+        return dump(self.filesystem, Path(directory))
 
     def __repr__(self) -> str:
-        files = list(files_below(self._find_base()))
+        self._pull_all()
+        files = list(files_below(self.filesystem))
         return (
             f"<{type(self).__name__} behaves_like={self.behavior.name!r} "
-            f"location={self._tree_location!r} "
+            f"location={self._named_location()!r} "
             f"files={len(files)} bytes={sum(file.size for file in files)}>"
         )
 

@@ -23,16 +23,18 @@ class Place(NamedTuple):
     :param root: the directory at which the tree begins.
     :param parts: the components below it.
     :param path: what errors name.
+    :param location: where ``path`` begins if it is not absolute.
     """
 
     root: InMemoryDir
     parts: list[str]
     path: str
+    location: str = ""
 
     @property
     def parent(self) -> Place:
         """Return the place of the directory above."""
-        return Place(self.root, self.parts[:-1], os.path.dirname(self.path))
+        return self._replace(parts=self.parts[:-1], path=os.path.dirname(self.path))
 
 
 def look_up(place: Place, behavior: Behavior) -> InMemoryNode:
@@ -66,12 +68,12 @@ def _create(place: Place, behavior: Behavior) -> InMemoryFile:
     if behavior.creates_parents:
         make_directories(place.parent, behavior)
     file = InMemoryFile()
-    _directory(place.parent, behavior).link(place.parts[-1], file)
+    _directory_above(place, behavior).link(place.parts[-1], file)
     return file
 
 
-def _directory(place: Place, behavior: Behavior) -> InMemoryDir:
-    node = look_up(place, behavior)
+def _directory_above(place: Place, behavior: Behavior) -> InMemoryDir:
+    node = look_up(place._replace(parts=place.parts[:-1]), behavior)
     assert isinstance(node, InMemoryDir)  # or looking up what is in it had met ENOTDIR
     return node
 
@@ -95,7 +97,8 @@ def make_directories(place: Place, behavior: Behavior) -> InMemoryDir:
                 child = InMemoryDir()
                 directory.link(part, child)
             if not isinstance(child, InMemoryDir):
-                raise _blocked(above, is_last=depth == len(place.parts))
+                is_last = depth == len(place.parts)
+                raise _blocked(os.path.join(place.location, above), is_last=is_last)
             directory = child
         return directory
 
@@ -104,6 +107,24 @@ def _blocked(path: str, *, is_last: bool) -> OSError:
     if is_last:
         return FileExistsError(f"{path} exists and is not a directory.")
     return os_error(errno.ENOTDIR, path)
+
+
+def find_target(place: Place, behavior: Behavior, *, overwrite: bool) -> InMemoryFile | None:
+    """
+    Return the file that storing at ``place`` would write over, or ``None`` for a new one.
+
+    Raises ``FileExistsError`` where something is there, with ``overwrite`` ``IsADirectoryError``
+    where that is a directory, and what open(2) raises for a name that no file can have.
+    """
+    try:
+        node = look_up(place, behavior)
+    except FileNotFoundError:
+        return None
+    if not overwrite:
+        raise os_error(errno.EEXIST, place.path)
+    if not isinstance(node, InMemoryFile):
+        raise os_error(errno.EISDIR, place.path)
+    return node
 
 
 def store(
@@ -115,24 +136,14 @@ def store(
     :param overwrite: whether a file that is there is written over.
     :param in_place: whether handles that are open on that file see the new content.
 
-    Raises ``FileExistsError`` where something is there, with ``overwrite`` ``IsADirectoryError``
-    where that is a directory.
+    Raises what `find_target` raises.
     """
-    name = place.parts[-1]
     with lock:
-        try:
-            node = look_up(place, behavior)
-        except FileNotFoundError:
-            _directory(place.parent, behavior).link(name, InMemoryFile(content))
-            return
-        if not overwrite:
-            raise os_error(errno.EEXIST, place.path)
-        if not isinstance(node, InMemoryFile):
-            raise os_error(errno.EISDIR, place.path)
-        if in_place:
-            node.replace(content)
-        elif node.parent is not None:
-            node.parent.link(name, InMemoryFile(content))
+        file = find_target(place, behavior, overwrite=overwrite)
+        if file is not None and in_place:
+            file.replace(content)
+        else:
+            _directory_above(place, behavior).link(place.parts[-1], InMemoryFile(content))
 
 
 def remove(place: Place, behavior: Behavior) -> None:

@@ -61,6 +61,8 @@ class InMemoryFile(InMemoryNode):
     @property
     def size(self) -> int:
         """Return the number of bytes."""
+        if State.mirrors:
+            self._pull()
         content = self._content
         if type(content) is bytes:
             return len(content)

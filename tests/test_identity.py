@@ -1,0 +1,266 @@
+"""When storages are equal, and what copies and pickles of them have."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from contract.helpers import get, names, put
+from django.core.files.storage import FileSystemStorage, default_storage, storages
+from django.core.files.storage import InMemoryStorage as DjangosStorage
+from django.test import override_settings
+
+from inmemorystorage import InMemoryDir, InMemoryStorage
+
+Duplicate = Callable[[Any], Any]
+Make = Callable[..., InMemoryStorage]
+FILESYSTEM = {"behaves_like": "filesystem"}
+TREE = InMemoryDir()
+OTHER_TREE = InMemoryDir()
+
+
+class DerivedStorage(InMemoryStorage):
+    """A storage of a project's own."""
+
+
+def pickled(storage: Any) -> Any:
+    """Return what comes out of a pickle."""
+    return pickle.loads(pickle.dumps(storage))
+
+
+duplicates = pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickled])
+copies = pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy])
+
+kinds = pytest.mark.parametrize(
+    "make",
+    [
+        InMemoryStorage,
+        lambda **options: InMemoryStorage(InMemoryDir(), **options),
+        partial(InMemoryStorage, behaves_like="filesystem"),
+    ],
+    ids=["own", "given", "shared"],
+)
+
+# What two storages are made with, and whether they are equal.
+EQUALITY: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
+    ({}, {}, True),
+    ({"base_url": "/a/"}, {"base_url": "/a/"}, True),
+    ({"location": "/a"}, {"location": "/a"}, True),
+    ({"location": "/a"}, {"location": Path("/a")}, False),
+    ({"max_size": 1, "lend_paths": False}, {"lend_paths": False, "max_size": 1}, True),
+    # Own trees, and other calls to make them.
+    ({}, {"base_url": "/a/"}, False),
+    ({"location": "/a"}, {"location": "/b"}, False),
+    ({}, {"max_size": 1}, False),
+    ({}, FILESYSTEM, False),
+    # One tree and one base URL, however that came to be.
+    ({"location": "/a", **FILESYSTEM}, {"location": Path("/a/"), **FILESYSTEM}, True),
+    ({"location": "/a", **FILESYSTEM}, {"location": "/a", "max_size": 1, **FILESYSTEM}, True),
+    ({"base_url": "/media/", **FILESYSTEM}, FILESYSTEM, True),
+    ({"location": "/a", **FILESYSTEM}, {"location": "/a/b", **FILESYSTEM}, False),
+    ({"location": "/a", **FILESYSTEM}, {"location": "/a"}, False),
+    ({"base_url": "/a/", **FILESYSTEM}, FILESYSTEM, False),
+    # A tree that was given.
+    ({"filesystem": TREE}, {"filesystem": TREE}, True),
+    ({"filesystem": TREE}, {"filesystem": TREE, "max_size": 1}, True),
+    ({"filesystem": TREE}, {"filesystem": TREE, "base_url": "/a/"}, False),
+    ({"filesystem": TREE}, {"filesystem": OTHER_TREE}, False),
+    ({"filesystem": TREE}, {}, False),
+    ({"filesystem": TREE, **FILESYSTEM}, FILESYSTEM, False),
+]
+
+
+@pytest.mark.parametrize(("options", "others", "equal"), EQUALITY)
+def test_equality(options: dict[str, Any], others: dict[str, Any], equal: bool) -> None:
+    """Storages are equal that have one tree and one base URL, or were made by one call."""
+    storage, other = InMemoryStorage(**options), InMemoryStorage(**others)
+    assert (storage == other, other == storage, storage != other) == (equal, equal, not equal)
+    assert len({storage, other}) == (1 if equal else 2)
+
+
+@pytest.mark.parametrize(("options", "others", "equal"), EQUALITY)
+def test_equality_with_persist(
+    settings, options: dict[str, Any], others: dict[str, Any], equal: bool
+) -> None:
+    """With INMEMORYSTORAGE_PERSIST storages are equal too that have one location."""
+    settings.INMEMORYSTORAGE_PERSIST = True
+    storage, other = InMemoryStorage(**options), InMemoryStorage(**others)
+    shared = "filesystem" not in {**options, **others} and storage.location == other.location
+    assert (storage == other) == (equal or (shared and storage.base_url == other.base_url))
+
+
+def test_equality_follows_the_settings() -> None:
+    """Storages that differ by what they were given are equal where the settings are no other."""
+    storage, other = InMemoryStorage(**FILESYSTEM), InMemoryStorage(location="/a", **FILESYSTEM)
+    before = hash(storage)
+    with override_settings(MEDIA_ROOT="/a"):
+        assert storage == other
+        assert hash(storage) == hash(other) == before
+    assert storage != other
+
+
+@pytest.mark.parametrize("other", [DjangosStorage(), FileSystemStorage(), None, "memory", TREE])
+def test_what_is_no_such_storage(other: Any) -> None:
+    """A storage is equal to nothing that is none of its kind."""
+    assert InMemoryStorage() != other
+    assert other != InMemoryStorage()
+
+
+def test_subclasses() -> None:
+    """A storage of a subclass is equal to its like, and not to one of the class itself."""
+    assert DerivedStorage() == DerivedStorage()
+    assert DerivedStorage() != InMemoryStorage()
+    assert len({DerivedStorage(), InMemoryStorage(), DerivedStorage()}) == 2
+
+
+def test_default_storage() -> None:
+    """The default storage is equal to what stands behind it, on either side."""
+    assert storages["default"] == default_storage
+    assert default_storage == storages["default"]
+
+
+@duplicates
+@kinds
+def test_duplicates(duplicate: Duplicate, make: Make, tmp_path: Path) -> None:
+    """A copy and what comes out of a pickle have the files and the options."""
+    storage = make(base_url="/own/", location=tmp_path, allow_overwrite=True)
+    put(storage, "d/a", b"content")
+    other = duplicate(storage)
+    assert (get(other, "d/a"), other.url("a")) == (b"content", "/own/a")
+    assert (other.location, put(other, "d/a")) == (str(tmp_path), "d/a")
+    assert other.deconstruct()[2].keys() == storage.deconstruct()[2].keys()
+
+
+@duplicates
+def test_duplicates_of_a_subclass(duplicate: Duplicate) -> None:
+    """A copy is of the storage's own class."""
+    assert type(duplicate(DerivedStorage())) is DerivedStorage
+
+
+@copies
+def test_copies_share(duplicate: Duplicate) -> None:
+    """A copy has the same tree, whatever becomes of either."""
+    storage = InMemoryStorage()
+    other = duplicate(storage)
+    put(other, "a")
+    put(storage, "b")
+    assert other.filesystem is storage.filesystem
+    assert (names(storage), storage == other) == (["a", "b"], True)
+
+
+def test_pickles_are_snapshots() -> None:
+    """What comes out of a pickle has files of its own, as they were."""
+    storage = InMemoryStorage()
+    put(storage, "a", b"content")
+    other = pickled(storage)
+    put(other, "b")
+    storage.delete("a")
+    assert (names(storage), names(other), get(other, "a")) == ([], ["a", "b"], b"content")
+
+
+def test_pickled_storages_of_one_tree() -> None:
+    """Storages of one tree that were pickled together have one tree again."""
+    tree = InMemoryDir()
+    storage, other = pickled([InMemoryStorage(tree), InMemoryStorage(tree, "/b/")])
+    put(storage, "a", b"content")
+    assert get(other, "a") == b"content"
+
+
+def test_shared_files_are_not_pickled(tmp_path: Path) -> None:
+    """A storage that shares its files by location finds them there; its pickle is small."""
+    storage = InMemoryStorage(location=tmp_path, **FILESYSTEM)
+    put(storage, "a", b"." * 100_000)
+    assert len(pickle.dumps(storage)) < 10_000
+    assert pickled(storage).size("a") == 100_000
+
+
+def test_part_of_another_tree_is_pickled() -> None:
+    """A storage on a part of another's tree keeps that part."""
+    whole = InMemoryStorage()
+    put(whole, "d/a", b"content")
+    part = pickled(InMemoryStorage(whole.filesystem.resolve("d")))
+    assert get(part, "a") == b"content"
+
+
+def test_pickle_in_another_process() -> None:
+    """A storage with its files can be sent to a process that has but the package."""
+    storage = InMemoryStorage(base_url="/m/")
+    put(storage, "d/a", b"content")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", READ_PICKLE, *sys.path],
+        input=pickle.dumps(storage),
+        capture_output=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == (b"content /m/a", b"")
+
+
+READ_PICKLE = """
+import pickle, sys
+sys.path[:] = sys.argv[1:]
+from django.conf import settings
+settings.configure()
+storage = pickle.load(sys.stdin.buffer)
+with storage.open("d/a") as file:
+    print(file.read().decode(), storage.url("a"), end="")
+"""
+
+
+@duplicates
+def test_duplicates_follow_the_settings(duplicate: Duplicate) -> None:
+    """A copy follows the settings by itself, and took nothing along of what they were."""
+    storage = InMemoryStorage()
+    with override_settings(MEDIA_URL="/first/", MEDIA_ROOT="/first"):
+        assert (storage.base_url, storage.location) == ("/first/", "/first")
+        other = duplicate(storage)
+    assert (other.base_url, other.location) == (storage.base_url, storage.location)
+    with override_settings(MEDIA_URL="/second/", MEDIA_ROOT="/second"):
+        assert (other.base_url, other.location) == ("/second/", "/second")
+
+
+@duplicates
+def test_duplicates_keep_what_was_added(duplicate: Duplicate) -> None:
+    """A copy has the attributes that a project gave to the storage."""
+    storage = InMemoryStorage()
+    storage.tenant = "one"  # type: ignore[attr-defined]
+    assert duplicate(storage).tenant == "one"
+
+
+@duplicates
+def test_duplicates_keep_the_limit(duplicate: Duplicate) -> None:
+    """A copy is as full as the storage is."""
+    storage = InMemoryStorage(max_size=10)
+    put(storage, "a", b"123456")
+    other = duplicate(storage)
+    with pytest.raises(OSError, match="No space left"):
+        put(other, "b", b"12345")
+    assert put(other, "b", b"1234") == "b"
+
+
+@duplicates
+@kinds
+def test_duplicates_that_lend(duplicate: Duplicate, make: Make, tmp_path: Path) -> None:
+    """A copy of a storage that lent a path lends paths too, and sees what was done there."""
+    storage = make(lend_paths=True, location=tmp_path)
+    put(storage, "d/a", b"content")
+    Path(storage.path("d/a")).write_bytes(b"changed")
+    other = duplicate(storage)
+    assert get(other, "d/a") == b"changed"
+    Path(other.path("d/a")).write_bytes(b"again")
+    assert get(other, "d/a") == b"again"
+
+
+@duplicates
+def test_duplicates_of_several(duplicate: Duplicate) -> None:
+    """A storage that is in a structure twice is there twice in its copy."""
+    storage = InMemoryStorage()
+    first, second = duplicate([storage, storage])
+    assert first is second
+
