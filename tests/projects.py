@@ -11,8 +11,11 @@ from pathlib import Path
 
 import inmemorystorage
 
-# Where the package is imported from by this process: the wheel, as a rule.
-PACKAGES = str(Path(inmemorystorage.__file__).parents[1])
+ENVIRONMENT = {
+    "DJANGO_SETTINGS_MODULE": "project_settings",
+    # Where this process has the package from: the wheel, as a rule.
+    "PYTHONPATH": str(Path(inmemorystorage.__file__).parents[1]),
+}
 
 SETTINGS = """
 from pathlib import Path
@@ -71,7 +74,7 @@ class Project:
         done = subprocess.run(
             [sys.executable, *OPTIONS, *arguments],
             cwd=self.directory,
-            env={**os.environ, "DJANGO_SETTINGS_MODULE": "project_settings", "PYTHONPATH": PACKAGES},
+            env=os.environ | ENVIRONMENT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -263,4 +263,3 @@ def test_duplicates_of_several(duplicate: Duplicate) -> None:
     storage = InMemoryStorage()
     first, second = duplicate([storage, storage])
     assert first is second
-

@@ -25,7 +25,7 @@ FIELDS = {
     "plain": "models.FileField(storage=InMemoryStorage())",
     "positional": 'models.FileField(storage=InMemoryStorage(None, "/m/"))',
     "options": (
-        'models.FileField(storage=InMemoryStorage(location="/l", max_size=9, lend_paths=True))'
+        'models.FileField(storage=InMemoryStorage(location="/l", max_size=99, lend_paths=True))'
     ),
     "paths": "models.FileField(storage=InMemoryStorage(location=BASE_DIR / 'l', **LIKE_DISK))",
     "like_disk": "models.ImageField(storage=InMemoryStorage(**LIKE_DISK))",
@@ -82,10 +82,10 @@ def test_first_migration(project: Project) -> None:
     """The migration has the call that made each storage, and no storage for the default one."""
     [migration] = (project.directory / "uploads" / "migrations").glob("0001_*.py")
     written = migration.read_text(encoding="utf-8")
-    assert "storage=inmemorystorage.InMemoryStorage())" in written
-    assert "storage=inmemorystorage.InMemoryStorage(None, '/m/'))" in written
-    assert "storage=uploads.models.choose)" in written
-    assert "storage=uploads.models.Derived(base_url='/a/', tenant='a'))" in written
+    assert "storage=inmemorystorage.InMemoryStorage()," in written
+    assert "storage=inmemorystorage.InMemoryStorage(None, '/m/')," in written
+    assert "storage=uploads.models.choose," in written
+    assert "storage=uploads.models.Derived(base_url='/a/', tenant='a')," in written
     assert "('of_default', models.FileField(upload_to=''))" in written
 
 
@@ -95,7 +95,7 @@ def test_second_run_detects_nothing(project: Project) -> None:
 
 
 def test_second_run_under_persist(project: Project) -> None:
-    """Nor is there with INMEMORYSTORAGE_PERSIST set, or without the storage in STORAGES."""
+    """Nor is there with INMEMORYSTORAGE_PERSIST set."""
     project.write("persist.py", "from project_settings import *\nINMEMORYSTORAGE_PERSIST = True\n")
     printed = project.manage("makemigrations", "--check", "--settings=persist")
     assert "No changes detected" in printed

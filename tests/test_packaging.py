@@ -72,7 +72,7 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Shipped:
         (directory / "copy" / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, directory / "copy" / name)
     with tarfile.open(build("sdist", directory / "copy", directory / "sdist")) as tar:
-        tar.extractall(directory / "unpacked")
+        tar.extractall(directory / "unpacked", filter="data")
         files = {member.name.partition("/")[2] for member in tar if member.isfile()}
     [unpacked] = (directory / "unpacked").iterdir()
     with zipfile.ZipFile(build("wheel", unpacked, directory / "wheel")) as archive:

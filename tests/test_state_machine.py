@@ -10,15 +10,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import hypothesis
 import pytest
 from contract.storages import DISK
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, initialize, multiple, rule, run_state_machine_as_test
 from state_machine import inputs
-from state_machine.comparison import Comparison
+from state_machine.comparison import FAST_DISK, Comparison
 from state_machine.contents import Recipe, after_saving, recipes, spoil
 from state_machine.outcomes import describe, outcome
 from state_machine.sides import is_directory, wait_for_tick
@@ -243,12 +243,14 @@ class StorageMachine(Comparison):
 
 
 @pytest.mark.parametrize("shard", range(SHARDS))
-def test_memory_does_what_a_disk_does(shard: int) -> None:
+def test_memory_does_what_a_disk_does(shard: int, settings: Any) -> None:
     """No operation tells ``behaves_like="filesystem"`` from FileSystemStorage."""
+    # Uploads on the disk of the files, so that saving one moves it, on whatever machine.
+    settings.FILE_UPLOAD_TEMP_DIR = FAST_DISK
     run_state_machine_as_test(
         StorageMachine,
-        settings=settings(
-            max_examples=-(-settings.default.max_examples // SHARDS),
+        settings=hypothesis.settings(
+            max_examples=-(-hypothesis.settings.default.max_examples // SHARDS),
             stateful_step_count=30,
             database=None,
         ),

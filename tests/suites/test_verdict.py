@@ -83,7 +83,7 @@ def test_too_few_tests() -> None:
     """A suite that ran nothing has not passed."""
     faults = judge_suite(SUITE, {row: {} for row in by_row()}, {})
     assert faults[0] == "FileSystemStorage: django-formtools 2.7 ran 0 tests of at least 1"
-    assert len(faults) == 5
+    assert len(faults) == len(by_row())
 
 
 def test_in_memory_test_contradicted_by_disk() -> None:

@@ -16,11 +16,13 @@ MESSAGE_MAX = 120
 def judge_suite(suite: Suite, by_row: ByRow, listed: ListedByRow) -> list[str]:
     """Return the faults of a suite that our storage passes where FileSystemStorage does.
 
-    Excepted is, for either of our storages, what is listed.
+    Excepted is, for either of our storages, what is listed. A storage on which nothing ran has that
+    one fault.
     """
     return too_few(suite, by_row) + [
         fault
         for row in (PLAIN, LENT)
+        if by_row[row]
         for fault in against_list(row, lost(by_row[DISK], by_row[row]), listed.get(row, {}))
     ]
 

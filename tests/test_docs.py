@@ -1,0 +1,101 @@
+"""Every Python snippet of README and docs runs, and prints what it says."""
+
+import contextlib
+import doctest
+import re
+import unittest
+from pathlib import Path
+
+import pytest
+from django.test import override_settings
+
+ROOT = Path(__file__).parent.parent
+PAGES = ["README.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+class Page:
+    """A page's snippets, run in their order in one namespace."""
+
+    def __init__(self, path):
+        self.snippets = FENCE.findall((ROOT / path).read_text())
+        self.namespace = {"__name__": "inmemorystorage.models"}
+
+    def run(self):
+        """Run the snippets, each under the settings of those before it."""
+        with contextlib.ExitStack() as self.settings:
+            for snippet in self.snippets:
+                self.run_snippet(snippet)
+
+    def run_snippet(self, snippet):
+        """Run one snippet in the way that suits it."""
+        if snippet.startswith("# settings.py"):
+            self.set(snippet)
+        elif ">>>" in snippet:
+            self.check(snippet)
+        else:
+            known = set(self.namespace)
+            exec(snippet, self.namespace)
+            self.run_tests({name: self.namespace[name] for name in set(self.namespace) - known})
+
+    def set(self, snippet):
+        """Make the names of a settings module the settings."""
+        settings = {}
+        exec(snippet, settings)
+        changed = {key: settings[key] for key in settings if key.isupper()}
+        self.settings.enter_context(override_settings(**changed))
+
+    def check(self, snippet):
+        """Compare what an interpreter session shows with what it prints."""
+        test = doctest.DocTestParser().get_doctest(snippet, self.namespace, "snippet", None, 0)
+        runner = doctest.DocTestRunner(optionflags=doctest.IGNORE_EXCEPTION_DETAIL)
+        shown = []
+        runner.run(test, out=shown.append, clear_globs=False)
+        self.namespace.update(test.globs)
+        assert runner.summarize(verbose=False).failed == 0, "".join(shown)
+
+    def run_tests(self, defined):
+        """Run the test cases that a snippet has defined."""
+        for case in defined.values():
+            if isinstance(case, type) and issubclass(case, unittest.TestCase) and vars(case):
+                names = [name for name in vars(case) if name.startswith("test_")]
+                result = unittest.TestResult()
+                unittest.TestSuite(map(case, names)).run(result)
+                assert not result.errors + result.failures, result
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_the_snippets_of_a_page_run(path):
+    """Each snippet runs, and an interpreter session shows what it prints."""
+    Page(path).run()
+
+
+FAILING_TEST = """\
+import unittest
+class FailingTest(unittest.TestCase):
+    def test_it(self):
+        self.fail()
+"""
+
+
+@pytest.mark.parametrize("snippet", [">>> 1 + 1\n3\n", FAILING_TEST])
+def test_a_wrong_snippet_is_found(tmp_path, snippet):
+    """A session that prints something else, or a test that fails, is a failure."""
+    (tmp_path / "page.md").write_text(f"```python\n{snippet}```\n")
+    with pytest.raises(AssertionError):
+        Page(tmp_path / "page.md").run()
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_the_links_of_a_page_lead_somewhere(path):
+    """Each relative link is to a file that is there, each anchor to a heading."""
+    text = (ROOT / path).read_text()
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", text):
+        file, _, anchor = target.partition("#")
+        page = (ROOT / path).parent / file if file else ROOT / path
+        assert page.exists(), target
+        headings = {
+            re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+            for heading in re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+        }
+        assert not anchor or anchor in headings, target
