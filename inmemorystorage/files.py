@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from django.core.files import File
 
@@ -45,6 +45,9 @@ class StoredFile(File):  # type: ignore[type-arg]
         self._stream: IO[Any] | None = None
         if mode != "rb":
             self._stream = open_stream(node, self._handle_name, mode)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"cannot pickle {self!r}: it is an open file. Pickle its name instead.")
 
     @property
     def _handle_name(self) -> str:

@@ -1,15 +1,14 @@
 """
 Paths lent out: a part of a tree kept on a disk as well, where other programs reach it.
 
-The tree is the truth. A `TreeMirror` has a private directory in which a name is put when its path
-is asked for; from then on that name is *lent*. Before an operation on a name the mirror pulls what
-was done to it on the disk into the tree, after a change of a lent name it pushes the change to the
-disk. A file is known to be as it was left by its inode, size and times; its modification time is
-set to one that no clock of the kernel gives, so that a second write within one tick of that clock
-is seen too. (What is written into a memory map that stays open changes none of these, and is seen
-with the next change that does.) Names that were never lent have no file on the disk, and stay when
-a directory goes there that was only made to hold a lent file. When the disk fails, as one that is
-full does, or its directory is cleaned away, the tree stays whole.
+The tree is the truth, and stays whole when the disk is full or cleaned away. A `TreeMirror` has a
+private directory in which a name is put when its path is asked for; from then on that name is
+*lent*. Before an operation on a name the mirror pulls what was done to it on the disk into the
+tree, after a change of a lent name it pushes the change to the disk. A file is known to be as it
+was left by its inode, size and times; its modification time is set to one that no clock of the
+kernel gives, so that a second write within one tick of that clock is seen too. (Only a memory map
+that stays open is written without a trace.) Names that were never lent have no file on the disk,
+and stay when a directory goes there that was only made to hold a lent file.
 """
 
 from __future__ import annotations
@@ -183,6 +182,8 @@ class TreeMirror:
         if stat.S_ISDIR(status.st_mode):
             if name and not isinstance(loan, Lent):
                 self._take_directory(name)
+            elif self._node(name) is None:  # made for a path, it is there with what comes into it
+                self._take_entries(name)
             return True
         if signature(status) != loan:
             with contextlib.suppress(FileNotFoundError):  # it is gone meanwhile

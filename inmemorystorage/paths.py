@@ -59,9 +59,12 @@ class PathMixin(LocationMixin):
         What is found as the name stands is right: no entry has a name that means anything else.
         Raises what ``FileSystemStorage.path()`` raises.
         """
-        if self._epoch != State.epoch or type(name) is not str:
+        if self._epoch != State.epoch:
             return self._find_carefully(name)
-        parts = name.split("/")
+        try:
+            parts = name.split("/")
+        except AttributeError:  # a Path, or what no name can be
+            return self._find_carefully(name)
         node: InMemoryNode = self._base
         for part in parts:
             child = node.children.get(part)

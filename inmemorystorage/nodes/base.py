@@ -72,11 +72,13 @@ class InMemoryNode:
 
     __slots__ = ("parent", "name", "created", "accessed", "modified", "changed")
 
+    parent: InMemoryDir | None
+    name: str
     children: Mapping[str, InMemoryNode]
 
     def __init__(self, parent: InMemoryDir | None = None, name: str | None = None) -> None:
         self.parent = parent
-        self.name = name
+        self.name = name or ""
         self.created = self.accessed = self.modified = self.changed = time.time()
 
     def __repr__(self) -> str:
@@ -90,7 +92,7 @@ class InMemoryNode:
         parts: list[str] = []
         node: InMemoryNode = self
         while node.parent is not None:
-            parts.append(str(node.name))
+            parts.append(node.name)
             node = node.parent
         return node, parts[::-1]
 

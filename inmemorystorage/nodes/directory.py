@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from typing import IO, Any, cast
+from typing import IO, Any
 
 import six
 
@@ -34,7 +34,7 @@ class InMemoryDir(InMemoryNode):
 
     def __getstate__(self) -> tuple[None, dict[str, Any]]:
         slots = [*InMemoryNode.__slots__, *self.__slots__]
-        return None, {name: getattr(self, name) for name in slots} | {"mirror": None}
+        return None, {name: getattr(self, name) for name in slots} | {"quota": None, "mirror": None}
 
     def add_child(self, name: str, child: InMemoryNode) -> None:
         """
@@ -71,13 +71,14 @@ class InMemoryDir(InMemoryNode):
     def unlink(self, node: InMemoryNode) -> None:
         """Take ``node`` out of this directory if it is in it; open handles on it live on."""
         with lock:
-            name = cast("str", node.name)
+            name = node.name
             if self.children.get(name) is not node:
                 return
             del self.children[name]
             if State.quotas:
                 self.charge(-total_size(node), name)
-            self.modified = self.changed = now = time.time()
+            now = time.time()
+            self.modified = self.changed = now
             _orphan(node, now)
             if State.mirrors:
                 self._push(name)

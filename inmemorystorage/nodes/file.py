@@ -41,7 +41,7 @@ class InMemoryFile(InMemoryNode):
         self, content: str | bytes = b"", parent: InMemoryDir | None = None, name: str | None = None
     ) -> None:
         self.parent = parent
-        self.name = name
+        self.name = name or ""
         self.created = self.accessed = self.modified = self.changed = time.time()
         self._content: bytes | io.BytesIO = (
             content if type(content) is bytes else six.ensure_binary(content)
@@ -77,10 +77,10 @@ class InMemoryFile(InMemoryNode):
         """
         flags = parse_mode(mode).flags
         if flags & os.O_EXCL:
-            raise os_error(errno.EEXIST, str(self.name))
+            raise os_error(errno.EEXIST, self.name)
         if flags & os.O_TRUNC:
             self.truncate(0)
-        return open_stream(self, str(self.name), mode)
+        return open_stream(self, self.name, mode)
 
     def read_at(self, position: int, size: int | None = None) -> bytes:
         """Return ``size`` bytes from ``position`` on, or all; fewer at the end of the file."""
@@ -148,7 +148,7 @@ class InMemoryFile(InMemoryNode):
 
     def _charge(self, amount: int, checks_quota: bool = True) -> None:
         if State.quotas and self.parent is not None:
-            self.parent.charge(amount, str(self.name), checks_quota)
+            self.parent.charge(amount, self.name, checks_quota)
 
     def _written(self) -> None:
         self._touch()
