@@ -14,6 +14,8 @@ from .files import StoredFile
 
 # Classes whose chunks() are known to be all of their stream, from its start.
 _WHOLE_STREAMS = {File, ContentFile, InMemoryUploadedFile, SimpleUploadedFile}
+# Classes whose content may be had by reference.
+WHOLE_CLASSES = frozenset({StoredFile, *_WHOLE_STREAMS})
 
 
 def whole_content(content: Any) -> bytes | None:

@@ -12,7 +12,7 @@ from django.utils.functional import cached_property
 
 from .configuration import SettingsMixin
 from .lending import TreeMirror, lend_from
-from .nodes import InMemoryDir, Quota, State, lock, total_size
+from .nodes import InMemoryDir, InMemoryNode, Quota, State, lock, total_size
 from .volume import Place, look_up, make_directories
 
 # What the storages stand on that share files by their location.
@@ -31,8 +31,10 @@ class LocationMixin(SettingsMixin):
     _own_tree: InMemoryDir
     _max_size: int | None
     _lend_paths: bool
-    # The directory at the location, while State.epoch is that of _epoch.
+    # The directory at the location, and those below that have been found by their names: they
+    # hold while State.epoch is _epoch. Who fills an old dict does no harm to the new one.
     _base: InMemoryDir
+    _directories: dict[str, InMemoryNode]
 
     _has_own_location = False
     _has_own_path = False
@@ -152,7 +154,7 @@ class LocationMixin(SettingsMixin):
                     make_directories(place, self.behavior)
             base = self._directory_at(place)
             if base is not None:
-                self._base = base
+                self._base, self._directories = base, {}
                 asks_anew = self._has_own_location or self._has_own_path or self._top().mirror
                 self._epoch = -1 if asks_anew else epoch
             return base

@@ -62,16 +62,28 @@ class PathMixin(LocationMixin):
         if self._epoch != State.epoch:
             return self._find_carefully(name)
         try:
-            parts = name.split("/")
+            above, _, last = name.rpartition("/")
         except AttributeError:  # a Path, or what no name can be
             return self._find_carefully(name)
-        node: InMemoryNode = self._base
+        directory = self._directories.get(above)
+        if directory is None:
+            return self._walk(name, above)
+        child = directory.children.get(last)
+        return self._find_carefully(name) if child is None and last in _ODD_PARTS else child
+
+    def _walk(self, name: str, above: str) -> InMemoryNode | None:
+        """Find ``name`` from the location on; keep the directory ``above`` it at hand."""
+        directories = self._directories
+        parent: InMemoryNode = self._base
+        node = parent
+        parts = name.split("/")
         for part in parts:
             child = node.children.get(part)
             if child is None:
-                is_sure = _ODD_PARTS.isdisjoint(parts) and "\0" not in name
-                return None if is_sure else self._find_carefully(name)
-            node = child
+                return None if _ODD_PARTS.isdisjoint(parts) else self._find_carefully(name)
+            parent, node = node, child
+        if above:  # or "/name" would be found where "name" is
+            directories[above] = parent
         return node
 
     def _find_carefully(self, name: str) -> InMemoryNode | None:

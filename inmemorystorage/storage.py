@@ -16,7 +16,7 @@ from django.utils.deconstruct import deconstructible
 from django.utils.encoding import filepath_to_uri
 
 from . import options
-from .contents import read_chunks, read_temporary_file, whole_content
+from .contents import WHOLE_CLASSES, read_chunks, read_temporary_file, whole_content
 from .exceptions import PathDoesNotExist as PathDoesNotExist
 from .exceptions import os_error
 from .files import StoredFile
@@ -114,18 +114,17 @@ class InMemoryStorage(IdentityMixin, TransferMixin, NamingMixin):
         """
         if isinstance(content, (bytes, str)):
             content = ContentFile(content, name)
-        if (
-            type(name) is str
-            and self._can_save_directly(name, max_length)
-            and self._save_new(name, content)
-        ):
-            return name
+        if type(name) is str and self._can_save_directly(name, content, max_length):
+            saved = self._save_directly(name, content, max_length)
+            if saved is not None:
+                return saved
         return super().save(name, content, max_length=max_length)
 
-    def _can_save_directly(self, name: str, max_length: int | None) -> bool:
+    def _can_save_directly(self, name: str, content: Any, max_length: int | None) -> bool:
         """Return whether the template of ``Storage.save()`` would save ``name`` as it stands."""
         return (
-            is_plain(name)
+            type(content) in WHOLE_CLASSES
+            and is_plain(name)
             and name.isascii()
             and "\\" not in name
             and len(name) <= (max_length or self.behavior.name_max)
@@ -134,6 +133,13 @@ class InMemoryStorage(IdentityMixin, TransferMixin, NamingMixin):
             and _hooks(type(self)) == _HOOKS
             and self.__dict__.keys().isdisjoint(_HOOK_NAMES)
         )
+
+    def _save_directly(self, name: str, content: Any, max_length: int | None) -> str | None:
+        """Store ``content`` without the template; return its name, or ``None`` if it cannot be."""
+        if self._save_new(name, content):
+            return name
+        name = self.get_available_name(name, max_length=max_length)
+        return name if self._save_new(name, content) else None
 
     def _save_new(self, name: str, content: Any) -> bool:
         """Store ``content`` if ``name`` is free and it is in memory; return whether they were."""

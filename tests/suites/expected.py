@@ -139,7 +139,7 @@ AS_DJANGO_IN_MEMORY: Listed = {
         ),
         **tests(
             "file_storage.test_inmemory_storage.MemoryStorageTimesTests",
-            "it wants a directory accessed when a file in it comes or goes; a disk modifies it alone",
+            "it wants a directory accessed when a file in it comes or goes; on a disk it is not",
             "test_directory_times_changing_after_file_creation",
             "test_directory_times_changing_after_file_deletion",
         ),

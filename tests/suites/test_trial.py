@@ -68,10 +68,10 @@ def line_of(fragment: str) -> int:
     return next(number for number, line in enumerate(lines, 1) if fragment in line)
 
 
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write the suite's distribution."""
-    home = tmp_path / "source"
+    home = tmp_path_factory.mktemp("source")
     (home / "checks").mkdir(parents=True)
     (home / "own_settings.py").write_text(SETTINGS)
     (home / "checks" / "tests.py").write_text(CHECKS)
@@ -79,7 +79,7 @@ def source(tmp_path: Path) -> Path:
     return home
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def outcomes(source: Path) -> Outcomes:
     """Run the suite on Django's in-memory storage."""
     return run(SUITE, DJANGO, source)
@@ -116,8 +116,8 @@ def test_source_is_unchanged(source: Path, outcomes: Outcomes) -> None:
     }
 
 
-def test_run_stops_early(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_run_stops_early(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A suite that cannot start has no outcomes, and what it printed is shown."""
-    (source / "own_settings.py").write_text("1 / 0")
-    assert run(SUITE, DJANGO, source) == {}
+    (tmp_path / "own_settings.py").write_text("1 / 0")
+    assert run(SUITE, DJANGO, tmp_path) == {}
     assert "a suite on Django's in-memory stopped early:" in capsys.readouterr().out
