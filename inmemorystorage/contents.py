@@ -14,31 +14,32 @@ from .files import StoredFile
 
 # Classes whose chunks() are known to be all of their stream, from its start.
 _WHOLE_STREAMS = {File, ContentFile, InMemoryUploadedFile, SimpleUploadedFile}
-# Classes whose content may be had by reference.
-WHOLE_CLASSES = frozenset({StoredFile, *_WHOLE_STREAMS})
 
 
-def whole_content(content: Any) -> bytes | None:
+def is_whole(content: Any) -> bool:
+    """Return whether all the bytes of ``content`` can be had at once, by reference."""
+    if type(content) is StoredFile:
+        return content.is_whole()
+    if type(content) not in _WHOLE_STREAMS or "chunks" in vars(content):
+        return False
+    stream = content.file
+    if type(stream) is io.BytesIO:
+        return not stream.closed
+    return type(stream) is io.StringIO and not stream.closed and stream.getvalue().isascii()
+
+
+def whole_content(content: Any) -> bytes:
     """
-    Return all the bytes of ``content`` if it holds them, or plain text, in memory, else ``None``.
+    Return all the bytes of ``content``, for which `is_whole` holds.
 
     Leaves the stream at its end, where reading its chunks would leave it.
     """
     if type(content) is StoredFile:
         return content.whole()
-    if type(content) not in _WHOLE_STREAMS or "chunks" in vars(content):
-        return None
     stream = content.file
-    if stream.closed:
-        return None
-    if type(stream) is io.BytesIO:
-        whole = stream.getvalue()
-    elif type(stream) is io.StringIO and stream.getvalue().isascii():
-        whole = stream.getvalue().encode()
-    else:
-        return None
     stream.seek(0, io.SEEK_END)
-    return whole
+    whole = stream.getvalue()
+    return whole if type(whole) is bytes else six.ensure_binary(whole)
 
 
 def read_chunks(content: Any, chunks: list[bytes]) -> None:

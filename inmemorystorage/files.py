@@ -98,10 +98,12 @@ class StoredFile(File):  # type: ignore[type-arg]
         self._position += len(content)
         return content
 
-    def whole(self) -> bytes | None:
-        """Return all the content if the handle only reads it, and leave the handle at its end."""
-        if self.mode != "rb" or self.closed:
-            return None
+    def is_whole(self) -> bool:
+        """Return whether the handle is open, and reads the bytes as they are stored."""
+        return self.mode == "rb" and not self.closed
+
+    def whole(self) -> bytes:
+        """Return all the content, and leave the handle at its end."""
         self.seek(0, os.SEEK_END)
         return self._node.read_at(0)
 

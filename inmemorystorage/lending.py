@@ -108,7 +108,7 @@ class TreeMirror:
             self._mirror(name)
 
     def _make_room(self, name: str) -> None:
-        """Make a directory for what may come, unless it can be none; a path is only a name."""
+        """Make a directory for what may come, unless none can be made."""
         with contextlib.suppress(OSError, ValueError):
             self._hold(name)
 
@@ -182,8 +182,6 @@ class TreeMirror:
         if stat.S_ISDIR(status.st_mode):
             if name and not isinstance(loan, Lent):
                 self._take_directory(name)
-            elif self._node(name) is None:  # made for a path, it is there with what comes into it
-                self._take_entries(name)
             return True
         if signature(status) != loan:
             with contextlib.suppress(FileNotFoundError):  # it is gone meanwhile
@@ -257,7 +255,7 @@ class TreeMirror:
                 self._private.write(name, node.content, self._file_mode)
         elif isinstance(node, InMemoryDir):
             self._hold(name)
-        else:
+        elif self._loans.get(name) is not None:
             self._private.clear(name)
             self._loans[name] = None
 
@@ -275,12 +273,15 @@ class TreeMirror:
             raise
 
     def _hold(self, name: str) -> None:
-        """Have a directory on the disk, and those above it."""
+        """Have a directory on the disk and in the tree, and those above it."""
         if name:
             self._hold(os.path.dirname(name))
-        if isinstance(self._node(name), InMemoryFile):
+        node = self._node(name)
+        if isinstance(node, InMemoryFile):
             raise NotADirectoryError(name)
         self._private.make_directory(name)
+        if node is None:
+            self._link(name, InMemoryDir())
         if not isinstance(self._loans.get(name), Lent):
             self._loans[name] = Lent.HOLDER
 

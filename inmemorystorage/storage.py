@@ -16,7 +16,7 @@ from django.utils.deconstruct import deconstructible
 from django.utils.encoding import filepath_to_uri
 
 from . import options
-from .contents import WHOLE_CLASSES, read_chunks, read_temporary_file, whole_content
+from .contents import is_whole, read_chunks, read_temporary_file, whole_content
 from .exceptions import PathDoesNotExist as PathDoesNotExist
 from .exceptions import os_error
 from .files import StoredFile
@@ -121,10 +121,9 @@ class InMemoryStorage(IdentityMixin, TransferMixin, NamingMixin):
         return super().save(name, content, max_length=max_length)
 
     def _can_save_directly(self, name: str, content: Any, max_length: int | None) -> bool:
-        """Return whether the template of ``Storage.save()`` would save ``name`` as it stands."""
+        """Return whether the template of ``Storage.save()`` would do nothing else for ``name``."""
         return (
-            type(content) in WHOLE_CLASSES
-            and is_plain(name)
+            is_plain(name)
             and name.isascii()
             and "\\" not in name
             and len(name) <= (max_length or self.behavior.name_max)
@@ -132,6 +131,7 @@ class InMemoryStorage(IdentityMixin, TransferMixin, NamingMixin):
             and not self._allow_overwrite
             and _hooks(type(self)) == _HOOKS
             and self.__dict__.keys().isdisjoint(_HOOK_NAMES)
+            and is_whole(content)
         )
 
     def _save_directly(self, name: str, content: Any, max_length: int | None) -> str | None:
@@ -142,7 +142,7 @@ class InMemoryStorage(IdentityMixin, TransferMixin, NamingMixin):
         return name if self._save_new(name, content) else None
 
     def _save_new(self, name: str, content: Any) -> bool:
-        """Store ``content`` if ``name`` is free and it is in memory; return whether they were."""
+        """Store ``content`` if ``name`` is known to be free; return whether it was."""
         above, _, last = name.rpartition("/")
         with lock:
             if self._epoch != State.epoch:
@@ -154,10 +154,8 @@ class InMemoryStorage(IdentityMixin, TransferMixin, NamingMixin):
                 parent = make_directories(self._place(above), self.behavior)
             if not isinstance(parent, InMemoryDir) or last in parent.children:
                 return False
-            whole = whole_content(content)
-            if whole is not None:
-                parent.link(last, InMemoryFile(whole))
-            return whole is not None
+            parent.link(last, InMemoryFile(whole_content(content)))
+            return True
 
     def _save(self, name: str, content: Any) -> str:
         make_directories(self._place(name).parent, self.behavior)

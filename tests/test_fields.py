@@ -19,6 +19,7 @@ from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploadedFile
 from django.forms import modelform_factory
 from django.utils import timezone
+from overrides import use_storage
 from PIL import Image
 from uploads.models import Upload
 
@@ -36,9 +37,8 @@ Make = Callable[..., Upload]
 @pytest.fixture(params=ROWS, ids=["memory", "filesystem", "lend_paths"], autouse=True)
 def _empty_storage(request: pytest.FixtureRequest, settings, tmp_path) -> None:
     """Each test has each kind of default storage in turn, empty."""
-    backend = "inmemorystorage.InMemoryStorage"
     options = {"location": tmp_path, **request.param}
-    settings.STORAGES = {"default": {"BACKEND": backend, "OPTIONS": options}}
+    use_storage(settings, "default", "inmemorystorage.InMemoryStorage", **options)
 
 
 def picture(width: int, height: int, name: str = "p.png") -> ImageFile:

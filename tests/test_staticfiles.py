@@ -12,8 +12,8 @@ from contract.helpers import get, names
 from django.contrib.staticfiles.storage import ManifestFilesMixin, staticfiles_storage
 from django.core.files.storage import storages
 from django.core.management import CommandError, call_command
-from django.template import Context, Template
 from django.templatetags.static import static
+from overrides import use_storage
 
 from inmemorystorage import InMemoryStorage
 
@@ -35,8 +35,7 @@ def use(settings, backend: str, location: Path, **options: Any) -> None:
     settings.STATICFILES_DIRS = [location / "sources"]
     settings.STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
     options |= {"location": location / "static", "base_url": "/s/"}
-    static_files = {"BACKEND": backend, "OPTIONS": options}
-    settings.STORAGES = {**settings.STORAGES, "staticfiles": static_files}
+    use_storage(settings, "staticfiles", backend, **options)
 
 
 def collect(**options: Any) -> str:
@@ -105,11 +104,19 @@ def test_dry_run() -> None:
     assert names(staticfiles_storage) == []
 
 
-@pytest.mark.usefixtures("plain")
-def test_links_are_refused() -> None:
-    """Files in memory cannot be symbolic links, and Django says so."""
+def test_links_are_refused(settings, sources: Path) -> None:
+    """Files without paths cannot be symbolic links, and Django says so."""
+    use(settings, "inmemorystorage.InMemoryStorage", sources.parent)
     with pytest.raises(CommandError, match="symlink"):
         collect(link=True)
+
+
+def test_links_to_lent_paths(settings, sources: Path) -> None:
+    """Where paths are lent, Django links to the sources from there, and the files are seen."""
+    use(settings, "inmemorystorage.InMemoryStorage", sources.parent, **ROWS[-1])
+    assert "2 static files symlinked" in collect(link=True)
+    assert names(staticfiles_storage) == ["img/dot.svg", "site.css"]
+    assert get(staticfiles_storage, "site.css").decode() == CSS
 
 
 @pytest.mark.usefixtures("manifest")
@@ -156,10 +163,10 @@ def test_manifest_is_found_by_another_storage(settings, sources: Path) -> None:
 
 @pytest.mark.usefixtures("manifest")
 def test_missing_file_has_no_url() -> None:
-    """A file that was not collected is an error in a template, as on the disk."""
+    """To ask for the URL of a file that was not collected is an error, as on the disk."""
     collect()
-    with pytest.raises(ValueError, match="Missing staticfiles manifest entry for 'no.css'"):
-        Template("{% load static %}{% static 'no.css' %}").render(Context())
+    with pytest.raises(ValueError, match=r"manifest entry for 'no\.css'"):
+        static("no.css")
 
 
 @pytest.mark.usefixtures("plain")

@@ -16,7 +16,6 @@ NEEDS_SHARING = (
     "it makes a new storage for each step, and without INMEMORYSTORAGE_PERSIST each has a tree of "
     "its own"
 )
-OTHER_LOCATION = "it names a file by a path below MEDIA_ROOT, and lent paths lie elsewhere"
 
 SHARED_BY_STEPS = {
     **tests(
@@ -38,9 +37,6 @@ NAMES_FILE_SYSTEM_STORAGE = {
 CASE_OF_UPLOAD = {
     "file_uploads.tests.FileUploadTests.test_filename_case_preservation": NEEDS_PATH,
 }
-UPLOAD_BELOW_FILE = {
-    "file_uploads.tests.DirectoryCreationTests.test_not_a_directory": OTHER_LOCATION,
-}
 
 # The default storage is ours as it comes.
 AS_DEFAULT: Listed = {
@@ -49,10 +45,7 @@ AS_DEFAULT: Listed = {
 }
 
 # The default storage is ours with behaves_like="filesystem", lend_paths=True.
-AS_DEFAULT_LENT: Listed = {
-    "django-import-export": NAMES_FILE_SYSTEM_STORAGE,
-    "Django": UPLOAD_BELOW_FILE,
-}
+AS_DEFAULT_LENT: Listed = {"django-import-export": NAMES_FILE_SYSTEM_STORAGE}
 
 # Ours as it comes is in the place of FileSystemStorage.
 AS_FILE_SYSTEM_STORAGE: Listed = {
@@ -126,7 +119,7 @@ AS_FILE_SYSTEM_STORAGE: Listed = {
 }
 
 # Ours with behaves_like="filesystem", lend_paths=True is in the place of FileSystemStorage.
-AS_FILE_SYSTEM_STORAGE_LENT: Listed = {"Django": UPLOAD_BELOW_FILE}
+AS_FILE_SYSTEM_STORAGE_LENT: Listed = {}
 
 # Ours as it comes is in the place of Django's in-memory storage: what FileSystemStorage
 # contradicts. The run proves each, for FileSystemStorage must fail it too, at the same line with
