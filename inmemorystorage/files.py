@@ -69,7 +69,8 @@ class StoredFile(File):  # type: ignore[type-arg]
         """Return the handle's io stack."""
         if self._stream is None:
             self._stream = open_stream(self._node, self._handle_name, "rb")
-            self._stream.seek(self._position)
+            if self._position:
+                self._stream.seek(self._position)
             if self._is_closed:
                 self._stream.close()
         return self._stream

@@ -11,6 +11,7 @@ from .paths import PathMixin
 # What is found anew by a copy: it may have other settings, or live in another process.
 _NOT_COPIED = {
     "_base",
+    "_base_place",
     "_directories",
     "_mirror",
     "_fixed_location",

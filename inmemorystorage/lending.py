@@ -100,12 +100,10 @@ class TreeMirror:
 
     def _put(self, name: str, node: InMemoryNode) -> None:
         """Have a node on the disk with all that is in it; what is there already stays."""
-        if isinstance(node, InMemoryDir):
-            self._hold(name)
-            for entry, child in node.children.copy().items():
-                self._put(join(name, entry), child)
-        elif self._loans.get(name) is None:
+        if self._loans.get(name) is None:
             self._mirror(name)
+        for entry, child in list(node.children.items()):
+            self._put(join(name, entry), child)
 
     def _make_room(self, name: str) -> None:
         """Make a directory for what may come, unless none can be made."""
@@ -232,7 +230,7 @@ class TreeMirror:
         self._unlink(name)
         if name == "":
             for child in list(self._root.children.values()):
-                self._root.unlink(child)
+                self._root.unlink(child.name)
             self._private.make_directory("")
 
     def _unlink(self, name: str) -> None:
@@ -242,7 +240,7 @@ class TreeMirror:
         if node is None or node.parent is None or loan is None:
             return
         if loan is not Lent.HOLDER or not node.children or self._loans.is_asked(name):
-            node.parent.unlink(node)
+            node.parent.unlink(node.name)
 
     # From the tree to the disk.
 
@@ -278,6 +276,7 @@ class TreeMirror:
             self._hold(os.path.dirname(name))
         node = self._node(name)
         if isinstance(node, InMemoryFile):
+            self._put(name, node)  # it stands in the way on the disk too
             raise NotADirectoryError(name)
         self._private.make_directory(name)
         if node is None:

@@ -12,7 +12,7 @@ from django.utils.functional import cached_property
 
 from .configuration import SettingsMixin
 from .lending import TreeMirror, lend_from
-from .nodes import InMemoryDir, InMemoryNode, Quota, State, lock, total_size
+from .nodes import InMemoryDir, Quota, State, lock, total_size
 from .volume import Place, look_up, make_directories
 
 # What the storages stand on that share files by their location.
@@ -34,7 +34,8 @@ class LocationMixin(SettingsMixin):
     # The directory at the location, and those below that have been found by their names: they
     # hold while State.epoch is _epoch. Who fills an old dict does no harm to the new one.
     _base: InMemoryDir
-    _directories: dict[str, InMemoryNode]
+    _base_place: Place
+    _directories: dict[str, InMemoryDir]
 
     _has_own_location = False
     _has_own_path = False
@@ -66,7 +67,7 @@ class LocationMixin(SettingsMixin):
     def filesystem(self) -> InMemoryDir:
         """Return the directory in which this storage has its files, made if it is not there."""
         with lock:
-            return self._find_base() or make_directories(self._base_place(), self.behavior)
+            return self._find_base() or make_directories(self._find_base_place(), self.behavior)
 
     @filesystem.setter
     def filesystem(self, filesystem: InMemoryDir) -> None:
@@ -106,7 +107,7 @@ class LocationMixin(SettingsMixin):
             return self._fixed_location
         if self._lend_paths:
             return os.path.join(os.sep, os.path.relpath(self.location, self._borrow().place([])))
-        return self.location
+        return os.path.abspath(self.location)
 
     def _parts_of(self, location: str) -> list[str]:
         """Return the names that lead from the root to a location; a tree of its own is one."""
@@ -139,7 +140,10 @@ class LocationMixin(SettingsMixin):
         if mirror is not None:
             mirror.pull_all()
 
-    def _base_place(self) -> Place:
+    def _find_base_place(self) -> Place:
+        """Return the place of the location."""
+        if self._epoch == State.epoch:
+            return self._base_place
         location = self._tree_location()
         return Place(self._root, self._parts_of(location), location)
 
@@ -147,14 +151,14 @@ class LocationMixin(SettingsMixin):
         """Return the directory at the location, made when it is first asked for, or ``None``."""
         with lock:
             self._epoch, epoch = -1, State.epoch
-            place = self._base_place()
+            place = self._find_base_place()
             if place.path != self._made_at:
                 self._made_at = place.path
                 with contextlib.suppress(OSError):
                     make_directories(place, self.behavior)
             base = self._directory_at(place)
             if base is not None:
-                self._base, self._directories = base, {}
+                self._base_place, self._base, self._directories = place, base, {}
                 asks_anew = self._has_own_location or self._has_own_path or self._top().mirror
                 self._epoch = -1 if asks_anew else epoch
             return base

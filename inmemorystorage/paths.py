@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import Any
+from typing import Any, cast
 
 from django.core.exceptions import SuspiciousFileOperation
 from django.utils._os import safe_join
 
 from .location import LocationMixin
-from .nodes import InMemoryNode, State
+from .nodes import InMemoryDir, InMemoryNode, State
 from .volume import Place, look_up
 
 # What no entry of a directory is called.
@@ -83,7 +83,7 @@ class PathMixin(LocationMixin):
                 return None if _ODD_PARTS.isdisjoint(parts) else self._find_carefully(name)
             parent, node = node, child
         if above:  # or "/name" would be found where "name" is
-            directories[above] = parent
+            directories[above] = cast("InMemoryDir", parent)
         return node
 
     def _find_carefully(self, name: str) -> InMemoryNode | None:
@@ -103,18 +103,30 @@ class PathMixin(LocationMixin):
         node = self._find(name)
         return look_up(self._place(name), self.behavior) if node is None else node
 
+    def _unlink_plain(self, name: str) -> bool:
+        """Delete the file ``name`` where its directory is at hand; return whether that was so."""
+        above, _, last = name.rpartition("/")
+        directory = self._directories.get(above) if self._epoch == State.epoch else None
+        return directory is not None and directory.unlink(last, True)
+
     def _place(self, name: str) -> Place:
         """Return the place of ``name``; raise what ``FileSystemStorage.path()`` raises."""
-        asks = self._has_own_path and self.behavior.has_paths
-        return self._place_at(self.path(name) if asks else self._join(name))
+        if self._has_own_path and self.behavior.has_paths:
+            return self._place_at(self.path(name))
+        is_at_hand = self._epoch == State.epoch and not self._lend_paths
+        if is_at_hand and type(name) is str and is_plain(name):
+            root, parts, location, _ = self._base_place
+            path = os.path.join(location, name) if self.behavior.has_paths else name
+            return Place(root, [*parts, *name.split("/")], path, location)
+        return self._place_at(self._join(name))
 
     def _place_at(self, path: str) -> Place:
         location = self.location
         relative = os.path.relpath(safe_join(location, path), location).replace(os.sep, "/")
-        parts = [] if relative == "." else relative.split("/")
+        base = self._find_base_place()
         return Place(
-            self._root,
-            [*self._parts_of(self._tree_location()), *parts],
+            base.root,
+            [*base.parts, *([] if relative == "." else relative.split("/"))],
             path if self.behavior.has_paths else relative,
             location,
         )
@@ -129,7 +141,7 @@ class PathMixin(LocationMixin):
 
     def _relative(self, place: Place) -> str:
         """Return the name of a place, normalised and relative to the location."""
-        return "/".join(place.parts[len(self._parts_of(self._tree_location())) :])
+        return "/".join(place.parts[len(self._find_base_place().parts) :])
 
     def _handle_name(self, name: str) -> str:
         """Return what the ``name`` of an io stack says: the path, or the name as it was given."""

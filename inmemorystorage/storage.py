@@ -205,10 +205,9 @@ class InMemoryStorage(IdentityMixin, TransferMixin, NamingMixin):
         """
         if not name:
             raise ValueError("The name must be given to delete().")
-        node = self._find(name)
-        if isinstance(node, InMemoryFile) and node.parent is not None:
-            node.parent.unlink(node)
+        if type(name) is str and self._unlink_plain(name):
             return
+        self._find(name)
         try:
             remove(self._place(name), self.behavior)
         except self.behavior.delete_ignores:

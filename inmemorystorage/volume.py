@@ -154,7 +154,7 @@ def remove(place: Place, behavior: Behavior) -> None:
             raise os_error(errno.ENOTEMPTY, place.path)
         if node.parent is None:
             raise os_error(errno.EBUSY, place.path)
-        node.parent.unlink(node)
+        node.parent.unlink(node.name)
 
 
 def _enter(node: InMemoryNode, name: str, path: str, behavior: Behavior) -> InMemoryNode:

@@ -60,9 +60,9 @@ class Project:
         """Run a management command; return all that it printed."""
         return self._run("-m", "django", *arguments, fails=fails)
 
-    def python(self, code: str, *, fails: bool = False) -> str:
-        """Run code after ``django.setup()``; return all that it printed."""
-        return self._run("-c", f"{SET_UP}\n{textwrap.dedent(code)}", fails=fails).strip()
+    def python(self, code: str, *, set_up: str = SET_UP, fails: bool = False) -> str:
+        """Run code, as a rule after ``django.setup()``; return all that it printed."""
+        return self._run("-c", f"{set_up}\n{textwrap.dedent(code)}", fails=fails).strip()
 
     def write(self, name: str, content: str) -> None:
         """Write a module of the project."""

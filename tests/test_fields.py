@@ -18,6 +18,7 @@ from django.core.files.images import ImageFile
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploadedFile
 from django.forms import modelform_factory
+from django.http import FileResponse
 from django.utils import timezone
 from overrides import use_storage
 from PIL import Image
@@ -244,6 +245,26 @@ def test_storage_of_the_field() -> None:
     assert model.own.url.startswith("/own/own") and model.chosen.url.startswith("/chosen/chosen")
     assert names(default_storage) == []
     assert isinstance(model.chosen.storage, InMemoryStorage)
+
+
+def test_storage_of_a_field_replaced_by_a_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test may put a storage in the place of a field's own."""
+    storage = InMemoryStorage(base_url="/test/")
+    monkeypatch.setattr(Upload._meta.get_field("file"), "storage", storage)
+    model = Upload.objects.create(file=ContentFile(b"content", name="a.txt"))
+    assert (names(storage), names(default_storage)) == ([model.file.name], [])
+    assert Upload.objects.get().file.url == f"/test/{model.file.name}"
+
+
+def test_file_response() -> None:
+    """A response that streams a file has its name, its type, its length and its content."""
+    file = Upload.objects.create(file=ContentFile(b"content", name="a.txt")).file
+    response = FileResponse(file.open(), as_attachment=True)
+    assert response["Content-Disposition"] == 'attachment; filename="a.txt"'
+    assert (response["Content-Type"], response["Content-Length"]) == ("text/plain", "7")
+    assert b"".join(response.streaming_content) == b"content"
+    response.close()
+    assert file.closed
 
 
 def test_serialized_model() -> None:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from contract.helpers import get, names, put
@@ -164,6 +165,19 @@ def test_location_that_is_a_file_while_a_storage_lives(make: Make, tmp_path: Pat
     with pytest.raises(FileExistsError):
         put(private, "b")
     assert get(media, "private") == b"a file"
+
+
+@pytest.mark.parametrize("location", ["{}/" + "d" * 256, "{}" + "/d" * 2500])
+def test_location_that_is_too_long(tmp_path: Path, location: str) -> None:
+    """A location that no disk can have is the disk's error, and no file is anywhere."""
+    errors = []
+    for make in [on_disk, like_disk]:
+        storage = make(location.format(tmp_path))
+        assert not storage.exists("a")
+        with pytest.raises(OSError, match="File name too long") as caught:
+            put(storage, "a")
+        errors.append((caught.value.errno, caught.value.filename))
+    assert errors[0] == errors[1]
 
 
 def test_rows_do_not_share_without_persist(tmp_path: Path) -> None:
@@ -359,6 +373,16 @@ def test_location_that_is_set(make: Make, tmp_path: Path) -> None:
     assert storage.location == str(tmp_path / "second")
     put(storage, "a", b"content")
     assert get(storage, "a") == b"content"
+
+
+def test_location_that_is_set_for_a_while(make: Make, tmp_path: Path) -> None:
+    """So may one that is put back, as `mock.patch.object` does by deleting what it set."""
+    storage = make(tmp_path / "first")
+    put(storage, "a", b"first")
+    with mock.patch.object(storage, "location", str(tmp_path / "second")):
+        put(storage, "a", b"second")
+    assert (storage.location, get(storage, "a")) == (str(tmp_path / "first"), b"first")
+    assert get(make(tmp_path / "second"), "a") == b"second"
 
 
 def test_filesystem_that_is_set() -> None:

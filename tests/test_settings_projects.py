@@ -20,6 +20,20 @@ name = default_storage.save("a", ContentFile(b"content"))
 with default_storage.open(name) as file:
     print(type(default_storage._wrapped).__name__, file.read().decode())
 """
+DJANGO_TESTS = """
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.test import SimpleTestCase, override_settings
+
+@override_settings(DEFAULT_FILE_STORAGE="inmemorystorage.InMemoryStorage")
+class DecoratedTests(SimpleTestCase):
+    def test_class(self):
+        self.assertEqual(default_storage.save("a", ContentFile(b"")), "a")
+
+    @override_settings(DEFAULT_FILE_STORAGE="inmemorystorage.InMemoryStorage")
+    def test_method(self):
+        self.assertEqual(default_storage.save("a", ContentFile(b"")), "a")
+"""
 STORAGE_BESIDE_MODELS = """
 from django.contrib.contenttypes.models import ContentType
 from inmemorystorage import InMemoryStorage
@@ -54,6 +68,38 @@ def test_storages_without_the_app(tmp_path: Path) -> None:
     default = '{"BACKEND": "inmemorystorage.InMemoryStorage"}'
     project = make_project(tmp_path, settings=stored("INSTALLED_APPS = []", default))
     assert saves_in_memory(project)
+
+
+def test_storage_on_a_tree_of_the_settings(tmp_path: Path) -> None:
+    """Settings may import the package, make a tree and hand it to the storage."""
+    default = '{"BACKEND": "inmemorystorage.InMemoryStorage", "OPTIONS": {"filesystem": TREE}}'
+    settings = "from inmemorystorage import InMemoryDir\nTREE = InMemoryDir()"
+    project = make_project(tmp_path, settings=stored(settings, default))
+    assert saves_in_memory(project)
+    code = f"{SAVE}\nfrom django.conf import settings; print(settings.TREE.ls())"
+    assert project.python(code).endswith("['a']")
+
+
+def test_import_without_settings(tmp_path: Path) -> None:
+    """The package is imported, and a storage saves and reads, where no settings were made."""
+    code = """
+        from django.conf import settings
+        from inmemorystorage import InMemoryStorage
+        print(settings.configured)
+        settings.configure()
+        storage = InMemoryStorage()
+        print(storage.open(storage.save("a", b"content")).read())
+    """
+    project = make_project(tmp_path)
+    assert project.python(code, set_up="").split() == ["False", "b'content'"]
+
+
+def test_overrides_in_djangos_own_runner(tmp_path: Path) -> None:
+    """Test classes of `manage.py test` that override the setting save to memory."""
+    project = make_project(tmp_path)
+    project.write("uploads/tests.py", DJANGO_TESTS)
+    assert "OK" in project.manage("test", "uploads")
+    assert not project.media.exists()
 
 
 def test_default_file_storage(tmp_path: Path) -> None:

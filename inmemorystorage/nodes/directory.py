@@ -45,7 +45,7 @@ class InMemoryDir(InMemoryNode):
         """
         check_entry_name(name)
         with lock:
-            if child.parent is not None and child.parent.children.get(str(child.name)) is child:
+            if child.parent is not None and child.parent.children.get(child.name) is child:
                 raise ValueError(f"{child!r} is in a directory already; delete it there first.")
             if child is self.location()[0]:
                 raise ValueError(f"{child!r} cannot be put into itself.")
@@ -71,13 +71,17 @@ class InMemoryDir(InMemoryNode):
         finally:
             lock.release()
 
-    def unlink(self, node: InMemoryNode) -> None:
-        """Take ``node`` out of this directory if it is in it; open handles on it live on."""
+    def unlink(self, name: str, files_only: bool = False) -> bool:
+        """
+        Take the entry ``name`` out of this directory; open handles on it live on.
+
+        Return whether there was one, and, with ``files_only``, whether it was a file.
+        """
         lock.acquire()
         try:
-            name = node.name
-            if self.children.get(name) is not node:
-                return
+            node = self.children.get(name)
+            if node is None or (files_only and node.children is not NO_CHILDREN):
+                return False
             del self.children[name]
             if State.quotas:
                 self.charge(-total_size(node), name)
@@ -87,6 +91,7 @@ class InMemoryDir(InMemoryNode):
                 State.epoch += 1
             if State.mirrors:
                 self._push(name)
+            return True
         finally:
             lock.release()
 
@@ -173,7 +178,7 @@ class InMemoryDir(InMemoryNode):
                 return
             if node.parent is None or node is self:
                 raise os_error(errno.EBUSY, path)
-            node.parent.unlink(node)
+            node.parent.unlink(node.name)
 
     def exists(self, path: str) -> bool:
         """Return whether there is a file or a directory at ``path``."""

@@ -16,6 +16,13 @@ class Known:
     number: int
 
 
+@dataclass(frozen=True)
+class Long:
+    """Stands for a name whose path has this many bytes; a system takes 4095."""
+
+    size: int
+
+
 FILES = ["a", "a.txt", "d/a", "d/b.tar.gz", "d/e/a", "é/a"]
 DIRECTORIES = ["d", "d/e", "é", "d/a/b", "a/b", "a/b/c"]
 HOSTILE = [
@@ -82,7 +89,7 @@ names = st.one_of(
     st.builds(Known, st.integers(0, 7)),
     st.sampled_from(FILES + DIRECTORIES),
     st.sampled_from(HOSTILE),
-    st.one_of(_composed, st.sampled_from(NOT_NAMES)),
+    st.one_of(_composed, st.sampled_from(NOT_NAMES), st.builds(Long, st.integers(4092, 4097))),
 )
 
 VALID_MODES = [

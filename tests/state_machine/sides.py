@@ -10,7 +10,7 @@ from typing import Any
 from django.core.files import File
 from django.core.files.base import ContentFile
 from django.core.files.storage import Storage
-from state_machine.inputs import LOCATION, Known
+from state_machine.inputs import LOCATION, Known, Long
 
 Tree = dict[str, tuple[bytes | None, bool, bool | None]]
 
@@ -65,6 +65,9 @@ class Side:
         if isinstance(name, Known):
             known = sorted(self.modified) or [""]
             return known[name.number % len(known)]
+        if isinstance(name, Long):
+            length = name.size - len(self.location) - 1
+            return ("/".join(["y" * 199] * 21))[:length].rstrip("/")
         return name.replace(LOCATION, self.location) if isinstance(name, str) else name
 
     def keep(self, handle: File) -> File:
@@ -104,12 +107,13 @@ class Side:
         self.created = {name: created(name) for name in self.modified}
 
     def empty(self) -> None:
-        """Close and delete whatever is left, if only because a difference was found."""
+        """Close and delete what a difference has left, as far as that works."""
         for handle in self.handles:
             with suppress(Exception):
                 handle.close()
         for name in sorted(self.contents(), reverse=True):
-            self.storages["outer"].delete(name or ".")
+            with suppress(Exception):
+                self.storages["outer"].delete(name or ".")
 
     def age(self, name: str, modified: datetime) -> datetime:
         """Have the next change of a name be seen in its time, and return the time as it is now."""
