@@ -90,20 +90,18 @@ class TreeMirror:
             name = "/".join(parts)
             self._take_along(parts)
             self._file_mode = file_mode
-            node = self._node(name)
-            if node is None:
+            if self._node(name) is None:
                 self._make_room("/".join(parts[:-1]))
-            else:
-                self._put(name, node)
+            self._put(name)
             self._loans.asked.add(name)
             return self._private.path(name)
 
-    def _put(self, name: str, node: InMemoryNode) -> None:
-        """Have a node on the disk with all that is in it; what is there already stays."""
+    def _put(self, name: str) -> None:
+        """Have a name on the disk with all that is in it; what is there already stays."""
         if self._loans.get(name) is None:
             self._mirror(name)
-        for entry, child in list(node.children.items()):
-            self._put(join(name, entry), child)
+        for entry in list(getattr(self._node(name), "children", ())):
+            self._put(join(name, entry))
 
     def _make_room(self, name: str) -> None:
         """Make a directory for what may come, unless none can be made."""
@@ -131,9 +129,8 @@ class TreeMirror:
                 return
             for lent in [name, *self._loans.below(name)]:
                 self._mirror(lent)
-            node = self._node(name)
-            if is_asked and node is not None:
-                self._put(name, node)
+            if is_asked:
+                self._put(name)
 
     def push_bytes(self, parts: list[str], position: int, data: bytes | memoryview) -> None:
         """Write to the disk what was written to a file at ``position``."""
@@ -276,7 +273,7 @@ class TreeMirror:
             self._hold(os.path.dirname(name))
         node = self._node(name)
         if isinstance(node, InMemoryFile):
-            self._put(name, node)  # it stands in the way on the disk too
+            self._put(name)  # it stands in the way on the disk too
             raise NotADirectoryError(name)
         self._private.make_directory(name)
         if node is None:

@@ -6,11 +6,11 @@ import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from .exceptions import os_error
 from .location import LocationMixin
-from .nodes import InMemoryDir, InMemoryFile, lock
+from .nodes import InMemoryDir, InMemoryFile, lock, total_size
 
 
 class TransferMixin(LocationMixin):
@@ -64,8 +64,8 @@ def files_below(directory: InMemoryDir) -> Iterator[InMemoryFile]:
     for node in directory.children.copy().values():
         if isinstance(node, InMemoryDir):
             yield from files_below(node)
-        elif isinstance(node, InMemoryFile):
-            yield node
+        else:
+            yield cast("InMemoryFile", node)
 
 
 def draw(directory: InMemoryDir, indent: str = "") -> Iterator[str]:
@@ -77,8 +77,8 @@ def draw(directory: InMemoryDir, indent: str = "") -> Iterator[str]:
         if isinstance(node, InMemoryDir):
             yield f"{branch}{name}/"
             yield from draw(node, indent + ("    " if is_last else "│   "))
-        elif isinstance(node, InMemoryFile):
-            yield f"{branch}{name} ({node.size:,})"
+        else:
+            yield f"{branch}{name} ({total_size(node):,})"
 
 
 def load(directory: InMemoryDir, source: Path) -> list[str]:
@@ -138,8 +138,8 @@ def dump(directory: InMemoryDir, target: Path) -> list[str]:
     for name, node in sorted(directory.children.copy().items()):
         if isinstance(node, InMemoryDir):
             names += [f"{name}/{below}" for below in dump(node, target / name)]
-        elif isinstance(node, InMemoryFile):
-            (target / name).write_bytes(node.content)
+        else:
+            (target / name).write_bytes(cast("InMemoryFile", node).content)
             os.utime(target / name, (node.accessed, node.modified))
             names.append(name)
     return names

@@ -1,5 +1,7 @@
 """The File that open() returns: Django's, with a stack that is built when it is needed."""
 
+import pickle
+
 import pytest
 from django.core.files.base import File
 
@@ -83,6 +85,12 @@ def test_size_follows_what_is_written_in_memory(tmp_path):
         assert file.size == 0
         file.write(b"123")
         assert (file.size, len(file)) == (3, 3)
+
+
+def test_an_open_file_cannot_be_pickled(storage):
+    """An open file is no value; the error says what to pickle instead."""
+    with pytest.raises(TypeError, match="Pickle its name"):
+        pickle.dumps(storage.open("d/f"))
 
 
 def test_size_can_be_set(storage):

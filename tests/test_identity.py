@@ -229,7 +229,7 @@ def test_duplicates_follow_the_settings(duplicate: Duplicate) -> None:
 def test_duplicates_keep_what_was_added(duplicate: Duplicate) -> None:
     """A copy has the attributes that a project gave to the storage."""
     storage = InMemoryStorage()
-    storage.tenant = "one"  # type: ignore[attr-defined]
+    storage.tenant = "one"
     assert duplicate(storage).tenant == "one"
 
 

@@ -167,7 +167,7 @@ def test_location_that_is_a_file_while_a_storage_lives(make: Make, tmp_path: Pat
     assert get(media, "private") == b"a file"
 
 
-@pytest.mark.parametrize("location", ["{}/" + "d" * 256, "{}" + "/d" * 2500])
+@pytest.mark.parametrize("location", ["{}/" + "d" * 256, "{}" + f"/{'d' * 200}" * 25])
 def test_location_that_is_too_long(tmp_path: Path, location: str) -> None:
     """A location that no disk can have is the disk's error, and no file is anywhere."""
     errors = []
@@ -262,7 +262,7 @@ def test_limit_counts_what_the_location_has(tmp_path: Path) -> None:
 def dynamic(base: type[Storage], override: str) -> type[Any]:
     """Derive a storage for tenants, in one of the ways that projects do it."""
 
-    class Attribute(base):  # type: ignore[misc, valid-type]
+    class Attribute(base):
         tenant = "one"
 
     class BaseLocation(Attribute):

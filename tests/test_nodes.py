@@ -55,6 +55,11 @@ def test_resolve_can_create(root):
     assert root.resolve("x/y/z", create=True) is node
 
 
+def test_what_another_thread_has_made_is_not_made_again(root):
+    """Between looking and making, the file may have come; it is the one then."""
+    assert root._create(["a.txt"]) is root.resolve("a.txt")
+
+
 @pytest.mark.parametrize("path", ["a.txt/x", "a.txt/x/y"])
 def test_a_file_is_no_directory(root, path):
     """Nothing is made below a file."""
@@ -228,6 +233,14 @@ def test_partial_reads_between_writes_see_what_was_written():
     file.write_at(2, b"xx")
     assert (file.read_at(1, 4), file.size, file.content) == (b"1xx4", 10, b"01xx456789")
     assert file.read_at(8) == b"89"
+
+
+@pytest.mark.parametrize(("size", "content"), [(2, b"ab"), (4, b"abcd"), (6, b"abcd\0\0")])
+def test_truncating_cuts_or_fills(size, content):
+    """A file is cut, left alone, or filled with zeros."""
+    file = InMemoryFile(b"abcd")
+    file.truncate(size)
+    assert file.content == content
 
 
 def test_a_pickle_holds_the_tree(root):

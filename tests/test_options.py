@@ -76,4 +76,4 @@ def test_positional_arguments() -> None:
     storage = InMemoryStorage(tree, "/m/")
     assert (storage.filesystem, storage.base_url) == (tree, "/m/")
     with pytest.raises(TypeError, match="positional"):
-        InMemoryStorage(tree, "/m/", "/location")  # type: ignore[misc]
+        InMemoryStorage(tree, "/m/", "/location")

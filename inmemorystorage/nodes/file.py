@@ -54,9 +54,9 @@ class InMemoryFile(InMemoryNode):
         if type(content) is bytes:
             return content
         with lock:
-            if isinstance(self._content, io.BytesIO):
-                self._content = self._content.getvalue()
-            return self._content
+            whole = self._stream().getvalue()
+            self._content = whole
+            return whole
 
     @property
     def size(self) -> int:

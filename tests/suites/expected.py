@@ -37,6 +37,11 @@ NAMES_FILE_SYSTEM_STORAGE = {
 CASE_OF_UPLOAD = {
     "file_uploads.tests.FileUploadTests.test_filename_case_preservation": NEEDS_PATH,
 }
+AFTER_REMOVAL_ON_DISK = {
+    "file_uploads.tests.DirectoryCreationTests.test_not_a_directory": (
+        "the tests before it clean up by removing MEDIA_ROOT from the disk, where none of our files is"
+    ),
+}
 
 # The default storage is ours as it comes.
 AS_DEFAULT: Listed = {
@@ -45,7 +50,10 @@ AS_DEFAULT: Listed = {
 }
 
 # The default storage is ours with behaves_like="filesystem", lend_paths=True.
-AS_DEFAULT_LENT: Listed = {"django-import-export": NAMES_FILE_SYSTEM_STORAGE}
+AS_DEFAULT_LENT: Listed = {
+    "django-import-export": NAMES_FILE_SYSTEM_STORAGE,
+    "Django": AFTER_REMOVAL_ON_DISK,
+}
 
 # Ours as it comes is in the place of FileSystemStorage.
 AS_FILE_SYSTEM_STORAGE: Listed = {
@@ -119,7 +127,7 @@ AS_FILE_SYSTEM_STORAGE: Listed = {
 }
 
 # Ours with behaves_like="filesystem", lend_paths=True is in the place of FileSystemStorage.
-AS_FILE_SYSTEM_STORAGE_LENT: Listed = {}
+AS_FILE_SYSTEM_STORAGE_LENT: Listed = {"Django": AFTER_REMOVAL_ON_DISK}
 
 # Ours as it comes is in the place of Django's in-memory storage: what FileSystemStorage
 # contradicts. The run proves each, for FileSystemStorage must fail it too, at the same line with
