@@ -33,7 +33,9 @@ class StoredFile(File):  # type: ignore[type-arg]
         # File.__init__ is not called: it would look for what is known, and need the stack.
         self._storage = storage
         self._stored_name = stored_name
-        self._name: str | None = None
+        # A path() of a subclass may answer otherwise later.
+        is_said = storage._has_own_path
+        self._name: str | None = storage._file_name(stored_name) if is_said else None
         self._size: int | None = None
         self._begin(node, mode)
         self.mode = mode if self._stream is None else self._stream.mode
@@ -51,7 +53,8 @@ class StoredFile(File):  # type: ignore[type-arg]
 
     @property
     def _handle_name(self) -> str:
-        return self._storage._handle_name(self._stored_name)
+        name = self._name
+        return self._storage._handle_name(self._stored_name) if name is None else name
 
     @property
     def name(self) -> str:
@@ -63,6 +66,10 @@ class StoredFile(File):  # type: ignore[type-arg]
     @name.setter
     def name(self, name: str) -> None:
         self._name = name
+
+    def __bool__(self) -> bool:
+        # What the name's truth would be; the name itself may be a path, which lends the file.
+        return bool(self._stored_name if self._name is None else self._name)
 
     @property
     def file(self) -> IO[Any]:

@@ -20,7 +20,7 @@ import weakref
 from collections.abc import Iterator
 
 from .nodes import InMemoryDir, InMemoryFile, InMemoryNode, State, lock
-from .private import Lent, Loans, PrivateDirectory, join, signature
+from .private import GONE, Loans, PrivateDirectory, is_of_directory, join, signature
 
 _mirrors: set[TreeMirror] = set()
 
@@ -76,8 +76,7 @@ class TreeMirror:
             name = "/".join(parts)
             if not self._take_along(parts):
                 self._make_room(name)
-            if self._loans.get(name) is Lent.HOLDER:
-                self._loans[name] = Lent.PLACE
+            self._loans.places.add(name)
             return self._private.path(name)
 
     def lend(self, parts: list[str], file_mode: int | None = None) -> str:
@@ -135,7 +134,7 @@ class TreeMirror:
     def push_bytes(self, parts: list[str], position: int, data: bytes | memoryview) -> None:
         """Write to the disk what was written to a file at ``position``."""
         name = "/".join(parts)
-        if not isinstance(self._loans.get(name), tuple):
+        if self._loans.get(name) is None:
             self.push(parts)
             return
         with self._working(), self._writing(name):
@@ -163,8 +162,11 @@ class TreeMirror:
 
     def _take_along(self, parts: list[str]) -> bool:
         """Take a name and the directories above it; return whether it is a directory."""
-        names = ["/".join(parts[:depth]) for depth in range(len(parts) + 1)]
-        return all(self._take(name) for name in names)
+        name = "/".join(parts)
+        loan = self._loans.get(name)
+        if loan and loan == signature(self._private.status(name)):
+            return is_of_directory(loan)  # as it was left, and so is all above it
+        return (not parts or self._take_along(parts[:-1])) and self._take(name)
 
     def _take(self, name: str) -> bool:
         """Take one entry of the disk into the tree; return whether it is a directory."""
@@ -174,14 +176,11 @@ class TreeMirror:
             if loan is not None or name == "":
                 self._take_removal(name)
             return False
-        if stat.S_ISDIR(status.st_mode):
-            if name and not isinstance(loan, Lent):
-                self._take_directory(name)
-            return True
+        is_directory = stat.S_ISDIR(status.st_mode)
         if signature(status) != loan:
             with contextlib.suppress(FileNotFoundError):  # it is gone meanwhile
-                self._take_file(name, status)
-        return False
+                (self._take_directory if is_directory else self._take_file)(name, status)
+        return is_directory
 
     def _take_entries(self, name: str) -> list[str]:
         """Take what is right below a directory; return the directories among it."""
@@ -199,7 +198,7 @@ class TreeMirror:
         signed = self._private.sign(name, status.st_mtime_ns)
         content = self._private.read(name)  # after it is signed: who writes now is seen next
         node = self._node(name)
-        if isinstance(node, InMemoryFile) and isinstance(loan, tuple) and loan[0] == signed[0]:
+        if isinstance(node, InMemoryFile) and loan and loan[0] == signed[0]:
             node.replace(content, checks_quota=False)
         else:
             node = InMemoryFile(content)
@@ -207,8 +206,10 @@ class TreeMirror:
         node.modified, node.changed = status.st_mtime, status.st_ctime
         self._loans[name] = signed
 
-    def _take_directory(self, name: str) -> None:
-        self._loans[name] = Lent.HOLDER
+    def _take_directory(self, name: str, status: os.stat_result) -> None:
+        if self._loans.get(name) is not None:
+            self._take_removal(name)
+        self._loans[name] = signature(status)
         if not isinstance(self._node(name), InMemoryDir):
             self._link(name, InMemoryDir())
 
@@ -226,8 +227,8 @@ class TreeMirror:
             self._unlink(lent)
         self._unlink(name)
         if name == "":
-            for child in list(self._root.children.values()):
-                self._root.unlink(child.name)
+            for child in list(self._root.children):
+                self._root.unlink(child)
             self._private.make_directory("")
 
     def _unlink(self, name: str) -> None:
@@ -236,7 +237,8 @@ class TreeMirror:
         node = self._node(name)
         if node is None or node.parent is None or loan is None:
             return
-        if loan is not Lent.HOLDER or not node.children or self._loans.is_asked(name):
+        is_wanted = name in self._loans.places or self._loans.is_asked(name)
+        if is_wanted or not node.children:
             node.parent.unlink(node.name)
 
     # From the tree to the disk.
@@ -245,8 +247,8 @@ class TreeMirror:
         """Make the disk agree with the tree in one name."""
         node = self._node(name)
         if isinstance(node, InMemoryFile):
-            self._hold(os.path.dirname(name))
             with self._writing(name):
+                self._hold(os.path.dirname(name))
                 self._private.write(name, node.content, self._file_mode)
         elif isinstance(node, InMemoryDir):
             self._hold(name)
@@ -262,6 +264,8 @@ class TreeMirror:
             node = self._node(name)
             assert node is not None
             self._loans[name] = self._private.sign(name, int(node.modified * 1_000_000_000))
+        except FileNotFoundError:  # somebody removes it meanwhile, which is seen next
+            self._loans[name] = GONE
         except OSError:
             self._private.clear(name)
             self._loans[name] = None
@@ -275,11 +279,10 @@ class TreeMirror:
         if isinstance(node, InMemoryFile):
             self._put(name)  # it stands in the way on the disk too
             raise NotADirectoryError(name)
-        self._private.make_directory(name)
+        if self._private.make_directory(name) or self._loans.get(name) is None:
+            self._loans[name] = signature(self._private.status(name))
         if node is None:
             self._link(name, InMemoryDir())
-        if not isinstance(self._loans.get(name), Lent):
-            self._loans[name] = Lent.HOLDER
 
     def _node(self, name: str) -> InMemoryNode | None:
         node: InMemoryNode | None = self._root

@@ -10,36 +10,28 @@ import os
 import shutil
 import stat
 import tempfile
-from enum import Enum
 
 MODE = 0o700
 SHARED_MEMORY = "/dev/shm"
 
-# Inode, size, modification time and change time: what tells that a file is as it was left.
-Signature = tuple[int, int, int, int]
+# What tells that something is as it was left: of a directory its inode; of a file its inode, size,
+# modification time and change time.
+Signature = tuple[int, ...]
+GONE: Signature = ()
 
 
-class Lent(Enum):
-    """Why a directory is on the disk."""
-
-    HOLDER = "to hold what is lent in it"
-    PLACE = "it was asked for as a place"
-
-
-# How a lent name was left on the disk; None: it is not there.
-Loan = Signature | Lent | None
-
-
-class Loans(dict[str, Loan]):
+class Loans(dict[str, Signature | None]):
     """
-    How each lent name was left; one that is not in here is not on the disk.
+    How each lent name was left on the disk; ``None``: it is not there.
 
-    ``asked`` has the names that were asked for, with all that is in them, now or later.
+    ``asked`` has the names that were asked for with all that is in them, now or later, ``places``
+    the directories that were asked for without. What else is in here only holds those.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.asked: set[str] = set()
+        self.places: set[str] = set()
 
     def is_asked(self, name: str) -> bool:
         """Return whether a name, or a directory above it, was asked for."""
@@ -94,7 +86,7 @@ class PrivateDirectory:
 
     def path(self, name: str) -> str:
         """Return the real path of a name."""
-        return os.path.join(self._inner, name) if name else self._inner
+        return join(self._inner, name) if name else self._inner
 
     def real_path(self, name: str) -> str:
         """Return the real path of a name with all symbolic links followed."""
@@ -115,12 +107,19 @@ class PrivateDirectory:
         except (FileNotFoundError, NotADirectoryError):
             return []
 
-    def make_directory(self, name: str) -> None:
-        """Make a directory below one that is there; what else is at its name goes."""
+    def make_directory(self, name: str) -> bool:
+        """
+        Make a directory below one that is there; what else is at its name goes.
+
+        Return false where it is there already.
+        """
         path = self.path(name)
-        if not os.path.isdir(path):
-            self.clear(name)
+        if os.path.isdir(path):
+            return False
+        self.clear(name)
+        with contextlib.suppress(FileExistsError):  # somebody makes it meanwhile
             os.mkdir(path, MODE)
+        return True
 
     def read(self, name: str) -> bytes:
         """Return the content of a file."""
@@ -169,11 +168,22 @@ class PrivateDirectory:
         if self.real_path(name) == path:
             with contextlib.suppress(PermissionError):
                 os.utime(path, ns=(os.stat(path).st_atime_ns, modified_ns ^ 1))
-        return signature(os.stat(path))
+        return _signature(os.stat(path))
 
 
-def signature(status: os.stat_result) -> Signature:
-    """Return what tells one state of a file from another."""
+def signature(status: os.stat_result | None) -> Signature | None:
+    """Return what tells one state of a file or directory from another; ``None`` for nothing."""
+    return None if status is None else _signature(status)
+
+
+def is_of_directory(signature: Signature) -> bool:
+    """Return whether a signature is that of a directory."""
+    return len(signature) == 1
+
+
+def _signature(status: os.stat_result) -> Signature:
+    if stat.S_ISDIR(status.st_mode):
+        return (status.st_ino,)
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 

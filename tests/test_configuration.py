@@ -136,6 +136,7 @@ def test_persist_of_a_living_storage(settings, tmp_path: Path) -> None:
     storage, other = (InMemoryStorage(location=tmp_path) for _ in range(2))
     put(storage, "own")
     settings.INMEMORYSTORAGE_PERSIST = True
+    assert storage.listdir("") == ([], [])
     put(storage, "shared")
     assert (other.exists("own"), other.exists("shared")) == (False, True)
     settings.INMEMORYSTORAGE_PERSIST = False

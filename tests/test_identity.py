@@ -141,7 +141,9 @@ def test_duplicates(duplicate: Duplicate, make: Make, tmp_path: Path) -> None:
 @duplicates
 def test_duplicates_of_a_subclass(duplicate: Duplicate) -> None:
     """A copy is of the storage's own class."""
-    assert type(duplicate(DerivedStorage())) is DerivedStorage
+    storage = DerivedStorage()
+    other = duplicate(storage)
+    assert type(other) is DerivedStorage and other is not storage
 
 
 @copies
@@ -223,6 +225,16 @@ def test_duplicates_follow_the_settings(duplicate: Duplicate) -> None:
     assert (other.base_url, other.location) == (storage.base_url, storage.location)
     with override_settings(MEDIA_URL="/second/", MEDIA_ROOT="/second"):
         assert (other.base_url, other.location) == ("/second/", "/second")
+
+
+def test_pickles_take_no_settings_along() -> None:
+    """What comes out of a pickle has the settings of where it comes out."""
+    storage = InMemoryStorage()
+    with override_settings(MEDIA_URL="/first/", MEDIA_ROOT="/first"):
+        assert (storage.url("a"), storage.location) == ("/first/a", "/first")
+        dumped = pickle.dumps(storage)
+    other = pickle.loads(dumped)
+    assert (other.url("a"), other.location) == (storage.url("a"), storage.location)
 
 
 @duplicates

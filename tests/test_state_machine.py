@@ -28,22 +28,53 @@ from inmemorystorage import InMemoryStorage
 # Each shard is a test, so that pytest-xdist can give each processor its own.
 SHARDS = int(os.environ.get("STATE_MACHINE_SHARDS", "4"))
 
-STORAGES = st.sampled_from(["outer", "outer", "nested", *["overwriting"] * DISK.overwrites])
-HANDLE_FACTS: dict[str, Callable[[Any], Any]] = {
-    "closed": lambda handle: handle.closed,
-    "name": lambda handle: handle.name,
-    "mode": lambda handle: handle.mode,
-    "encoding": lambda handle: handle.encoding.lower(),
-    "newlines": lambda handle: handle.newlines,
-    "readable": lambda handle: handle.readable(),
-    "writable": lambda handle: handle.writable(),
-    "seekable": lambda handle: handle.seekable(),
-    "isatty": lambda handle: handle.isatty(),
-    "tell": lambda handle: handle.tell(),
-    "str": str,
-    "repr": repr,
-    "bool": bool,
+STORAGES = st.sampled_from(["outer", "nested", *["overwriting"] * DISK.overwrites])
+
+QUESTIONS: list[Callable[[Storage, Any], Any]] = [
+    lambda storage, name: storage.exists(name),
+    lambda storage, name: storage.path(name),
+    lambda storage, name: storage.url(name),
+    lambda storage, name: list(map(sorted, storage.listdir(name))),
+    lambda storage, name: is_directory(storage, name) or storage.size(name),
+    lambda storage, name: type(storage.size(name)),
+    lambda storage, name: storage.get_accessed_time(name),
+    lambda storage, name: storage.get_created_time(name),
+    lambda storage, name: storage.get_modified_time(name),
+    lambda storage, name: storage.get_valid_name(name),
+    lambda storage, name: storage.generate_filename(name),
+    lambda storage, name: storage.get_alternative_name(name, ".b"),
+]
+FACTS: list[Callable[[Any], Any]] = [
+    *[len, str, repr, bool],
+    lambda handle: handle.closed,
+    lambda handle: handle.name,
+    lambda handle: handle.mode,
+    lambda handle: handle.size,
+    lambda handle: handle.multiple_chunks(),
+    lambda handle: handle.encoding.lower(),
+    lambda handle: handle.newlines,
+    lambda handle: handle.readable(),
+    lambda handle: handle.writable(),
+    lambda handle: handle.seekable(),
+    lambda handle: handle.isatty(),
+]
+USES: dict[str, Callable[[Any, Any], Any]] = {
+    "readline": lambda handle, count: handle.readline(-1 if count is None else count),
+    "readlines": lambda handle, count: handle.readlines(count),
+    "readinto": lambda handle, count: read_into(handle, count or 5),
+    "chunks": lambda handle, count: list(handle.chunks(count)),
+    "iterate": lambda handle, count: list(handle),
+    "enter": lambda handle, count: handle.__enter__().closed,
+    "exit": lambda handle, count: handle.__exit__(None, None, None),
+    # Where a text handle is, is no plain number.
+    "go where it is": lambda handle, count: handle.seek(handle.tell()),
 }
+
+
+def read_into(handle: Any, size: int) -> tuple[int, bytes]:
+    """Read into somebody's buffer."""
+    buffer = bytearray(max(size, 0))
+    return handle.readinto(buffer), bytes(buffer)
 
 
 def save(storage: Storage, name: str, content: bytes) -> str:
@@ -72,7 +103,16 @@ class StorageMachine(Comparison):
         """Begin with a few files and with a handle."""
         for name in ["a.txt", "d/a", "d/e/a"]:
             self.on_name("outer", name, partial(save, content=content))
+        self.tick()
         return self.open("outer", "a" if "x" in mode else "d/a", mode)
+
+    @rule()
+    def tick(self) -> None:
+        """Let time pass, so that later changes of the created times are seen."""
+        self.same_tree()
+        wait_for_tick()
+        self.disk.remember_created()
+        self.memory.remember_created()
 
     @rule(target=handles, storage=STORAGES, name=inputs.names, mode=inputs.modes)
     def open(self, storage: str, name: Any, mode: Any) -> Any:
@@ -81,6 +121,11 @@ class StorageMachine(Comparison):
             lambda side: side.keep(side.storages[storage].open(side.name(name), mode))
         )
         return multiple() if answer.raised else len(self.disk.handles) - 1
+
+    @rule(target=handles, name=inputs.known, mode=st.sampled_from(inputs.VALID_MODES))
+    def open_known(self, name: inputs.Known, mode: str) -> Any:
+        """Open a file that is there."""
+        return self.open("outer", name, mode)
 
     @rule(storage=STORAGES, name=inputs.names, recipe=recipes, max_length=inputs.max_lengths)
     def save(self, storage: str, name: Any, recipe: Recipe, max_length: int | None) -> None:
@@ -111,130 +156,64 @@ class StorageMachine(Comparison):
         self.on_name(storage, name, lambda storage, name: storage.delete(name))
 
     @rule(storage=STORAGES, name=inputs.names)
-    def look_up(self, storage: str, name: Any) -> None:
-        """Ask whether a name exists, and where it is."""
-        self.on_name(storage, name, lambda storage, name: storage.exists(name))
-        self.on_name(storage, name, lambda storage, name: storage.path(name))
-        self.on_name(storage, name, lambda storage, name: storage.url(name))
-
-    @rule(storage=STORAGES, name=inputs.names)
-    def listdir(self, storage: str, name: Any) -> None:
-        """List a directory, in whatever order."""
-        self.on_name(storage, name, lambda storage, name: list(map(sorted, storage.listdir(name))))
-
-    @rule(storage=STORAGES, name=inputs.names)
-    def size(self, storage: str, name: Any) -> None:
-        """Ask for the size of a name."""
-        directory = is_directory(self.disk.storages[storage], self.disk.name(name))
-        known = type if directory else int
-        self.on_name(storage, name, lambda storage, name: known(storage.size(name)))
-
-    @rule(storage=STORAGES, name=inputs.names)
-    def times(self, storage: str, name: Any) -> None:
-        """Ask for the times of a name."""
-        self.on_name(storage, name, lambda storage, name: storage.get_accessed_time(name))
-        self.on_name(storage, name, lambda storage, name: storage.get_created_time(name))
-        self.on_name(storage, name, lambda storage, name: storage.get_modified_time(name))
+    def ask(self, storage: str, name: Any) -> None:
+        """Ask a storage about a name."""
+        for question in QUESTIONS:
+            self.on_name(storage, name, question)
 
     @rule(storage=STORAGES, name=inputs.names, max_length=inputs.max_lengths)
     def choose_name(self, storage: str, name: Any, max_length: int | None) -> None:
-        """Ask for the names that a storage would take."""
-        self.on_name(storage, name, lambda storage, name: storage.get_valid_name(name))
-        self.on_name(storage, name, lambda storage, name: storage.generate_filename(name))
-        self.on_name(storage, name, lambda storage, name: storage.get_alternative_name(name, ".b"))
-        self.on_name(
-            storage, name, lambda storage, name: storage.get_available_name(name, max_length)
-        )
+        """Ask for a name that a storage would take."""
+        self.on_name(storage, name, lambda each, name: each.get_available_name(name, max_length))
         if hasattr(FileSystemStorage, "is_name_available"):
-            self.on_name(
-                storage, name, lambda storage, name: storage.is_name_available(name, max_length)
-            )
+            self.on_name(storage, name, lambda each, name: each.is_name_available(name, max_length))
 
-    @rule()
-    def tick(self) -> None:
-        """Let time pass, so that the next step's changes of created times are seen."""
-        wait_for_tick()
-        self.disk.remember_created()
-        self.memory.remember_created()
-
-    @rule(handle=handles, fact=st.sampled_from([*HANDLE_FACTS]))
-    def handle_fact(self, handle: int, fact: str) -> None:
-        """Ask a handle for something that changes nothing."""
-        self.on_handle(handle, HANDLE_FACTS[fact])
-
-    @rule(handle=handles, count=inputs.counts)
-    def handle_size(self, handle: int, count: int | None) -> None:
-        """Ask a handle for its size, which it keeps, unless a directory is at its name now."""
+    @rule(handle=handles)
+    def ask_handle(self, handle: int) -> None:
+        """Ask a handle about itself; its size not where a directory has its name now."""
         if not is_directory(self.disk.storages["outer"], self.disk.handles[handle].name):
-            self.on_handle(handle, lambda handle: handle.multiple_chunks(count))
-            self.on_handle(handle, lambda handle: handle.size)
-            self.on_handle(handle, len)
+            for fact in FACTS:
+                self.on_handle(handle, fact)
 
     @rule(handle=handles, count=inputs.counts)
     def read(self, handle: int, count: int | None) -> None:
         """Read some or all."""
         self.on_handle(handle, lambda handle: handle.read(count))
 
-    @rule(handle=handles)
-    def read_all(self, handle: int) -> None:
-        """Read all that is left."""
-        self.on_handle(handle, lambda handle: handle.read())
-
-    @rule(handle=handles, count=inputs.counts)
-    def read_lines(self, handle: int, count: int | None) -> None:
-        """Read a line, then several."""
-        self.on_handle(handle, lambda handle: handle.readline(-1 if count is None else count))
-        self.on_handle(handle, lambda handle: handle.readlines(count))
-
-    @rule(handle=handles)
-    def read_into(self, handle: int) -> None:
-        """Read into somebody's buffer."""
-        buffer = bytearray(5)
-        self.on_handle(handle, lambda handle: (handle.readinto(buffer), bytes(buffer)))
-
-    @rule(handle=handles, count=st.sampled_from([None, 0, 7, 4096, -1]))
-    def chunks(self, handle: int, count: int | None) -> None:
-        """Read everything in chunks, and by lines."""
-        self.on_handle(handle, lambda handle: list(handle.chunks(count)))
-        self.on_handle(handle, list)
-
     @rule(handle=handles, content=inputs.either)
-    def write(self, handle: int, content: Any) -> None:
+    def write(self, handle: int, content: bytes | str) -> None:
         """Write, of the type that the handle takes."""
         self.on_handle(handle, lambda handle: handle.write(fit(content, handle.mode)))
 
-    @rule(handle=handles, content=st.lists(inputs.either, max_size=3))
-    def write_lines(self, handle: int, content: list[Any]) -> None:
+    @rule(handle=handles, contents=st.lists(inputs.either, max_size=3))
+    def write_lines(self, handle: int, contents: list[bytes | str]) -> None:
         """Write several times at once, of either type."""
-        self.on_handle(handle, lambda handle: handle.writelines(content))
+        self.on_handle(handle, lambda handle: handle.writelines(contents))
 
     @rule(handle=handles, offset=inputs.offsets, whence=inputs.whences)
     def seek(self, handle: int, offset: Any, whence: Any) -> None:
         """Go somewhere, also where nobody can."""
         self.on_handle(handle, lambda handle: handle.seek(offset, whence))
 
-    @rule(handle=handles)
-    def seek_to_where_it_is(self, handle: int) -> None:
-        """Go where the handle says that it is, which for text is no plain number."""
-        self.on_handle(handle, lambda handle: handle.seek(handle.tell()))
-
     @rule(handle=handles, size=inputs.sizes)
     def truncate(self, handle: int, size: Any) -> None:
         """Cut a file off, or make it longer."""
         self.on_handle(handle, lambda handle: handle.truncate(size))
+
+    @rule(handle=handles, use=st.sampled_from([*USES]), count=inputs.counts)
+    def use(self, handle: int, use: str, count: int | None) -> None:
+        """Use a handle in one of the less usual ways."""
+        self.on_handle(handle, lambda handle: USES[use](handle, count))
 
     @rule(handle=handles)
     def flush(self, handle: int) -> None:
         """Have what was written reach the file."""
         self.on_handle(handle, lambda handle: handle.flush())
 
-    @rule(handle=handles, by_exit=st.booleans())
-    def close(self, handle: int, by_exit: bool) -> None:
-        """Close a handle, perhaps again, perhaps by a with statement."""
-        if by_exit:
-            self.on_handle(handle, lambda handle: handle.__enter__().__exit__(None, None, None))
-        else:
-            self.on_handle(handle, lambda handle: handle.close())
+    @rule(handle=handles)
+    def close(self, handle: int) -> None:
+        """Close a handle, perhaps again."""
+        self.on_handle(handle, lambda handle: handle.close())
 
     @rule(handle=handles, mode=st.one_of(st.none(), inputs.modes))
     def open_again(self, handle: int, mode: Any) -> None:

@@ -22,17 +22,17 @@ class Plan:
     rounds: int
     large: int
     share: float = 1.0
-    passes: int = 2
+    passes: int = 4
     contestants: tuple[str, ...] = PEERS
 
 
-FULL = Plan(files=(10_000, 100_000), rounds=31, large=100 * MIB)
-QUICK = Plan(files=(1_000, 10_000), rounds=15, large=100 * MIB, share=0.5)
+FULL = Plan(files=(10_000, 100_000), rounds=41, large=100 * MIB)
+QUICK = Plan(files=(1_000, 10_000), rounds=21, large=100 * MIB)
 # Without the predecessor, whose environment needs the package index.
 SMOKE = Plan(
     files=(300, 600),
     rounds=2,
     large=MIB,
-    share=0.05,
+    share=0.1,
     contestants=("ours", "django", "tmpfs", "dict"),
 )

@@ -57,14 +57,15 @@ class Side:
         for storage in self.storages.values():
             storage.delete(storage.save("a", ContentFile(b"")))
         self.handles: list[File] = []
+        # What the last call of `tree` found.
+        self.files: list[str] = []
         self.modified: dict[str, datetime] = {}
         self.created: dict[str, datetime] = {}
 
     def name(self, name: Any) -> Any:
         """Return what a name of the inputs stands for on this side."""
         if isinstance(name, Known):
-            known = sorted(self.modified) or [""]
-            return known[name.number % len(known)]
+            return self.files[name.number % len(self.files)] if self.files else "a"
         if isinstance(name, Long):
             length = name.size - len(self.location) - 1
             return ("/".join(["y" * 199] * 21))[:length].rstrip("/")
@@ -94,7 +95,7 @@ class Side:
             for name, content in contents.items()
         }
         self.modified = {name: self.age(name, time) for name, time in modified.items()}
-        self.created = {}
+        self.files = sorted(name for name, content in contents.items() if content is not None)
         return tree
 
     def _is_new(self, name: str) -> bool | None:
@@ -102,7 +103,7 @@ class Side:
         return known and known != self.storages["outer"].get_created_time(name)
 
     def remember_created(self) -> None:
-        """Have the next call of `tree` say for which names the created time has changed."""
+        """Have `tree` say from now on for which names the created time has changed since."""
         created = self.storages["outer"].get_created_time
         self.created = {name: created(name) for name in self.modified}
 

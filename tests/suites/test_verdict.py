@@ -76,7 +76,12 @@ def test_unlisted_failure() -> None:
 
 def test_stale_list() -> None:
     """A listed test that passes must leave the list."""
-    assert judged(["test"]) == ["ours as it comes: test is listed, but passes"]
+    assert judged(["test"]) == ["ours as it comes: test is listed, but does not fail"]
+
+
+def test_listed_and_failing_everywhere() -> None:
+    """A listed test that FileSystemStorage fails as well, on this machine, may stay listed."""
+    assert judged(["test"], disk=FAILED, plain=FAILED) == []
 
 
 def test_too_few_tests() -> None:

@@ -23,7 +23,7 @@ def judge_suite(suite: Suite, by_row: ByRow, listed: ListedByRow) -> list[str]:
         fault
         for row in (PLAIN, LENT)
         if by_row[row]
-        for fault in against_list(row, lost(by_row[DISK], by_row[row]), listed.get(row, {}))
+        for fault in against_list(row, by_row, lost(by_row[DISK], by_row[row]), listed.get(row, {}))
     ]
 
 
@@ -38,10 +38,10 @@ def judge_in_memory_tests(suite: Suite, by_row: ByRow, listed: ListedByRow) -> l
     return [
         *too_few(suite, by_row),
         *each(DJANGO, django),
-        *against_list(PLAIN, plain, listed[PLAIN]),
+        *against_list(PLAIN, by_row, plain, listed[PLAIN]),
         *each(PLAIN, unlike(plain, disk), " (FileSystemStorage does not fail so)"),
         *each(LIKE_DISK, unlike(like_disk, disk), " (FileSystemStorage does not fail so)"),
-        *each(DISK, unlike(disk, like_disk), f" ({LIKE_DISK.title}, does not fail so)"),
+        *each(DISK, unlike(disk, like_disk), f" ({LIKE_DISK.title}: does not fail so)"),
     ]
 
 
@@ -54,11 +54,13 @@ def too_few(suite: Suite, by_row: ByRow) -> list[str]:
     ]
 
 
-def against_list(row: Row, fails: Outcomes, listed: Listed) -> list[str]:
+def against_list(row: Row, by_row: ByRow, fails: Outcomes, listed: Listed) -> list[str]:
     """Return what fails without being listed, and what is listed without failing."""
     surprises = {test: outcome for test, outcome in fails.items() if test not in listed}
-    stale = [test for test in listed if test not in fails]
-    return each(row, surprises) + [f"{row.title}: {test} is listed, but passes" for test in stale]
+    stale = listed.keys() - fails.keys() - bad(by_row[row]).keys()
+    return each(row, surprises) + [
+        f"{row.title}: {test} is listed, but does not fail" for test in sorted(stale)
+    ]
 
 
 def each(row: Row, fails: Outcomes, note: str = "") -> list[str]:
