@@ -105,9 +105,13 @@ class LocationMixin(SettingsMixin):
         """Return the path of the location in the tree."""
         if not self._has_own_location:
             return self._fixed_location
-        if self._lend_paths:
-            return os.path.join(os.sep, os.path.relpath(self.location, self._borrow().place([])))
-        return os.path.abspath(self.location)
+        location = os.path.abspath(self.location)
+        # An override that goes on from super().location is below what is lent; any other names a
+        # path of its own, where nothing is ever written.
+        lent = self._borrow().place([]) if self._lend_paths else os.sep
+        below = os.path.relpath(location, lent)
+        is_below = below.split(os.sep)[0] != os.pardir
+        return os.path.join(os.sep, below) if is_below else location
 
     def _parts_of(self, location: str) -> list[str]:
         """Return the names that lead from the root to a location; a tree of its own is one."""

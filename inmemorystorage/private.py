@@ -85,7 +85,9 @@ class PrivateDirectory:
         shutil.rmtree(self._outer, ignore_errors=True)
 
     def path(self, name: str) -> str:
-        """Return the real path of a name."""
+        """Return the real path of a name; raise ``ValueError`` for one that leads outside."""
+        if ".." in name.split("/"):
+            raise ValueError(f"{name!r} leads out of the private directory.")
         return join(self._inner, name) if name else self._inner
 
     def real_path(self, name: str) -> str:

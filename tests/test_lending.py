@@ -294,6 +294,12 @@ def test_a_subclass_whose_path_refuses_has_names_all_the_same(tmp_path):
     assert file.name.endswith("/f")
 
 
+def test_nothing_leads_out_of_the_private_directory(storage):
+    """Whatever is asked for, no path outside of the private directory is ever built."""
+    with pytest.raises(ValueError, match="leads out"):
+        storage._borrow()._private.path("../x")
+
+
 def test_tree_dump_and_repr_see_all(storage, tmp_path):
     """What looks at the whole storage sees what others made in directories that it never met."""
     (Path(storage.location) / "made/deep").mkdir(parents=True)

@@ -336,7 +336,7 @@ def test_location_that_changes_with_persist(settings, tmp_path: Path, way: str) 
     assert names(persistent(tmp_path)) == ["one/a", "two/a"]
 
 
-@pytest.mark.parametrize("way", ["BaseLocation", "Location"])
+@pytest.mark.parametrize("way", ["BaseLocation", "Location", "Both"])
 def test_location_that_changes_with_lent_paths(tmp_path: Path, way: str) -> None:
     """So may one that lends its paths, and each tenant's path is a real one of its own."""
     storage = dynamic(InMemoryStorage, way)(
