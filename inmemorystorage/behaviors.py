@@ -22,6 +22,8 @@ class Behavior:
     :param has_paths: ``path()`` answers, and a handle's ``name`` is that path.
     :param caches_handle_size: a handle's ``size`` is that of the file at its name when first asked.
     :param overwrites_in_place: handles open on a file see what ``save()`` puts in its place.
+    :param yields_to_names: where ``get_available_name()`` insists on a name that is taken,
+        ``save()`` writes over the file; else it raises ``FileExistsError``.
     :param keeps_partial_save: a ``save()`` whose content raises half-way leaves the half behind.
     :param created_is_changed: the created time is the inode change time, as ``getctime()`` has it.
     :param directory_size: bytes that ``size()`` gives for a directory; ``None`` refuses.
@@ -37,6 +39,7 @@ class Behavior:
     has_paths: bool
     caches_handle_size: bool
     overwrites_in_place: bool
+    yields_to_names: bool
     keeps_partial_save: bool
     created_is_changed: bool
     directory_size: int | None
@@ -55,6 +58,7 @@ _ROWS = [
         has_paths=False,
         caches_handle_size=False,
         overwrites_in_place=False,
+        yields_to_names=True,
         keeps_partial_save=False,
         created_is_changed=False,
         directory_size=None,
@@ -71,6 +75,7 @@ _ROWS = [
         has_paths=True,
         caches_handle_size=True,
         overwrites_in_place=True,
+        yields_to_names=False,
         keeps_partial_save=True,
         created_is_changed=True,
         directory_size=4096,

@@ -193,7 +193,7 @@ def open_stream(file: ByteStore, name: str, mode: str) -> IO[Any]:
     buffered = _buffered(device, parsed)
     if not parsed.is_text:
         return cast("IO[Any]", buffered)
-    text: Any = io.TextIOWrapper(buffered, encoding="utf-8")
+    text: Any = io.TextIOWrapper(buffered, encoding="UTF-8")
     text.mode = mode
     return cast("IO[Any]", text)
 

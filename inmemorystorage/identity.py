@@ -14,6 +14,7 @@ _NOT_COPIED = {
     "_base_place",
     "_directories",
     "_mirror",
+    "_quota",
     "_fixed_location",
     "base_location",
     "base_url",

@@ -237,8 +237,7 @@ class TreeMirror:
         node = self._node(name)
         if node is None or node.parent is None or loan is None:
             return
-        is_wanted = name in self._loans.places or self._loans.is_asked(name)
-        if is_wanted or not node.children:
+        if not node.children or name in self._loans.places or self._loans.is_asked(name):
             node.parent.unlink(node.name)
 
     # From the tree to the disk.

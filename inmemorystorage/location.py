@@ -50,13 +50,17 @@ class LocationMixin(SettingsMixin):
     def _connect(self) -> None:
         """Follow the settings from now on."""
         self._mirror: TreeMirror | None = None
+        self._forgotten = 0
         self._forget_location()
         setting_changed.connect(self._clear_cached_properties)
 
     def _forget_location(self) -> None:
-        self._epoch = -1
-        self._made_at: str | None = None
-        self.__dict__.pop("_fixed_location", None)
+        with lock:
+            self._epoch = -1
+            self._forgotten += 1
+            self._made_at: str | None = None
+            self._quota: Quota | None = None
+            self.__dict__.pop("_fixed_location", None)
 
     def _clear_cached_properties(self, setting: Any, **kwargs: Any) -> None:
         super()._clear_cached_properties(setting, **kwargs)
@@ -66,8 +70,7 @@ class LocationMixin(SettingsMixin):
     @property
     def filesystem(self) -> InMemoryDir:
         """Return the directory in which this storage has its files, made if it is not there."""
-        with lock:
-            return self._find_base() or make_directories(self._find_base_place(), self.behavior)
+        return self._find_base() or make_directories(self._find_base_place(), self.behavior)
 
     @filesystem.setter
     def filesystem(self, filesystem: InMemoryDir) -> None:
@@ -153,9 +156,10 @@ class LocationMixin(SettingsMixin):
 
     def _find_base(self) -> InMemoryDir | None:
         """Return the directory at the location, made when it is first asked for, or ``None``."""
+        epoch, forgotten = State.epoch, self._forgotten
+        place = self._find_base_place()  # not under the lock: a subclass may be asked
+        asks_anew = self._has_own_location or self._has_own_path
         with lock:
-            self._epoch, epoch = -1, State.epoch
-            place = self._find_base_place()
             if place.path != self._made_at:
                 self._made_at = place.path
                 with contextlib.suppress(OSError):
@@ -163,8 +167,9 @@ class LocationMixin(SettingsMixin):
             base = self._directory_at(place)
             if base is not None:
                 self._base_place, self._base, self._directories = place, base, {}
-                asks_anew = self._has_own_location or self._has_own_path or self._top().mirror
-                self._epoch = -1 if asks_anew else epoch
+            is_known = base is not None and forgotten == self._forgotten
+            can_change = asks_anew or self._top().mirror is not None
+            self._epoch = epoch if is_known and not can_change else -1
             return base
 
     def _directory_at(self, place: Place) -> InMemoryDir | None:
@@ -174,8 +179,7 @@ class LocationMixin(SettingsMixin):
             return None
         if not isinstance(node, InMemoryDir):
             return None
-        if self._max_size is not None:
-            if node.quota is None:
-                node.quota = Quota(self._max_size, total_size(node))
-            node.quota.limit = self._max_size
+        if self._max_size is not None and (node.quotas is None or self._quota not in node.quotas):
+            self._quota = Quota(self._max_size, total_size(node))
+            node.add_quota(self._quota)
         return node

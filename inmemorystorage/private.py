@@ -10,9 +10,11 @@ import os
 import shutil
 import stat
 import tempfile
+from multiprocessing.util import Finalize
 
 MODE = 0o700
 SHARED_MEMORY = "/dev/shm"
+PREFIX = "inmemorystorage-"
 
 # What tells that something is as it was left: of a directory its inode; of a file its inode, size,
 # modification time and change time.
@@ -51,20 +53,23 @@ class Loans(dict[str, Signature | None]):
 
 class PrivateDirectory:
     """
-    A directory that only this user can enter, of this process alone.
+    A directory that only this user can enter, of this process alone; ``remove()`` removes it.
 
     Names are relative, with slashes; the empty name is the directory itself. Symbolic links that
     others make in it are followed, as on any disk.
     """
 
     def __init__(self) -> None:
-        self._make(_best_parent())
+        self._make()
 
-    def _make(self, parent: str | None) -> None:
+    def _make(self, *parents: str) -> None:
         self._pid = os.getpid()
-        self._outer = os.path.realpath(tempfile.mkdtemp(prefix="inmemorystorage-", dir=parent))
-        self._inner = os.path.join(self._outer, "files")
+        self._outer = os.path.realpath(_make_temporary_directory(*parents, SHARED_MEMORY))
+        self._inner = join(self._outer, "files")
         os.mkdir(self._inner, MODE)
+        # A worker process of multiprocessing ends without the interpreter's own clean-up.
+        options = {"ignore_errors": True}
+        self.remove = Finalize(None, shutil.rmtree, (self._outer,), options, exitpriority=0)
 
     @property
     def is_of_this_process(self) -> bool:
@@ -78,11 +83,7 @@ class PrivateDirectory:
 
     def begin_anew(self) -> None:
         """Begin anew, empty, best inside the directory of the process that forked this one."""
-        self._make(self._outer if os.path.isdir(self._outer) else _best_parent())
-
-    def remove(self) -> None:
-        """Remove the directory with all that is in it."""
-        shutil.rmtree(self._outer, ignore_errors=True)
+        self._make(self._outer)
 
     def path(self, name: str) -> str:
         """Return the real path of a name; raise ``ValueError`` for one that leads outside."""
@@ -194,8 +195,12 @@ def join(name: str, entry: str) -> str:
     return f"{name}/{entry}" if name else entry
 
 
-def _best_parent() -> str | None:
-    return SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK | os.X_OK) else None
+def _make_temporary_directory(*parents: str) -> str:
+    """Make a directory in the first of some in which that is possible, or where all do."""
+    for parent in parents:
+        with contextlib.suppress(OSError):
+            return tempfile.mkdtemp(prefix=PREFIX, dir=parent)
+    return tempfile.mkdtemp(prefix=PREFIX)
 
 
 def _open_for_writing(path: str, flags: int = 0) -> int:

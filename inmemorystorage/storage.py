@@ -4,36 +4,32 @@ from __future__ import annotations
 
 import errno
 import functools
-import operator
 import os
 import re
 from datetime import datetime
 from typing import Any
 from urllib.parse import urljoin
 
-from django.core.files.base import ContentFile
 from django.utils.deconstruct import deconstructible
 from django.utils.encoding import filepath_to_uri
 
 from . import options
-from .contents import is_whole, read_chunks, read_temporary_file, whole_content
 from .exceptions import PathDoesNotExist as PathDoesNotExist
 from .exceptions import os_error
 from .files import StoredFile
 from .handles import parse_mode
 from .identity import IdentityMixin, refuse_in_migrations
-from .naming import NamingMixin
-from .nodes import InMemoryDir, InMemoryFile, Listing, State, lock
-from .paths import is_plain
+from .nodes import InMemoryDir, InMemoryFile, Listing
+from .saving import SavingMixin, hooks_of
 from .transfer import TransferMixin
-from .volume import find_target, make_directories, open_file, remove, store
+from .volume import open_file, remove
 
 # A name that is its own URL, to which urljoin() adds nothing but the base.
 is_plain_url = re.compile(r"(?:[A-Za-z0-9_~-][A-Za-z0-9_.~-]*(?:/(?!\Z)|\Z))+").fullmatch
 
 
 @deconstructible(path="inmemorystorage.InMemoryStorage")
-class InMemoryStorage(IdentityMixin, TransferMixin, NamingMixin):
+class InMemoryStorage(IdentityMixin, TransferMixin, SavingMixin):
     """
     A storage that keeps its files in memory.
 
@@ -99,102 +95,6 @@ class InMemoryStorage(IdentityMixin, TransferMixin, NamingMixin):
         if mode == "rb" and isinstance(node, InMemoryFile):
             return node
         return open_file(self._place(name), parse_mode(mode).flags, self.behavior)
-
-    def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
-        """
-        Store ``content`` under ``name``, or one like it that is free; return the name.
-
-        :param name: relative to the location; ``None`` takes the content's own.
-        :param content: a ``File``, anything with ``read()``, bytes, or text (kept as UTF-8); it is
-            read from its start.
-        :param max_length: characters that the name may have.
-
-        Raises ``SuspiciousFileOperation`` for a name outside of the location or one that
-        ``max_length`` leaves no room for, and ``OSError`` as a disk does.
-        """
-        if isinstance(content, (bytes, str)):
-            content = ContentFile(content, name)
-        if type(name) is str and self._can_save_directly(name, content, max_length):
-            saved = self._save_directly(name, content, max_length)
-            if saved is not None:
-                return saved
-        return super().save(name, content, max_length=max_length)
-
-    def _can_save_directly(self, name: str, content: Any, max_length: int | None) -> bool:
-        """Return whether the template of ``Storage.save()`` would do nothing else for ``name``."""
-        return (
-            is_plain(name)
-            and name.isascii()
-            and "\\" not in name
-            and len(name) <= (max_length or self.behavior.name_max)
-            and len(name) <= self.behavior.name_max
-            and not self._allow_overwrite
-            and _hooks(type(self)) == _HOOKS
-            and self.__dict__.keys().isdisjoint(_HOOK_NAMES)
-            and is_whole(content)
-        )
-
-    def _save_directly(self, name: str, content: Any, max_length: int | None) -> str | None:
-        """Store ``content`` without the template; return its name, or ``None`` if it cannot be."""
-        if self._save_new(name, content):
-            return name
-        name = self.get_available_name(name, max_length=max_length)
-        return name if self._save_new(name, content) else None
-
-    def _save_new(self, name: str, content: Any) -> bool:
-        """Store ``content`` if ``name`` is known to be free; return whether it was."""
-        above, _, last = name.rpartition("/")
-        with lock:
-            if self._epoch != State.epoch:
-                self._find_base()
-            if self._epoch != State.epoch:
-                return False
-            parent = self._find(above) if above else self._base
-            if parent is None:
-                parent = make_directories(self._place(above), self.behavior)
-            if not isinstance(parent, InMemoryDir) or last in parent.children:
-                return False
-            parent.link(last, InMemoryFile(whole_content(content)))
-            return True
-
-    def _save(self, name: str, content: Any) -> str:
-        make_directories(self._place(name).parent, self.behavior)
-        name = self._settle(name)
-        if hasattr(content, "temporary_file_path"):
-            name = self._store(name, read_temporary_file(content), in_place=False)
-            os.remove(content.temporary_file_path())
-            return name
-        chunks: list[bytes] = []
-        try:
-            read_chunks(content, chunks)
-        except BaseException:
-            if self.behavior.keeps_partial_save:
-                self._store(name, b"".join(chunks))
-            raise
-        return self._store(name, b"".join(chunks))
-
-    def _settle(self, name: str) -> str:
-        """Return a name that is free, before the content is read that may be read but once."""
-        while True:
-            self._find(name)
-            try:
-                find_target(self._place(name), self.behavior, overwrite=self._allow_overwrite)
-            except FileExistsError:
-                name = self.get_available_name(name)
-            else:
-                return name
-
-    def _store(self, name: str, content: bytes, *, in_place: bool = True) -> str:
-        overwrite = self._allow_overwrite
-        in_place = in_place and self.behavior.overwrites_in_place
-        while True:
-            place = self._place(name)
-            try:
-                store(place, content, self.behavior, overwrite=overwrite, in_place=in_place)
-            except FileExistsError:
-                name = self._settle(name)
-            else:
-                return self._relative(place).replace("\\", "/")
 
     def delete(self, name: str) -> None:
         """
@@ -273,18 +173,8 @@ class InMemoryStorage(IdentityMixin, TransferMixin, NamingMixin):
         return self.get_modified_time(name)
 
 
-# What Storage.save() calls on its way: where a subclass or an instance has one of its own, the
-# template is taken.
-_HOOK_NAMES = (
-    "get_available_name",
-    "is_name_available",
-    "get_alternative_name",
-    "exists",
-    "path",
-    "_save",
-)
-_hooks = operator.attrgetter(*_HOOK_NAMES)
-_HOOKS = _hooks(InMemoryStorage)
+# What a subclass, or an instance, may have of its own.
+InMemoryStorage._known_hooks = hooks_of(InMemoryStorage)
 
 
 @functools.lru_cache(maxsize=64)

@@ -6,11 +6,12 @@ import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import SpecialFileError
 from typing import NamedTuple, cast
 
 from .exceptions import os_error
 from .location import LocationMixin
-from .nodes import InMemoryDir, InMemoryFile, lock, total_size
+from .nodes import InMemoryDir, InMemoryFile, files_below, lock, total_size
 
 
 class TransferMixin(LocationMixin):
@@ -19,7 +20,7 @@ class TransferMixin(LocationMixin):
     def tree(self) -> str:
         """Return the tree as text for a person: a line for each name, with a file's bytes."""
         self._pull_all()
-        return "\n".join([f"{self._named_location()}/", *draw(self.filesystem)])
+        return "\n".join([f"{self._named_location()}/", *draw(self._find_base() or InMemoryDir())])
 
     def load(self, directory: str | os.PathLike[str]) -> list[str]:
         """
@@ -43,7 +44,7 @@ class TransferMixin(LocationMixin):
 
     def __repr__(self) -> str:
         self._pull_all()
-        files = list(files_below(self.filesystem))
+        files = list(files_below(self._find_base() or InMemoryDir()))
         return (
             f"<{type(self).__name__} behaves_like={self.behavior.name!r} "
             f"location={self._named_location()!r} "
@@ -57,15 +58,6 @@ class RealFile(NamedTuple):
     parts: list[str]
     content: bytes
     modified: float
-
-
-def files_below(directory: InMemoryDir) -> Iterator[InMemoryFile]:
-    """Yield all files below a directory."""
-    for node in directory.children.copy().values():
-        if isinstance(node, InMemoryDir):
-            yield from files_below(node)
-        else:
-            yield cast("InMemoryFile", node)
 
 
 def draw(directory: InMemoryDir, indent: str = "") -> Iterator[str]:
@@ -102,13 +94,18 @@ def _read(source: Path) -> Iterator[RealFile]:
         yield RealFile(parts, path.read_bytes(), path.stat().st_mtime)
 
 
-def _walk(source: Path) -> Iterator[Path]:
-    for above, _, names in os.walk(source, onerror=_raise, followlinks=True):
-        yield from (Path(above, name) for name in names)
-
-
-def _raise(error: OSError) -> None:
-    raise error
+def _walk(source: Path, above: frozenset[str] = frozenset()) -> Iterator[Path]:
+    real_path = os.path.realpath(source)
+    if real_path in above:  # a symbolic link leads in a circle
+        return
+    with os.scandir(source) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                yield from _walk(Path(entry.path), above | {real_path})
+            elif entry.is_file() or entry.is_symlink():  # reading a broken link says so
+                yield Path(entry.path)
+            else:
+                raise SpecialFileError(f"{entry.path} is neither a file nor a directory.")
 
 
 def _check_fits(directory: InMemoryDir, files: list[RealFile]) -> None:

@@ -139,6 +139,8 @@ def store(
     Raises what `find_target` raises.
     """
     with lock:
+        if behavior.creates_parents:
+            make_directories(place.parent, behavior)
         file = find_target(place, behavior, overwrite=overwrite)
         if file is not None and in_place:
             file.replace(content)

@@ -69,7 +69,7 @@ def pair(tmp_path):
         file = InMemoryFile(content)
         if "w" in mode:
             file.truncate(0)
-        opened = open(path, mode, encoding=None if "b" in mode else "utf-8")  # noqa: SIM115
+        opened = open(path, mode, encoding=None if "b" in mode else "UTF-8")  # noqa: SIM115
         return opened, open_stream(file, str(path), mode)
 
     return open_pair

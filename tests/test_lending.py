@@ -336,6 +336,21 @@ def test_a_full_disk_is_an_error_and_the_tree_stays_whole(storage, monkeypatch):
     assert read(storage) == b"content"
 
 
+def test_what_cannot_be_lent_is_not_stored(storage, monkeypatch):
+    """A save into a lent directory that the full disk refuses leaves no file behind."""
+
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    storage.path("d")
+    with monkeypatch.context() as patch:
+        patch.setattr("inmemorystorage.private.PrivateDirectory.write", full)
+        with pytest.raises(OSError, match="No space left"):
+            storage.save("d/new", b"x")
+    assert not storage.exists("d/new")
+    assert storage.save("d/new", b"x") == "d/new"
+
+
 def test_a_file_that_goes_while_it_is_read_is_gone(storage, monkeypatch):
     """A file that is removed between being seen and being read is taken as removed."""
     path = lent(storage)

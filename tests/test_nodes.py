@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 
-from inmemorystorage import InMemoryDir, InMemoryFile, PathDoesNotExist
+from inmemorystorage import InMemoryDir, InMemoryFile, InMemoryStorage, PathDoesNotExist
 from inmemorystorage.nodes import Listing, Quota, total_size
 
 
@@ -251,53 +251,103 @@ def test_a_pickle_holds_the_tree(root):
     assert copy.resolve("docs").parent is copy
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda children: children.pop("docs"),
+        lambda children: children.popitem(),
+        lambda children: children.clear(),
+        lambda children: children.__delitem__("docs"),
+        lambda children: children.__setitem__("docs", InMemoryDir()),
+    ],
+)
+def test_children_can_be_changed_by_hand(root, change):
+    """Who takes entries out of ``children`` finds every storage of one mind with it."""
+    storage = InMemoryStorage(root)
+    assert storage.exists("docs/b.txt")
+    change(root.children)
+    assert not storage.exists("docs/b.txt")
+    assert storage.save("docs/b.txt", b"new") == "docs/b.txt"
+    assert storage.open("docs/b.txt").read() == b"new"
+
+
+def test_a_deep_tree_is_counted():
+    """A tree deeper than Python's stack has a size, and can be deleted."""
+    root = InMemoryDir()
+    root.make_directories(["d"] * 3000).add_child("f", InMemoryFile(b"123"))
+    assert total_size(root) == 3
+    root.delete("d")
+    assert root.ls() == []
+
+
 class TestQuota:
     """A directory with a quota."""
 
     @pytest.fixture
-    def root(self):
-        """Return a directory that may have ten bytes."""
+    def quota(self):
+        """Return a quota of ten bytes."""
+        return Quota(10, 0)
+
+    @pytest.fixture
+    def root(self, quota):
+        """Return a directory that has the quota."""
         root = InMemoryDir()
-        root.quota = Quota(10, 0)
+        root.add_quota(quota)
         root.save("a", b"12345")
         return root
 
-    def test_what_does_not_fit_changes_nothing(self, root):
+    def test_what_does_not_fit_changes_nothing(self, root, quota):
         """A write past the limit is ENOSPC, and all that was there stays."""
         with pytest.raises(OSError, match="No space left") as caught:
             root.save("sub/b", b"123456")
         assert caught.value.errno == errno.ENOSPC
         with pytest.raises(OSError, match="No space left"):
             root.resolve("a").write_at(0, b"12345678901")
-        assert (root.resolve("a").content, root.quota.used) == (b"12345", 5)
+        assert (root.resolve("a").content, quota.used) == (b"12345", 5)
 
-    def test_what_goes_makes_room(self, root):
+    def test_what_goes_makes_room(self, root, quota):
         """Deleting, truncating and replacing give the bytes back."""
         root.resolve("a").truncate(2)
         root.save("b", b"12345678")
         root.delete("b")
         root.add_child("a", InMemoryFile(b"1234567890"))
-        assert root.quota.used == total_size(root) == 10
+        assert quota.used == total_size(root) == 10
 
-    def test_quotas_nest(self, root):
+    def test_quotas_nest(self, root, quota):
         """A write counts against each quota above it."""
-        sub = root.make_directories(["sub"])
-        sub.quota = Quota(3, 0)
+        small = Quota(3, 0)
+        root.make_directories(["sub"]).add_quota(small)
         with pytest.raises(OSError, match="No space left"):
             root.save("sub/b", b"1234")
         root.save("sub/b", b"123")
-        assert (root.quota.used, sub.quota.used) == (8, 3)
+        assert (quota.used, small.used) == (8, 3)
 
-    def test_a_deleted_file_counts_no_more(self, root):
+    def test_a_deleted_file_counts_no_more(self, root, quota):
         """Who has a deleted file open can write to it without limit."""
         file = root.resolve("a")
         root.delete("a")
         file.write_at(0, b"x" * 100)
-        assert root.quota.used == 0
+        assert quota.used == 0
 
-    def test_zeros_count(self, root):
+    def test_zeros_count(self, root, quota):
         """Growing a file by truncate() is charged too."""
         with pytest.raises(OSError, match="No space left"):
             root.resolve("a").truncate(11)
         root.resolve("a").truncate(10)
-        assert root.quota.used == 10
+        assert quota.used == 10
+
+    def test_a_file_that_memory_cannot_hold_is_refused(self, quota):
+        """Growing a file beyond all memory is ENOSPC, and counts for nothing."""
+        quota.limit = 2**64
+        root = InMemoryDir()
+        root.add_quota(quota)
+        file = root.resolve("a", create=True)
+        with pytest.raises(OSError, match="No space left"):
+            file.truncate(2**63 - 1)
+        assert (file.size, quota.used) == (0, 0)
+
+    def test_a_quota_that_nobody_keeps_is_gone(self, root, quota):
+        """A quota lives as long as the storage that wants it."""
+        root.add_quota(Quota(1, 0))
+        root.save("b", b"12345")
+        assert list(root.quotas) == [quota]

@@ -1,8 +1,10 @@
 """InMemoryStorage: what it adds to the contract that every storage keeps."""
 
 import errno
+import gc
 import io
 import os
+import threading
 from unittest import mock
 
 import pytest
@@ -186,6 +188,55 @@ def test_a_path_of_a_subclass_is_asked_for_every_name(tmp_path):
     assert InMemoryStorage(location=tmp_path, behaves_like="filesystem").exists("prefix/f")
 
 
+class Overwriting(InMemoryStorage):
+    """The storage that many projects have of their own: a name is taken as it is."""
+
+    def get_available_name(self, name, max_length=None):
+        """Insist on the name."""
+        return name
+
+
+def test_a_subclass_that_insists_on_a_name_overwrites(tmp_path):
+    """In memory a get_available_name() that returns a taken name has its way."""
+    storage = Overwriting(location=tmp_path)
+    assert [storage.save("f", content) for content in (b"1", b"2")] == ["f", "f"]
+    assert storage.open("f").read() == b"2"
+
+
+def test_a_subclass_that_insists_on_a_name_does_not_hang_on_a_disk(tmp_path):
+    """Where FileSystemStorage would ask for ever, the error says what to do."""
+    storage = Overwriting(location=tmp_path, behaves_like="filesystem")
+    storage.save("f", b"1")
+    with pytest.raises(FileExistsError, match="allow_overwrite=True"):
+        storage.save("f", b"2")
+    assert storage.open("f").read() == b"1"
+
+
+def test_a_location_may_take_a_lock_of_its_own(tmp_path):
+    """A subclass's location is asked while no lock of ours is held."""
+    guard = threading.Lock()
+
+    class Guarded(InMemoryStorage):
+        @property
+        def location(self):
+            with guard:
+                return str(tmp_path)
+
+    other, guarded = InMemoryStorage(), Guarded(behaves_like="filesystem")
+
+    def work():
+        for number in range(300):
+            with guard:
+                other.save(f"{number}", b"")
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    for number in range(300):
+        guarded.save(f"{number}", b"")
+    thread.join(timeout=30)
+    assert not thread.is_alive()
+
+
 def test_max_size_is_kept_whole(either):
     """A save past max_size is ENOSPC, and what was stored before stays as it was."""
     storage = InMemoryStorage(filesystem=either.filesystem, max_size=10)
@@ -217,6 +268,18 @@ def test_max_size_counts_what_is_there(storage):
     with pytest.raises(OSError, match="No space left"):
         limited.save("b", b"123")
     limited.save("b", b"12")
+
+
+def test_the_smaller_of_two_limits_holds_while_it_is_there(tmp_path):
+    """Storages of one location have each its limit; that of one that is gone is gone too."""
+    options = {"location": tmp_path, "behaves_like": "filesystem"}
+    small, large = (InMemoryStorage(max_size=size, **options) for size in (5, 50))
+    small.save("a", b"123")
+    with pytest.raises(OSError, match="No space left"):
+        large.save("b", b"123")
+    del small
+    gc.collect()
+    large.save("b", b"123")
 
 
 def test_overwriting_keeps_handles_that_are_open(tmp_path):

@@ -62,6 +62,30 @@ def test_load_follows_links(tmp_path):
     assert InMemoryStorage().load(tmp_path) == ["link/f", "real/f"]
 
 
+def test_load_does_not_go_in_circles(tmp_path):
+    """Links that lead back are followed once."""
+    (tmp_path / "f").write_bytes(b"")
+    for name in ("one", "two"):
+        (tmp_path / name).symlink_to(tmp_path)
+    assert InMemoryStorage().load(tmp_path) == ["f"]
+
+
+def test_load_refuses_what_is_no_file(tmp_path):
+    """A pipe would be read for ever."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="neither a file nor a directory"):
+        InMemoryStorage().load(tmp_path)
+
+
+def test_a_location_that_is_a_file_has_nothing_to_show(tmp_path):
+    """Repr and tree() do not raise where there is no directory."""
+    options = {"behaves_like": "filesystem"}
+    InMemoryStorage(location=tmp_path, **options).save("f", b"")
+    storage = InMemoryStorage(location=tmp_path / "f", **options)
+    assert "files=0 bytes=0" in repr(storage)
+    assert storage.tree() == f"{tmp_path}/f/"
+
+
 @pytest.mark.parametrize(("name", "error"), [("no", FileNotFoundError), ("f", NotADirectoryError)])
 def test_load_needs_a_directory(storage, tmp_path, name, error):
     """A source that is no directory is refused."""

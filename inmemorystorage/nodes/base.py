@@ -55,9 +55,13 @@ class State:
 
 
 class Quota:
-    """How many bytes the files below a directory may have, and have."""
+    """
+    How many bytes the files below a directory may have, and have.
 
-    __slots__ = ("limit", "used")
+    A directory knows its quotas as long as somebody else keeps them.
+    """
+
+    __slots__ = ("limit", "used", "__weakref__")
 
     def __init__(self, limit: int, used: int) -> None:
         self.limit = limit

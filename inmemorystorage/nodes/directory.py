@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import time
+import weakref
+from collections.abc import Iterator
 from typing import IO, Any
 
 import six
@@ -16,6 +18,33 @@ from .file import NO_CHILDREN, InMemoryFile
 from .names import Listing, check_entry_name, split_path
 
 
+class Entries(dict[str, InMemoryNode]):
+    """The entries of a directory; who takes one out by hand has all storages look anew."""
+
+    def __setitem__(self, name: str, node: InMemoryNode) -> None:
+        super().__setitem__(name, node)
+        State.epoch += 1
+
+    def __delitem__(self, name: str) -> None:
+        super().__delitem__(name)
+        State.epoch += 1
+
+    def pop(self, *args: Any) -> Any:
+        """Take out an entry by its name."""
+        State.epoch += 1
+        return super().pop(*args)
+
+    def popitem(self) -> tuple[str, InMemoryNode]:
+        """Take out the last entry."""
+        State.epoch += 1
+        return super().popitem()
+
+    def clear(self) -> None:
+        """Take out all entries."""
+        super().clear()
+        State.epoch += 1
+
+
 class InMemoryDir(InMemoryNode):
     """
     A directory: its entries by name.
@@ -24,17 +53,24 @@ class InMemoryDir(InMemoryNode):
     ``os.path.normpath`` does; a leading slash means this directory.
     """
 
-    __slots__ = ("children", "quota", "mirror")
+    __slots__ = ("children", "quotas", "mirror")
 
     def __init__(self) -> None:
         super().__init__()
-        self.children: dict[str, InMemoryNode] = {}
-        self.quota: Quota | None = None
+        self.children: dict[str, InMemoryNode] = Entries()
+        self.quotas: weakref.WeakSet[Quota] | None = None
         self.mirror: Mirror | None = None
 
     def __getstate__(self) -> tuple[None, dict[str, Any]]:
-        slots = [*InMemoryNode.__slots__, *self.__slots__]
-        return None, {name: getattr(self, name) for name in slots} | {"quota": None, "mirror": None}
+        slots = {name: getattr(self, name) for name in (*InMemoryNode.__slots__, *self.__slots__)}
+        children = Entries(self.children.copy())
+        return None, slots | {"children": children, "quotas": None, "mirror": None}
+
+    def add_quota(self, quota: Quota) -> None:
+        """Have all growth below this directory count against ``quota`` from now on."""
+        with lock:
+            self.quotas = weakref.WeakSet() if self.quotas is None else self.quotas
+            self.quotas.add(quota)
 
     def add_child(self, name: str, child: InMemoryNode) -> None:
         """
@@ -65,9 +101,9 @@ class InMemoryDir(InMemoryNode):
                 State.epoch += 1
             node.parent = self
             node.name = name
-            self.children[name] = node
+            dict.__setitem__(self.children, name, node)
             if State.mirrors:
-                self._push(name)
+                self._push_new(name)
         finally:
             lock.release()
 
@@ -82,9 +118,9 @@ class InMemoryDir(InMemoryNode):
             node = self.children.get(name)
             if node is None or (files_only and node.children is not NO_CHILDREN):
                 return False
-            del self.children[name]
             if State.quotas:
                 self.charge(-total_size(node), name)
+            dict.__delitem__(self.children, name)
             node.parent = None
             self.modified = self.changed = node.changed = time.time()
             if node.children is not NO_CHILDREN:
@@ -95,6 +131,13 @@ class InMemoryDir(InMemoryNode):
         finally:
             lock.release()
 
+    def _push_new(self, name: str) -> None:
+        try:
+            self._push(name)
+        except OSError:  # the disk is full: what cannot be lent there is not stored either
+            self.unlink(name)
+            raise
+
     def _push(self, name: str) -> None:
         mirror, parts = self._mirror()
         if mirror is not None:
@@ -103,10 +146,10 @@ class InMemoryDir(InMemoryNode):
     def charge(self, amount: int, name: str, checks_quota: bool = True) -> None:
         """Count bytes that come (or go) against the quotas above; ``ENOSPC`` past one of them."""
         directory: InMemoryDir | None = self
-        quotas = []
+        quotas: list[Quota] = []
         while directory is not None:
-            if directory.quota is not None:
-                quotas.append(directory.quota)
+            if directory.quotas is not None:
+                quotas.extend(directory.quotas)
             directory = directory.parent
         for quota in quotas if checks_quota and amount > 0 else ():
             if quota.used + amount > quota.limit:
@@ -220,8 +263,17 @@ def _missing(path: str) -> InMemoryNode:
     raise PathDoesNotExist(path)
 
 
+def files_below(directory: InMemoryNode) -> Iterator[InMemoryFile]:
+    """Yield all files below a directory, or the file itself."""
+    nodes = [directory]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, InMemoryFile):
+            yield node
+        else:
+            nodes.extend(reversed(node.children.copy().values()))  # type: ignore[attr-defined]
+
+
 def total_size(node: InMemoryNode) -> int:
     """Return the bytes of a file, or of all the files below a directory."""
-    if isinstance(node, InMemoryFile):
-        return node.size
-    return sum(total_size(child) for child in list(node.children.values()))
+    return sum(file.size for file in files_below(node))

@@ -110,10 +110,7 @@ class InMemoryFile(InMemoryNode):
             start = size if position is None else position
             end = start + len(data)
             if len(data):
-                self._charge(max(0, end - size))
-                stream = self._stream()
-                stream.seek(start)
-                stream.write(data)
+                self._put(start, data)
                 self._touch()
                 if State.mirrors:
                     self._push_bytes(start, data)
@@ -124,13 +121,10 @@ class InMemoryFile(InMemoryNode):
         with lock:
             if State.mirrors:
                 self._pull()
-            growth = size - self.size
-            self._charge(growth)
-            if growth > 0:
-                stream = self._stream()
-                stream.seek(size - 1)
-                stream.write(b"\0")
-            elif growth < 0:
+            if size > self.size:
+                self._put(size - 1, b"\0")
+            elif size < self.size:
+                self._charge(size - self.size)
                 self._content = self.content[:size]
             self._written()
 
@@ -140,6 +134,17 @@ class InMemoryFile(InMemoryNode):
             self._charge(len(content) - self.size, checks_quota)
             self._content = content
             self._written()
+
+    def _put(self, position: int, data: bytes | memoryview) -> None:
+        growth = max(0, position + len(data) - self.size)
+        self._charge(growth)
+        try:
+            stream = self._stream()
+            stream.seek(position)
+            stream.write(data)
+        except (MemoryError, OverflowError, SystemError) as error:
+            self._charge(-growth)
+            raise os_error(errno.ENOSPC, self.name) from error
 
     def _stream(self) -> io.BytesIO:
         if not isinstance(self._content, io.BytesIO):
