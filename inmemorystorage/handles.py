@@ -21,6 +21,10 @@ from typing import IO, Any, NamedTuple, NoReturn, Protocol, cast
 BUFFER_SIZE = 4096 if sys.version_info < (3, 14) else io.DEFAULT_BUFFER_SIZE
 
 
+# What fits into the off_t of ftruncate(2).
+_MAX_OFFSET = 2**63 - 1
+
+
 class ByteStore(Protocol):
     """What a device needs of the file under it."""
 
@@ -162,6 +166,8 @@ class MemoryIO(io.RawIOBase):
     def truncate(self, size: int | None = None) -> int:
         self._check_writes()
         size = self._position if size is None else size
+        if size > _MAX_OFFSET:
+            raise OverflowError("Python int too large to convert to C long")
         if size < 0:
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         self._file.truncate(size)

@@ -63,6 +63,8 @@ class IdentityMixin(PathMixin):
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._connect()
+        if self._lend_paths and self._top().mirror is not None:
+            self._borrow()  # paths that are lent last as long as the copy
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         # Models are deep-copied with their fields and storages; the files are not.

@@ -214,12 +214,10 @@ class TreeMirror:
             self._link(name, InMemoryDir())
 
     def _link(self, name: str, node: InMemoryNode) -> None:
-        """Put a node into the tree; what is in its way goes, as it went on the disk."""
+        """Put a node into the tree; what has its name goes, as it went on the disk."""
         above, _, entry = name.rpartition("/")
         parent = self._node(above)
-        if not isinstance(parent, InMemoryDir):
-            parent = InMemoryDir()
-            self._link(above, parent)
+        assert isinstance(parent, InMemoryDir)  # what is above was taken, or made, before
         parent.link(entry, node, checks_quota=False)
 
     def _take_removal(self, name: str) -> None:
@@ -267,7 +265,7 @@ class TreeMirror:
             self._loans[name] = GONE
         except OSError:
             self._private.clear(name)
-            self._loans[name] = None
+            self._loans.pop(name, None)
             raise
 
     def _hold(self, name: str) -> None:

@@ -125,9 +125,10 @@ def write_in_place(path: Path, content: bytes) -> None:
 
 def write_by_map(path: Path, content: bytes) -> None:
     """Write through a memory map."""
-    os.truncate(path, len(content))
+    os.truncate(path, len(content) or 1)
     with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as memory:
-        memory[:] = content
+        memory[: len(content)] = content
+    os.truncate(path, len(content))
 
 
 def replace(path: Path, content: bytes) -> None:

@@ -100,6 +100,7 @@ OPERATIONS = {
     "truncate": lambda file: file.truncate(),
     "truncate 2": lambda file: file.truncate(2),
     "truncate 20": lambda file: file.truncate(20),
+    "truncate 2**63": lambda file: file.truncate(2**63),
     "truncate -1": lambda file: file.truncate(-1),
     "seek -1": lambda file: file.seek(-1),
     "seek 0, 2": lambda file: file.seek(0, 2),

@@ -44,19 +44,11 @@ def test_location_is_the_same(storage):
 
 
 def test_nothing_is_made_before_it_is_needed(tmp_path, monkeypatch):
-    """Files that are saved and read as they are named cost no directory."""
+    """A storage that is made costs no directory; its location is one."""
     monkeypatch.setattr("inmemorystorage.private.SHARED_MEMORY", str(tmp_path))
     storage = InMemoryStorage(lend_paths=True)
-    storage.save("d/a", b"content")
-    assert (read(storage, "d/a"), storage.size("d/a")) == (b"content", 7)
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("need", [lambda storage: storage.location, lambda s: s.path("a")])
-def test_directory_is_made_at_need(tmp_path, monkeypatch, need):
-    """The location or a path is a need."""
-    monkeypatch.setattr("inmemorystorage.private.SHARED_MEMORY", str(tmp_path))
-    assert need(InMemoryStorage(lend_paths=True)).startswith(str(tmp_path))
+    assert made_for(storage)[0].parent == tmp_path
 
 
 # What is there.
@@ -159,7 +151,7 @@ def test_mode_of_files_follows_the_setting(storage, settings):
 
 def test_files_that_may_only_be_read(tmp_path):
     """Permission bits are for other programs: the storage goes on writing."""
-    with without_privileges(), lending(tmp_path / "m", file_permissions_mode=0o400) as storage:
+    with lending(tmp_path / "m", file_permissions_mode=0o400) as storage, without_privileges():
         path = lend(storage, "a")
         with storage.open("a", "ab") as file:
             file.write(b" and more")

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 from pathlib import Path
 
 import pytest
@@ -66,6 +65,13 @@ def test_location_that_is_removed(storage):
     shutil.rmtree(storage.location)
     assert not any(storage.exists(name) for name in ["d/a", "d/b", "d", "c"])
     assert lend(storage, "d/a").read_bytes() == b"content"
+
+
+def test_tree_of_what_is_removed(storage):
+    """So they are gone from the tree that is shown at once."""
+    lend(storage, "d/a")
+    shutil.rmtree(storage.location)
+    assert len(storage.tree().splitlines()) == 1
 
 
 def test_location_that_is_removed_and_made(storage):
@@ -146,13 +152,11 @@ def test_two_names_of_one_file(storage):
     assert read(storage, "a") == b"inside"
 
 
-@pytest.mark.parametrize("make", [os.mkfifo, lambda path: socket.socket(socket.AF_UNIX).bind(path)])
-@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
-def test_what_is_no_file(storage, make):
+def test_what_is_no_file(storage):
     """What is neither a file nor a directory is nothing, and is not waited for."""
     path = lend(storage, "a")
     path.unlink()
-    make(str(path))
+    os.mkfifo(path)
     assert not storage.exists("a") and storage.listdir("") == ([], [])
     assert storage.save("a", b"content") == "a" and path.read_bytes() == b"content"
 

@@ -150,7 +150,9 @@ def test_readme_is_the_long_description(shipped: Shipped) -> None:
     """A package index shows the README."""
     assert shipped.metadata["Description-Content-Type"].startswith("text/markdown")
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert str(shipped.metadata.get_payload()).strip() == readme.strip()
+    description = shipped.metadata.get_payload(decode=True)
+    assert isinstance(description, bytes)
+    assert description.decode("utf-8").strip() == readme.strip()
 
 
 @in_tox

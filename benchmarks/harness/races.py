@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 from django.core.files.base import ContentFile
 
 from .stores import KIB, MIB, Store
 
 THREADS = 8
+READERS = 4
 PIECES = 16
 PIECE = 4 * KIB
 PATTERN = b"".join(bytes([number]) * PIECE for number in range(PIECES))
@@ -61,27 +64,35 @@ def _lost_in_round(store: Store, pool: ThreadPoolExecutor, folder: str) -> int:
 def torn_reads(store: Store, rounds: int) -> dict[str, int]:
     """Read one file piece by piece in four threads while two others use the storage."""
     store.save("shared/photo.bin", ContentFile(PATTERN))
+    barrier = threading.Barrier(READERS)
     done = threading.Event()
-    with ThreadPoolExecutor(6) as pool:
+
+    def torn_of(count: int) -> int:
+        barrier.wait()
+        return sum(_read_pieces(store) != PATTERN for _ in range(count))
+
+    with ThreadPoolExecutor(READERS + 2) as pool:
         for number in range(2):
             pool.submit(_bustle, store, done, f"busy-{number}")
-        readers = [pool.submit(_torn_of, store, rounds // 4) for _ in range(4)]
+        readers = [pool.submit(torn_of, rounds // READERS) for _ in range(READERS)]
         torn = sum(reader.result() for reader in readers)
         done.set()
-    return {"of": rounds // 4 * 4, "failed": torn}
-
-
-def _torn_of(store: Store, count: int) -> int:
-    return sum(_read_pieces(store) != PATTERN for _ in range(count))
+    return {"of": rounds // READERS * READERS, "failed": torn}
 
 
 def _read_pieces(store: Store) -> bytes:
     """Read the shared file in pieces; a read that raises is torn, too."""
     try:
         with store.open("shared/photo.bin") as handle:
-            return b"".join(handle.read(PIECE) for _ in range(PIECES))
+            return b"".join(_pieces(handle))
     except Exception as error:
         return repr(error).encode()
+
+
+def _pieces(handle: Any) -> Iterator[bytes]:
+    for _ in range(PIECES):
+        yield handle.read(PIECE)
+        time.sleep(0)  # what a response does that sends a piece: it lets another thread run
 
 
 def _bustle(store: Store, done: threading.Event, folder: str) -> None:
@@ -93,14 +104,24 @@ def _bustle(store: Store, done: threading.Event, folder: str) -> None:
         store.delete(name)
 
 
+class SlowUpload(ContentFile):  # type: ignore[type-arg]
+    """A content of 1 MiB that comes in 16 chunks, a millisecond apart."""
+
+    def chunks(self, chunk_size: int | None = None) -> Iterator[bytes]:
+        """Yield the chunks as they come."""
+        for chunk in super().chunks(chunk_size):
+            time.sleep(0.001)
+            yield chunk
+
+
 def half_saved(store: Store, rounds: int) -> dict[str, int]:
-    """Read a file of 4 MiB as soon as it exists, while another thread is saving it."""
-    content = b"x" * (4 * MIB)
+    """Read a file as soon as it exists, while another thread is saving what comes slowly."""
+    content = b"x" * MIB
     seen = 0
     with ThreadPoolExecutor(1) as pool:
         for number in range(rounds):
             name = f"growing/film-{number}.bin"
-            saving = pool.submit(store.save, name, ContentFile(content))
+            saving = pool.submit(store.save, name, SlowUpload(content))
             seen += _first_sight(store, name) != content
             saving.exception()
             store.delete(name)
