@@ -289,3 +289,9 @@ def test_loans_asked(asked, names):
     loans.asked.add(asked)
     tried = ["", "d", "d/e", "d/e/f", "dd"] if asked else names
     assert [name for name in tried if loans.is_asked(name)] == names
+
+
+def test_nothing_leads_out(directory):
+    """Whatever is asked for, no path outside of the directory is ever built."""
+    with pytest.raises(ValueError, match="leads out"):
+        directory.path("../x")
