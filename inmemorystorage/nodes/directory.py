@@ -116,14 +116,17 @@ class InMemoryDir(InMemoryNode):
         lock.acquire()
         try:
             node = self.children.get(name)
-            if node is None or (files_only and node.children is not NO_CHILDREN):
+            if node is None:
+                return False
+            is_directory = node.children is not NO_CHILDREN
+            if files_only and is_directory:
                 return False
             if State.quotas:
                 self.charge(-total_size(node), name)
             dict.__delitem__(self.children, name)
             node.parent = None
             self.modified = self.changed = node.changed = time.time()
-            if node.children is not NO_CHILDREN:
+            if is_directory:
                 State.epoch += 1
             if State.mirrors:
                 self._push(name)
