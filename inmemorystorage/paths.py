@@ -103,12 +103,6 @@ class PathMixin(LocationMixin):
         node = self._find(name)
         return look_up(self._place(name), self.behavior) if node is None else node
 
-    def _unlink_plain(self, name: str) -> bool:
-        """Delete the file ``name`` where its directory is at hand; return whether that was so."""
-        above, _, last = name.rpartition("/")
-        directory = self._directories.get(above) if self._epoch == State.epoch else None
-        return directory is not None and directory.unlink(last, True)
-
     def _place(self, name: str) -> Place:
         """Return the place of ``name``; raise what ``FileSystemStorage.path()`` raises."""
         if self._has_own_path and self.behavior.has_paths:

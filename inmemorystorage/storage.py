@@ -19,7 +19,7 @@ from .exceptions import os_error
 from .files import StoredFile
 from .handles import parse_mode
 from .identity import IdentityMixin, refuse_in_migrations
-from .nodes import InMemoryDir, InMemoryFile, Listing
+from .nodes import InMemoryDir, InMemoryFile, Listing, State
 from .saving import SavingMixin, hooks_of
 from .transfer import TransferMixin
 from .volume import open_file, remove
@@ -105,8 +105,11 @@ class InMemoryStorage(IdentityMixin, TransferMixin, SavingMixin):
         """
         if not name:
             raise ValueError("The name must be given to delete().")
-        if type(name) is str and self._unlink_plain(name):
-            return
+        if self._epoch == State.epoch and type(name) is str:
+            above, _, last = name.rpartition("/")
+            directory = self._directories.get(above)
+            if directory is not None and directory.unlink(last, True):
+                return
         self._find(name)
         try:
             remove(self._place(name), self.behavior)

@@ -243,6 +243,13 @@ def test_truncating_cuts_or_fills(size, content):
     assert file.content == content
 
 
+def test_writing_nothing_changes_nothing():
+    """A write of no bytes, as of POSIX, leaves a gap unfilled."""
+    file = InMemoryFile(b"abc")
+    assert file.write_at(9, b"") == 9
+    assert file.content == b"abc"
+
+
 def test_a_pickle_holds_the_tree(root):
     """A tree goes through a pickle with its files, and without what is of this process."""
     root.resolve("a.txt").write_at(None, b"+")
@@ -259,6 +266,8 @@ def test_a_pickle_holds_the_tree(root):
         lambda children: children.clear(),
         lambda children: children.__delitem__("docs"),
         lambda children: children.__setitem__("docs", InMemoryDir()),
+        lambda children: children.update(docs=InMemoryDir()),
+        lambda children: children.__ior__({"docs": InMemoryDir()}),
     ],
 )
 def test_children_can_be_changed_by_hand(root, change):

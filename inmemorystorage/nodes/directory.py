@@ -17,6 +17,9 @@ from .base import InMemoryNode, Mirror, Quota, State, lock
 from .file import NO_CHILDREN, InMemoryFile
 from .names import Listing, check_entry_name, split_path
 
+# At half the price of `with lock`, which every save and delete would pay.
+_acquire, _release = lock.acquire, lock.release
+
 
 class Entries(dict[str, InMemoryNode]):
     """The entries of a directory; who takes one out by hand has all storages look anew."""
@@ -31,18 +34,29 @@ class Entries(dict[str, InMemoryNode]):
 
     def pop(self, *args: Any) -> Any:
         """Take out an entry by its name."""
+        node = super().pop(*args)
         State.epoch += 1
-        return super().pop(*args)
+        return node
 
     def popitem(self) -> tuple[str, InMemoryNode]:
         """Take out the last entry."""
+        item = super().popitem()
         State.epoch += 1
-        return super().popitem()
+        return item
 
     def clear(self) -> None:
         """Take out all entries."""
         super().clear()
         State.epoch += 1
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        """Put in entries, in the place of those of their names."""
+        super().update(*args, **kwargs)
+        State.epoch += 1
+
+    def __ior__(self, other: Any) -> Entries:  # type: ignore[misc, override]
+        self.update(other)
+        return self
 
 
 class InMemoryDir(InMemoryNode):
@@ -89,7 +103,7 @@ class InMemoryDir(InMemoryNode):
 
     def link(self, name: str, node: InMemoryNode, *, checks_quota: bool = True) -> None:
         """Make ``node`` the entry ``name``, in the place of what has that name."""
-        lock.acquire()  # at half the price of `with lock`, which every save and delete would pay
+        _acquire()
         try:
             replaced = self.children.get(name)
             if State.quotas:
@@ -105,7 +119,7 @@ class InMemoryDir(InMemoryNode):
             if State.mirrors:
                 self._push_new(name)
         finally:
-            lock.release()
+            _release()
 
     def unlink(self, name: str, files_only: bool = False) -> bool:
         """
@@ -113,7 +127,7 @@ class InMemoryDir(InMemoryNode):
 
         Return whether there was one, and, with ``files_only``, whether it was a file.
         """
-        lock.acquire()
+        _acquire()
         try:
             node = self.children.get(name)
             if node is None:
@@ -123,7 +137,7 @@ class InMemoryDir(InMemoryNode):
                 return False
             if State.quotas:
                 self.charge(-total_size(node), name)
-            dict.__delitem__(self.children, name)
+            dict.pop(self.children, name)
             node.parent = None
             self.modified = self.changed = node.changed = time.time()
             if is_directory:
@@ -132,7 +146,7 @@ class InMemoryDir(InMemoryNode):
                 self._push(name)
             return True
         finally:
-            lock.release()
+            _release()
 
     def _push_new(self, name: str) -> None:
         try:
