@@ -107,8 +107,9 @@ class StoredFile(File):  # type: ignore[type-arg]
         return content
 
     def is_whole(self) -> bool:
-        """Return whether the handle is open, and reads the bytes as they are stored."""
-        return self.mode == "rb" and not self.closed
+        """Return whether the handle is open for reading bytes, and none of them are buffered."""
+        # Not by `mode`: that stays what it was where the file is opened again in another.
+        return self._stream is None and not self._is_closed
 
     def whole(self) -> bytes:
         """Return all the content, and leave the handle at its end."""

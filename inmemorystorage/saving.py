@@ -62,8 +62,7 @@ class SavingMixin(PathMixin, NamingMixin):
             and len(name) <= (max_length or self.behavior.name_max)
             and len(name) <= self.behavior.name_max
             and not self._allow_overwrite
-            and hooks_of(type(self)) == self._known_hooks
-            and self.__dict__.keys().isdisjoint(HOOKS)
+            and not self._has_own_hooks()
             and is_whole(content)
         )
 
@@ -119,15 +118,16 @@ class SavingMixin(PathMixin, NamingMixin):
                 find_target(self._place(name), self.behavior, overwrite=self._allow_overwrite)
             except FileExistsError:
                 taken, name = name, self.get_available_name(name)
-                if name == taken and self._insists():
+                if name == taken and self._has_own_hooks():
                     return name, self._yield_to(name)
             else:
                 return name, self._allow_overwrite
 
-    def _insists(self) -> bool:
-        """Return whether names are chosen by hooks that may insist on one that is taken."""
-        own = self.__dict__.keys() & HOOKS
-        return bool(own) or hooks_of(type(self)) != self._known_hooks
+    def _has_own_hooks(self) -> bool:
+        """Return whether a subclass, or this instance, has a say in how a file is saved."""
+        if hooks_of(type(self)) != self._known_hooks:
+            return True
+        return not self.__dict__.keys().isdisjoint(HOOKS)
 
     def _yield_to(self, name: str) -> bool:
         if not self.behavior.yields_to_names:

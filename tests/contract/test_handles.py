@@ -1,6 +1,7 @@
 """What can be done with a handle once it is open, and after."""
 
 import errno
+import io
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -260,3 +261,14 @@ def test_opening_a_closed_handle_of_a_deleted_file(storage: Storage) -> None:
     storage.delete("a")
     with pytest.raises(ValueError, match="cannot be reopened"):
         file.open()
+
+
+def test_saving_a_handle_that_was_opened_again_for_writing(storage: Storage) -> None:
+    """A handle that cannot be read is refused by save(), whatever it was opened for at first."""
+    put(storage, "a", b"content")
+    file = storage.open("a", "rb")
+    file.close()
+    with file.open("r+b"):
+        assert get(storage, storage.save("b", file)) == b"content"
+    with file.open("wb"), pytest.raises(io.UnsupportedOperation):
+        storage.save("c", file)
