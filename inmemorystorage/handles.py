@@ -9,6 +9,7 @@ library's own.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import io
@@ -67,22 +68,32 @@ class _Flags(Exception):
     """Carries the flags out of ``open()``."""
 
 
-@functools.lru_cache(maxsize=64)
-def parse_mode(mode: str) -> OpenMode:
+def parse_mode(mode: str, path: str = os.devnull) -> OpenMode:
     """
     Return what ``mode`` means, read by ``open()`` itself.
 
-    Raises what ``open()`` raises for a mode that it does not know.
+    Raises what ``open()`` raises for a mode that it does not know, unless it refuses ``path``
+    before it looks at the mode as a whole.
     """
+    with contextlib.suppress(TypeError, ValueError):
+        return _known_mode(mode)
+    return _ask_open(mode, path)
 
+
+def _ask_open(mode: str, path: str) -> OpenMode:
     def opener(path: str, flags: int) -> NoReturn:
         raise _Flags(flags)
 
     try:
-        open(os.devnull, mode, opener=opener)  # noqa: SIM115
+        open(path, mode, opener=opener)  # noqa: SIM115
     except _Flags as answer:
         return OpenMode(answer.args[0], is_text="b" not in mode)
     raise AssertionError("open() returned without asking its opener")  # pragma: no cover
+
+
+@functools.lru_cache(maxsize=64)
+def _known_mode(mode: str) -> OpenMode:
+    return _ask_open(mode, os.devnull)
 
 
 class MemoryIO(io.RawIOBase):

@@ -94,7 +94,8 @@ class InMemoryStorage(IdentityMixin, TransferMixin, SavingMixin):
         node = self._find(name)
         if mode == "rb" and isinstance(node, InMemoryFile):
             return node
-        return open_file(self._place(name), parse_mode(mode).flags, self.behavior)
+        place = self._place(name)
+        return open_file(place, parse_mode(mode, place.path).flags, self.behavior)
 
     def delete(self, name: str) -> None:
         """

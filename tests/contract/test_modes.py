@@ -220,3 +220,14 @@ def test_binary_keeps_newlines(storage: Storage) -> None:
     """A binary handle translates nothing, neither way."""
     write(storage, "a", b"one\r\ntwo\rthree\n", "wb")
     assert read_and_close(storage.open("a", "rb")) == b"one\r\ntwo\rthree\n"
+
+
+def test_a_mode_and_a_name_that_cannot_be(storage: Storage) -> None:
+    """open() refuses letters that no mode has, then the name, then a mode that lacks a letter."""
+    for name, mode, error in [
+        ("a", "b", "exactly one of"),
+        ("\ud800", "b", "surrogates"),
+        ("\ud800", "z", "invalid mode"),
+    ]:
+        with pytest.raises(ValueError, match=error):
+            storage.open(name, mode)

@@ -90,17 +90,19 @@ class Side:
         contents = self.contents()
         get_modified_time = self.storages["outer"].get_modified_time
         modified = {name: get_modified_time(name) for name in contents}
+        touched = {name for name in contents if self.modified.get(name) != modified[name]}
         tree = {
-            name: (content, self.modified.get(name) != modified[name], self._is_new(name))
+            name: (content, name in touched, self._is_new(name, name in touched))
             for name, content in contents.items()
         }
         self.modified = {name: self.age(name, time) for name, time in modified.items()}
         self.files = sorted(name for name, content in contents.items() if content is not None)
         return tree
 
-    def _is_new(self, name: str) -> bool | None:
+    def _is_new(self, name: str, is_touched: bool) -> bool | None:
         known = self.created.get(name)
-        return known and known != self.storages["outer"].get_created_time(name)
+        # Whatever changes the modified time changes this one too, at one tick of the clock or not.
+        return known and (is_touched or known != self.storages["outer"].get_created_time(name))
 
     def remember_created(self) -> None:
         """Have `tree` say from now on for which names the created time has changed since."""
