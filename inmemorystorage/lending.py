@@ -19,7 +19,8 @@ import stat
 import weakref
 from collections.abc import Iterator
 
-from .nodes import InMemoryDir, InMemoryFile, InMemoryNode, State, lock
+from .journal import Journal, lock
+from .nodes import InMemoryDir, InMemoryFile, InMemoryNode, State
 from .private import GONE, Loans, PrivateDirectory, is_of_directory, join, signature
 
 _mirrors: set[TreeMirror] = set()
@@ -294,5 +295,6 @@ def _pull_all() -> None:
             mirror.pull_all()
 
 
-# A child process goes on with the tree alone, so all that was done until then must be in it.
+# A child process goes on with the tree alone, and a savepoint knows of nothing else.
 getattr(os, "register_at_fork", lambda **_: None)(before=_pull_all)
+Journal.boundaries.append(_pull_all)

@@ -11,8 +11,9 @@ from django.core.signals import setting_changed
 from django.utils.functional import cached_property
 
 from .configuration import SettingsMixin
+from .journal import Journal, lock
 from .lending import TreeMirror, lend_from
-from .nodes import InMemoryDir, Quota, State, lock, total_size
+from .nodes import InMemoryDir, Quota, State, total_size
 from .volume import Place, look_up, make_directories
 
 # What the storages stand on that share files by their location.
@@ -58,7 +59,7 @@ class LocationMixin(SettingsMixin):
         with lock:
             self._epoch = -1
             self._forgotten += 1
-            self._made_at: str | None = None
+            self._made_at: tuple[str, int] | None = None
             self._quota: Quota | None = None
             self.__dict__.pop("_fixed_location", None)
 
@@ -160,8 +161,9 @@ class LocationMixin(SettingsMixin):
         place = self._find_base_place()  # not under the lock: a subclass may be asked
         asks_anew = self._has_own_location or self._has_own_path
         with lock:
-            if place.path != self._made_at:
-                self._made_at = place.path
+            made_at = place.path, Journal.rollbacks  # one may have taken it away
+            if made_at != self._made_at:
+                self._made_at = made_at
                 with contextlib.suppress(OSError):
                     make_directories(place, self.behavior)
             base = self._directory_at(place)

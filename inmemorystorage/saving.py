@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 from django.core.files.base import ContentFile
 
 from .contents import is_whole, read_chunks, read_temporary_file, whole_content
+from .journal import lock
 from .naming import NamingMixin
-from .nodes import InMemoryDir, InMemoryFile, State, lock
+from .nodes import InMemoryDir, InMemoryFile, State
 from .paths import PathMixin, is_plain
 from .volume import find_target, make_directories, store
 

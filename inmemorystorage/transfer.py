@@ -10,8 +10,9 @@ from shutil import SpecialFileError
 from typing import NamedTuple, cast
 
 from .exceptions import os_error
+from .journal import lock
 from .location import LocationMixin
-from .nodes import InMemoryDir, InMemoryFile, files_below, lock, total_size
+from .nodes import InMemoryDir, InMemoryFile, files_below, total_size
 
 
 class TransferMixin(LocationMixin):

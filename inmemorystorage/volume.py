@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from .behaviors import Behavior
 from .exceptions import os_error
-from .nodes import InMemoryDir, InMemoryFile, InMemoryNode, lock
+from .journal import lock
+from .nodes import InMemoryDir, InMemoryFile, InMemoryNode
 
 
 class Place(NamedTuple):

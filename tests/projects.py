@@ -58,11 +58,11 @@ class Project:
 
     def manage(self, *arguments: str, fails: bool = False) -> str:
         """Run a management command; return all that it printed."""
-        return self._run("-m", "django", *arguments, fails=fails)
+        return self.run("-m", "django", *arguments, fails=fails)
 
     def python(self, code: str, *, set_up: str = SET_UP, fails: bool = False) -> str:
         """Run code, as a rule after ``django.setup()``; return all that it printed."""
-        return self._run("-c", f"{set_up}\n{textwrap.dedent(code)}", fails=fails).strip()
+        return self.run("-c", f"{set_up}\n{textwrap.dedent(code)}", fails=fails).strip()
 
     def write(self, name: str, content: str) -> None:
         """Write a module of the project."""
@@ -70,7 +70,13 @@ class Project:
         path.parent.mkdir(exist_ok=True)
         path.write_text(textwrap.dedent(content), encoding="utf-8")
 
-    def _run(self, *arguments: str, fails: bool) -> str:
+    def append(self, name: str, content: str) -> None:
+        """Write more to a file of the project."""
+        with (self.directory / name).open("a", encoding="utf-8") as file:
+            file.write(textwrap.dedent(content))
+
+    def run(self, *arguments: str, fails: bool = False) -> str:
+        """Run Python with some arguments; return all that it printed."""
         done = subprocess.run(
             [sys.executable, *OPTIONS, *arguments],
             cwd=self.directory,

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import inmemorystorage
+from inmemorystorage import testing
 
 PACKAGE = Path(inmemorystorage.__file__).parent
 MODULES = {
@@ -25,22 +26,23 @@ MAY_IMPORT: dict[str, set[str]] = {
     # The core: it knows nothing of Django.
     "exceptions": set(),
     "behaviors": set(),
+    "journal": set(),
     "private": set(),
     "handles": {"exceptions"},
-    "nodes": {"exceptions", "handles"},
-    "lending": {"exceptions", "nodes", "private"},
-    "volume": {"behaviors", "exceptions", "nodes"},
+    "nodes": {"exceptions", "handles", "journal"},
+    "lending": {"exceptions", "journal", "nodes", "private"},
+    "volume": {"behaviors", "exceptions", "journal", "nodes"},
     # The storage and its parts.
     "files": {"handles"},
     "contents": {"files"},
     "naming": set(),
     "options": {"behaviors", "nodes"},
     "configuration": {"behaviors"},
-    "location": {"configuration", "lending", "nodes", "volume"},
+    "location": {"configuration", "journal", "lending", "nodes", "volume"},
     "paths": {"location", "nodes", "volume"},
     "identity": {"nodes", "paths"},
-    "transfer": {"exceptions", "location", "nodes"},
-    "saving": {"contents", "naming", "nodes", "paths", "volume"},
+    "transfer": {"exceptions", "journal", "location", "nodes"},
+    "saving": {"contents", "journal", "naming", "nodes", "paths", "volume"},
     "storage": {
         "exceptions",
         "files",
@@ -56,8 +58,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Django's hooks.
     "checks": {"storage"},
     "apps": {"checks"},
+    # The kit for tests.
+    "testing": {"journal"},
 }
-CORE = ["exceptions", "behaviors", "private", "handles", "nodes", "lending", "volume"]
+CORE = ["exceptions", "behaviors", "journal", "private", "handles", "nodes", "lending", "volume"]
+
+# What modules import at their top, and nobody is offered.
+FROM_ELSEWHERE = {"annotations", "Any", "TYPE_CHECKING", "import_module"}
 
 # Imports each module named on the command line where there is no Django; the package's own
 # __init__, which offers the storage, is left out by a bare module in its place.
@@ -163,14 +170,30 @@ def test_modules_are_short(module: str) -> None:
     assert len(lines) <= (25 if module == "__init__" else 300)
 
 
-def test_all_names_what_is_public() -> None:
-    """`__all__` is sorted, and is what the package offers beside its modules."""
+@pytest.mark.parametrize("package", [inmemorystorage, testing])
+def test_all_names_what_is_public(package: types.ModuleType) -> None:
+    """`__all__` is sorted, and is what a package offers beside its modules."""
+    lazy = {name for name in package.__all__ if getattr(package, name)}
     offered = {
         name
-        for name, value in vars(inmemorystorage).items()
+        for name, value in vars(package).items()
         if not name.startswith("_") and not inspect.ismodule(value)
     }
-    assert inmemorystorage.__all__ == sorted(offered)
+    assert package.__all__ == sorted(offered - FROM_ELSEWHERE | lazy)
+
+
+@pytest.mark.parametrize("package", [inmemorystorage, testing])
+def test_other_names_are_refused(package: types.ModuleType) -> None:
+    """A name that a package does not offer is an AttributeError, as in any module."""
+    with pytest.raises(AttributeError, match="no attribute 'Storage'"):
+        package.Storage  # noqa: B018
+
+
+def test_the_plugin_loads_without_django() -> None:
+    """pytest loads the plugin in every project, also in one that has no Django."""
+    code = "import sys; sys.modules['django'] = None; import inmemorystorage.testing.pytest_plugin"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_public_names_have_docstrings() -> None:

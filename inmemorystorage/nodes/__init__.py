@@ -1,9 +1,10 @@
 """The tree: `InMemoryDir` and `InMemoryFile` nodes."""
 
-from .base import InMemoryNode, Mirror, Quota, State, lock
-from .directory import InMemoryDir, files_below, total_size
+from .base import InMemoryNode, Mirror, Quota, State
+from .directory import InMemoryDir
 from .file import InMemoryFile
 from .names import Listing, check_entry_name, split_path
+from .walk import files_below, total_size
 
 __all__ = [
     "InMemoryDir",
@@ -15,7 +16,6 @@ __all__ = [
     "State",
     "check_entry_name",
     "files_below",
-    "lock",
     "split_path",
     "total_size",
 ]

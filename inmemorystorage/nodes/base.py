@@ -1,7 +1,7 @@
 """
-What all nodes share: the lock, times, the way up, quotas and mirrors.
+What all nodes share: times, the way up, quotas and mirrors.
 
-Threads: every change of any tree happens under the one `lock` of this module; lookups and whole
+Threads: every change of any tree happens under the journal's one `lock`; lookups and whole
 reads take none. A lookup is a chain of ``dict.get`` calls and a whole read is one attribute read of
 an immutable ``bytes`` object; each of these is atomic by itself, under the global interpreter lock
 and, by CPython's own per-object locks, on the free-threaded interpreter. So a reader sees the state
@@ -12,20 +12,12 @@ written in place (a ``BytesIO``) is read under the lock.
 
 from __future__ import annotations
 
-import os
-import threading
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from .directory import InMemoryDir
-
-lock = threading.RLock()
-# A child process must not inherit the lock from a thread that it does not have.
-getattr(os, "register_at_fork", lambda **_: None)(
-    before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release
-)
 
 
 class Mirror(Protocol):

@@ -2,61 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import time
 import weakref
-from collections.abc import Iterator
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import six
 
 from ..exceptions import PathDoesNotExist, os_error
 from ..handles import open_stream, parse_mode
-from .base import InMemoryNode, Mirror, Quota, State, lock
+from ..journal import Journal, Recorded, lock, record
+from .base import InMemoryNode, Mirror, Quota, State
+from .entries import Entries
 from .file import NO_CHILDREN, InMemoryFile
 from .names import Listing, check_entry_name, split_path
+from .walk import total_size
 
 # At half the price of `with lock`, which every save and delete would pay.
 _acquire, _release = lock.acquire, lock.release
 
 
-class Entries(dict[str, InMemoryNode]):
-    """The entries of a directory; who takes one out by hand has all storages look anew."""
+class DirectoryBefore:
+    """A directory's times, what those entries were that changed, and the order if one went."""
 
-    def __setitem__(self, name: str, node: InMemoryNode) -> None:
-        super().__setitem__(name, node)
-        State.epoch += 1
+    __slots__ = ("entries", "order", "times")
 
-    def __delitem__(self, name: str) -> None:
-        super().__delitem__(name)
-        State.epoch += 1
-
-    def pop(self, *args: Any) -> Any:
-        """Take out an entry by its name."""
-        node = super().pop(*args)
-        State.epoch += 1
-        return node
-
-    def popitem(self) -> tuple[str, InMemoryNode]:
-        """Take out the last entry."""
-        item = super().popitem()
-        State.epoch += 1
-        return item
-
-    def clear(self) -> None:
-        """Take out all entries."""
-        super().clear()
-        State.epoch += 1
-
-    def update(self, *args: Any, **kwargs: Any) -> None:
-        """Put in entries, in the place of those of their names."""
-        super().update(*args, **kwargs)
-        State.epoch += 1
-
-    def __ior__(self, other: Any) -> Entries:  # type: ignore[misc, override]
-        self.update(other)
-        return self
+    def __init__(self, *times: float) -> None:
+        self.times = times
+        self.entries: dict[str, InMemoryNode | None] = {}
+        self.order: tuple[str, ...] | None = None
 
 
 class InMemoryDir(InMemoryNode):
@@ -109,6 +85,8 @@ class InMemoryDir(InMemoryNode):
             if State.quotas:
                 freed = 0 if replaced is None else total_size(replaced)
                 self.charge(total_size(node) - freed, name, checks_quota)
+            if Journal.savepoint is not None:
+                self._record(name, replaced)
             self.modified = self.changed = time.time()
             if replaced is not None:
                 replaced.parent, replaced.changed = None, self.changed
@@ -137,6 +115,8 @@ class InMemoryDir(InMemoryNode):
                 return False
             if State.quotas:
                 self.charge(-total_size(node), name)
+            if Journal.savepoint is not None:
+                self._record(name, node)
             dict.pop(self.children, name)
             node.parent = None
             self.modified = self.changed = node.changed = time.time()
@@ -147,6 +127,43 @@ class InMemoryDir(InMemoryNode):
             return True
         finally:
             _release()
+
+    def _record(self, name: str, node: InMemoryNode | None) -> None:
+        """Note down the entry ``name`` as it is, and what is taken from there."""
+        before: DirectoryBefore = record(self)
+        before.entries.setdefault(name, node)
+        if node is not None:
+            record(cast("Recorded", node))
+            before.order = before.order or tuple(self.children)
+
+    def snapshot(self) -> DirectoryBefore:
+        """Return what `restore` takes; entries are noted there as they change."""
+        return DirectoryBefore(self.created, self.accessed, self.modified, self.changed)
+
+    def take_out(self, before: DirectoryBefore) -> None:
+        """Take out the entries that were not here."""
+        for name, node in before.entries.items():
+            if self.children.get(name) not in (None, node):
+                self.unlink(name)
+
+    def restore(self, before: DirectoryBefore) -> None:
+        """Put in the entries that were here, and have the times of then."""
+        for name, node in before.entries.items():
+            if node is not None and name not in self.children:
+                self._put_back(name, node)
+        if before.order is not None:
+            # Another dict, since nobody who reads meanwhile may miss an entry.
+            children = self.children
+            names = filter(children.__contains__, before.order)
+            self.children = Entries((name, children[name]) for name in names)
+        self.created, self.accessed, self.modified, self.changed = before.times
+
+    def _put_back(self, name: str, node: InMemoryNode) -> None:
+        self.charge(total_size(node), name, checks_quota=False)
+        node.parent, node.name = self, name
+        self.children[name] = node
+        with contextlib.suppress(OSError):  # where the disk has no room, nothing is lent
+            self._push(name)
 
     def _push_new(self, name: str) -> None:
         try:
@@ -278,19 +295,3 @@ class InMemoryDir(InMemoryNode):
 
 def _missing(path: str) -> InMemoryNode:
     raise PathDoesNotExist(path)
-
-
-def files_below(directory: InMemoryNode) -> Iterator[InMemoryFile]:
-    """Yield all files below a directory, or the file itself."""
-    nodes = [directory]
-    while nodes:
-        node = nodes.pop()
-        if isinstance(node, InMemoryFile):
-            yield node
-        else:
-            nodes.extend(reversed(node.children.copy().values()))  # type: ignore[attr-defined]
-
-
-def total_size(node: InMemoryNode) -> int:
-    """Return the bytes of a file, or of all the files below a directory."""
-    return sum(file.size for file in files_below(node))

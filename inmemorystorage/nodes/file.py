@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
@@ -14,7 +15,8 @@ import six
 
 from ..exceptions import os_error
 from ..handles import open_stream, parse_mode
-from .base import InMemoryNode, State, lock
+from ..journal import Journal, lock, record
+from .base import InMemoryNode, State
 
 if TYPE_CHECKING:
     from .directory import InMemoryDir
@@ -86,6 +88,8 @@ class InMemoryFile(InMemoryNode):
         """Return ``size`` bytes from ``position`` on, or all; fewer at the end of the file."""
         if State.mirrors:
             self._pull()
+        if Journal.savepoint is not None:
+            self._record()
         self.accessed = time.time()
         if size is None:
             return self.content[position:]
@@ -110,6 +114,7 @@ class InMemoryFile(InMemoryNode):
             start = size if position is None else position
             end = start + len(data)
             if len(data):
+                self._record()
                 self._put(start, data)
                 self._touch()
                 if State.mirrors:
@@ -121,6 +126,7 @@ class InMemoryFile(InMemoryNode):
         with lock:
             if State.mirrors:
                 self._pull()
+            self._record()
             if size > self.size:
                 self._put(size - 1, b"\0")
             elif size < self.size:
@@ -131,9 +137,32 @@ class InMemoryFile(InMemoryNode):
     def replace(self, content: bytes, *, checks_quota: bool = True) -> None:
         """Put ``content`` in the place of all that the file holds."""
         with lock:
+            self._record()
             self._charge(len(content) - self.size, checks_quota)
             self._content = content
             self._written()
+
+    def snapshot(self) -> tuple[Any, ...]:
+        """Return what `restore` takes: the times and the content, by reference."""
+        return self.created, self.accessed, self.modified, self.changed, self.content
+
+    def take_out(self, before: tuple[Any, ...]) -> None:
+        """Do nothing: nothing is in a file but its content."""
+
+    def restore(self, before: tuple[Any, ...]) -> None:
+        """Take the file back to a snapshot."""
+        *times, content = before
+        if content is not self.content:
+            self._charge(len(content) - len(self.content), checks_quota=False)
+            self._content = content
+            with contextlib.suppress(OSError):  # where the disk has no room, nothing is lent
+                self._push()
+        self.created, self.accessed, self.modified, self.changed = times
+
+    def _record(self) -> None:
+        with lock:
+            if Journal.savepoint is not None:
+                record(self)
 
     def _put(self, position: int, data: bytes | memoryview) -> None:
         growth = max(0, position + len(data) - self.size)
@@ -158,9 +187,12 @@ class InMemoryFile(InMemoryNode):
     def _written(self) -> None:
         self._touch()
         if State.mirrors:
-            mirror, parts = self._mirror()
-            if mirror is not None:
-                mirror.push(parts)
+            self._push()
+
+    def _push(self) -> None:
+        mirror, parts = self._mirror()
+        if mirror is not None:
+            mirror.push(parts)
 
     def _push_bytes(self, position: int, data: bytes | memoryview) -> None:
         mirror, parts = self._mirror()

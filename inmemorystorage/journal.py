@@ -1,0 +1,108 @@
+"""
+Savepoints: one journal for all trees of the process takes them back to how they were.
+
+While a savepoint is open, whatever is about to change for the first time since then is noted down
+with its state. So taking a savepoint costs nothing, rolling back costs what has changed, however
+often it did and whatever else is stored, and who holds a file or a directory holds it afterwards:
+the objects are restored in place. Savepoints nest; rolling back to one ends those inside it.
+
+All changes happen under the one `lock` of this module.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, Protocol
+
+lock = threading.RLock()
+# A child process must not inherit the lock from a thread that it does not have.
+getattr(os, "register_at_fork", lambda **_: None)(
+    before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release
+)
+
+
+class Recorded(Protocol):
+    """What the journal can take back, in two rounds: all that came goes, then all that was is."""
+
+    def snapshot(self) -> Any: ...
+
+    def take_out(self, before: Any) -> None: ...
+
+    def restore(self, before: Any) -> None: ...
+
+
+class Journal:
+    """
+    What is noted, for the whole process.
+
+    ``savepoint`` is the one in which changes are noted, or ``None``; ``open`` has those that are
+    open, the innermost last; ``rollbacks`` counts. ``boundaries`` has what is called before a
+    savepoint begins or is rolled back, for what belongs to the time until then.
+    """
+
+    savepoint: ClassVar[Savepoint | None] = None
+    open: ClassVar[list[Savepoint]] = []
+    rollbacks: ClassVar[int] = 0
+    boundaries: ClassVar[list[Callable[[], None]]] = []
+
+
+class Savepoint:
+    """A moment to which all trees can be taken back; it begins when it is made."""
+
+    def __init__(self) -> None:
+        self.before: dict[Recorded, Any] = {}
+        with lock:
+            _pass_boundary()
+            Journal.open.append(self)
+            Journal.savepoint = self
+
+    def rollback(self) -> None:
+        """Undo all that changed since; silent where an outer savepoint was rolled back before."""
+        with lock:
+            try:
+                _pass_boundary()
+            finally:
+                while self in Journal.open:
+                    Journal.open[-1]._undo()
+
+    def _undo(self) -> None:
+        Journal.savepoint = None
+        for changed, before in self.before.items():
+            changed.take_out(before)
+        for changed, before in self.before.items():
+            changed.restore(before)
+        Journal.rollbacks += 1
+        Journal.open.remove(self)
+        Journal.savepoint = Journal.open[-1] if Journal.open else None
+
+
+def record(changed: Recorded) -> Any:
+    """
+    Note down what is about to change, if that is the first time since the innermost savepoint.
+
+    Return what is noted: the caller may add to it. Called under the `lock` with a savepoint open.
+    """
+    savepoint = Journal.savepoint
+    assert savepoint is not None
+    before = savepoint.before.get(changed)
+    if before is None:
+        before = savepoint.before[changed] = changed.snapshot()
+    return before
+
+
+@contextlib.contextmanager
+def recording_in(savepoint: Savepoint | None) -> Iterator[None]:
+    """Have changes belong to an outer savepoint, or, for ``None``, to none that would end them."""
+    inner, Journal.savepoint = Journal.savepoint, savepoint
+    try:
+        yield
+    finally:
+        Journal.savepoint = inner
+
+
+def _pass_boundary() -> None:
+    for finish in Journal.boundaries:
+        finish()

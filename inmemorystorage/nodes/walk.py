@@ -1,0 +1,24 @@
+"""All files below a node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .base import InMemoryNode
+from .file import InMemoryFile
+
+
+def files_below(directory: InMemoryNode) -> Iterator[InMemoryFile]:
+    """Yield all files below a directory, or the file itself."""
+    nodes = [directory]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, InMemoryFile):
+            yield node
+        else:
+            nodes.extend(reversed(node.children.copy().values()))  # type: ignore[attr-defined]
+
+
+def total_size(node: InMemoryNode) -> int:
+    """Return the bytes of a file, or of all the files below a directory."""
+    return sum(file.size for file in files_below(node))

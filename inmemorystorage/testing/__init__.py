@@ -1,0 +1,21 @@
+"""Files in tests: rolled back, replaced, seen, counted and made to fail."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+# Where each name is. Imported when it is asked for: pytest loads its plugin where no Django is.
+_HOMES = {
+    "InMemoryStorageRunner": "runner",
+    "InMemoryStorageRunnerMixin": "runner",
+    "InMemoryStorageTestMixin": "mixin",
+    "isolate_storages": "isolation",
+}
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,21 @@
+"""The mixin for a project's test cases."""
+
+from __future__ import annotations
+
+import unittest
+from typing import Any, cast
+
+from .isolation import isolate_class
+
+
+class InMemoryStorageTestMixin:
+    """
+    Have the files of in-memory storages roll back with each test, and with each class of tests.
+
+    Stands before the test case: ``class UploadTests(InMemoryStorageTestMixin, TestCase)``.
+    """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if issubclass(cls, unittest.TestCase):
+            isolate_class(cast("type[unittest.TestCase]", cls))

@@ -1,0 +1,52 @@
+"""What all tools of the kit are: a context manager, a decorator of functions and one of classes."""
+
+from __future__ import annotations
+
+import functools
+import unittest
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from django.test.utils import TestContextDecorator
+
+Class = TypeVar("Class", bound=type[Any])
+
+
+class TestTool(TestContextDecorator):
+    """
+    A context manager, sync and async, and a decorator of functions, coroutines and classes.
+
+    A decorated ``TestCase`` has it from before ``setUpClass()`` until its class cleanups are done;
+    of any other class each method whose name starts with ``test`` is decorated.
+    """
+
+    __test__ = False  # no test, though pytest would take it for one by its name
+
+    async def __aenter__(self) -> Any:
+        return self.__enter__()
+
+    async def __aexit__(self, *exception: Any) -> None:
+        self.__exit__(*exception)
+
+    def decorate_class(self, cls: Class) -> Class:
+        """Have a class of tests use the tool."""
+        if issubclass(cls, unittest.TestCase):
+            enable_for_class(cls, self)
+        else:
+            for name, function in list(vars(cls).items()):
+                if name.startswith("test") and callable(function):
+                    setattr(cls, name, self.decorate_callable(function))
+        return cls
+
+
+def enable_for_class(cls: type[unittest.TestCase], tool: TestContextDecorator) -> None:
+    """Enable ``tool`` before ``setUpClass()``, and disable it after all class cleanups."""
+    set_up_class: Callable[..., None] = cls.setUpClass.__func__  # type: ignore[attr-defined]
+
+    @functools.wraps(set_up_class)
+    def wrapper(inner_cls: type[unittest.TestCase]) -> None:
+        tool.enable()
+        inner_cls.addClassCleanup(tool.disable)
+        set_up_class(inner_cls)
+
+    cls.setUpClass = classmethod(wrapper)  # type: ignore[assignment, method-assign]

@@ -1,0 +1,142 @@
+"""isolate_storages(), as all that it can be."""
+
+from __future__ import annotations
+
+import asyncio
+import unittest
+from contextlib import suppress
+
+import pytest
+from django.core.files.base import ContentFile
+
+from inmemorystorage import InMemoryStorage
+from inmemorystorage.testing import isolate_storages
+
+storage = InMemoryStorage()
+
+
+@pytest.fixture(autouse=True)
+def before() -> None:
+    """Have one file."""
+    storage.save("before.txt", ContentFile(b"before"))
+
+
+def change() -> list[str]:
+    """Change what is there; return the names of the files then."""
+    storage.save("new.txt", ContentFile(b"new"))
+    with storage.open("before.txt", "wb") as file:
+        file.write(b"changed")
+    return storage.listdir("")[1]
+
+
+def is_as_before() -> bool:
+    """Return whether all is as it was."""
+    with storage.open("before.txt") as file:
+        return storage.listdir("") == ([], ["before.txt"]) and file.read() == b"before"
+
+
+def test_as_a_context_manager() -> None:
+    """The end of the block undoes what happened in it."""
+    with isolate_storages():
+        assert change() == ["before.txt", "new.txt"]
+    assert is_as_before()
+
+
+def test_on_errors() -> None:
+    """An error ends the block too, and goes on."""
+    with suppress(KeyError), isolate_storages():
+        change()
+        raise KeyError
+    assert is_as_before()
+
+
+def test_nested() -> None:
+    """An inner block undoes its own; the outer one undoes the rest."""
+    with isolate_storages():
+        change()
+        with isolate_storages():
+            storage.delete("before.txt")
+        assert storage.listdir("")[1] == ["before.txt", "new.txt"]
+    assert is_as_before()
+
+
+def test_as_an_async_context_manager() -> None:
+    """async with does the same."""
+
+    async def block() -> None:
+        async with isolate_storages():
+            assert change() == ["before.txt", "new.txt"]
+
+    asyncio.run(block())
+    assert is_as_before()
+
+
+def test_as_a_decorator_of_a_function() -> None:
+    """Each call of a function is undone, also of one that calls itself."""
+
+    @isolate_storages()
+    def decorated(depth: int = 2) -> list[str]:
+        """Change something."""
+        return decorated(depth - 1) if depth else change()
+
+    assert decorated() == decorated() == ["before.txt", "new.txt"]
+    assert decorated.__doc__ == "Change something."
+    assert is_as_before()
+
+
+def test_as_a_decorator_of_a_coroutine() -> None:
+    """A coroutine is undone when it ends, not when it is made."""
+
+    @isolate_storages()
+    async def decorated() -> list[str]:
+        await asyncio.sleep(0)
+        return change()
+
+    assert asyncio.run(decorated()) == ["before.txt", "new.txt"]
+    assert is_as_before()
+
+
+def test_as_a_decorator_of_a_test_case() -> None:
+    """A TestCase has a level for its class, and one for each of its tests."""
+    seen = []
+
+    @isolate_storages()
+    class Tests(unittest.TestCase):
+        @classmethod
+        def setUpClass(cls) -> None:
+            storage.delete("before.txt")
+
+        def test_a(self) -> None:
+            seen.append(storage.listdir("")[1])
+            storage.save("new.txt", ContentFile(b""))
+
+        test_b = test_a
+
+    assert unittest.defaultTestLoader.loadTestsFromTestCase(Tests)(unittest.TestResult())
+    assert seen == [[], []]
+    assert is_as_before()
+
+
+def test_as_a_decorator_of_any_other_class() -> None:
+    """Of another class each test method is undone, and nothing else is touched."""
+
+    @isolate_storages()
+    class Tests:
+        tested = "no function"
+
+        def test_a(self) -> list[str]:
+            return change()
+
+        def helper(self) -> list[str]:
+            return change()
+
+    assert Tests().test_a() == ["before.txt", "new.txt"]
+    assert is_as_before()
+    assert Tests.tested == "no function"
+    assert Tests().helper() == ["before.txt", "new.txt"]
+
+
+def test_nothing_else_is_decorated() -> None:
+    """What is neither a function nor a class is refused."""
+    with pytest.raises(TypeError, match="Cannot decorate"):
+        isolate_storages()("name")

@@ -1,0 +1,60 @@
+"""The ways into the kit, each as a generated project that runs the same cases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from projects import Project
+
+MIXIN = "from inmemorystorage.testing import InMemoryStorageTestMixin as Base\n"
+NO_MIXIN = "class Base:\n    pass\n"
+RUNNER = 'TEST_RUNNER = "inmemorystorage.testing.InMemoryStorageRunner"\n'
+# manage.py with the start method of multiprocessing as its first argument.
+MANAGE = """
+import multiprocessing, sys
+from django.core.management import execute_from_command_line
+if __name__ == "__main__":
+    multiprocessing.set_start_method(sys.argv.pop(1))
+    execute_from_command_line()
+"""
+
+Way = Callable[[Project], str]
+
+
+def by_django(bases: str, settings: str, start_method: str = "") -> Way:
+    """Return what runs the tests of a project by ``manage.py test``, and says how that went."""
+
+    def run(project: Project) -> str:
+        project.write("project_bases.py", bases)
+        project.append("project_settings.py", settings)
+        if not start_method:
+            return project.manage("test", "--shuffle=1")
+        project.write("manage_parallel.py", MANAGE)
+        return project.run("manage_parallel.py", start_method, "test", "--parallel=2")
+
+    return run
+
+
+def by_pytest(*options: str) -> Way:
+    """Return what runs the tests of a project by pytest, and says how that went."""
+
+    def run(project: Project) -> str:
+        project.write("project_bases.py", NO_MIXIN)
+        project.write("pytest.ini", "[pytest]\nfilterwarnings = error\npython_files = test_*.py\n")
+        return project.run("-m", "pytest", *options)
+
+    return run
+
+
+WAYS: dict[str, Way] = {
+    "mixin": by_django(MIXIN, ""),
+    "mixin-fork": by_django(MIXIN, "", "fork"),
+    "runner": by_django(NO_MIXIN, RUNNER),
+    "runner-fork": by_django(NO_MIXIN, RUNNER, "fork"),
+    "runner-spawn": by_django(NO_MIXIN, RUNNER, "spawn"),
+    "pytest": by_pytest("-p", "no:randomly"),
+    "pytest-randomly": by_pytest("-p", "randomly", "-p", "randomly"),
+    "pytest-xdist": by_pytest("-n", "2"),
+    "pytest-reuse-db": by_pytest("--reuse-db"),
+}
+PARALLEL = [way for name, way in WAYS.items() if name.endswith(("-fork", "-spawn"))]
