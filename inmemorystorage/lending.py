@@ -20,7 +20,7 @@ import weakref
 from collections.abc import Iterator
 
 from .journal import Journal, lock
-from .nodes import InMemoryDir, InMemoryFile, InMemoryNode, State
+from .nodes import InMemoryDir, InMemoryFile, InMemoryNode, State, find
 from .private import GONE, Loans, PrivateDirectory, is_of_directory, join, signature
 
 _mirrors: set[TreeMirror] = set()
@@ -61,22 +61,29 @@ class TreeMirror:
                 self._end()
 
     def _end(self) -> None:
-        _mirrors.remove(self)
         self._root.mirror = None
         State.mirrors -= 1
         State.epoch += 1
-        if self._private.is_of_this_process:
-            try:
+        is_own = self._private.is_of_this_process
+        try:
+            if is_own:
                 self.pull_all()
-            finally:
+        finally:
+            _mirrors.remove(self)
+            if is_own:
                 self._private.remove()
+
+    def tree_path(self, path: str) -> str:
+        """Return the path in the tree that a real path stands for; any other path as it is."""
+        return self._private.named_path(path)
 
     def place(self, parts: list[str]) -> str:
         """Return the real path of a directory, without what is in it."""
         with self._working():
             name = "/".join(parts)
             if not self._take_along(parts):
-                self._make_room(name)
+                with contextlib.suppress(OSError, ValueError):  # as well as it can be made
+                    self._hold(name)
             self._loans.places.add(name)
             return self._private.path(name)
 
@@ -91,7 +98,8 @@ class TreeMirror:
             self._take_along(parts)
             self._file_mode = file_mode
             if self._node(name) is None:
-                self._make_room("/".join(parts[:-1]))
+                with contextlib.suppress(OSError, ValueError):  # as well as they can be made
+                    self._hold("/".join(parts[:-1]))
             self._put(name)
             self._loans.asked.add(name)
             return self._private.path(name)
@@ -102,11 +110,6 @@ class TreeMirror:
             self._mirror(name)
         for entry in list(getattr(self._node(name), "children", ())):
             self._put(join(name, entry))
-
-    def _make_room(self, name: str) -> None:
-        """Make a directory for what may come, unless none can be made."""
-        with contextlib.suppress(OSError, ValueError):
-            self._hold(name)
 
     def pull(self, parts: list[str]) -> None:
         """Take what was done on the disk, to a name or right below it, into the tree."""
@@ -143,16 +146,16 @@ class TreeMirror:
 
     @contextlib.contextmanager
     def _working(self) -> Iterator[bool]:
-        """Hold the lock; yield false to what the mirror's own changes of the tree call back."""
+        """Hold the lock; yield false to what its own changes call back, and after its end."""
         with lock:
-            if self._is_busy:
+            if self._is_busy or self not in _mirrors:
                 yield False
                 return
-            if not self._private.is_usable:
-                self._loans = Loans()
-                self._private.begin_anew()
-            self._is_busy = True
+            self._is_busy = True  # from here on, or a garbage collection may end it
             try:
+                if not self._private.is_usable:
+                    self._loans = Loans()
+                    self._private.begin_anew()
                 yield True
             finally:
                 self._is_busy = False
@@ -283,10 +286,7 @@ class TreeMirror:
             self._link(name, InMemoryDir())
 
     def _node(self, name: str) -> InMemoryNode | None:
-        node: InMemoryNode | None = self._root
-        for part in name.split("/") if name else ():
-            node = None if node is None else node.children.get(part)
-        return node
+        return find(self._root, name.split("/") if name else [])
 
 
 def _pull_all() -> None:

@@ -103,19 +103,19 @@ class LocationMixin(SettingsMixin):
 
     @cached_property
     def _fixed_location(self) -> str:
-        return os.path.abspath(self.base_location)
+        return self._tree_path(os.path.abspath(self.base_location))
 
     def _tree_location(self) -> str:
         """Return the path of the location in the tree."""
         if not self._has_own_location:
             return self._fixed_location
-        location = os.path.abspath(self.location)
-        # An override that goes on from super().location is below what is lent; any other names a
-        # path of its own, where nothing is ever written.
-        lent = self._borrow().place([]) if self._lend_paths else os.sep
-        below = os.path.relpath(location, lent)
-        is_below = below.split(os.sep)[0] != os.pardir
-        return os.path.join(os.sep, below) if is_below else location
+        return self._tree_path(os.path.abspath(self.location))
+
+    def _tree_path(self, path: str) -> str:
+        # What is lent is below a private directory: so is MEDIA_ROOT in a test, and an override
+        # of location that goes on from super().location.
+        mirror = self._borrow() if self._lend_paths else self._top().mirror
+        return path if mirror is None else mirror.tree_path(path)
 
     def _parts_of(self, location: str) -> list[str]:
         """Return the names that lead from the root to a location; a tree of its own is one."""

@@ -91,6 +91,11 @@ class PrivateDirectory:
             raise ValueError(f"{name!r} leads out of the private directory.")
         return join(self._inner, name) if name else self._inner
 
+    def named_path(self, path: str) -> str:
+        """Return the absolute path that a name has, of the real one; any other path as it is."""
+        name = os.path.relpath(path, self._inner)
+        return path if name.split(os.sep)[0] == os.pardir else os.path.normpath(os.sep + name)
+
     def real_path(self, name: str) -> str:
         """Return the real path of a name with all symbolic links followed."""
         return os.path.realpath(self.path(name))

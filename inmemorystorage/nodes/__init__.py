@@ -4,7 +4,7 @@ from .base import InMemoryNode, Mirror, Quota, State
 from .directory import InMemoryDir
 from .file import InMemoryFile
 from .names import Listing, check_entry_name, split_path
-from .walk import files_below, total_size
+from .walk import files_below, find, total_size
 
 __all__ = [
     "InMemoryDir",
@@ -16,6 +16,7 @@ __all__ = [
     "State",
     "check_entry_name",
     "files_below",
+    "find",
     "split_path",
     "total_size",
 ]

@@ -1,4 +1,4 @@
-"""All files below a node."""
+"""What is below a node."""
 
 from __future__ import annotations
 
@@ -6,6 +6,14 @@ from collections.abc import Iterator
 
 from .base import InMemoryNode
 from .file import InMemoryFile
+
+
+def find(node: InMemoryNode, parts: list[str]) -> InMemoryNode | None:
+    """Return what is at ``parts`` below a node, or ``None``."""
+    found: InMemoryNode | None = node
+    for part in parts:
+        found = None if found is None else found.children.get(part)
+    return found
 
 
 def files_below(directory: InMemoryNode) -> Iterator[InMemoryFile]:
