@@ -6,13 +6,14 @@ import os
 from datetime import datetime, timezone
 
 from django.conf import settings
+from django.core.files.storage import Storage
 from django.core.files.storage.mixins import StorageSettingsMixin
 from django.utils.functional import cached_property
 
 from .behaviors import Behavior
 
 
-class SettingsMixin(StorageSettingsMixin):
+class SettingsMixin(Storage, StorageSettingsMixin):  # in the order of FileSystemStorage
     """Answer with an option where one is given, and else with the setting."""
 
     behavior: Behavior

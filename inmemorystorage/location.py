@@ -82,14 +82,15 @@ class LocationMixin(SettingsMixin):
     def location(self) -> str:
         """Return the absolute path of the location; with ``lend_paths`` that of a real one."""
         named = self._named_location()
-        if self._lend_paths:
+        if self._lend_paths and named:
             return self._borrow().place(self._from_top(self._parts_of(named)))
         return named
 
     @location.setter
-    def location(self, location: str | os.PathLike[str]) -> None:
+    def location(self, location: str | os.PathLike[str] | None) -> None:
         self._forget_location()
-        self.__dict__["_fixed_location"] = os.fspath(location)
+        # Django's StaticFilesStorage sets None where there is no STATIC_ROOT.
+        self.__dict__["_fixed_location"] = location and os.fspath(location)
 
     @location.deleter
     def location(self) -> None:

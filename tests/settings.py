@@ -12,12 +12,15 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "inmemorystorage",
     "uploads",
+    "archive",
 ]
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STORAGES = {
     "default": {"BACKEND": "inmemorystorage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "private": {"BACKEND": "archive.storages.SignedStorage"},
+    "remote": {"BACKEND": "archive.storages.RemoteStorage"},
 }
 # Never written: conftest.py fails the test after which it exists. One for each process, so that the
 # test that is named is the one that wrote.

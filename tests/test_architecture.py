@@ -59,7 +59,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "checks": {"storage"},
     "apps": {"checks"},
     # The kit for tests.
-    "testing": {"journal"},
+    "testing": {"journal", "storage"},
 }
 CORE = ["exceptions", "behaviors", "journal", "private", "handles", "nodes", "lending", "volume"]
 

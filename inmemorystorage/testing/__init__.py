@@ -10,7 +10,11 @@ _HOMES = {
     "InMemoryStorageRunner": "runner",
     "InMemoryStorageRunnerMixin": "runner",
     "InMemoryStorageTestMixin": "mixin",
+    "InMemoryFileSystemStorage": "replacement",
     "isolate_storages": "isolation",
+    "override_storages": "override",
+    "rebase": "replacement",
+    "replace_storage": "replacement",
 }
 __all__ = sorted(_HOMES)
 

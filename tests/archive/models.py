@@ -1,0 +1,49 @@
+"""Models whose file fields have their storages in all the ways that there are."""
+
+from __future__ import annotations
+
+from django.core.files.storage import FileSystemStorage, storages
+from django.db import models
+
+from .storages import NOWHERE, LazyStorage, RemoteStorage, SignedStorage, choose, shared
+
+
+class Base(models.Model):
+    """What other models inherit."""
+
+    class Meta:
+        """Has no table."""
+
+        abstract = True
+
+    inherited = models.FileField(storage=FileSystemStorage(location=f"{NOWHERE}/inherited"))
+
+
+class Document(Base):
+    """A model with files everywhere."""
+
+    default = models.FileField()
+    one = models.FileField(storage=shared)
+    two = models.ImageField(storage=shared)
+    same_place = models.FileField(storage=FileSystemStorage(location=f"{NOWHERE}/shared"))
+    remote = models.FileField(storage=RemoteStorage())
+    other_remote = models.FileField(storage=RemoteStorage())
+    signed = models.FileField(storage=SignedStorage("tenant", base_url="/signed/"))
+    chosen = models.FileField(storage=choose)
+    alias = models.FileField(storage=storages["private"])
+    lazy = models.FileField(storage=LazyStorage())
+
+
+class Letter(Document):
+    """A model with a table of its own."""
+
+    scan = models.FileField(storage=RemoteStorage("scans"))
+
+
+class Draft(Document):
+    """A proxy."""
+
+    class Meta:
+        """Has its parent's table."""
+
+        proxy = True

@@ -1,0 +1,56 @@
+"""Storages as projects have them, which a test must not reach."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.files.storage import FileSystemStorage, Storage, storages
+from django.utils.deconstruct import deconstructible
+from django.utils.functional import LazyObject
+
+NOWHERE = "/nowhere/that/can/be/written"
+
+
+@deconstructible
+class RemoteStorage(Storage):
+    """A storage whose every operation would go over the network."""
+
+    def __init__(self, bucket: str = "bucket") -> None:
+        self.bucket = bucket
+
+    def fail(self, *args: Any, **kwargs: Any) -> Any:
+        """Say that somebody came here."""
+        raise AssertionError(f"the network is used for {args}")
+
+    _open = _save = delete = exists = listdir = size = url = fail
+
+
+class SignedStorage(FileSystemStorage):
+    """A disk with a project's own ways: signed URLs, and a name that is taken is overwritten."""
+
+    def __init__(self, tenant: str = "private", **options: Any) -> None:
+        super().__init__(location=f"{NOWHERE}/{tenant}", **options)
+
+    def url(self, name: str | None) -> str:
+        """Return a URL with a signature."""
+        return f"{super().url(name)}?signed"
+
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        """Return the name, after what was there is gone."""
+        self.delete(name)
+        return name
+
+
+class LazyStorage(LazyObject):
+    """Stands for an alias that is only looked at when it is needed."""
+
+    def _setup(self) -> None:
+        self._wrapped = storages["private"]
+
+
+def choose() -> Storage:
+    """Return what a field's callable chooses."""
+    return storages["remote"]
+
+
+shared = FileSystemStorage(location=f"{NOWHERE}/shared")

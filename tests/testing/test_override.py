@@ -1,0 +1,296 @@
+"""override_storages(): what it puts in the place of what, and that all is put back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from archive.models import Document, Draft, Letter
+from archive.storages import NOWHERE, RemoteStorage, SignedStorage, shared
+from django.apps import apps
+from django.conf import settings
+from django.contrib.staticfiles.storage import StaticFilesStorage, staticfiles_storage
+from django.core.exceptions import ImproperlyConfigured
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage, default_storage, storages
+from django.db import models
+from django.test import override_settings
+from projects import make_project
+
+from inmemorystorage import InMemoryStorage
+from inmemorystorage.testing import override_storages, rebase, replace_storage
+
+HERE = Path(__file__).parent
+FIELDS = [
+    *("inherited", "default", "one", "two", "same_place", "remote", "other_remote"),
+    *("signed", "chosen", "alias", "lazy"),
+]
+
+
+@pytest.fixture
+def overridden() -> Iterator[None]:
+    """Replace all storages."""
+    with override_storages():
+        yield
+
+
+def storage_of(name: str, model: Any = Document) -> Any:
+    """Return the storage of a field."""
+    return model._meta.get_field(name).storage
+
+
+def save(storage: Any, name: str = "a.txt", content: bytes = b"content") -> Any:
+    """Save something; return its name."""
+    return storage.save(name, ContentFile(content))
+
+
+def everything() -> list[Any]:
+    """Return all that is replaced, as it is now, the objects themselves."""
+    fields = [(field.storage, vars(field)) for field in file_fields()]
+    return [
+        [(storage, dict(attributes)) for storage, attributes in fields],
+        dict(storages._storages),
+        vars(default_storage)["_wrapped"],
+        settings.MEDIA_ROOT,
+        storages.create_storage.__func__,  # type: ignore[attr-defined]
+    ]
+
+
+def file_fields() -> list[Any]:
+    """Return all file fields of all models."""
+    fields = [field for model in apps.get_models() for field in model._meta.get_fields()]
+    return [field for field in fields if isinstance(field, models.FileField)]
+
+
+@pytest.mark.usefixtures("overridden")
+@pytest.mark.parametrize("name", FIELDS)
+def test_each_field_is_in_memory(name: str) -> None:
+    """However a field got its storage, a file saved through it is in memory."""
+    storage = storage_of(name)
+    assert save(storage) == "a.txt"
+    assert not Path(NOWHERE).exists()
+    with storage.open("a.txt") as file:
+        assert file.read() == b"content"
+
+
+@pytest.mark.usefixtures("overridden")
+@pytest.mark.parametrize("alias", ["default", "private", "remote"])
+def test_each_alias_is_in_memory(alias: str) -> None:
+    """So is a file saved through an alias."""
+    assert isinstance(save(storages[alias]), str)
+    assert storages[alias].exists("a.txt")
+
+
+@pytest.mark.usefixtures("overridden")
+def test_models_that_extend_others() -> None:
+    """A proxy and a child have their parent's replacements, and the child's own field one too."""
+    assert storage_of("remote", Draft) is storage_of("remote", Letter) is storage_of("remote")
+    assert save(storage_of("scan", Letter)) == "a.txt"
+
+
+def test_what_was_shared_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was one storage is one, what was not is not; one location is one tree."""
+    # As they are when a project starts; changes of the settings make the aliases' storages anew.
+    at_first = {"private": storage_of("alias"), "remote": storage_of("chosen")}
+    monkeypatch.setattr(storages, "_storages", at_first)
+    monkeypatch.setattr(storage_of("lazy"), "_wrapped", at_first["private"])
+    with override_storages():
+        assert storage_of("one") is storage_of("two")
+        assert storage_of("alias") is storage_of("lazy") is storages["private"]
+        assert storage_of("chosen") is storages["remote"]
+        assert storage_of("remote") is not storage_of("other_remote")
+        save(storage_of("one"))
+        save(storage_of("remote"))
+        assert storage_of("same_place").exists("a.txt")
+        assert not storage_of("other_remote").exists("a.txt")
+
+
+@pytest.mark.usefixtures("overridden")
+def test_what_a_project_overrides_is_kept() -> None:
+    """A class derived from FileSystemStorage keeps its ways, with memory under it."""
+    storage = storage_of("signed")
+    assert isinstance(storage, SignedStorage) and isinstance(storage, InMemoryStorage)
+    assert storage.url(save(storage)) == "/signed/a.txt?signed"
+    assert save(storage, content=b"other") == "a.txt"
+    assert Path(storage.path("a.txt")).read_bytes() == b"other"
+
+
+@pytest.mark.usefixtures("overridden")
+def test_a_disk_behaves_like_a_disk() -> None:
+    """A FileSystemStorage is replaced by one that is one to the last errno, and has its paths."""
+    storage = storage_of("inherited")
+    assert isinstance(storage, FileSystemStorage)
+    with pytest.raises(FileNotFoundError):
+        storage.open("missing/a.txt", "w")
+    assert Path(storage.path(save(storage))).read_bytes() == b"content"
+
+
+@pytest.mark.usefixtures("overridden")
+def test_media_root_is_private() -> None:
+    """Who goes to MEDIA_ROOT by himself finds the files there, and writes where nobody looks."""
+    replacement = replace_storage(FileSystemStorage())
+    save(replacement, "kept.txt")
+    Path(replacement.path("kept.txt"))
+    stray = FileSystemStorage()
+    assert os.listdir(settings.MEDIA_ROOT) == ["kept.txt"]
+    save(stray, "d/stray.txt")
+    Path(settings.MEDIA_ROOT, "by-hand.txt").write_text("by hand")
+    assert replacement.listdir("") == (["d"], ["kept.txt", "by-hand.txt"])
+    assert stray.exists("kept.txt") and replacement.exists("d/stray.txt")
+
+
+def test_media_root_keeps_its_type() -> None:
+    """Projects write ``settings.MEDIA_ROOT / "name"``, or add strings to it."""
+    for kind in (str, Path):
+        with override_settings(MEDIA_ROOT=kind("/media")), override_storages():
+            assert isinstance(settings.MEDIA_ROOT, kind)
+
+
+@pytest.mark.usefixtures("overridden")
+def test_storages_that_come_later() -> None:
+    """create_storage() gives a replacement; of equal parameters the same."""
+    parameters = {"BACKEND": "archive.storages.RemoteStorage", "OPTIONS": {"bucket": "new"}}
+    made = storages.create_storage(parameters)
+    assert save(made) == "a.txt"
+    assert storages.create_storage(dict(parameters)) is made
+    assert storages["remote"] is not made
+
+
+@pytest.mark.usefixtures("overridden")
+def test_settings_that_change_meanwhile() -> None:
+    """A change of STORAGES makes storages anew, in memory too, with their files."""
+    remote = storages["remote"]
+    with override_settings(STATIC_ROOT="/other"):
+        assert storages["remote"] is remote
+    backend = {"BACKEND": "archive.storages.RemoteStorage"}
+    with override_settings(STORAGES={"default": backend}):
+        assert save(default_storage) == "a.txt"
+
+
+def test_models_that_come_later() -> None:
+    """A model that is made inside has replacements, and the real storages after it."""
+    with override_storages():
+
+        class Late(models.Model):
+            file = models.FileField(storage=shared)
+
+            class Meta:
+                app_label = "late"
+
+        assert save(Late._meta.get_field("file").storage) == "a.txt"
+    assert Late._meta.get_field("file").storage is shared
+    del apps.all_models["late"]
+
+
+def test_staticfiles_stays() -> None:
+    """The storage of static files is not replaced, unless it is named."""
+    for static_root in (None, "/static"):
+        with override_settings(STATIC_ROOT=static_root):
+            with override_storages():
+                assert type(storages["staticfiles"]) is StaticFilesStorage
+            with override_storages({"staticfiles": None}):
+                assert isinstance(storages["staticfiles"], InMemoryStorage)
+                assert isinstance(staticfiles_storage, StaticFilesStorage)
+                assert not static_root or save(staticfiles_storage) == "a.txt"
+            assert type(storages["staticfiles"]) is StaticFilesStorage
+
+
+def test_chosen_storages() -> None:
+    """A storage can be chosen for an alias, and for a field, also one on the default storage."""
+    for_alias, for_field, for_default = (InMemoryStorage() for _ in range(3))
+    chosen = {
+        "private": for_alias,
+        "archive.Document.two": for_field,
+        "archive.Document.default": for_default,
+    }
+    with override_storages(chosen):
+        assert storages["private"] is for_alias
+        assert storage_of("two") is for_field is not storage_of("one")
+        assert storage_of("default") is for_default
+        with override_settings(STATIC_ROOT="/other"):
+            assert storages["private"] is for_alias
+
+
+@pytest.mark.parametrize("name", ["privat", "archive.Document.title", "Document.one"])
+def test_names_that_are_not_there(name: str) -> None:
+    """A mistaken name is an error that has those that there are, and nothing is replaced."""
+    before = everything()
+    with (
+        pytest.raises(ImproperlyConfigured, match=f"'{name}' is neither.*Document.one.*private"),
+        override_storages({name: InMemoryStorage()}),
+    ):
+        pass
+    assert everything() == before
+
+
+def test_all_is_put_back() -> None:
+    """After nested use, and errors, each object has what it had, and no file is left."""
+    before = everything()
+    with suppress(KeyError), override_storages():
+        inner = override_storages({"archive.Document.one": InMemoryStorage()})
+        with inner:
+            save(storage_of("inherited"))
+        assert not storage_of("inherited").exists("a.txt")
+        save(storage_of("inherited"))
+        raise KeyError
+    assert everything() == before
+    with override_storages():
+        assert not storage_of("inherited").exists("a.txt")
+
+
+def test_an_error_half_way_puts_all_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where one storage cannot be replaced, none is."""
+
+    def fail(storage: Any) -> Any:
+        raise KeyError(storage)
+
+    before = everything()
+    monkeypatch.setattr("inmemorystorage.testing.override.replace_storage", fail)
+    with pytest.raises(KeyError):
+        override_storages().enable()
+    assert everything() == before
+
+
+def test_migrations_see_no_change(tmp_path: Path) -> None:
+    """makemigrations finds nothing to do inside, in a project whose migrations are complete."""
+    project = make_project(tmp_path, models=(HERE / "project_models.py").read_text("utf-8"))
+    project.manage("makemigrations", "uploads")
+    checked = project.python(
+        """
+        from django.core.management import call_command
+        from inmemorystorage import InMemoryStorage
+        from inmemorystorage.testing import override_storages
+        with override_storages({"uploads.Upload.default": InMemoryStorage()}):
+            call_command("makemigrations", check=True, dry_run=True)
+        """
+    )
+    assert "No changes detected" in checked
+
+
+def test_the_table_is_open() -> None:
+    """Others say what stands for their storages, and keep what projects derive from them."""
+
+    class InMemoryRemoteStorage(InMemoryStorage, RemoteStorage):  # type: ignore[misc]
+        def __init__(self, bucket: str = "bucket") -> None:
+            InMemoryStorage.__init__(self, base_url=f"https://{bucket}.example/")
+
+    class ProjectStorage(RemoteStorage):
+        def get_valid_name(self, name: str) -> str:
+            return name.upper()
+
+    kept = replace_storage.registry.copy()
+
+    @replace_storage.register
+    def _(storage: RemoteStorage) -> InMemoryStorage:
+        return rebase(type(storage), InMemoryRemoteStorage)(storage.bucket)  # type: ignore[arg-type]
+
+    try:
+        storage = replace_storage(ProjectStorage("mine"))
+        assert storage.url(save(storage)) == "https://mine.example/a.txt"
+        assert storage.get_valid_name("a") == "A"
+    finally:
+        replace_storage.register(RemoteStorage, kept[object])
