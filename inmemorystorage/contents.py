@@ -18,7 +18,7 @@ _WHOLE_STREAMS = {File, ContentFile, InMemoryUploadedFile, SimpleUploadedFile}
 
 def is_whole(content: Any) -> bool:
     """Return whether all the bytes of ``content`` can be had at once, by reference."""
-    if type(content) is StoredFile:
+    if isinstance(content, StoredFile):
         return content.is_whole()
     if type(content) not in _WHOLE_STREAMS or "chunks" in vars(content):
         return False
@@ -34,7 +34,7 @@ def whole_content(content: Any) -> bytes:
 
     Leaves the stream at its end, where reading its chunks would leave it.
     """
-    if type(content) is StoredFile:
+    if isinstance(content, StoredFile):
         return content.whole()
     stream = content.file
     stream.seek(0, io.SEEK_END)

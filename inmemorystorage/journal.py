@@ -33,6 +33,8 @@ class Recorded(Protocol):
 
     def restore(self, before: Any) -> None: ...
 
+    def merge(self, older: Any, newer: Any) -> Any: ...
+
 
 class Journal:
     """
@@ -67,6 +69,32 @@ class Savepoint:
             finally:
                 while self in Journal.open:
                     Journal.open[-1]._undo()
+
+    def release(self) -> None:
+        """End without undoing anything: what changed since belongs to the outer savepoint."""
+        with lock:
+            try:
+                _pass_boundary()
+            finally:
+                while self in Journal.open:
+                    Journal.open[-1]._end()
+
+    def noted(self) -> dict[Recorded, Any]:
+        """Return how all that has changed since was before, as far as the levels inside tell."""
+        with lock:
+            inside = Journal.open[Journal.open.index(self) :] if self in Journal.open else [self]
+            noted: dict[Recorded, Any] = {}
+            for level in inside:
+                for changed, before in level.before.items():
+                    noted[changed] = changed.merge(noted.get(changed), before)
+            return noted
+
+    def _end(self) -> None:
+        Journal.open.remove(self)
+        Journal.savepoint = outer = Journal.open[-1] if Journal.open else None
+        if outer is not None:
+            for changed, before in self.before.items():
+                outer.before[changed] = changed.merge(outer.before.get(changed), before)
 
     def _undo(self) -> None:
         Journal.savepoint = None

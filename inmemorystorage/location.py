@@ -96,6 +96,12 @@ class LocationMixin(SettingsMixin):
     def location(self) -> None:
         self._forget_location()
 
+    def _location_path(self) -> str:
+        """Return `location`, at which nothing needs to be yet."""
+        if self._has_own_location or not self._lend_paths:
+            return self.location
+        return self._borrow().real_path(self._from_top(self._parts_of(self._named_location())))
+
     def _named_location(self) -> str:
         """Return the absolute path that the project named, where nothing is ever written."""
         return (
@@ -186,3 +192,9 @@ class LocationMixin(SettingsMixin):
             self._quota = Quota(self._max_size, total_size(node))
             node.add_quota(self._quota)
         return node
+
+
+def is_lent(path: str) -> bool:
+    """Return whether a real path is one at which storages that share by location lend files."""
+    mirror = disk.mirror
+    return mirror is not None and mirror.tree_path(path) != path

@@ -107,15 +107,16 @@ class PathMixin(LocationMixin):
         """Return the place of ``name``; raise what ``FileSystemStorage.path()`` raises."""
         if self._has_own_path and self.behavior.has_paths:
             return self._place_at(self.path(name))
-        is_at_hand = self._epoch == State.epoch and not self._lend_paths
+        is_at_hand = self._epoch == State.epoch or not self._has_own_location
         if is_at_hand and type(name) is str and is_plain(name):
-            root, parts, location, _ = self._base_place
+            root, parts, location, _ = self._find_base_place()
+            location = self._location_path() if self._lend_paths else location
             path = os.path.join(location, name) if self.behavior.has_paths else name
             return Place(root, [*parts, *name.split("/")], path, location)
         return self._place_at(self._join(name))
 
     def _place_at(self, path: str) -> Place:
-        location = self.location
+        location = self._location_path()
         relative = os.path.relpath(safe_join(location, path), location).replace(os.sep, "/")
         base = self._find_base_place()
         return Place(
@@ -131,7 +132,7 @@ class PathMixin(LocationMixin):
             named = self._named_location()
             with contextlib.suppress(SuspiciousFileOperation):
                 name = os.path.relpath(safe_join(named, name), named)
-        return safe_join(self.location, name)
+        return safe_join(self._location_path(), name)
 
     def _relative(self, place: Place) -> str:
         """Return the name of a place, normalised and relative to the location."""

@@ -96,10 +96,6 @@ class PrivateDirectory:
         name = os.path.relpath(path, self._inner)
         return path if name.split(os.sep)[0] == os.pardir else os.path.normpath(os.sep + name)
 
-    def real_path(self, name: str) -> str:
-        """Return the real path of a name with all symbolic links followed."""
-        return os.path.realpath(self.path(name))
-
     def status(self, name: str) -> os.stat_result | None:
         """Return what stat(2) says, or ``None`` where neither a file nor a directory is."""
         try:
@@ -173,7 +169,7 @@ class PrivateDirectory:
         :param modified_ns: nanoseconds since the epoch; what the file gets is one off that.
         """
         path = self.path(name)
-        if self.real_path(name) == path:
+        if os.path.realpath(path) == path:
             with contextlib.suppress(PermissionError):
                 os.utime(path, ns=(os.stat(path).st_atime_ns, modified_ns ^ 1))
         return _signature(os.stat(path))

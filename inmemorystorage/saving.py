@@ -34,6 +34,11 @@ class SavingMixin(PathMixin, NamingMixin):
 
     _known_hooks: ClassVar[tuple[Any, ...]]
 
+    @classmethod
+    def know_hooks(cls) -> None:
+        """Take the hooks that this class has now for those that are not a subclass's own."""
+        cls._known_hooks = hooks_of(cls)
+
     def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
         """
         Store ``content`` under ``name``, or one like it that is free; return the name.

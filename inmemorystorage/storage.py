@@ -20,7 +20,7 @@ from .files import StoredFile
 from .handles import parse_mode
 from .identity import IdentityMixin, refuse_in_migrations
 from .nodes import InMemoryDir, InMemoryFile, Listing, State
-from .saving import SavingMixin, hooks_of
+from .saving import SavingMixin
 from .transfer import TransferMixin
 from .volume import open_file, remove
 
@@ -178,7 +178,7 @@ class InMemoryStorage(IdentityMixin, TransferMixin, SavingMixin):
 
 
 # What a subclass, or an instance, may have of its own.
-InMemoryStorage._known_hooks = hooks_of(InMemoryStorage)
+InMemoryStorage.know_hooks()
 
 
 @functools.lru_cache(maxsize=64)

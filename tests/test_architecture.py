@@ -30,7 +30,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "private": set(),
     "handles": {"exceptions"},
     "nodes": {"exceptions", "handles", "journal"},
-    "lending": {"exceptions", "journal", "nodes", "private"},
+    "pulling": {"nodes", "private"},
+    "lending": {"journal", "nodes", "private", "pulling"},
     "volume": {"behaviors", "exceptions", "journal", "nodes"},
     # The storage and its parts.
     "files": {"handles"},
@@ -59,9 +60,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "checks": {"storage"},
     "apps": {"checks"},
     # The kit for tests.
-    "testing": {"journal", "storage"},
+    "testing": {"files", "journal", "location", "nodes", "storage"},
 }
-CORE = ["exceptions", "behaviors", "journal", "private", "handles", "nodes", "lending", "volume"]
+CORE = [
+    *("exceptions", "behaviors", "journal", "private", "handles", "nodes"),
+    *("pulling", "lending", "volume"),
+]
 
 # What modules import at their top, and nobody is offered.
 FROM_ELSEWHERE = {"annotations", "Any", "TYPE_CHECKING", "import_module"}

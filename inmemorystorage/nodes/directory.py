@@ -15,24 +15,13 @@ from ..exceptions import PathDoesNotExist, os_error
 from ..handles import open_stream, parse_mode
 from ..journal import Journal, Recorded, lock, record
 from .base import InMemoryNode, Mirror, Quota, State
-from .entries import Entries
+from .entries import DirectoryBefore, Entries
 from .file import NO_CHILDREN, InMemoryFile
 from .names import Listing, check_entry_name, split_path
 from .walk import total_size
 
 # At half the price of `with lock`, which every save and delete would pay.
 _acquire, _release = lock.acquire, lock.release
-
-
-class DirectoryBefore:
-    """A directory's times, what those entries were that changed, and the order if one went."""
-
-    __slots__ = ("entries", "order", "times")
-
-    def __init__(self, *times: float) -> None:
-        self.times = times
-        self.entries: dict[str, InMemoryNode | None] = {}
-        self.order: tuple[str, ...] | None = None
 
 
 class InMemoryDir(InMemoryNode):
@@ -157,6 +146,10 @@ class InMemoryDir(InMemoryNode):
             names = filter(children.__contains__, before.order)
             self.children = Entries((name, children[name]) for name in names)
         self.created, self.accessed, self.modified, self.changed = before.times
+
+    def merge(self, older: DirectoryBefore | None, newer: DirectoryBefore) -> DirectoryBefore:
+        """Return a snapshot of what was before, and is noted in the older or in the newer one."""
+        return newer if older is None else newer.merged(older)
 
     def _put_back(self, name: str, node: InMemoryNode) -> None:
         self.charge(total_size(node), name, checks_quota=False)

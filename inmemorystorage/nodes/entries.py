@@ -1,4 +1,4 @@
-"""The entries of a directory."""
+"""The entries of a directory, and how they were."""
 
 from __future__ import annotations
 
@@ -43,3 +43,21 @@ class Entries(dict[str, InMemoryNode]):
     def __ior__(self, other: Any) -> Entries:  # type: ignore[misc, override]
         self.update(other)
         return self
+
+
+class DirectoryBefore:
+    """A directory's times, what those entries were that changed, and the order if one went."""
+
+    __slots__ = ("entries", "order", "times")
+
+    def __init__(self, *times: float) -> None:
+        self.times = times
+        self.entries: dict[str, InMemoryNode | None] = {}
+        self.order: tuple[str, ...] | None = None
+
+    def merged(self, older: DirectoryBefore) -> DirectoryBefore:
+        """Return what was before, as far as this or an older one has noted it."""
+        merged = DirectoryBefore(*older.times)
+        merged.entries = self.entries | older.entries
+        merged.order = older.order or self.order
+        return merged

@@ -159,6 +159,10 @@ class InMemoryFile(InMemoryNode):
                 self._push()
         self.created, self.accessed, self.modified, self.changed = times
 
+    def merge(self, older: tuple[Any, ...] | None, newer: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return the older of two snapshots."""
+        return older or newer
+
     def _record(self) -> None:
         with lock:
             if Journal.savepoint is not None:

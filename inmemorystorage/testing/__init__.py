@@ -7,16 +7,30 @@ from typing import Any
 
 # Where each name is. Imported when it is asked for: pytest loads its plugin where no Django is.
 _HOMES = {
+    "InMemoryFileSystemStorage": "replacement",
     "InMemoryStorageRunner": "runner",
     "InMemoryStorageRunnerMixin": "runner",
     "InMemoryStorageTestMixin": "mixin",
-    "InMemoryFileSystemStorage": "replacement",
+    "Media": "media",
+    "Operation": "recording",
+    "RealStorageError": "strict",
+    "Repeated": "recording",
+    "assertNotStored": "asserts",
+    "assertNumStorageOperations": "recording",
+    "assertStorageUnchanged": "asserts",
+    "assertStored": "asserts",
+    "capture_media": "media",
+    "capture_storage_operations": "recording",
+    "deterministic_names": "names",
+    "fail_storage": "faults",
+    "forbid_real_storages": "strict",
     "isolate_storages": "isolation",
     "override_storages": "override",
     "rebase": "replacement",
     "replace_storage": "replacement",
+    "watch_handles": "leaks",
 }
-__all__ = sorted(_HOMES)
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

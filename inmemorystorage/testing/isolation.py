@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import unittest
 from collections.abc import Callable
@@ -46,17 +47,23 @@ class isolate_storages(TestTool):
         return cls
 
 
-def isolate_class(cls: type[unittest.TestCase]) -> None:
-    """Give a ``TestCase`` a level for the class and one for each test."""
+def isolate_class(cls: type[unittest.TestCase], *more: Callable[[], TestTool]) -> None:
+    """
+    Give a ``TestCase`` a level for the class and one for each test.
+
+    :param more: what makes the other tools that each test has.
+    """
     enable_for_class(cls, isolate_storages())
     for name in ("__call__", "debug"):
-        setattr(cls, name, _isolated(getattr(cls, name)))
+        setattr(cls, name, _with_tools(getattr(cls, name), [isolate_storages, *more]))
 
 
-def _isolated(run: Callable[..., Any]) -> Callable[..., Any]:
+def _with_tools(run: Callable[..., Any], tools: list[Callable[[], TestTool]]) -> Callable[..., Any]:
     @functools.wraps(run)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        with isolate_storages():
+        with contextlib.ExitStack() as stack:
+            for tool in tools:
+                stack.enter_context(tool())
             return run(*args, **kwargs)
 
     return wrapper

@@ -171,7 +171,7 @@ def replaced_fields(replacements: Replacements) -> Iterator[None]:
 
         def replace(sender: type[Model], **kwargs: Any) -> None:
             for field in file_fields(sender):
-                storage = replacements.chosen.get(_label(sender, field))
+                storage = replacements.chosen.get(field_label(sender, field))
                 if storage is None and field.storage is not default_storage:
                     storage = replacements.of(field.storage)
                 if storage is not None:
@@ -193,13 +193,14 @@ def file_fields(model: type[Model]) -> list[Any]:
     return [field for field in fields if isinstance(field, FileField)]
 
 
-def _label(model: type[Model], field: Any) -> str:
+def field_label(model: type[Model], field: Any) -> str:
+    """Return ``app.Model.field``."""
     return f"{model._meta.label}.{field.name}"
 
 
 def _check_names(names: Mapping[str, Any]) -> None:
     models = apps.get_models(include_auto_created=True, include_swapped=True)
-    fields = {_label(model, field) for model in models for field in file_fields(model)}
+    fields = {field_label(model, field) for model in models for field in file_fields(model)}
     known = {*storages.backends, *fields}
     for name in names:
         if name not in known:

@@ -1,47 +1,119 @@
-"""The pytest plugin: files roll back with each test. It imports Django only where a project is."""
+"""
+The pytest plugin: files roll back with each test, and can be seen.
+
+It imports Django, and what needs it, only where a project is.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from typing import Any
+import contextlib
+import sys
+from collections.abc import Callable, Generator, Iterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ..journal import Savepoint, recording_in
 
-# The scopes that have a level, the outermost first.
-SCOPES = ("module", "class", "function")
+if TYPE_CHECKING:
+    from .media import Media
+
+# How many of the last operations the report of a test that fails has.
+LAST = 10
+OVERRIDE, STRICT = "inmemorystorage_override", "inmemorystorage_strict"
+
 _levels = pytest.StashKey[dict[str, Savepoint]]()
+_operations = pytest.StashKey[Any]()
 
 
-def _level(request: pytest.FixtureRequest) -> Iterator[Savepoint]:
-    levels = request.config.stash.setdefault(_levels, {})
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the settings of pytest.ini."""
+    parser.addini(OVERRIDE, "Replace all storages of the project by storages in memory.", "bool")
+    parser.addini(STRICT, "Fail what writes to a storage that is not in memory.", "bool")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker."""
+    config.addinivalue_line(
+        "markers", f"real_storages: let the test write to real storages in spite of {STRICT}."
+    )
+    config.stash[_levels] = {}
+
+
+def has_django() -> bool:
+    """Return whether there is a Django project, ready to be used."""
+    apps = sys.modules.get("django.apps")
+    return apps is not None and apps.apps.ready
+
+
+# Levels of files: of the module, the class and the function.
+
+
+def _level(request: pytest.FixtureRequest) -> Iterator[None]:
+    levels = request.config.stash[_levels]
     savepoint = levels[request.scope] = Savepoint()
-    yield savepoint
+    yield
     del levels[request.scope]
     savepoint.rollback()
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _inmemorystorage_session(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Replace all storages, if pytest.ini says so."""
+    with contextlib.ExitStack() as stack:
+        if request.config.getini(OVERRIDE):
+            if not has_django():
+                raise pytest.UsageError(
+                    f"{OVERRIDE} needs a Django project: install pytest-django, and name its "
+                    "settings in DJANGO_SETTINGS_MODULE."
+                )
+            from .override import override_storages
+
+            stack.enter_context(override_storages())
+        yield
+
+
 @pytest.fixture(autouse=True, scope="module")
-def _isolate_module(request: pytest.FixtureRequest) -> Iterator[Savepoint]:
+def _inmemorystorage_module(
+    request: pytest.FixtureRequest, _inmemorystorage_session: None
+) -> Iterator[None]:
     """Undo what fixtures of the module did to files."""
     yield from _level(request)
 
 
 @pytest.fixture(autouse=True, scope="class")
-def _isolate_class(
-    request: pytest.FixtureRequest, _isolate_module: Savepoint
-) -> Iterator[Savepoint]:
+def _inmemorystorage_class(
+    request: pytest.FixtureRequest, _inmemorystorage_module: None
+) -> Iterator[None]:
     """Undo what the set-up of the class did to files."""
     yield from _level(request)
 
 
 @pytest.fixture(autouse=True)
-def _isolate_function(
-    request: pytest.FixtureRequest, _isolate_class: Savepoint
-) -> Iterator[Savepoint]:
-    """Undo what the test did to files."""
-    yield from _level(request)
+def _inmemorystorage_function(
+    request: pytest.FixtureRequest, _inmemorystorage_class: None
+) -> Iterator[None]:
+    """Undo what the test did to files, and watch it."""
+    level = _level(request)
+    next(level)
+    with contextlib.ExitStack() as stack:
+        stack.callback(next, level, None)
+        if has_django():
+            _watch(request.node, stack)
+        yield
+
+
+def _watch(item: pytest.Item, stack: contextlib.ExitStack) -> None:
+    from .leaks import watch_handles
+    from .names import deterministic_names
+    from .recording import capture_storage_operations
+    from .strict import forbid_real_storages
+
+    item.stash[_operations] = stack.enter_context(capture_storage_operations(limit=LAST))
+    stack.enter_context(watch_handles())
+    stack.enter_context(deterministic_names(item.nodeid))
+    if item.config.getini(STRICT) and item.get_closest_marker("real_storages") is None:
+        stack.enter_context(forbid_real_storages())
 
 
 @pytest.hookimpl(wrapper=True)
@@ -49,9 +121,66 @@ def pytest_fixture_setup(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> Generator[None, Any, Any]:
     """Have what a fixture does to files last as long as the fixture, also if it is made late."""
-    levels = request.config.stash.get(_levels, {})
-    is_level = fixturedef.argname.startswith("_isolate_")
+    is_level = fixturedef.argname.startswith("_inmemorystorage_")
     if is_level or fixturedef.scope == "function":
         return (yield)
-    with recording_in(levels.get(fixturedef.scope)):
+    with recording_in(request.config.stash[_levels].get(fixturedef.scope)):
         return (yield)
+
+
+# What tests ask for.
+
+
+@pytest.fixture
+def media(request: pytest.FixtureRequest, _inmemorystorage_function: None) -> Media:
+    """Return the files of the default storage: a mapping of names to contents."""
+    from .media import Media
+
+    return Media(request.config.stash[_levels]["function"])
+
+
+@pytest.fixture
+def assert_num_storage_operations() -> Callable[..., Any]:
+    """Return a context manager that fails unless just so many operations happen in it."""
+    from .recording import assertNumStorageOperations
+
+    return assertNumStorageOperations
+
+
+@pytest.fixture
+def fail_storage() -> Iterator[Callable[..., Any]]:
+    """Return a function that has operations fail from now on; it takes what the tool takes."""
+    from .faults import fail_storage
+
+    with contextlib.ExitStack() as stack:
+        yield lambda *args, **kwargs: stack.enter_context(fail_storage(*args, **kwargs))
+
+
+# What the report of a test that fails says.
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add the files that the test made, and its last operations."""
+    report = yield
+    if report.failed and _operations in item.stash and "function" in item.config.stash[_levels]:
+        report.sections += _sections(item)
+    return report
+
+
+def _sections(item: pytest.Item) -> Iterator[tuple[str, str]]:
+    from .media import all_media
+
+    lines = [
+        f"{what} on {alias}: {name}"
+        for alias, media in all_media(item.config.stash[_levels]["function"])
+        for what in ("created", "changed", "deleted")
+        for name in getattr(media, what)
+    ]
+    if lines:
+        yield "Files that the test has left", "\n".join(lines)
+    operations = item.stash[_operations]
+    if len(operations):
+        yield "Last operations on storages", "\n".join(map(str, operations))

@@ -2,13 +2,46 @@
 
 from __future__ import annotations
 
+import os
 import unittest
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from django.test.runner import DiscoverRunner
 
 from .isolation import isolate_class
+from .leaks import watch_handles
+from .override import override_storages
+from .strict import forbid_real_storages
+from .tools import TestTool
+
+_enabled_in: list[int] = []
+
+
+@dataclass(frozen=True)
+class Session:
+    """
+    What a run of tests has on all the time, in each of its processes.
+
+    :param overrides: whether all storages are replaced; ``is_strict``: whether writing to a real
+        one is forbidden.
+    """
+
+    overrides: bool
+    is_strict: bool
+
+    def tools(self) -> list[TestTool]:
+        """Return what to enable, in this order."""
+        return [override_storages()] * self.overrides + [forbid_real_storages()] * self.is_strict
+
+    def enable(self) -> list[TestTool]:
+        """Enable all, unless it is in this process; return what was enabled."""
+        tools = [] if os.getpid() in _enabled_in else self.tools()
+        _enabled_in.append(os.getpid())
+        for tool in tools:
+            tool.enable()
+        return tools
 
 
 class IsolatingTestSuite(unittest.TestSuite):
@@ -16,15 +49,19 @@ class IsolatingTestSuite(unittest.TestSuite):
     A suite whose test cases need no mixin.
 
     Their classes are changed when the suite runs, since that is in a process of its own with
-    ``--parallel``.
+    ``--parallel``; so the session is enabled here too, in a process that does not have it.
     """
+
+    session: Session | None = None
 
     def run(self, result: unittest.TestResult, debug: bool = False) -> unittest.TestResult:
         """Run the tests, with a level of files for each class and each test."""
+        if self.session is not None:
+            self.session.enable()
         for cls in {type(test) for test in _test_cases(self)}:
             if "_has_isolated_storages" not in vars(cls):
                 cls._has_isolated_storages = True  # type: ignore[attr-defined]
-                isolate_class(cls)
+                isolate_class(cls, watch_handles)
         return super().run(result, debug)
 
 
@@ -38,12 +75,39 @@ def _test_cases(suite: unittest.TestSuite) -> Iterator[unittest.TestCase]:
 
 class InMemoryStorageRunnerMixin:
     """
-    Have the files of in-memory storages roll back in every test case.
+    Replace all storages by storages in memory, and roll their files back in every test case.
 
     For a project with a runner of its own: ``class Runner(InMemoryStorageRunnerMixin, ItsRunner)``.
+    ``inmemorystorage_override = False`` leaves the storages as they are, and
+    ``inmemorystorage_strict = True`` forbids to write to one that is not in memory.
     """
 
     test_suite: Any = IsolatingTestSuite
+    inmemorystorage_override = True
+    inmemorystorage_strict = False
+
+    @property
+    def _session(self) -> Session:
+        return Session(self.inmemorystorage_override, self.inmemorystorage_strict)
+
+    def setup_test_environment(self, **kwargs: Any) -> None:
+        """Replace the storages too."""
+        super().setup_test_environment(**kwargs)  # type: ignore[misc]
+        self._tools = self._session.enable()
+
+    def teardown_test_environment(self, **kwargs: Any) -> None:
+        """Put the storages back too."""
+        for tool in reversed(self._tools):
+            tool.disable()
+        _enabled_in.clear()
+        super().teardown_test_environment(**kwargs)  # type: ignore[misc]
+
+    def build_suite(self, *args: Any, **kwargs: Any) -> unittest.TestSuite:
+        """Return a suite whose parts know what a process of their own needs."""
+        suite: unittest.TestSuite = super().build_suite(*args, **kwargs)  # type: ignore[misc]
+        for part in getattr(suite, "subsuites", []):
+            part.session = self._session
+        return suite
 
 
 class InMemoryStorageRunner(InMemoryStorageRunnerMixin, DiscoverRunner):

@@ -22,6 +22,9 @@ class TestTool(TestContextDecorator):
 
     __test__ = False  # no test, though pytest would take it for one by its name
 
+    def __enter__(self) -> Any:
+        return self.enable()
+
     async def __aenter__(self) -> Any:
         return self.__enter__()
 

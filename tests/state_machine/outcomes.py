@@ -1,15 +1,14 @@
 """What an operation came to, in a form that two storages can be compared by."""
 
-import random
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import singledispatch
 from typing import Any
-from unittest import mock
 
 from django.core.files import File
+
+from inmemorystorage.testing import deterministic_names
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ def standard_class(error: BaseException) -> str:
 
 def outcome(operation: Callable[..., Any], *arguments: Any) -> Outcome:
     """Return what an operation came to, with random suffixes that are the same every time."""
-    with mock.patch.object(secrets, "choice", random.Random(0).choice):
+    with deterministic_names(0):
         try:
             return Outcome(describe(operation(*arguments)))
         except Exception as error:

@@ -28,7 +28,8 @@ class Levels:
 
     def change_everything(self):
         self.assertEqual(files(), ["class.txt", "gone.txt", "set-up.txt"])
-        self.assertEqual(default_storage.open("class.txt").read(), b"content")
+        with default_storage.open("class.txt") as file:
+            self.assertEqual(file.read(), b"content")
         save("own.txt")
         with default_storage.open("class.txt", "ab") as file:
             file.write(b"more")

@@ -1,0 +1,74 @@
+"""Assertions about files, as functions and for test cases."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+from collections.abc import Iterator
+from typing import Any
+
+from .media import Media, capture_media
+from .recording import assertNumStorageOperations
+
+
+def assertStored(name: str, content: bytes | str | None = None, *, alias: str = "default") -> None:
+    """
+    Fail unless there is a file of that name, with that content if one is given.
+
+    :param content: bytes, or text, which is compared as UTF-8.
+    """
+    media = Media(None, alias)
+    if name not in media:
+        raise AssertionError(f"{name!r} is not stored.{_hint(name, media)}\n{media!r}")
+    expected = content.encode() if isinstance(content, str) else content
+    if expected is not None and media[name] != expected:
+        raise AssertionError(
+            f"{name!r} holds {_short(media[name])}, not {_short(expected)}.\n{media!r}"
+        )
+
+
+def assertNotStored(name: str, *, alias: str = "default") -> None:
+    """Fail if there is a file of that name."""
+    media = Media(None, alias)
+    if name in media:
+        raise AssertionError(f"{name!r} is stored.\n{media!r}")
+
+
+@contextlib.contextmanager
+def assertStorageUnchanged(*, alias: str = "default") -> Iterator[None]:
+    """Fail if a file has been created, changed or deleted in the block."""
+    with capture_media(alias) as media:
+        yield
+        made = {"created": media.created, "changed": media.changed, "deleted": media.deleted}
+    if any(made.values()):
+        lines = [f"{what}: {', '.join(names)}" for what, names in made.items() if names]
+        raise AssertionError("The storage has changed.\n" + "\n".join([*lines, repr(media)]))
+
+
+def _hint(name: str, media: Media) -> str:
+    near = difflib.get_close_matches(name, media, n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def _short(content: bytes) -> str:
+    return repr(content) if len(content) <= 60 else f"{content[:50]!r}… ({len(content):,} bytes)"
+
+
+class StorageAssertionsMixin:
+    """The assertions, as methods of a test case."""
+
+    def assertStored(self, *args: Any, **kwargs: Any) -> None:
+        """Fail unless a file is stored; see `assertStored`."""
+        assertStored(*args, **kwargs)
+
+    def assertNotStored(self, *args: Any, **kwargs: Any) -> None:
+        """Fail if a file is stored; see `assertNotStored`."""
+        assertNotStored(*args, **kwargs)
+
+    def assertStorageUnchanged(self, **kwargs: Any) -> contextlib.AbstractContextManager[None]:
+        """Fail if files change in the block; see `assertStorageUnchanged`."""
+        return assertStorageUnchanged(**kwargs)
+
+    def assertNumStorageOperations(self, *args: Any, **kwargs: Any) -> assertNumStorageOperations:
+        """Fail unless there are so many operations in the block; see the class of that name."""
+        return assertNumStorageOperations(*args, **kwargs)

@@ -1,0 +1,77 @@
+"""Where things are in a project: which line asked, and what a storage is called."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import sysconfig
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any, NamedTuple
+
+import django
+from django.apps import apps
+from django.core.files.storage import Storage, default_storage, storages
+
+from .override import field_label, file_fields
+
+_PACKAGE = os.path.dirname(os.path.dirname(__file__))
+_OURS = (os.path.dirname(django.__file__) + os.sep, _PACKAGE + os.sep, "<frozen")
+_INSTALLED = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platlib", "purelib")})
+
+
+class Line(NamedTuple):
+    """A line of code, written ``path:number in function``."""
+
+    path: str
+    number: int
+    function: str
+
+    def __str__(self) -> str:
+        return f"{os.path.relpath(self.path)}:{self.number} in {self.function}"
+
+
+def project_line() -> Line:
+    """
+    Return the line that asked for what happens now.
+
+    That is the innermost one of the project itself; where there is none, of neither Django nor
+    this library.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    installed: FrameType | None = None
+    while frame is not None:
+        owner = _owner(frame.f_code.co_filename)
+        if owner == "project":
+            break
+        if owner == "installed":
+            installed = installed or frame
+        frame = frame.f_back
+    frame = frame or installed
+    assert frame is not None  # somebody asked
+    return Line(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+
+
+@functools.cache
+def _owner(path: str) -> str:
+    if path.startswith(_OURS):
+        return "framework"
+    return "installed" if path.startswith(_INSTALLED) else "project"
+
+
+def storage_label(storage: Storage) -> str:
+    """Return the alias of a storage, or ``app.Model.field``, or else its class."""
+    for alias, known in _aliases():
+        if known is storage:
+            return alias
+    for model in apps.get_models():
+        for field in file_fields(model):
+            if field.storage is storage:
+                return field_label(model, field)
+    return type(storage).__name__
+
+
+def _aliases() -> Iterator[tuple[str, Any]]:
+    yield from storages._storages.items()  # type: ignore[attr-defined]
+    yield "default", vars(default_storage)["_wrapped"]

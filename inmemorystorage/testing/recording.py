@@ -1,0 +1,190 @@
+"""Operations on storages, captured and counted, in the manner of Django's captured queries."""
+
+from __future__ import annotations
+
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, overload
+
+from django.core.files.storage import Storage
+
+from .interception import Call, add_observer, check_operation, remove_observer
+from .places import Line, project_line, storage_label
+from .tools import TestTool
+
+
+class Operation(NamedTuple):
+    """
+    An operation that happened.
+
+    :param op: what it is called: ``"save"``.
+    :param name: of the file or directory, as it was asked for.
+    :param storage: gives the storage, or ``None`` when that is gone.
+    :param duration: seconds.
+    :param bytes: that a ``save()`` stored, or a ``size()`` told; else ``None``.
+    :param line: of the project, which asked for it.
+    :param error: the class of what was raised, or ``None``.
+    """
+
+    op: str
+    name: str
+    storage: weakref.ref[Storage]
+    duration: float
+    bytes: int | None
+    line: Line
+    error: type[BaseException] | None
+
+    @property
+    def alias(self) -> str:
+        """Return what the storage is called: its alias, ``app.Model.field``, or its class."""
+        storage = self.storage()
+        return "a storage that is gone" if storage is None else storage_label(storage)
+
+    def __str__(self) -> str:
+        size = "" if self.bytes is None else f" ({self.bytes:,} bytes)"
+        failed = "" if self.error is None else f", {self.error.__name__}"
+        milliseconds = self.duration * 1000
+        return (
+            f"{self.op} {self.name!r}{size} on {self.alias}{failed}, "
+            f"{milliseconds:.3f} ms, {self.line}"
+        )
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """
+    Equal operations that one line of the project asked for several times.
+
+    :param op: what they are called; ``alias``: on which storage; ``line``: who asked.
+    :param names: of the files, in the order in which they were asked for.
+    """
+
+    op: str
+    alias: str
+    line: Line
+    names: list[str]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __str__(self) -> str:
+        names = ", ".join(dict.fromkeys(self.names))
+        return f"{len(self)} times {self.op} on {self.alias}, {self.line}: {names}"
+
+
+class capture_storage_operations(TestTool, Sequence[Operation]):
+    """
+    Capture what the project asks of storages, of any kind: a sequence of `Operation`.
+
+    What a storage asks of itself on its way is not captured. A context manager that gives itself,
+    as ``CaptureQueriesContext`` does, and a decorator.
+
+    :param alias: capture the operations on one storage alone: an alias, or ``app.Model.field``.
+    :param limit: how many to keep, the last ones; ``None``: all.
+    """
+
+    def __init__(self, alias: str | None = None, *, limit: int | None = None) -> None:
+        super().__init__()
+        self._alias = alias
+        self.operations: deque[Operation] = deque(maxlen=limit)
+
+    def enable(self) -> capture_storage_operations:
+        """Begin to capture, with nothing captured yet."""
+        self.operations.clear()
+        add_observer(self)
+        return self
+
+    def disable(self) -> None:
+        """Capture no more; what is captured stays."""
+        remove_observer(self)
+
+    def observe(self, call: Call, proceed: Callable[[Call], Any]) -> Any:
+        """Take note of an operation."""
+        if call.is_inner or not self._alias_matches(call.storage):
+            return proceed(call)
+        size = _content_size(call)
+        line = project_line()
+        start = time.perf_counter()
+        error: type[BaseException] | None = None
+        try:
+            answer = proceed(call)
+            size = answer if call.op == "size" else size
+            return answer
+        except BaseException as raised:
+            error = type(raised)
+            raise
+        finally:
+            duration = time.perf_counter() - start
+            storage = weakref.ref(call.storage)  # which lives no longer for being seen
+            self.operations.append(
+                Operation(call.op, call.name, storage, duration, size, line, error)
+            )
+
+    def _alias_matches(self, storage: Storage) -> bool:
+        return self._alias is None or self._alias == storage_label(storage)
+
+    def __len__(self) -> int:
+        return len(self.operations)
+
+    @overload
+    def __getitem__(self, index: int) -> Operation: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Operation]: ...
+
+    def __getitem__(self, index: Any) -> Any:
+        return list(self.operations)[index]
+
+    def of(self, op: str) -> list[Operation]:
+        """Return the operations that are called ``op``."""
+        check_operation(op)
+        return [operation for operation in self.operations if operation.op == op]
+
+    def repeated(self) -> list[Repeated]:
+        """Return what one line asked for more than once, the most often asked first."""
+        groups: dict[tuple[str, str, Line], list[str]] = {}
+        for each in self.operations:
+            groups.setdefault((each.op, each.alias, each.line), []).append(each.name)
+        repeated = [Repeated(*group, names) for group, names in groups.items() if names[1:]]
+        return sorted(repeated, key=len, reverse=True)
+
+
+def _content_size(call: Call) -> int | None:
+    content = call.content if call.op == "save" else None
+    size = len(content) if isinstance(content, (bytes, str)) else getattr(content, "size", None)
+    return size if isinstance(size, int) else None
+
+
+class assertNumStorageOperations(capture_storage_operations):
+    """
+    Fail unless the project asks for just so many operations, as ``assertNumQueries`` does.
+
+    :param num: how many.
+    :param op: count those alone that are called so: ``"exists"``.
+    :param alias: and those on this storage.
+    """
+
+    def __init__(self, num: int, op: str | None = None, *, alias: str | None = None) -> None:
+        super().__init__(alias)
+        if op is not None:
+            check_operation(op)
+        self._num = num
+        self._op = op
+
+    def __exit__(self, kind: Any, *exception: Any) -> None:
+        super().__exit__(kind, *exception)
+        if kind is None:
+            self.check()
+
+    def check(self) -> None:
+        """Raise ``AssertionError`` with the operations, if they are more or fewer."""
+        counted = list(self) if self._op is None else self.of(self._op)
+        if len(counted) != self._num:
+            lines = [f"{number}. {each}" for number, each in enumerate(counted, start=1)]
+            raise AssertionError(
+                f"{len(counted)} operations executed, {self._num} expected\n"
+                "Captured operations were:\n" + "\n".join(lines)
+            )

@@ -1,0 +1,71 @@
+"""No test writes to a storage that is not in memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from django.core.files.storage import FileSystemStorage, Storage
+
+from ..location import is_lent
+from ..storage import InMemoryStorage
+from .interception import Call, add_observer, remove_observer
+from .places import storage_label
+from .tools import TestTool
+
+
+class RealStorageError(AssertionError):
+    """A test writes to a storage that is not in memory."""
+
+
+class forbid_real_storages(TestTool):
+    """
+    Fail what saves, opens for writing or deletes on a storage that is not in memory.
+
+    Raises `RealStorageError` there, before anything is done, and once more at the end where the
+    project has swallowed it. A ``FileSystemStorage`` that stands in the private directory of a
+    replaced MEDIA_ROOT is in memory too.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._errors: list[RealStorageError] = []
+
+    def enable(self) -> None:
+        """Forbid."""
+        self._errors = []
+        add_observer(self)
+
+    def disable(self) -> None:
+        """Forbid no more; raise what was swallowed."""
+        remove_observer(self)
+        if self._errors:
+            raise self._errors.pop()
+
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
+        if error is not None:
+            self._errors = []  # it fails already
+        self.disable()
+
+    def observe(self, call: Call, proceed: Callable[[Call], Any]) -> Any:
+        """Let an operation pass, or fail it."""
+        if call.writes and not is_in_memory(call.storage):
+            label, kind = storage_label(call.storage), type(call.storage).__name__
+            where = kind if label == kind else f"{kind} of {label!r}"
+            self._errors.append(
+                RealStorageError(
+                    f"{call.op}({call.name!r}) on the {where}, which is not in memory. Replace "
+                    "it with override_storages(), or let this one test through with "
+                    "@pytest.mark.real_storages."
+                )
+            )
+            raise self._errors[-1]
+        return proceed(call)
+
+
+def is_in_memory(storage: Storage) -> bool:
+    """Return whether what is written to a storage ends with the process."""
+    if isinstance(storage, FileSystemStorage) and not isinstance(storage, InMemoryStorage):
+        return is_lent(os.fspath(storage.location))
+    return isinstance(storage, InMemoryStorage)

@@ -1,0 +1,171 @@
+"""fail_storage(): operations fail when they are told to."""
+
+from __future__ import annotations
+
+import errno
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import time_machine
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage, Storage, default_storage
+
+from inmemorystorage import InMemoryStorage
+from inmemorystorage.testing import fail_storage as failing
+from inmemorystorage.testing import override_storages
+
+FULL = OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.fixture(params=["memory", "filesystem", "disk"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    """Return a storage of each kind."""
+    if request.param == "disk":
+        return FileSystemStorage(location=tmp_path)
+    return InMemoryStorage(behaves_like=request.param, location="/faults")
+
+
+def save(storage: Storage, *names: str) -> list[str]:
+    """Save under some names; return those that could be."""
+    saved = []
+    for name in names:
+        with suppress(type(FULL)):
+            saved.append(storage.save(name, ContentFile(b"content")))
+    return saved
+
+
+@pytest.mark.parametrize(
+    ("options", "saved"),
+    [
+        ({}, ["b.png", "c.txt", "d.png"]),
+        ({"after": 2}, ["a.png", "b.png", "d.png"]),
+        ({"times": 2}, ["c.txt", "d.png"]),
+        ({"times": None}, []),
+        ({"after": 1, "times": None}, ["a.png"]),
+        ({"name": "*.txt"}, ["a.png", "b.png", "d.png"]),
+        ({"name": "*.png", "after": 2}, ["a.png", "b.png", "c.txt"]),
+    ],
+)
+def test_which_operations_fail(storage: Storage, options: Any, saved: list[str]) -> None:
+    """Those fail that match, after so many, and so many times."""
+    with failing("save", FULL, **options) as fault:
+        assert save(storage, "a.png", "b.png", "c.txt", "d.png") == saved
+    assert fault.fired == 4 - len(saved)
+
+
+def test_one_storage_alone() -> None:
+    """With an alias the operations on other storages work."""
+    with override_storages(), failing("save", FULL, alias="default"):
+        assert save(InMemoryStorage(), "a") == ["a"]
+        assert save(default_storage, "a") == []
+
+
+@pytest.mark.parametrize("op", ["open", "delete", "exists", "listdir", "size", "url"])
+def test_each_operation_can_fail(storage: Storage, op: str) -> None:
+    """Whatever is asked of a storage can fail, by a class of errors too."""
+    with failing(op, PermissionError), pytest.raises(PermissionError):
+        getattr(storage, op)("a")
+
+
+def test_what_a_storage_asks_of_itself_works(storage: Storage) -> None:
+    """save() asks exists() on its way, which nobody has told to fail."""
+    with failing("exists", FULL, must_fire=False) as fault:
+        assert save(storage, "a") == ["a"]
+    assert fault.matched == 0
+
+
+@pytest.mark.parametrize("content", [ContentFile(b"content"), ContentFile("content")])
+def test_a_save_that_breaks(storage: Storage, content: Any) -> None:
+    """After so many bytes a save fails; what is left behind is what the storage leaves."""
+    with failing("save", FULL, after_bytes=3), pytest.raises(OSError, match="No space"):
+        storage.save("a", content)
+    if isinstance(storage, InMemoryStorage) and not storage.behavior.keeps_partial_save:
+        assert not storage.exists("a")
+    else:
+        assert storage.size("a") == 3
+
+
+def test_a_save_of_bytes_that_breaks() -> None:
+    """So does one of what only storages in memory take, and one of any file object."""
+    storage = InMemoryStorage()
+    for content in (b"content", "content"):
+        with failing("save", FULL, after_bytes=0), pytest.raises(OSError, match="No space"):
+            storage.save(name="a", content=content)
+
+
+def test_writing_that_breaks(storage: Storage) -> None:
+    """So does a handle: what was written before is there."""
+    with failing("open", FULL, after_bytes=3):
+        file = storage.open("a", "wb")
+        assert file.write(b"12") == 2
+        with pytest.raises(OSError, match="No space"):
+            file.write(b"345")
+        file.close()
+    with storage.open("a") as file:
+        assert file.read() == b"123"
+
+
+def test_an_error_that_never_fires(storage: Storage) -> None:
+    """A fault that never happened is an error, unless that is right, or another one is."""
+    with pytest.raises(AssertionError, match=r"No save\(\) of '\*' has failed: there were 1 of"):
+        with failing("save", FULL, after=1):
+            save(storage, "a")
+    with failing("save", FULL, must_fire=False):
+        pass
+    with pytest.raises(KeyError), failing("save", FULL):
+        raise KeyError
+
+
+def test_errors_are_new_each_time(storage: Storage) -> None:
+    """Two failures are two errors, each with a traceback of its own."""
+    raised = []
+    with failing("save", FULL, times=2):
+        for _ in range(2):
+            with pytest.raises(OSError, match="No space") as error:
+                storage.save("a", ContentFile(b""))
+            raised.append(error.value)
+    assert raised[0] is not raised[1] and FULL not in raised
+
+
+def test_delay_waits(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A delay waits, where nobody holds the clock."""
+    waited: list[float] = []
+    monkeypatch.setattr(time, "sleep", waited.append)
+    with failing("exists", delay=1.5):
+        assert not storage.exists("a")
+    assert waited == [1.5]
+
+
+def test_delay_moves_a_clock_that_is_held(storage: Storage) -> None:
+    """Where time-machine holds the clock, it moves on, and nobody waits."""
+    with time_machine.travel(1_000_000, tick=False), failing("exists", delay=3600):
+        storage.exists("a")
+        assert time.time() == 1_003_600
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("read", FULL), "'read' is no operation"),
+        (("save",), "an error to raise, or a delay"),
+        (("delete", FULL, 3), "writes no bytes"),
+    ],
+)
+def test_mistakes(arguments: Any, message: str) -> None:
+    """What cannot be is refused at once."""
+    op, *error = arguments
+    after_bytes = {"after_bytes": error.pop()} if error[1:] else {}
+    with pytest.raises(ValueError, match=message):
+        failing(op, *error, **after_bytes)
+
+
+def test_the_fixture(fail_storage: Any) -> None:
+    """The fixture's faults begin when it is called, and end with the test."""
+    storage = InMemoryStorage()
+    assert save(storage, "a") == ["a"]
+    fault = fail_storage("save", FULL)
+    assert save(storage, "b", "c") == ["c"]
+    assert fault.fired == 1

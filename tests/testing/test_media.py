@@ -1,0 +1,203 @@
+"""media and the assertions: what a test can see of its files."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage, storages
+
+from inmemorystorage.testing import (
+    InMemoryStorageTestMixin,
+    Media,
+    assertNotStored,
+    assertStorageUnchanged,
+    assertStored,
+    capture_media,
+    isolate_storages,
+    override_storages,
+)
+
+
+def save(name: str, content: bytes = b"content") -> None:
+    """Save a file to the default storage."""
+    assert default_storage.save(name, ContentFile(content)) == name
+
+
+def write(name: str, content: bytes) -> None:
+    """Write over a file."""
+    with default_storage.open(name, "wb") as file:
+        file.write(content)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _before() -> None:
+    """Have files that were there before each test."""
+    for name in ("kept.txt", "changed.txt", "d/gone.txt", "d/e/gone.txt", "moved/a.txt"):
+        save(name)
+
+
+def test_a_mapping(media: Media) -> None:
+    """The files are a read-only mapping of their names to their contents."""
+    save("avatars/a.png", b"png")
+    assert media["avatars/a.png"] == b"png"
+    assert "avatars/a.png" in media and "avatars" not in media and "b.png" not in media
+    assert len(media) == 6
+    assert list(media)[:2] == ["avatars/a.png", "changed.txt"]
+    with pytest.raises(KeyError):
+        media["missing"]
+    with pytest.raises(TypeError):
+        media["new"] = b""  # type: ignore[index]
+    assert "└── moved/\n    └── a.txt (7)" in repr(media)
+
+
+def test_nothing_has_happened(media: Media) -> None:
+    """At the beginning nothing is created, changed or deleted."""
+    assert (media.created, media.changed, media.deleted) == ([], [], [])
+
+
+def test_what_has_happened(media: Media) -> None:
+    """Since the test began: what is new, what is other, what is gone."""
+    save("new.txt")
+    save("n/e/w.txt")
+    write("n/e/w.txt", b"written twice")
+    write("changed.txt", b"other")
+    write("kept.txt", b"content")
+    default_storage.delete("d")
+    assert sorted(media.created) == ["n/e/w.txt", "new.txt"]
+    assert media.changed == ["changed.txt"]
+    assert sorted(media.deleted) == ["d/e/gone.txt", "d/gone.txt"]
+
+
+def test_what_came_and_went(media: Media) -> None:
+    """A file that came and went has left nothing, one that went and came back neither."""
+    save("new.txt")
+    default_storage.delete("new.txt")
+    default_storage.delete("kept.txt")
+    save("kept.txt")
+    default_storage.delete("changed.txt")
+    save("changed.txt", b"other")
+    assert (media.created, media.changed, media.deleted) == ([], ["changed.txt"], [])
+
+
+def test_a_directory_in_the_place_of_another(media: Media) -> None:
+    """What was written in a directory before that went is known as it was before."""
+    write("moved/a.txt", b"other")
+    default_storage.delete("moved")
+    save("moved/b.txt")
+    assert (media.created, media.changed, media.deleted) == (["moved/b.txt"], [], ["moved/a.txt"])
+    save("moved/a.txt", b"other")
+    assert media.changed == ["moved/a.txt"]
+
+
+def test_files_that_others_write(media: Media) -> None:
+    """What is done at lent paths is seen too."""
+    with override_storages():
+        private = media.alias("private")
+        path = storages["private"].path("by-hand.txt")
+        with open(path, "w") as file:
+            file.write("by hand")
+        assert private.created == ["by-hand.txt"]
+        assert private["by-hand.txt"] == b"by hand"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("*.txt", ["changed.txt", "kept.txt"]),
+        ("d/*", ["d/gone.txt"]),
+        ("*/*.txt", ["d/gone.txt", "moved/a.txt"]),
+        ("d/**/gone.txt", ["d/e/gone.txt", "d/gone.txt"]),
+        ("**", ["changed.txt", "d/e/gone.txt", "d/gone.txt", "kept.txt", "moved/a.txt"]),
+        ("KEPT.txt", []),
+        ("[ck]*", ["changed.txt", "kept.txt"]),
+    ],
+)
+def test_glob(media: Media, pattern: str, names: list[str]) -> None:
+    """A star stays within a directory, two stars go through any."""
+    assert media.glob(pattern) == names
+
+
+def test_storages_that_are_not_in_memory(media: Media) -> None:
+    """A storage whose files nobody can see here is refused, with the cure."""
+    with pytest.raises(TypeError, match=r"'private' is a SignedStorage.*override_storages\(\)"):
+        len(media.alias("private"))
+
+
+def test_capture_media() -> None:
+    """A block has its own beginning; what it did stays, and can be asked for after it."""
+    save("before.txt")
+    with capture_media() as captured:
+        save("inside.txt")
+        write("kept.txt", b"other")
+        assert captured.created == ["inside.txt"]
+    save("after.txt")
+    assert "inside.txt" in captured
+    assert captured.changed == ["kept.txt"]
+    assert captured.created[0] == "inside.txt"
+
+
+def test_what_is_captured_is_undone_outside() -> None:
+    """What happened in a captured block goes with the level around it."""
+    with isolate_storages():
+        write("changed.txt", b"before the block")
+        with capture_media():
+            save("inside.txt")
+            write("changed.txt", b"in the block")
+            default_storage.delete("d")
+        save("after.txt")
+    assert default_storage.listdir("") == (["d", "moved"], ["kept.txt", "changed.txt"])
+    assertStored("changed.txt", b"content")
+    assertStored("d/e/gone.txt", b"content")
+
+
+def test_stored() -> None:
+    """assertStored() passes for what is there, with its content as bytes or text."""
+    assertStored("kept.txt")
+    assertStored("kept.txt", b"content")
+    assertStored("kept.txt", "content")
+    assertNotStored("missing.txt")
+    assertNotStored("d")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("kept_Xy12.txt", None, r"'kept_Xy12.txt' is not stored. Did you mean 'kept.txt'\?"),
+        ("nothing like it", None, "'nothing like it' is not stored.\n"),
+        ("kept.txt", b"other", "'kept.txt' holds b'content', not b'other'"),
+        ("kept.txt", b"x" * 100, r"not b'x{50}'… \(100 bytes\)"),
+    ],
+)
+def test_not_stored(name: str, content: bytes | None, message: str) -> None:
+    """A failure shows the tree, and what is nearest to what was meant."""
+    with pytest.raises(AssertionError, match=message) as raised:
+        assertStored(name, content)
+    assert "├── kept.txt (7)" in str(raised.value)
+
+
+def test_stored_after_all() -> None:
+    """assertNotStored() fails for what is there."""
+    with pytest.raises(AssertionError, match="'kept.txt' is stored"):
+        assertNotStored("kept.txt")
+
+
+def test_unchanged() -> None:
+    """assertStorageUnchanged() lets reading pass, and fails what creates, changes or deletes."""
+    with assertStorageUnchanged():
+        assertStored("kept.txt")
+    with pytest.raises(AssertionError, match="created: new.txt\ndeleted: kept.txt"):
+        with assertStorageUnchanged():
+            save("new.txt")
+            default_storage.delete("kept.txt")
+    with pytest.raises(KeyError), assertStorageUnchanged():
+        save("newer.txt")
+        raise KeyError
+
+
+def test_methods_of_a_test_case() -> None:
+    """The mixin has the assertions as methods."""
+    case = InMemoryStorageTestMixin()
+    case.assertStored("kept.txt", b"content")
+    case.assertNotStored("missing.txt")
+    with case.assertStorageUnchanged(), case.assertNumStorageOperations(1, "exists"):
+        default_storage.exists("kept.txt")

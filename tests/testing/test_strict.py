@@ -1,0 +1,84 @@
+"""forbid_real_storages(): nothing is written where it would stay."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from archive.models import Document
+from archive.storages import RemoteStorage
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage
+
+from inmemorystorage import InMemoryStorage
+from inmemorystorage.testing import RealStorageError, forbid_real_storages, override_storages
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> FileSystemStorage:
+    """Return a real storage, with a file."""
+    storage = FileSystemStorage(location=tmp_path)
+    storage.save("a", ContentFile(b"real"))
+    return storage
+
+
+@pytest.mark.parametrize("mode", ["w", "ab", "r+", "xb"])
+def test_opening_for_writing(disk: FileSystemStorage, mode: str) -> None:
+    """Opening a real file in a mode that can write fails, before anything happens."""
+    with pytest.raises(RealStorageError, match=r"open\('b'\)"), forbid_real_storages():
+        disk.open("b", mode)
+    assert not disk.exists("b")
+
+
+def test_saving_and_deleting(disk: FileSystemStorage) -> None:
+    """So do save() and delete()."""
+    with pytest.raises(RealStorageError, match=r"save\('b'\)"), forbid_real_storages():
+        disk.save("b", ContentFile(b""))
+    with pytest.raises(RealStorageError, match=r"delete\('a'\)"), forbid_real_storages():
+        disk.delete("a")
+    assert disk.listdir("") == ([], ["a"])
+
+
+def test_reading(disk: FileSystemStorage) -> None:
+    """Real files can be read."""
+    with forbid_real_storages(), disk.open("a") as file:
+        assert file.read() == b"real"
+
+
+def test_memory() -> None:
+    """What is in memory can be written, a stray disk at the private MEDIA_ROOT included."""
+    with override_storages(), forbid_real_storages():
+        for storage in (InMemoryStorage(), FileSystemStorage()):
+            storage.delete(storage.save("a", ContentFile(b"")))
+
+
+def test_the_error_says_what_and_how() -> None:
+    """The error names the class, the file, the field or alias, and the cure."""
+    storage = Document._meta.get_field("scan" if False else "remote").storage
+    with pytest.raises(RealStorageError) as raised, forbid_real_storages():
+        storage.save("letter.pdf", ContentFile(b""))
+    assert str(raised.value) == (
+        "save('letter.pdf') on the RemoteStorage of 'archive.Document.remote', which is not in "
+        "memory. Replace it with override_storages(), or let this one test through with "
+        "@pytest.mark.real_storages."
+    )
+    with (
+        pytest.raises(RealStorageError, match="on the RemoteStorage, which"),
+        forbid_real_storages(),
+    ):
+        RemoteStorage().save("a", ContentFile(b""))
+
+
+def test_an_error_that_is_swallowed(disk: FileSystemStorage) -> None:
+    """A project that catches the error does not hide it: it is raised at the end."""
+    with pytest.raises(RealStorageError), forbid_real_storages(), suppress(Exception):
+        disk.delete("a")
+
+
+def test_another_error_goes_first(disk: FileSystemStorage) -> None:
+    """Where the test fails by another error, that one is told."""
+    with pytest.raises(KeyError), forbid_real_storages():
+        with suppress(RealStorageError):
+            disk.delete("a")
+        raise KeyError
