@@ -16,7 +16,8 @@ from .override import override_storages
 from .strict import forbid_real_storages
 from .tools import TestTool
 
-_enabled_in: list[int] = []
+# What is enabled, by the process: one that was forked needs a MEDIA_ROOT of its own.
+_enabled: dict[int, list[TestTool]] = {}
 
 
 @dataclass(frozen=True)
@@ -31,17 +32,20 @@ class Session:
     overrides: bool
     is_strict: bool
 
-    def tools(self) -> list[TestTool]:
-        """Return what to enable, in this order."""
-        return [override_storages()] * self.overrides + [forbid_real_storages()] * self.is_strict
-
-    def enable(self) -> list[TestTool]:
-        """Enable all, unless it is in this process; return what was enabled."""
-        tools = [] if os.getpid() in _enabled_in else self.tools()
-        _enabled_in.append(os.getpid())
+    def enable(self) -> None:
+        """Enable all in this process, where it is not yet."""
+        if os.getpid() in _enabled:
+            return
+        tools: list[TestTool] = [override_storages()] * self.overrides
+        tools += [forbid_real_storages()] * self.is_strict
+        _enabled[os.getpid()] = tools
         for tool in tools:
             tool.enable()
-        return tools
+
+    def disable(self) -> None:
+        """Disable all in this process."""
+        for tool in reversed(_enabled.pop(os.getpid())):
+            tool.disable()
 
 
 class IsolatingTestSuite(unittest.TestSuite):
@@ -93,13 +97,11 @@ class InMemoryStorageRunnerMixin:
     def setup_test_environment(self, **kwargs: Any) -> None:
         """Replace the storages too."""
         super().setup_test_environment(**kwargs)  # type: ignore[misc]
-        self._tools = self._session.enable()
+        self._session.enable()
 
     def teardown_test_environment(self, **kwargs: Any) -> None:
         """Put the storages back too."""
-        for tool in reversed(self._tools):
-            tool.disable()
-        _enabled_in.clear()
+        self._session.disable()
         super().teardown_test_environment(**kwargs)  # type: ignore[misc]
 
     def build_suite(self, *args: Any, **kwargs: Any) -> unittest.TestSuite:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from projects import make_project
-from testing.ways import NO_MIXIN, PARALLEL, WAYS, Way
+from projects import Project, make_project
+from testing.ways import NO_MIXIN, OVERRIDING, STRICT_RUNNER, WAYS, Way, is_parallel
 
 HERE = Path(__file__).parent
-CASES = (HERE / "project_cases.py").read_text(encoding="utf-8")
-ASYNC_CASES = (HERE / "project_async_cases.py").read_text(encoding="utf-8")
+# How many tests there are in each list of cases; three of the first skip themselves.
+COUNTS = {"cases": 20, "async_cases": 2, "disk_cases": 3}
 STORAGES = """
 STORAGES = {
     "default": {"BACKEND": "inmemorystorage.InMemoryStorage"},
@@ -19,17 +19,31 @@ STORAGES = {
 """
 
 
-@pytest.mark.parametrize("way", WAYS.values(), ids=list(WAYS))
-def test_files_roll_back(way: Way, tmp_path: Path) -> None:
-    """The files of a class last as long as the class, those of a test as long as the test."""
-    project = make_project(tmp_path, settings=STORAGES)
-    project.write("test_cases.py", CASES)
-    if way not in PARALLEL:
-        project.write("test_async_cases.py", ASYNC_CASES)
+def passes(project: Project, name: str, way: Way, *more: str) -> bool:
+    """Return whether a project that has the cases passes them."""
+    cases = ["cases", *([] if is_parallel(name) else ["async_cases"]), *more]
+    for each in cases:
+        source = (HERE / f"project_{each}.py").read_text(encoding="utf-8")
+        project.write(f"test_{each}.py", source)
     printed = way(project)
-    count = 17 if way in PARALLEL else 19
-    by_django = f"Found {count + 3} test(s)" in printed and "OK (skipped=3)" in printed
-    assert by_django or f"{count} passed, 3 skipped" in printed, printed
+    count = sum(COUNTS[each] for each in cases)
+    by_django = f"Found {count} test(s)" in printed and "OK (skipped=3)" in printed
+    assert by_django or f"{count - 3} passed, 3 skipped" in printed, printed
+    return True
+
+
+@pytest.mark.parametrize(("name", "way"), WAYS.items(), ids=list(WAYS))
+def test_files_roll_back(name: str, way: Way, tmp_path: Path) -> None:
+    """The files of a class last as long as the class, those of a test as long as the test."""
+    assert passes(make_project(tmp_path, settings=STORAGES), name, way)
+
+
+@pytest.mark.parametrize(("name", "way"), OVERRIDING.items(), ids=list(OVERRIDING))
+def test_storages_are_replaced(name: str, way: Way, tmp_path: Path) -> None:
+    """The same in a project whose files are on a disk, which nothing reaches."""
+    project = make_project(tmp_path)
+    project.write("project_runner.py", STRICT_RUNNER)
+    assert passes(project, name, way, "disk_cases")
     assert not project.media.exists()
 
 
@@ -37,5 +51,5 @@ def test_the_cases_fail_without_a_way(tmp_path: Path) -> None:
     """Files leak from test to test where nothing rolls them back."""
     project = make_project(tmp_path, settings=STORAGES)
     project.write("project_bases.py", NO_MIXIN)
-    project.write("test_cases.py", CASES)
+    project.write("test_cases.py", (HERE / "project_cases.py").read_text(encoding="utf-8"))
     assert "FAILED" in project.manage("test", fails=True)

@@ -35,17 +35,25 @@ def by_django(bases: str, settings: str, start_method: str = "") -> Way:
     return run
 
 
-def by_pytest(*options: str) -> Way:
+def by_pytest(*options: str, ini: str = "") -> Way:
     """Return what runs the tests of a project by pytest, and says how that went."""
 
     def run(project: Project) -> str:
         project.write("project_bases.py", NO_MIXIN)
-        project.write("pytest.ini", "[pytest]\nfilterwarnings = error\npython_files = test_*.py\n")
+        project.write("pytest.ini", f"[pytest]\nfilterwarnings = error\n{ini}")
         return project.run("-m", "pytest", *options)
 
     return run
 
 
+OVERRIDE = "inmemorystorage_override = true\ninmemorystorage_strict = true\n"
+STRICT_RUNNER = """
+from inmemorystorage.testing import InMemoryStorageRunner
+class Runner(InMemoryStorageRunner):
+    inmemorystorage_strict = True
+"""
+
+# Those of a project whose storages are in memory.
 WAYS: dict[str, Way] = {
     "mixin": by_django(MIXIN, ""),
     "mixin-fork": by_django(MIXIN, "", "fork"),
@@ -53,8 +61,21 @@ WAYS: dict[str, Way] = {
     "runner-fork": by_django(NO_MIXIN, RUNNER, "fork"),
     "runner-spawn": by_django(NO_MIXIN, RUNNER, "spawn"),
     "pytest": by_pytest("-p", "no:randomly"),
-    "pytest-randomly": by_pytest("-p", "randomly", "-p", "randomly"),
+    "pytest-randomly": by_pytest("-p", "randomly"),
     "pytest-xdist": by_pytest("-n", "2"),
     "pytest-reuse-db": by_pytest("--reuse-db"),
 }
-PARALLEL = [way for name, way in WAYS.items() if name.endswith(("-fork", "-spawn"))]
+# Those that replace storages which are not.
+OVERRIDING: dict[str, Way] = {
+    "runner": by_django(NO_MIXIN, RUNNER),
+    "runner-fork": by_django(NO_MIXIN, RUNNER, "fork"),
+    "runner-spawn": by_django(NO_MIXIN, RUNNER, "spawn"),
+    "own-runner": by_django(NO_MIXIN, 'TEST_RUNNER = "project_runner.Runner"\n'),
+    "pytest": by_pytest(ini=OVERRIDE),
+    "pytest-xdist": by_pytest("-n", "2", ini=OVERRIDE),
+}
+
+
+def is_parallel(name: str) -> bool:
+    """Return whether a way is Django's ``--parallel``."""
+    return name.endswith(("-fork", "-spawn"))
