@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import unittest
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from ..journal import Savepoint
@@ -51,19 +51,23 @@ def isolate_class(cls: type[unittest.TestCase], *more: Callable[[], TestTool]) -
     """
     Give a ``TestCase`` a level for the class and one for each test.
 
-    :param more: what makes the other tools that each test has.
+    :param more: what makes the other tools that each test has; what they raise at the end, the
+        test fails by.
     """
     enable_for_class(cls, isolate_storages())
     for name in ("__call__", "debug"):
-        setattr(cls, name, _with_tools(getattr(cls, name), [isolate_storages, *more]))
+        setattr(cls, name, _with_tools(getattr(cls, name), more))
 
 
-def _with_tools(run: Callable[..., Any], tools: list[Callable[[], TestTool]]) -> Callable[..., Any]:
+def _with_tools(run: Callable[..., Any], more: Iterable[Callable[[], TestTool]]) -> Any:
     @functools.wraps(run)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        with contextlib.ExitStack() as stack:
-            for tool in tools:
-                stack.enter_context(tool())
-            return run(*args, **kwargs)
+    def wrapper(test: unittest.TestCase, *args: Any) -> Any:
+        with isolate_storages(), contextlib.ExitStack() as stack:
+            stack.callback(test.doCleanups)  # which a test that is skipped, say, leaves undone
+            for make in more:
+                tool = make()
+                tool.enable()
+                test.addCleanup(tool.disable)
+            return run(test, *args)
 
     return wrapper

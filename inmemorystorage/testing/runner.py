@@ -14,10 +14,9 @@ from .isolation import isolate_class
 from .leaks import watch_handles
 from .override import override_storages
 from .strict import forbid_real_storages
-from .tools import TestTool
 
 # What is enabled, by the process: one that was forked needs a MEDIA_ROOT of its own.
-_enabled: dict[int, list[TestTool]] = {}
+_enabled: dict[int, list[override_storages]] = {}
 
 
 @dataclass(frozen=True)
@@ -36,16 +35,20 @@ class Session:
         """Enable all in this process, where it is not yet."""
         if os.getpid() in _enabled:
             return
-        tools: list[TestTool] = [override_storages()] * self.overrides
-        tools += [forbid_real_storages()] * self.is_strict
-        _enabled[os.getpid()] = tools
+        _enabled[os.getpid()] = tools = [override_storages()] * self.overrides
         for tool in tools:
             tool.enable()
 
     def disable(self) -> None:
         """Disable all in this process."""
-        for tool in reversed(_enabled.pop(os.getpid())):
+        for tool in _enabled.pop(os.getpid()):
             tool.disable()
+
+    def isolate(self, cls: type[unittest.TestCase]) -> None:
+        """Give a class of tests its levels, and each test what it has on."""
+        if "_has_isolated_storages" not in vars(cls):
+            cls._has_isolated_storages = True  # type: ignore[attr-defined]
+            isolate_class(cls, watch_handles, *[forbid_real_storages] * self.is_strict)
 
 
 class IsolatingTestSuite(unittest.TestSuite):
@@ -56,16 +59,13 @@ class IsolatingTestSuite(unittest.TestSuite):
     ``--parallel``; so the session is enabled here too, in a process that does not have it.
     """
 
-    session: Session | None = None
+    session = Session(overrides=False, is_strict=False)
 
     def run(self, result: unittest.TestResult, debug: bool = False) -> unittest.TestResult:
         """Run the tests, with a level of files for each class and each test."""
-        if self.session is not None:
-            self.session.enable()
+        self.session.enable()
         for cls in {type(test) for test in _test_cases(self)}:
-            if "_has_isolated_storages" not in vars(cls):
-                cls._has_isolated_storages = True  # type: ignore[attr-defined]
-                isolate_class(cls, watch_handles)
+            self.session.isolate(cls)
         return super().run(result, debug)
 
 
@@ -107,7 +107,7 @@ class InMemoryStorageRunnerMixin:
     def build_suite(self, *args: Any, **kwargs: Any) -> unittest.TestSuite:
         """Return a suite whose parts know what a process of their own needs."""
         suite: unittest.TestSuite = super().build_suite(*args, **kwargs)  # type: ignore[misc]
-        for part in getattr(suite, "subsuites", []):
+        for part in getattr(suite, "subsuites", [suite]):
             part.session = self._session
         return suite
 
