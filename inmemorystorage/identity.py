@@ -16,6 +16,7 @@ _NOT_COPIED = {
     "_mirror",
     "_quota",
     "_fixed_location",
+    "deconstruct",
     "base_location",
     "base_url",
     "file_permissions_mode",

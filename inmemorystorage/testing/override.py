@@ -51,12 +51,12 @@ class override_storages(TestTool):
     def enable(self) -> None:
         """Replace all storages."""
         _check_names(self._chosen)
-        replacements = Replacements(self._chosen)
         with contextlib.ExitStack() as stack:
             stack.enter_context(isolate_storages())
             stack.enter_context(private_media_root())
-            stack.enter_context(replaced_aliases(replacements))
-            stack.enter_context(replaced_fields(replacements))
+            replacements = Replacements(self._chosen, stack)
+            replace_aliases(replacements)
+            replace_fields(replacements)
             self._exits.append(stack.pop_all())
 
     def disable(self) -> None:
@@ -66,32 +66,56 @@ class override_storages(TestTool):
 
 class Replacements:
     """
-    Which storage stands in the place of which: one for each.
+    Turns storages into their replacements, in place: whoever holds one has it in memory.
 
     :param chosen: those that the caller wants, by alias or field.
+    :param stack: what puts everything back.
     """
 
-    def __init__(self, chosen: Mapping[str, Storage | None]) -> None:
+    def __init__(self, chosen: Mapping[str, Storage | None], stack: contextlib.ExitStack) -> None:
         self.names = {*chosen}
         self.chosen = {name: storage for name, storage in chosen.items() if storage is not None}
-        # The replaced are kept, or another object might get the identity of one.
-        self._by_identity: dict[int, tuple[Storage, Storage]] = {}
+        self.stack = stack
         self._by_parameters: list[tuple[dict[str, Any], Storage]] = []
 
-    def of(self, storage: Storage) -> Storage:
-        """Return what stands in the place of ``storage``."""
+    def of(self, storage: Storage, replacement: Storage | None = None) -> Storage:
+        """Turn a storage into its usual replacement, or into another; return it."""
         storage = _unwrapped(storage)
-        if id(storage) not in self._by_identity:
-            self._by_identity[id(storage)] = storage, replace_storage(storage)
-        return self._by_identity[id(storage)][1]
+        replacement = replacement or replace_storage(storage)
+        if vars(replacement) is not vars(storage):
+            self.stack.enter_context(turned_into(storage, replacement))
+        return storage
 
     def of_parameters(self, parameters: dict[str, Any], storage: Storage) -> Storage:
-        """Return what stands in the place of a storage that was made of an entry of STORAGES."""
-        for known, replacement in self._by_parameters:
+        """Do so with a storage that was made of an entry of STORAGES; one for equal entries."""
+        for known, replaced in self._by_parameters:
             if known == parameters:
-                return replacement
+                return replaced
         self._by_parameters.append((parameters, self.of(storage)))
-        return self.of(storage)
+        return storage
+
+    def set_attribute(self, owner: Any, name: str, value: Any) -> None:
+        """Give an object an attribute of its own until all is put back."""
+        self.stack.enter_context(attribute(owner, name, value))
+
+
+@contextlib.contextmanager
+def turned_into(storage: Storage, replacement: Storage) -> Iterator[None]:
+    """
+    Have one storage be another for a while: of its class, and with its state.
+
+    Projects and libraries keep storages where nobody finds them, in globals of modules; so the
+    object is changed, and not who refers to it. Migrations go on to see what it was.
+    """
+    before: Any = storage.__class__, storage.__dict__
+    if hasattr(storage, "deconstruct"):
+        described = storage.deconstruct()
+        vars(replacement)["deconstruct"] = lambda: described
+    storage.__class__, storage.__dict__ = type(replacement), vars(replacement)
+    try:
+        yield
+    finally:
+        storage.__class__, storage.__dict__ = before
 
 
 def _unwrapped(storage: Any) -> Storage:
@@ -112,11 +136,11 @@ def private_media_root() -> Iterator[None]:
         yield
 
 
-@contextlib.contextmanager
-def replaced_aliases(replacements: Replacements) -> Iterator[None]:
+def replace_aliases(replacements: Replacements) -> None:
     """Have ``storages``, and the objects that stand for some of them, give replacements."""
     handler: Any = storages
     create_storage = handler.create_storage
+    chosen = {name: each for name, each in replacements.chosen.items() if "." not in name}
 
     def stays(parameters: dict[str, Any]) -> bool:
         is_of_staticfiles = parameters is handler.backends.get(STATICFILES)
@@ -127,24 +151,20 @@ def replaced_aliases(replacements: Replacements) -> Iterator[None]:
         return storage if stays(parameters) else replacements.of_parameters(parameters, storage)
 
     def follow(**kwargs: Any) -> None:
-        handler._storages.update(aliases)
+        handler._storages.update(chosen)
 
-    existing = {}
     for alias, storage in handler._storages.items():
         parameters = handler.backends[alias]
-        is_replaced = not stays(parameters)
-        existing[alias] = (
-            replacements.of_parameters(parameters, storage) if is_replaced else storage
-        )
-    aliases = {name: each for name, each in replacements.chosen.items() if "." not in name}
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(attribute(handler, "create_storage", create_replacement))
-        stack.enter_context(attribute(handler, "_storages", existing | aliases))
-        for lazy in _lazy_storages():
-            stack.enter_context(attribute(lazy, "_wrapped", empty))
-        setting_changed.connect(follow)
-        stack.callback(setting_changed.disconnect, follow)
-        yield
+        if alias in chosen:
+            replacements.of(storage, chosen[alias])
+        elif not stays(parameters):
+            replacements.of_parameters(parameters, storage)
+    replacements.set_attribute(handler, "create_storage", create_replacement)
+    replacements.set_attribute(handler, "_storages", handler._storages | chosen)
+    for lazy in _lazy_storages():
+        replacements.set_attribute(lazy, "_wrapped", empty)
+    setting_changed.connect(follow, weak=False)
+    replacements.stack.callback(setting_changed.disconnect, follow)
 
 
 def _lazy_storages() -> list[Any]:
@@ -164,27 +184,24 @@ def attribute(owner: Any, name: str, value: Any) -> Iterator[None]:
         vars(owner).update(before)
 
 
-@contextlib.contextmanager
-def replaced_fields(replacements: Replacements) -> Iterator[None]:
+def replace_fields(replacements: Replacements) -> None:
     """Have each file field use a replacement, those of models that come later too."""
-    with contextlib.ExitStack() as stack:
 
-        def replace(sender: type[Model], **kwargs: Any) -> None:
-            for field in file_fields(sender):
-                storage = replacements.chosen.get(field_label(sender, field))
-                if storage is None and field.storage is not default_storage:
-                    storage = replacements.of(field.storage)
-                if storage is not None:
-                    # Migrations are about the storage that the project names.
-                    if "_storage_callable" not in vars(field):
-                        stack.enter_context(attribute(field, "_storage_callable", field.storage))
-                    stack.enter_context(attribute(field, "storage", storage))
+    def replace(sender: type[Model], **kwargs: Any) -> None:
+        for field in file_fields(sender):
+            chosen = replacements.chosen.get(field_label(sender, field))
+            if chosen is not None:
+                # What deconstruct() prefers: migrations are about what the project names.
+                if "_storage_callable" not in vars(field):
+                    replacements.set_attribute(field, "_storage_callable", field.storage)
+                replacements.set_attribute(field, "storage", chosen)
+            elif field.storage is not default_storage:
+                replacements.of(field.storage)
 
-        for model in apps.get_models(include_auto_created=True, include_swapped=True):
-            replace(model)
-        class_prepared.connect(replace)
-        stack.callback(class_prepared.disconnect, replace)
-        yield
+    for model in apps.get_models(include_auto_created=True, include_swapped=True):
+        replace(model)
+    class_prepared.connect(replace, weak=False)
+    replacements.stack.callback(class_prepared.disconnect, replace)
 
 
 def file_fields(model: type[Model]) -> list[Any]:

@@ -8,10 +8,15 @@ import django
 
 @dataclass(frozen=True)
 class Row:
-    """A storage that the suites run on: how reports call it, and its entry in `STORAGES`."""
+    """
+    A storage that the suites run on: how reports call it, and its entry in `STORAGES`.
+
+    With `runner` that test runner replaces the storage.
+    """
 
     title: str
     setting: Mapping[str, object] = field(hash=False)
+    runner: str = ""
 
 
 def ours(title: str, **options: object) -> Row:
@@ -23,9 +28,11 @@ DISK = Row("FileSystemStorage", {"BACKEND": "django.core.files.storage.FileSyste
 DJANGO = Row("Django's in-memory", {"BACKEND": "django.core.files.storage.InMemoryStorage"})
 PLAIN = ours("ours as it comes")
 LIKE_DISK = ours("ours, filesystem", behaves_like="filesystem")
+KIT = replace(DISK, title="the runner added", runner="kit_runner.KitRunner")
 LENT = ours("ours, lent paths", behaves_like="filesystem", lend_paths=True)
 
 SUITE_ROWS = (DISK, DJANGO, PLAIN, LENT)
+KIT_ROWS = (DISK, KIT)
 IN_MEMORY_ROWS = (DISK, DJANGO, PLAIN, LIKE_DISK)
 
 

@@ -136,6 +136,9 @@ AS_FILE_SYSTEM_STORAGE: Listed = {
 # Ours with behaves_like="filesystem", lend_paths=True is in the place of FileSystemStorage.
 AS_FILE_SYSTEM_STORAGE_LENT: Listed = {"Django": AFTER_REMOVAL_ON_DISK | READ_ONLY_DISK}
 
+# The library's runner replaces the storage.
+WITH_RUNNER: Listed = {}
+
 # Ours as it comes is in the place of Django's in-memory storage: what FileSystemStorage
 # contradicts. The run proves each, for FileSystemStorage must fail it too, at the same line with
 # the same exception. docs/comparison.md lists the same names.

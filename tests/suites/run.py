@@ -20,6 +20,8 @@ from suites import expected
 from suites.catalogue import (
     IN_MEMORY_ROWS,
     IN_MEMORY_TESTS,
+    KIT,
+    KIT_ROWS,
     LENT,
     PLAIN,
     SUITE_ROWS,
@@ -31,7 +33,7 @@ from suites.catalogue import (
 from suites.report import LEGEND, differences, table
 from suites.sources import fetch
 from suites.trial import ByRow, Outcomes, run
-from suites.verdict import ListedByRow, judge_in_memory_tests, judge_suite
+from suites.verdict import ListedByRow, judge_in_memory_tests, judge_kit, judge_suite
 
 WORKERS = 2
 Results = dict[Suite, ByRow]
@@ -62,6 +64,13 @@ SECTIONS = (
         SUITE_ROWS,
         judge_suite,
         {PLAIN: expected.AS_FILE_SYSTEM_STORAGE, LENT: expected.AS_FILE_SYSTEM_STORAGE_LENT},
+    ),
+    Section(
+        "The library's test runner added, and nothing else",
+        SUITES,
+        KIT_ROWS,
+        judge_kit,
+        {KIT: expected.WITH_RUNNER},
     ),
     Section(
         "Each storage in the place of Django's in-memory storage",

@@ -73,6 +73,6 @@ def environment(suite: Suite, row: Row, home: Path) -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": "suite_settings",
         "SUITE_SETTINGS": suite.settings,
         "SUITE_STORAGE": json.dumps(row.setting),
-        "SUITE_RUNNER": suite.runner,
+        "SUITE_RUNNER": row.runner or suite.runner,
         "SUITE_SWAP": suite.swap,
     }

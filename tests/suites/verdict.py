@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 
-from .catalogue import DISK, DJANGO, LENT, LIKE_DISK, PLAIN, Row, Suite
+from .catalogue import DISK, DJANGO, KIT, LENT, LIKE_DISK, PLAIN, Row, Suite
 from .trial import ByRow, Outcome, Outcomes
 
 Listed = Mapping[str, str]
 ListedByRow = Mapping[Row, Listed]
 
 ABSENT = Outcome("not run")
+# What the library's runner records besides the tests.
+WATCH = "nothing is written to MEDIA_ROOT"
 BAD = ("failed", "error")
 MESSAGE_MAX = 120
 
@@ -25,6 +27,13 @@ def judge_suite(suite: Suite, by_row: ByRow, listed: ListedByRow) -> list[str]:
         if by_row[row]
         for fault in against_list(row, by_row, lost(by_row[DISK], by_row[row]), listed.get(row, {}))
     ]
+
+
+def judge_kit(suite: Suite, by_row: ByRow, listed: ListedByRow) -> list[str]:
+    """Return the tests that pass with the suite's own runner alone, and are not listed."""
+    fails = lost(by_row[DISK], by_row[KIT])
+    watched = [] if WATCH in by_row[KIT] else [f"{KIT.title}: {suite.title} was not watched"]
+    return too_few(suite, by_row) + watched + against_list(KIT, by_row, fails, listed[KIT])
 
 
 def judge_in_memory_tests(suite: Suite, by_row: ByRow, listed: ListedByRow) -> list[str]:

@@ -52,7 +52,8 @@ def everything() -> list[Any]:
     """Return all that is replaced, as it is now, the objects themselves."""
     fields = [(field.storage, vars(field)) for field in file_fields()]
     return [
-        [(storage, dict(attributes)) for storage, attributes in fields],
+        [(storage, type(storage), dict(attributes)) for storage, attributes in fields],
+        [id(vars(storage)) for storage, _ in fields],
         dict(storages._storages),
         vars(default_storage)["_wrapped"],
         settings.MEDIA_ROOT,
@@ -85,6 +86,19 @@ def test_each_alias_is_in_memory(alias: str) -> None:
     assert storages[alias].exists("a.txt")
 
 
+def test_who_holds_a_storage_has_it_in_memory() -> None:
+    """A storage that a module has kept for itself is in memory too, and real again afterwards."""
+    kept = {"field": storage_of("remote"), "alias": storages["remote"], "private": shared}
+    for_alias = InMemoryStorage()
+    with override_storages({"remote": for_alias}):
+        for storage in kept.values():
+            assert save(storage) == "a.txt"
+        assert for_alias.exists("a.txt")
+    with pytest.raises(AssertionError, match="the network is used"):
+        kept["alias"].exists("a.txt")
+    assert type(kept["private"]) is FileSystemStorage
+
+
 @pytest.mark.usefixtures("overridden")
 def test_models_that_extend_others() -> None:
     """A proxy and a child have their parent's replacements, and the child's own field one too."""
@@ -100,7 +114,7 @@ def test_what_was_shared_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storage_of("lazy"), "_wrapped", at_first["private"])
     with override_storages():
         assert storage_of("one") is storage_of("two")
-        assert storage_of("alias") is storage_of("lazy") is storages["private"]
+        assert storage_of("alias") is storage_of("lazy")._wrapped is storages["private"]
         assert storage_of("chosen") is storages["remote"]
         assert storage_of("remote") is not storage_of("other_remote")
         save(storage_of("one"))
@@ -182,7 +196,7 @@ def test_models_that_come_later() -> None:
                 app_label = "late"
 
         assert save(Late._meta.get_field("file").storage) == "a.txt"
-    assert Late._meta.get_field("file").storage is shared
+    assert type(shared) is type(Late._meta.get_field("file").storage) is FileSystemStorage
     del apps.all_models["late"]
 
 

@@ -1,0 +1,133 @@
+"""Measure what the test kit costs: levels of files, and operations that somebody observes.
+
+Run `python benchmarks/testing.py`. Times are medians of rounds, in microseconds of processor time;
+all contestants of a table take turns in each round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from time import process_time_ns
+
+import django
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage, Storage
+from harness.report import table
+
+from inmemorystorage import InMemoryStorage
+from inmemorystorage.testing import capture_storage_operations, isolate_storages
+
+CONTENT = b"x" * 1024
+
+
+def fill(storage: Storage, files: int) -> Storage:
+    """Store files, a hundred in each directory."""
+    for number in range(files):
+        storage.save(f"{number // 100}/{number}.bin", ContentFile(CONTENT))
+    return storage
+
+
+def save_three(storage: Storage) -> None:
+    """Do what a test does: save three files."""
+    for number in range(3):
+        storage.save(f"0/new-{number}.bin", ContentFile(CONTENT))
+
+
+def isolated(storage: Storage) -> None:
+    """Save three files, and have them rolled back."""
+    with isolate_storages():
+        save_three(storage)
+
+
+def cleaned(storage: Storage) -> None:
+    """Save three files, and delete them by hand."""
+    save_three(storage)
+    for number in range(3):
+        storage.delete(f"0/new-{number}.bin")
+
+
+def copied(directory: Path) -> None:
+    """Give a test a MEDIA_ROOT of its own: a copy of the files on a disk, removed afterwards."""
+    with tempfile.TemporaryDirectory(dir=directory.parent) as target:
+        shutil.copytree(directory, Path(target, "media"))
+        save_three(FileSystemStorage(location=Path(target, "media")))
+
+
+def timed(call: Callable[[], object], calls: int) -> float:
+    """Return the microseconds that one call takes."""
+    start = process_time_ns()
+    for _ in range(calls):
+        call()
+    return (process_time_ns() - start) / calls / 1000
+
+
+def compare(contestants: dict[str, Callable[[], object]], rounds: int, calls: int) -> list[float]:
+    """Return the median of each contestant, all taking turns."""
+    taken: dict[str, list[float]] = {label: [] for label in contestants}
+    for _ in range(rounds):
+        for label, call in contestants.items():
+            taken[label].append(timed(call, calls))
+    return [median(each) for each in taken.values()]
+
+
+def levels(files: Sequence[int], rounds: int) -> str:
+    """Measure a test that saves three files, with so many stored before it."""
+    rows = []
+    with tempfile.TemporaryDirectory() as work:
+        for count in files:
+            storage = fill(InMemoryStorage(), count)
+            disk = Path(work, str(count))
+            fill(FileSystemStorage(location=disk), count)
+            fast: dict[str, Callable[[], object]] = {
+                "isolated": lambda storage=storage: isolated(storage),
+                "cleaned": lambda storage=storage: cleaned(storage),
+            }
+            figures = compare(fast, rounds, 20)
+            figures += compare({"copied": lambda disk=disk: copied(disk)}, min(rounds, 3), 1)
+            rows.append([f"{count:,}", *(f"{figure:,.0f}" for figure in figures)])
+    heads = ["files stored", "rolled back", "deleted by hand", "a copy of MEDIA_ROOT"]
+    return table(heads, rows)
+
+
+def observed(rounds: int) -> str:
+    """Measure an operation that nobody observes, before and after, and one that somebody does."""
+    storage = fill(InMemoryStorage(), 1000)
+
+    def ask() -> None:
+        storage.exists("0/1.bin")
+
+    def save() -> None:
+        storage.delete(storage.save("0/new.bin", ContentFile(CONTENT)))
+
+    rows = []
+    for label, call in {"exists": ask, "save and delete 1 KiB": save}.items():
+        before = compare({label: call}, rounds, 500)
+        with capture_storage_operations(limit=10):
+            during = compare({label: call}, rounds, 500)
+        after = compare({label: call}, rounds, 500)
+        rows.append([label, *(f"{figure:.2f}" for figure in [*before, *during, *after])])
+    return table(["operation", "never observed", "observed", "no longer observed"], rows)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--files", type=int, nargs="+", default=[100, 10_000, 100_000])
+    parser.add_argument("--rounds", type=int, default=21)
+    options = parser.parse_args(arguments)
+    if not settings.configured:
+        settings.configure()
+        django.setup()
+    print(f"A test that saves three files, µs\n\n{levels(options.files, options.rounds)}\n")
+    print(f"An operation, µs\n\n{observed(options.rounds)}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

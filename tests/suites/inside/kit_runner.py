@@ -1,0 +1,39 @@
+"""The library's runner, recorded, with a watch on the suite's own MEDIA_ROOT."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from recorder import RecordingRunner
+
+from inmemorystorage.testing import InMemoryStorageRunnerMixin
+
+WATCH = "nothing is written to MEDIA_ROOT"
+
+
+def state(directory: Path) -> dict[str, int]:
+    """Return all that is in a directory, and when each of it was written."""
+    paths = [directory, *directory.rglob("*")] if directory.exists() else []
+    return {str(path): path.lstat().st_mtime_ns for path in paths}
+
+
+class KitRunner(InMemoryStorageRunnerMixin, RecordingRunner):
+    """Replace all storages; record one more outcome, that of the watch."""
+
+    def setup_test_environment(self, **kwargs: Any) -> None:
+        """Look at MEDIA_ROOT before it is replaced."""
+        self._media_root = Path(settings.MEDIA_ROOT)
+        self._before = state(self._media_root)
+        super().setup_test_environment(**kwargs)
+
+    def teardown_test_environment(self, **kwargs: Any) -> None:
+        """Look again."""
+        super().teardown_test_environment(**kwargs)
+        after = state(self._media_root)
+        written = sorted(path for path in after if self._before.get(path) != after[path])
+        report = Path(os.environ["SUITE_OUTCOMES"])
+        outcomes = json.loads(report.read_text())
+        outcomes[WATCH] = ["failed", ", ".join(written)[:200]] if written else ["passed"]
+        report.write_text(json.dumps(outcomes))
