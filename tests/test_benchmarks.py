@@ -126,3 +126,17 @@ def _results(benchmark: Any, django: list[float]) -> Any:
         for files, taken in zip(plan.files, figures, strict=True)
     }
     return benchmark.Results(plan, {}, batches, {})
+
+
+def test_the_kit_is_measured(capsys: pytest.CaptureFixture[str], benchmark: Any) -> None:
+    """The script of the test kit prints a row for each number of files and each operation."""
+    import kit
+
+    assert kit.main(["--files", "10", "20", "--rounds", "1"]) == 0
+    rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines() if "|" in line]
+    assert sum(is_figure(cell) for row in rows for cell in row[1:]) == 2 * 3 + 2 * 3
+
+
+def is_figure(cell: str) -> bool:
+    """Tell figures from heads and rules."""
+    return cell.strip(" |").replace(",", "").replace(".", "").isdigit()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from django.test import override_settings
+from projects import make_project
 
 ROOT = Path(__file__).parent.parent
 PAGES = ["README.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))]
@@ -17,19 +18,26 @@ FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 class Page:
     """A page's snippets, run in their order in one namespace."""
 
-    def __init__(self, path):
+    def __init__(self, path, directory):
         self.snippets = FENCE.findall((ROOT / path).read_text())
         self.namespace = {"__name__": "inmemorystorage.models"}
+        self.project = make_project(directory)
 
     def run(self):
         """Run the snippets, each under the settings of those before it."""
         with contextlib.ExitStack() as self.settings:
             for snippet in self.snippets:
                 self.run_snippet(snippet)
+        if any(self.project.directory.glob("test_*.py")):
+            self.project.write("pytest.ini", "[pytest]\ninmemorystorage_override = true\n")
+            self.project.run("-m", "pytest")
 
     def run_snippet(self, snippet):
         """Run one snippet in the way that suits it."""
-        if snippet.startswith("# settings.py"):
+        file = re.match(r"# (\w+\.py)\n", snippet)
+        if file and file[1] != "settings.py":
+            self.project.append(file[1], snippet)  # a module of a project, or its tests
+        elif file:
             self.set(snippet)
         elif ">>>" in snippet:
             self.check(snippet)
@@ -65,9 +73,9 @@ class Page:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_the_snippets_of_a_page_run(path):
+def test_the_snippets_of_a_page_run(path, tmp_path):
     """Each snippet runs, and an interpreter session shows what it prints."""
-    Page(path).run()
+    Page(path, tmp_path).run()
 
 
 FAILING_TEST = """\
@@ -78,12 +86,14 @@ class FailingTest(unittest.TestCase):
 """
 
 
-@pytest.mark.parametrize("snippet", [">>> 1 + 1\n3\n", FAILING_TEST])
+@pytest.mark.parametrize(
+    "snippet", [">>> 1 + 1\n3\n", FAILING_TEST, f"# test_it.py\n{FAILING_TEST}"]
+)
 def test_a_wrong_snippet_is_found(tmp_path, snippet):
     """A session that prints something else, or a test that fails, is a failure."""
     (tmp_path / "page.md").write_text(f"```python\n{snippet}```\n")
     with pytest.raises(AssertionError):
-        Page(tmp_path / "page.md").run()
+        Page(tmp_path / "page.md", tmp_path).run()
 
 
 @pytest.mark.parametrize("path", PAGES)

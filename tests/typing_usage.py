@@ -9,9 +9,22 @@ from pathlib import Path
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import Storage, storages
 from django.db import models
+from django.test import TestCase
+from django.test.runner import DiscoverRunner
 from typing_extensions import assert_type
 
 from inmemorystorage import InMemoryDir, InMemoryFile, InMemoryStorage, PathDoesNotExist
+from inmemorystorage.testing import (
+    InMemoryStorageRunnerMixin,
+    InMemoryStorageTestMixin,
+    Media,
+    Operation,
+    capture_storage_operations,
+    fail_storage,
+    isolate_storages,
+    override_storages,
+    replace_storage,
+)
 
 # Every argument of the constructor, as a test or a settings module gives it.
 InMemoryStorage()
@@ -91,3 +104,29 @@ def handle_errors(read: Callable[[], bytes]) -> str:
         assert missing.errno
         return assert_type(error.path, str)
     return ""
+
+
+class Runner(InMemoryStorageRunnerMixin, DiscoverRunner):
+    """A project's own runner."""
+
+    inmemorystorage_strict = True
+
+
+class UploadTests(InMemoryStorageTestMixin, TestCase):
+    """A project's tests, with the assertions."""
+
+    def test_upload(self) -> None:
+        """Use what the mixin has."""
+        with isolate_storages(), override_storages({"default": InMemoryStorage()}):
+            self.assertStored("a.txt", b"content")
+        with fail_storage("save", OSError, name="*.png"), self.assertNumStorageOperations(1):
+            pass
+
+
+def use_the_kit(media: Media, captured: capture_storage_operations) -> None:
+    """Read what the kit has seen."""
+    assert_type(media["a.txt"], bytes)
+    assert_type(media.created, list[str])
+    assert_type(captured[0], Operation)
+    assert_type(captured[0].op, str)
+    assert_type(replace_storage(storages["default"]), InMemoryStorage)

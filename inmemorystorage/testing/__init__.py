@@ -3,37 +3,62 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-# Where each name is. Imported when it is asked for: pytest loads its plugin where no Django is.
-_HOMES = {
-    "InMemoryFileSystemStorage": "replacement",
-    "InMemoryStorageRunner": "runner",
-    "InMemoryStorageRunnerMixin": "runner",
-    "InMemoryStorageTestMixin": "mixin",
-    "Media": "media",
-    "Operation": "recording",
-    "RealStorageError": "strict",
-    "Repeated": "recording",
-    "assertNotStored": "asserts",
-    "assertNumStorageOperations": "recording",
-    "assertStorageUnchanged": "asserts",
-    "assertStored": "asserts",
-    "capture_media": "media",
-    "capture_storage_operations": "recording",
-    "deterministic_names": "names",
-    "fail_storage": "faults",
-    "forbid_real_storages": "strict",
-    "isolate_storages": "isolation",
-    "override_storages": "override",
-    "rebase": "replacement",
-    "replace_storage": "replacement",
-    "watch_handles": "leaks",
-}
-__all__ = list(_HOMES)
+if TYPE_CHECKING:
+    from .asserts import assertNotStored, assertStorageUnchanged, assertStored
+    from .faults import fail_storage
+    from .isolation import isolate_storages
+    from .leaks import watch_handles
+    from .media import Media, capture_media
+    from .mixin import InMemoryStorageTestMixin
+    from .names import deterministic_names
+    from .override import override_storages
+    from .recording import (
+        Operation,
+        Repeated,
+        assertNumStorageOperations,
+        capture_storage_operations,
+    )
+    from .replacement import InMemoryFileSystemStorage, rebase, replace_storage
+    from .runner import InMemoryStorageRunner, InMemoryStorageRunnerMixin
+    from .strict import RealStorageError, forbid_real_storages
+
+__all__ = [
+    "InMemoryFileSystemStorage",
+    "InMemoryStorageRunner",
+    "InMemoryStorageRunnerMixin",
+    "InMemoryStorageTestMixin",
+    "Media",
+    "Operation",
+    "RealStorageError",
+    "Repeated",
+    "assertNotStored",
+    "assertNumStorageOperations",
+    "assertStorageUnchanged",
+    "assertStored",
+    "capture_media",
+    "capture_storage_operations",
+    "deterministic_names",
+    "fail_storage",
+    "forbid_real_storages",
+    "isolate_storages",
+    "override_storages",
+    "rebase",
+    "replace_storage",
+    "watch_handles",
+]
+
+# What has them; imported when a name is asked for, since pytest loads its plugin without Django.
+_MODULES = (
+    *("asserts", "faults", "isolation", "leaks", "media", "mixin", "names", "override"),
+    *("recording", "replacement", "runner", "strict"),
+)
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    for module in _MODULES if name in __all__ else ():
+        found = vars(import_module(f"{__name__}.{module}"))
+        if name in found:
+            return found[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

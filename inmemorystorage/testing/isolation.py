@@ -61,13 +61,13 @@ def isolate_class(cls: type[unittest.TestCase], *more: Callable[[], TestTool]) -
 
 def _with_tools(run: Callable[..., Any], more: Iterable[Callable[[], TestTool]]) -> Any:
     @functools.wraps(run)
-    def wrapper(test: unittest.TestCase, *args: Any) -> Any:
+    def wrapper(test: unittest.TestCase, *args: Any, **kwargs: Any) -> Any:
         with isolate_storages(), contextlib.ExitStack() as stack:
             stack.callback(test.doCleanups)  # which a test that is skipped, say, leaves undone
             for make in more:
                 tool = make()
                 tool.enable()
                 test.addCleanup(tool.disable)
-            return run(test, *args)
+            return run(test, *args, **kwargs)
 
     return wrapper

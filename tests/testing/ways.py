@@ -35,11 +35,11 @@ def by_django(bases: str, settings: str, start_method: str = "") -> Way:
     return run
 
 
-def by_pytest(*options: str, ini: str = "") -> Way:
+def by_pytest(*options: str, ini: str = "", bases: str = NO_MIXIN) -> Way:
     """Return what runs the tests of a project by pytest, and says how that went."""
 
     def run(project: Project) -> str:
-        project.write("project_bases.py", NO_MIXIN)
+        project.write("project_bases.py", bases)
         project.write("pytest.ini", f"[pytest]\nfilterwarnings = error\n{ini}")
         return project.run("-m", "pytest", *options)
 
@@ -61,6 +61,7 @@ WAYS: dict[str, Way] = {
     "runner-fork": by_django(NO_MIXIN, RUNNER, "fork"),
     "runner-spawn": by_django(NO_MIXIN, RUNNER, "spawn"),
     "pytest": by_pytest("-p", "no:randomly"),
+    "pytest-mixin": by_pytest(bases=MIXIN),
     "pytest-randomly": by_pytest("-p", "randomly"),
     "pytest-xdist": by_pytest("-n", "2"),
     "pytest-reuse-db": by_pytest("--reuse-db"),

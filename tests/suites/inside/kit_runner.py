@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from recorder import RecordingRunner
+from recorder import RecordingRunner  # type: ignore[import-not-found]
 
 from inmemorystorage.testing import InMemoryStorageRunnerMixin
 
@@ -19,7 +19,7 @@ def state(directory: Path) -> dict[str, int]:
     return {str(path): path.lstat().st_mtime_ns for path in paths}
 
 
-class KitRunner(InMemoryStorageRunnerMixin, RecordingRunner):
+class KitRunner(InMemoryStorageRunnerMixin, RecordingRunner):  # type: ignore[misc]
     """Replace all storages; record one more outcome, that of the watch."""
 
     def setup_test_environment(self, **kwargs: Any) -> None:
