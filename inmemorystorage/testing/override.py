@@ -12,12 +12,13 @@ from typing import Any, cast
 from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.core.files.storage import Storage, default_storage, storages
+from django.core.files.storage import FileSystemStorage, Storage, default_storage, storages
 from django.core.signals import setting_changed
 from django.db.models import FileField, Model
 from django.db.models.signals import class_prepared
 from django.test.utils import override_settings
 from django.utils.functional import LazyObject, empty
+from django.utils.module_loading import import_string
 
 from .isolation import isolate_storages
 from .replacement import InMemoryFileSystemStorage, replace_storage
@@ -53,8 +54,9 @@ class override_storages(TestTool):
         _check_names(self._chosen)
         with contextlib.ExitStack() as stack:
             stack.enter_context(isolate_storages())
-            stack.enter_context(private_media_root())
             replacements = Replacements(self._chosen, stack)
+            replacements.existing |= vars(storages)["_storages"]
+            stack.enter_context(private_locations())
             replace_aliases(replacements)
             replace_fields(replacements)
             self._exits.append(stack.pop_all())
@@ -70,12 +72,15 @@ class Replacements:
 
     :param chosen: those that the caller wants, by alias or field.
     :param stack: what puts everything back.
+
+    ``existing`` has the storages that ``storages`` had made before, by alias.
     """
 
     def __init__(self, chosen: Mapping[str, Storage | None], stack: contextlib.ExitStack) -> None:
         self.names = {*chosen}
         self.chosen = {name: storage for name, storage in chosen.items() if storage is not None}
         self.stack = stack
+        self.existing: dict[str, Storage] = {}
         self._by_parameters: list[tuple[dict[str, Any], Storage]] = []
 
     def of(self, storage: Storage, replacement: Storage | None = None) -> Storage:
@@ -126,13 +131,47 @@ def _unwrapped(storage: Any) -> Storage:
 
 
 @contextlib.contextmanager
-def private_media_root() -> Iterator[None]:
-    """Make MEDIA_ROOT the directory at which storages in memory lend the paths of its files."""
-    borrower = InMemoryFileSystemStorage()
-    location: Any = borrower.location
-    if isinstance(settings.MEDIA_ROOT, os.PathLike):
-        location = Path(location)
-    with override_settings(MEDIA_ROOT=location):
+def private_locations() -> Iterator[None]:
+    """
+    Have the settings name the directories at which storages in memory lend their paths.
+
+    So MEDIA_ROOT does, and so do the locations in STORAGES, for who makes storages of his own.
+    """
+    borrowers: list[InMemoryFileSystemStorage] = []  # the paths last as long as these
+
+    def private(location: Any) -> Any:
+        borrowers.append(InMemoryFileSystemStorage(location))
+        path = borrowers[-1].path("")  # with all that is in it, now and later
+        return Path(path) if isinstance(location, os.PathLike) else path
+
+    entries: dict[str, Any] = settings.STORAGES
+    changed = {
+        alias: {**entry, "OPTIONS": {**entry["OPTIONS"], "location": private(location)}}
+        for alias, entry in entries.items()
+        if alias != STATICFILES and (location := _location_on_disk(entry))
+    }
+    values: dict[str, Any] = {"STORAGES": entries | changed} if changed else {}
+    with kept_storages(), override_settings(MEDIA_ROOT=private(settings.MEDIA_ROOT), **values):
+        yield
+
+
+def _location_on_disk(entry: dict[str, Any]) -> Any:
+    """Return the location that an entry of STORAGES has among its options, if it is of a disk."""
+    location = entry.get("OPTIONS", {}).get("location")
+    try:
+        is_disk = location and issubclass(import_string(entry["BACKEND"]), FileSystemStorage)
+    except ImportError:
+        return None  # whoever asks for the alias is told
+    return location if is_disk else None
+
+
+@contextlib.contextmanager
+def kept_storages() -> Iterator[None]:
+    """Keep the storages that there are, which Django makes anew when settings change."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(attribute(storages, "_storages", vars(storages)["_storages"]))
+        for lazy in _lazy_storages():
+            stack.enter_context(attribute(lazy, "_wrapped", vars(lazy)["_wrapped"]))
         yield
 
 
@@ -153,14 +192,14 @@ def replace_aliases(replacements: Replacements) -> None:
     def follow(**kwargs: Any) -> None:
         handler._storages.update(chosen)
 
-    for alias, storage in handler._storages.items():
+    for alias, storage in replacements.existing.items():
         parameters = handler.backends[alias]
         if alias in chosen:
             replacements.of(storage, chosen[alias])
         elif not stays(parameters):
             replacements.of_parameters(parameters, storage)
     replacements.set_attribute(handler, "create_storage", create_replacement)
-    replacements.set_attribute(handler, "_storages", handler._storages | chosen)
+    replacements.set_attribute(handler, "_storages", replacements.existing | chosen)
     for lazy in _lazy_storages():
         replacements.set_attribute(lazy, "_wrapped", empty)
     setting_changed.connect(follow, weak=False)

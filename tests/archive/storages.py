@@ -41,6 +41,10 @@ class SignedStorage(FileSystemStorage):
         return name
 
 
+class LocatedStorage(FileSystemStorage):
+    """A disk at the location that STORAGES gives it."""
+
+
 class LazyStorage(LazyObject):
     """Stands for an alias that is only looked at when it is needed."""
 

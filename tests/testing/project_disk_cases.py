@@ -15,11 +15,14 @@ class DiskTests(Base, TestCase):
 
     def test_paths(self):
         name = default_storage.save("a.txt", ContentFile(b"content"))
-        self.assertEqual(Path(default_storage.path(name)).read_bytes(), b"content")
         self.assertEqual(Path(settings.MEDIA_ROOT, name).read_bytes(), b"content")
+        self.assertEqual(Path(default_storage.path(name)).read_bytes(), b"content")
 
     def test_another_storage(self):
-        FileSystemStorage().save("stray.txt", ContentFile(b""))
+        default_storage.save("a.txt", ContentFile(b""))
+        stray = FileSystemStorage()
+        self.assertTrue(stray.exists("a.txt"))
+        stray.save("stray.txt", ContentFile(b""))
         self.assertTrue(default_storage.exists("stray.txt"))
 
     def test_by_hand(self):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from archive.models import Document, Draft, Letter
-from archive.storages import NOWHERE, RemoteStorage, SignedStorage, shared
+from archive.storages import NOWHERE, LocatedStorage, RemoteStorage, SignedStorage, shared
 from django.apps import apps
 from django.conf import settings
 from django.contrib.staticfiles.storage import StaticFilesStorage, staticfiles_storage
@@ -148,13 +148,38 @@ def test_media_root_is_private() -> None:
     """Who goes to MEDIA_ROOT by himself finds the files there, and writes where nobody looks."""
     replacement = replace_storage(FileSystemStorage())
     save(replacement, "kept.txt")
-    Path(replacement.path("kept.txt"))
     stray = FileSystemStorage()
     assert os.listdir(settings.MEDIA_ROOT) == ["kept.txt"]
     save(stray, "d/stray.txt")
     Path(settings.MEDIA_ROOT, "by-hand.txt").write_text("by hand")
     assert replacement.listdir("") == (["d"], ["kept.txt", "by-hand.txt"])
     assert stray.exists("kept.txt") and replacement.exists("d/stray.txt")
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_who_makes_storages_by_the_settings(kind: Any) -> None:
+    """A view that makes its storage by the settings has that one's files, and reaches no disk."""
+    disk = {"BACKEND": "archive.storages.LocatedStorage"}
+    entries = {
+        "located": disk | {"OPTIONS": {"location": kind(f"{NOWHERE}/located")}},
+        "missing": {"BACKEND": "nowhere.Storage", "OPTIONS": {"location": "/missing"}},
+        "remote": {"BACKEND": "archive.storages.RemoteStorage", "OPTIONS": {"bucket": "b"}},
+        "staticfiles": disk | {"OPTIONS": {"location": "/static"}},
+    }
+    with override_settings(STORAGES=entries):
+        before = storages["located"]
+        with override_storages():
+            assert storages["located"] is before
+            save(storages["located"])
+            options = settings.STORAGES["located"]["OPTIONS"]
+            assert isinstance(options["location"], kind)
+            stray = LocatedStorage(**options)
+            save(stray, "stray.txt")
+            assert stray.exists("a.txt") and storages["located"].exists("stray.txt")
+            assert settings.STORAGES["staticfiles"] == entries["staticfiles"]
+        assert entries == settings.STORAGES
+        assert storages["located"] is before
+    assert not Path(NOWHERE).exists()
 
 
 def test_media_root_keeps_its_type() -> None:
