@@ -12,7 +12,13 @@ from typing import Any, cast
 from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.core.files.storage import FileSystemStorage, Storage, default_storage, storages
+from django.core.files.storage import (
+    FileSystemStorage,
+    InvalidStorageError,
+    Storage,
+    default_storage,
+    storages,
+)
 from django.core.signals import setting_changed
 from django.db.models import FileField, Model
 from django.db.models.signals import class_prepared
@@ -141,6 +147,7 @@ def private_locations() -> Iterator[None]:
 
     def private(location: Any) -> Any:
         borrowers.append(InMemoryFileSystemStorage(location))
+        assert borrowers[-1].location  # which makes the directory
         path = borrowers[-1].path("")  # with all that is in it, now and later
         return Path(path) if isinstance(location, os.PathLike) else path
 
@@ -235,7 +242,9 @@ def replace_fields(replacements: Replacements) -> None:
                     replacements.set_attribute(field, "_storage_callable", field.storage)
                 replacements.set_attribute(field, "storage", chosen)
             elif field.storage is not default_storage:
-                replacements.of(field.storage)
+                # One that stands for an alias that there is not cannot be used anyway.
+                with contextlib.suppress(InvalidStorageError):
+                    replacements.of(field.storage)
 
     for model in apps.get_models(include_auto_created=True, include_swapped=True):
         replace(model)
