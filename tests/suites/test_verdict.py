@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from suites.catalogue import DISK, DJANGO, FORMTOOLS, LENT, LIKE_DISK, PLAIN, Row
+from suites.catalogue import DISK, DJANGO, FORMTOOLS, KIT, LENT, LIKE_DISK, PLAIN, Row
 from suites.trial import Outcome, Outcomes
-from suites.verdict import judge_in_memory_tests, judge_suite
+from suites.verdict import WATCH, judge_in_memory_tests, judge_kit, judge_suite
 
 SUITE = replace(FORMTOOLS, at_least=1)
 PASSED = Outcome("passed")
@@ -112,3 +112,14 @@ def test_filesystem_row_is_not_like_the_disk() -> None:
 def test_django_fails_its_own() -> None:
     """When Django's storage fails Django's tests, it is the run that is wrong."""
     assert judged_in_memory(django=ERROR) == ["Django's in-memory: test error: KeyError: 1"]
+
+
+def test_the_runner_added() -> None:
+    """With the library's runner all passes that passed, and the watch on MEDIA_ROOT has looked."""
+    before = {"test": PASSED, "other": FAILED}
+    watched = {WATCH: PASSED}
+    listed: dict[Row, dict[str, str]] = {KIT: {}}
+    assert not judge_kit(SUITE, {DISK: before, KIT: before | watched}, listed)
+    assert len(judge_kit(SUITE, {DISK: before, KIT: before}, listed)) == 1
+    assert len(judge_kit(SUITE, {DISK: before, KIT: before | {WATCH: FAILED}}, listed)) == 1
+    assert len(judge_kit(SUITE, {DISK: before, KIT: watched | {"test": FAILED}}, listed)) == 1

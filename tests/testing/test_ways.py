@@ -19,6 +19,31 @@ STORAGES = {
 """
 
 
+STRICT_CASES = """
+import unittest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.test import SimpleTestCase
+
+class StrictTests(SimpleTestCase):
+    def test_writing(self):
+        default_storage.save("a.txt", ContentFile(b""))
+
+    def test_swallowing(self):
+        try:
+            default_storage.save("a.txt", ContentFile(b""))
+        except Exception:
+            pass
+
+    def test_reading(self):
+        self.assertFalse(default_storage.exists("a.txt"))
+
+    @unittest.skip("leaves its clean-up undone")
+    def test_skipped(self):
+        pass
+"""
+
+
 def passes(project: Project, name: str, way: Way, *more: str) -> bool:
     """Return whether a project that has the cases passes them."""
     cases = ["cases", *([] if is_parallel(name) else ["async_cases"]), *more]
@@ -53,3 +78,15 @@ def test_the_cases_fail_without_a_way(tmp_path: Path) -> None:
     project.write("project_bases.py", NO_MIXIN)
     project.write("test_cases.py", (HERE / "project_cases.py").read_text(encoding="utf-8"))
     assert "FAILED" in project.manage("test", fails=True)
+
+
+def test_a_strict_runner(tmp_path: Path) -> None:
+    """A runner that is strict fails the tests that write to a real storage, swallowed or not."""
+    project = make_project(tmp_path)
+    project.write("project_runner.py", f"{STRICT_RUNNER}    inmemorystorage_override = False\n")
+    project.append("project_settings.py", 'TEST_RUNNER = "project_runner.Runner"\n')
+    project.write("test_strict.py", STRICT_CASES)
+    printed = project.manage("test", fails=True)
+    assert "FAILED (failures=2, skipped=1)" in printed, printed
+    assert printed.count("RealStorageError: save('a.txt') on the FileSystemStorage of") == 2
+    assert not project.media.exists()
