@@ -45,17 +45,52 @@ class Journal:
     savepoint begins or is rolled back, for what belongs to the time until then.
     """
 
-    savepoint: ClassVar[Savepoint | None] = None
+    savepoint: ClassVar[Note | None] = None
     open: ClassVar[list[Savepoint]] = []
     rollbacks: ClassVar[int] = 0
     boundaries: ClassVar[list[Callable[[], None]]] = []
 
 
-class Savepoint:
-    """A moment to which all trees can be taken back; it begins when it is made."""
+class Note:
+    """What has changed, each with how it was before."""
 
     def __init__(self) -> None:
         self.before: dict[Recorded, Any] = {}
+
+    @contextlib.contextmanager
+    def recording(self) -> Iterator[None]:
+        """Have what changes in a block noted here, and not in the savepoint that is open."""
+        with lock:
+            _pass_boundary()
+            inner, Journal.savepoint = Journal.savepoint, self
+        try:
+            yield
+        finally:
+            with lock:
+                _pass_boundary()
+                Journal.savepoint = inner
+
+    def undo(self) -> None:
+        """Take all that is noted back to how it was."""
+        with lock:
+            _pass_boundary()
+            self._take_back()
+
+    def _take_back(self) -> None:
+        inner, Journal.savepoint = Journal.savepoint, None
+        for changed, before in self.before.items():
+            changed.take_out(before)
+        for changed, before in self.before.items():
+            changed.restore(before)
+        Journal.rollbacks += 1
+        Journal.savepoint = inner
+
+
+class Savepoint(Note):
+    """A moment to which all trees can be taken back; it begins when it is made."""
+
+    def __init__(self) -> None:
+        super().__init__()
         with lock:
             _pass_boundary()
             Journal.open.append(self)
@@ -97,12 +132,7 @@ class Savepoint:
                 outer.before[changed] = changed.merge(outer.before.get(changed), before)
 
     def _undo(self) -> None:
-        Journal.savepoint = None
-        for changed, before in self.before.items():
-            changed.take_out(before)
-        for changed, before in self.before.items():
-            changed.restore(before)
-        Journal.rollbacks += 1
+        self._take_back()
         Journal.open.remove(self)
         Journal.savepoint = Journal.open[-1] if Journal.open else None
 
@@ -119,16 +149,6 @@ def record(changed: Recorded) -> Any:
     if before is None:
         before = savepoint.before[changed] = changed.snapshot()
     return before
-
-
-@contextlib.contextmanager
-def recording_in(savepoint: Savepoint | None) -> Iterator[None]:
-    """Have changes belong to an outer savepoint, or, for ``None``, to none that would end them."""
-    inner, Journal.savepoint = Journal.savepoint, savepoint
-    try:
-        yield
-    finally:
-        Journal.savepoint = inner
 
 
 def _pass_boundary() -> None:

@@ -11,7 +11,7 @@ from django.core.signals import setting_changed
 from django.utils.functional import cached_property
 
 from .configuration import SettingsMixin
-from .journal import Journal, lock, recording_in
+from .journal import Journal, lock
 from .lending import TreeMirror, lend_from
 from .nodes import InMemoryDir, Quota, State, total_size
 from .volume import Place, look_up, make_directories
@@ -171,8 +171,7 @@ class LocationMixin(SettingsMixin):
             made_at = place.path, Journal.rollbacks  # one may have taken it away
             if made_at != self._made_at:
                 self._made_at = made_at
-                # Whatever asks first, the location is not of its making, and is not undone.
-                with contextlib.suppress(OSError), recording_in(None):
+                with contextlib.suppress(OSError):
                     make_directories(place, self.behavior)
             base = self._directory_at(place)
             if base is not None:

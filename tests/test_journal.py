@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from inmemorystorage import InMemoryDir, InMemoryStorage
-from inmemorystorage.journal import Journal, Savepoint, recording_in
+from inmemorystorage.journal import Journal, Note, Savepoint
 from inmemorystorage.nodes import InMemoryNode
 
 NAMES = st.sampled_from(["a", "b", "d/a", "d/b", "d/e/a", "f/a"])
@@ -209,29 +209,48 @@ def test_handles_stay_valid() -> None:
         assert file.read() == b"a"
 
 
-def test_nothing_is_noted_without_a_savepoint() -> None:
-    """Outside of all savepoints changes are no longer noted, and stay."""
-    with recording_in(None):
-        storage = make()
-        savepoint = Savepoint()
-        savepoint.rollback()
-        before = dict(savepoint.before)
-        storage.save("b", ContentFile(b"b"))
-        assert storage.exists("b")
-        assert savepoint.before == before
+def test_nothing_is_noted_without_a_savepoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no savepoint is open changes are not noted, and stay."""
+    monkeypatch.setattr(Journal, "open", [])
+    monkeypatch.setattr(Journal, "savepoint", None)
+    storage = make()
+    savepoint = Savepoint()
+    savepoint.rollback()
+    released = Savepoint()
+    released.release()
+    storage.save("b", ContentFile(b"b"))
+    savepoint.rollback()
+    assert storage.exists("b")
+    assert not savepoint.before and not released.before
 
 
-def test_what_belongs_to_an_outer_savepoint_stays_inside() -> None:
-    """What is recorded in an outer savepoint survives the inner one, and goes with the outer."""
+def test_a_note_apart_from_the_levels() -> None:
+    """What a note has recorded survives the levels that are open, until the note is undone."""
+    storage = make()
+    inner = Savepoint()
+    storage.save("of-the-level", ContentFile(b""))
+    note = Note()
+    with note.recording():
+        storage.save("of-the-note", ContentFile(b""))
+        storage.delete("a")
+    inner.rollback()
+    assert storage.listdir("") == (["d"], ["of-the-note"])
+    note.undo()
+    assert storage.listdir("") == (["d"], ["a"])
+
+
+def test_a_released_savepoint_belongs_to_the_outer_one() -> None:
+    """What happened until a release is undone by the outer savepoint."""
     outer = Savepoint()
     storage = make()
     inner = Savepoint()
-    with recording_in(outer):
-        storage.save("of-the-outer", ContentFile(b""))
+    write(storage, "a", b"changed")
+    inner.release()
     inner.rollback()
-    assert storage.exists("of-the-outer")
+    with storage.open("a") as file:
+        assert file.read() == b"changed"
     outer.rollback()
-    assert not storage.exists("of-the-outer")
+    assert not storage.exists("a")
 
 
 def test_another_thread_may_go_on() -> None:

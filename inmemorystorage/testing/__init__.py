@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     )
     from .replacement import InMemoryFileSystemStorage, rebase, replace_storage
     from .runner import InMemoryStorageRunner, InMemoryStorageRunnerMixin
-    from .strict import RealStorageError, forbid_real_storages
+    from .strict import RealStorageError, allow_real_storages, forbid_real_storages
 
 __all__ = [
     "InMemoryFileSystemStorage",
@@ -33,6 +33,7 @@ __all__ = [
     "Operation",
     "RealStorageError",
     "Repeated",
+    "allow_real_storages",
     "assertNotStored",
     "assertNumStorageOperations",
     "assertStorageUnchanged",

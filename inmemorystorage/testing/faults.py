@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import fnmatch
 import sys
@@ -13,7 +14,8 @@ from django.core.files import File
 from django.core.files.base import ContentFile
 
 from .interception import Call, add_observer, check_operation, remove_observer
-from .places import storage_label
+from .override import check_names
+from .places import is_called
 from .tools import TestTool
 
 
@@ -70,6 +72,7 @@ class fail_storage(TestTool):
 
     def enable(self) -> fail_storage:
         """Begin; count from nothing."""
+        check_names(() if self._alias is None else (self._alias,))
         self.matched = self.fired = 0
         add_observer(self)
         return self
@@ -77,6 +80,10 @@ class fail_storage(TestTool):
     def disable(self) -> None:
         """End; fail if nothing has failed that was to."""
         remove_observer(self)
+        self.check()
+
+    def check(self) -> None:
+        """Raise ``AssertionError`` if nothing has failed that was to."""
         if self._must_fire and not self.fired:
             raise AssertionError(
                 f"No {self._op}() of {self._name!r} has failed: there were {self.matched} of them, "
@@ -84,8 +91,9 @@ class fail_storage(TestTool):
             )
 
     def __exit__(self, kind: Any, *exception: Any) -> None:
-        self._must_fire = self._must_fire and kind is None
-        self.disable()
+        remove_observer(self)
+        if kind is None:  # or something else is wrong already
+            self.check()
 
     def observe(self, call: Call, proceed: Callable[[Call], Any]) -> Any:
         """Let an operation pass, or fail it."""
@@ -104,43 +112,53 @@ class fail_storage(TestTool):
         return (
             call.op == self._op
             and fnmatch.fnmatchcase(call.name, self._name)
-            and self._alias in (None, storage_label(call.storage))
+            and is_called(call.storage, self._alias)
         )
 
     def _fails(self) -> bool:
         number = self.matched - self._after
-        return self._error is not None and 0 < number <= (self._times or number)
+        times = number if self._times is None else self._times
+        return self._error is not None and 0 < number <= times
 
     def fire(self) -> None:
         """Raise the error, a new one each time."""
         assert self._error is not None
         self.fired += 1
-        raise self._error if isinstance(self._error, type) else copy.copy(self._error)
+        error = self._error
+        with contextlib.suppress(TypeError):  # a class that cannot be copied is raised as it is
+            error = copy.copy(error)
+        raise error
 
     def _break(self, call: Call, proceed: Callable[[Call], Any], limit: int) -> Any:
         if call.op == "save":
-            content = BreakingContent(as_file(call.content), limit, self.fire)
-            return proceed(call.with_content(content))
+            content = as_file(call.content)
+            content.seek(0)
+            reader: Any = BreakingReader(content.file, limit, self.fire)
+            broken = File(reader, content.name)
+            return proceed(call.with_content(broken))
         file = proceed(call)
         file.file = BreakingStream(file.file, limit, self.fire)
         return file
 
 
-class BreakingContent(File):  # type: ignore[type-arg]
-    """Content that cannot be read to its end."""
+class BreakingReader:
+    """A stream that gives so many bytes, and then fails."""
 
-    def __init__(self, content: File[Any], limit: int, fire: Callable[[], None]) -> None:
-        super().__init__(content.file, content.name)
-        self._limit = limit
+    def __init__(self, stream: Any, limit: int, fire: Callable[[], None]) -> None:
+        self._stream = stream
+        self._left = limit
         self._fire = fire
 
-    def chunks(self, chunk_size: int | None = None) -> Any:
-        """Yield as many bytes as there may be, then fail."""
-        self.seek(0)
-        chunk = self.read(self._limit)
-        if chunk:
-            yield chunk
-        self._fire()
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def read(self, size: int = -1) -> Any:
+        """Read as much as there may be; all there is, or more than that, fails."""
+        if size is None or size < 0 or not self._left:
+            self._fire()
+        data = self._stream.read(min(size, self._left))
+        self._left -= len(data)
+        return data
 
 
 def as_file(content: Any) -> File[Any]:

@@ -26,6 +26,7 @@ class Media(Mapping[str, bytes]):
     def __init__(self, savepoint: Savepoint | None = None, alias: str = "default") -> None:
         self._savepoint = savepoint
         self._alias = alias
+        self._frozen: Changes | None = None
 
     @property
     def storage(self) -> InMemoryStorage:
@@ -33,8 +34,9 @@ class Media(Mapping[str, bytes]):
         storage = storages[self._alias]
         if not isinstance(storage, InMemoryStorage):
             raise TypeError(
-                f"The storage {self._alias!r} is a {type(storage).__name__}, which is not in "
-                "memory. Replace it with override_storages()."
+                f"The storage {self._alias!r} is a {type(storage).__module__}."
+                f"{type(storage).__name__}, whose files nobody can see here. Replace it with "
+                "override_storages()."
             )
         return storage
 
@@ -83,7 +85,12 @@ class Media(Mapping[str, bytes]):
 
     def _changes(self) -> Changes:
         directory = self._directory()
-        return Changes(directory, {} if self._savepoint is None else self._savepoint.noted())
+        noted = {} if self._savepoint is None else self._savepoint.noted()
+        return self._frozen or Changes(directory, noted)
+
+    def freeze(self) -> None:
+        """Have ``created``, ``changed`` and ``deleted`` tell of the time until now."""
+        self._frozen = self._changes()
 
     def _directory(self) -> InMemoryDir:
         storage = self.storage
@@ -96,22 +103,27 @@ class capture_media(TestTool):
     Give a `Media` of the files of the project, and of what becomes of them inside.
 
     What is captured lasts: nothing is undone at the end. After it, ``created``, ``changed`` and
-    ``deleted`` still tell of the time since the beginning.
+    ``deleted`` tell of the block.
     """
 
     def __init__(self, alias: str = "default") -> None:
         super().__init__()
         self._alias = alias
-        self._savepoints: list[Savepoint] = []
+        self._captured: list[tuple[Media, Savepoint]] = []
 
     def enable(self) -> Media:
         """Begin, and return the files."""
-        self._savepoints.append(Savepoint())
-        return Media(self._savepoints[-1], self._alias)
+        savepoint = Savepoint()
+        self._captured.append((Media(savepoint, self._alias), savepoint))
+        return self._captured[-1][0]
 
     def disable(self) -> None:
         """End."""
-        self._savepoints.pop().release()
+        media, savepoint = self._captured.pop()
+        try:
+            media.freeze()
+        finally:
+            savepoint.release()
 
 
 class Changes:
@@ -126,15 +138,40 @@ class Changes:
         self._noted = noted
         self.now: dict[str, bytes] = {}
         self.before: dict[str, bytes] = {}
+        root, place = top.location()
         for node, before in noted.items():
-            name = name_below(top, node)
-            if name is None:
+            if not isinstance(node, InMemoryDir):
+                self._compare_file(name_below(top, node), node)
                 continue
-            if isinstance(node, InMemoryDir):
+            name = name_below(top, node)
+            if name is not None:
                 self._compare_entries(node, f"{name}/" if name else "", before.entries)
-            elif not self._is_new(node):
-                self.now[name] = node.content
-                self.before[name] = self._content_before(node)
+            elif node.location()[0] is root:
+                self._compare_top(top, place, node.location()[1], before.entries)
+
+    def _compare_file(self, name: str | None, file: InMemoryFile) -> None:
+        if name is not None and not self._is_new(file):
+            self.now[name] = file.content
+            self.before[name] = self._content_before(file)
+
+    def _compare_top(
+        self, top: InMemoryDir, place: list[str], above: list[str], entries: Any
+    ) -> None:
+        """Compare with the directory that was in the place of this one, if one above knows."""
+        depth = len(above)
+        if place[:depth] != above or place[depth : depth + 1] not in ([name] for name in entries):
+            return
+        old = entries[place[depth]]
+        for part in place[depth + 1 :]:
+            old = self._entries_before(old).get(part)
+        self.now |= {name: file.content for name, file in files_at(top, "")}
+        self.before |= dict(self._files_before(old, ""))
+
+    def _entries_before(self, node: Any) -> dict[str, Any]:
+        if not isinstance(node, InMemoryDir):
+            return {}
+        noted = self._noted[node].entries if node in self._noted else {}
+        return {**node.children.copy(), **noted}
 
     def _compare_entries(self, directory: InMemoryDir, above: str, entries: Any) -> None:
         for name, before in entries.items():
@@ -145,10 +182,8 @@ class Changes:
     def _files_before(self, node: Any, name: str) -> Iterator[tuple[str, bytes]]:
         if isinstance(node, InMemoryFile):
             yield name, self._content_before(node)
-        elif isinstance(node, InMemoryDir):
-            noted = self._noted[node].entries if node in self._noted else {}
-            for entry, child in {**node.children.copy(), **noted}.items():
-                yield from self._files_before(child, f"{name}/{entry}")
+        for entry, child in self._entries_before(node).items():
+            yield from self._files_before(child, f"{name}/{entry}" if name else entry)
 
     def _content_before(self, file: InMemoryFile) -> bytes:
         content: bytes = self._noted[file][-1] if file in self._noted else file.content

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,6 +19,7 @@ from django.core.files.storage import (
     default_storage,
     storages,
 )
+from django.core.files.storage import InMemoryStorage as DjangoInMemoryStorage
 from django.core.signals import setting_changed
 from django.db.models import FileField, Model
 from django.db.models.signals import class_prepared
@@ -26,6 +27,7 @@ from django.test.utils import override_settings
 from django.utils.functional import LazyObject, empty
 from django.utils.module_loading import import_string
 
+from ..storage import InMemoryStorage
 from .isolation import isolate_storages
 from .replacement import InMemoryFileSystemStorage, replace_storage
 from .tools import TestTool
@@ -57,7 +59,7 @@ class override_storages(TestTool):
 
     def enable(self) -> None:
         """Replace all storages."""
-        _check_names(self._chosen)
+        check_names(self._chosen)
         with contextlib.ExitStack() as stack:
             stack.enter_context(isolate_storages())
             replacements = Replacements(self._chosen, stack)
@@ -91,7 +93,7 @@ class Replacements:
 
     def of(self, storage: Storage, replacement: Storage | None = None) -> Storage:
         """Turn a storage into its usual replacement, or into another; return it."""
-        storage = _unwrapped(storage)
+        storage = unwrapped(storage)
         replacement = replacement or replace_storage(storage)
         if vars(replacement) is not vars(storage):
             self.stack.enter_context(turned_into(storage, replacement))
@@ -99,6 +101,8 @@ class Replacements:
 
     def of_parameters(self, parameters: dict[str, Any], storage: Storage) -> Storage:
         """Do so with a storage that was made of an entry of STORAGES; one for equal entries."""
+        if isinstance(storage, (InMemoryStorage, DjangoInMemoryStorage)):
+            return self.of(storage)  # which shares nothing with its like
         for known, replaced in self._by_parameters:
             if known == parameters:
                 return replaced
@@ -129,7 +133,8 @@ def turned_into(storage: Storage, replacement: Storage) -> Iterator[None]:
         storage.__class__, storage.__dict__ = before
 
 
-def _unwrapped(storage: Any) -> Storage:
+def unwrapped(storage: Any) -> Storage:
+    """Return a storage, of a lazy object what it stands for."""
     if isinstance(storage, LazyObject):
         bool(storage)  # have it find what it stands for
         storage = storage.__dict__["_wrapped"]
@@ -141,25 +146,48 @@ def private_locations() -> Iterator[None]:
     """
     Have the settings name the directories at which storages in memory lend their paths.
 
-    So MEDIA_ROOT does, and so do the locations in STORAGES, for who makes storages of his own.
+    So MEDIA_ROOT does, and so do the locations in STORAGES, for who makes storages of his own; also
+    where a test overrides them.
     """
-    borrowers: list[InMemoryFileSystemStorage] = []  # the paths last as long as these
+    locations = PrivateLocations()
+    with kept_storages(), override_settings(**locations.settings()):
+        setting_changed.connect(locations.follow)
+        try:
+            yield
+        finally:
+            setting_changed.disconnect(locations.follow)
 
-    def private(location: Any) -> Any:
-        borrowers.append(InMemoryFileSystemStorage(location))
-        assert borrowers[-1].location  # which makes the directory
-        path = borrowers[-1].path("")  # with all that is in it, now and later
+
+class PrivateLocations:
+    """Gives the private directories that stand for others; they last as long as this does."""
+
+    def __init__(self) -> None:
+        self._borrowers: list[InMemoryFileSystemStorage] = []
+
+    def of(self, location: Any) -> Any:
+        """Return the directory in the place of another, with all that is in it, now and later."""
+        self._borrowers.append(InMemoryFileSystemStorage(location))
+        self._borrowers[-1].exists("")  # which makes it
+        path = self._borrowers[-1].path("")
         return Path(path) if isinstance(location, os.PathLike) else path
 
-    entries: dict[str, Any] = settings.STORAGES
-    changed = {
-        alias: {**entry, "OPTIONS": {**entry["OPTIONS"], "location": private(location)}}
-        for alias, entry in entries.items()
-        if alias != STATICFILES and (location := _location_on_disk(entry))
-    }
-    values: dict[str, Any] = {"STORAGES": entries | changed} if changed else {}
-    with kept_storages(), override_settings(MEDIA_ROOT=private(settings.MEDIA_ROOT), **values):
-        yield
+    def settings(self) -> dict[str, Any]:
+        """Return the settings that name others than they do."""
+        entries: dict[str, Any] = settings.STORAGES
+        changed = {
+            alias: {**entry, "OPTIONS": {**entry["OPTIONS"], "location": self.of(location)}}
+            for alias, entry in entries.items()
+            if alias != STATICFILES and (location := _location_on_disk(entry))
+        }
+        media_root = {"MEDIA_ROOT": self.of(settings.MEDIA_ROOT)}
+        return media_root | ({"STORAGES": entries | changed} if changed else {})
+
+    def follow(self, *, setting: str, enter: bool, **kwargs: Any) -> None:
+        """Have an override inside name private directories too; it goes as it came."""
+        if enter and setting in ("MEDIA_ROOT", "STORAGES"):
+            value = self.settings().get(setting)
+            if value is not None:
+                setattr(settings, setting, value)
 
 
 def _location_on_disk(entry: dict[str, Any]) -> Any:
@@ -263,7 +291,8 @@ def field_label(model: type[Model], field: Any) -> str:
     return f"{model._meta.label}.{field.name}"
 
 
-def _check_names(names: Mapping[str, Any]) -> None:
+def check_names(names: Iterable[str]) -> None:
+    """Raise ``ImproperlyConfigured`` for what is neither an alias nor a file field."""
     models = apps.get_models(include_auto_created=True, include_swapped=True)
     fields = {field_label(model, field) for model in models for field in file_fields(model)}
     known = {*storages.backends, *fields}

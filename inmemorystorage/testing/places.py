@@ -8,13 +8,13 @@ import sys
 import sysconfig
 from collections.abc import Iterator
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import django
 from django.apps import apps
 from django.core.files.storage import Storage, default_storage, storages
 
-from .override import field_label, file_fields
+from .override import field_label, file_fields, unwrapped
 
 _PACKAGE = os.path.dirname(os.path.dirname(__file__))
 _OURS = (os.path.dirname(django.__file__) + os.sep, _PACKAGE + os.sep, "<frozen")
@@ -62,16 +62,18 @@ def _owner(path: str) -> str:
 
 def storage_label(storage: Storage) -> str:
     """Return the alias of a storage, or ``app.Model.field``, or else its class."""
-    for alias, known in _aliases():
-        if known is storage:
-            return alias
-    for model in apps.get_models():
+    return next(_labels(storage), type(storage).__name__)
+
+
+def is_called(storage: Storage, label: str | None) -> bool:
+    """Return whether an alias or a field of that name has the storage; anything, for ``None``."""
+    return label is None or label in _labels(storage)
+
+
+def _labels(storage: Storage) -> Iterator[str]:
+    aliases = [*vars(storages)["_storages"].items(), ("default", vars(default_storage)["_wrapped"])]
+    yield from (alias for alias, known in aliases if known is storage)
+    for model in apps.get_models(include_auto_created=True, include_swapped=True):
         for field in file_fields(model):
-            if field.storage is storage:
-                return field_label(model, field)
-    return type(storage).__name__
-
-
-def _aliases() -> Iterator[tuple[str, Any]]:
-    yield from storages._storages.items()  # type: ignore[attr-defined]
-    yield "default", vars(default_storage)["_wrapped"]
+            if unwrapped(field.storage) is storage:
+                yield field_label(model, field)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ..journal import Savepoint, recording_in
+from ..journal import Note, Savepoint
 
 if TYPE_CHECKING:
     from .media import Media
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LAST = 10
 OVERRIDE, STRICT = "inmemorystorage_override", "inmemorystorage_strict"
 
-_levels = pytest.StashKey[dict[str, Savepoint]]()
+_savepoint = pytest.StashKey[Savepoint]()
 _operations = pytest.StashKey[Any]()
 
 
@@ -37,7 +37,6 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", f"real_storages: let the test write to real storages in spite of {STRICT}."
     )
-    config.stash[_levels] = {}
 
 
 def has_django() -> bool:
@@ -46,15 +45,7 @@ def has_django() -> bool:
     return apps is not None and apps.apps.ready
 
 
-# Levels of files: of the module, the class and the function.
-
-
-def _level(request: pytest.FixtureRequest) -> Iterator[None]:
-    levels = request.config.stash[_levels]
-    savepoint = levels[request.scope] = Savepoint()
-    yield
-    del levels[request.scope]
-    savepoint.rollback()
+# Levels of files: of the test, and of each fixture that outlasts one.
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -70,34 +61,21 @@ def _inmemorystorage_session(request: pytest.FixtureRequest) -> Iterator[None]:
             from .override import override_storages
 
             stack.enter_context(override_storages())
+        if request.config.getini(STRICT) and has_django():
+            from .strict import forbid_real_storages
+
+            stack.enter_context(forbid_real_storages(tells_of_swallowed=False))
         yield
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _inmemorystorage_module(
-    request: pytest.FixtureRequest, _inmemorystorage_session: None
-) -> Iterator[None]:
-    """Undo what fixtures of the module did to files."""
-    yield from _level(request)
-
-
-@pytest.fixture(autouse=True, scope="class")
-def _inmemorystorage_class(
-    request: pytest.FixtureRequest, _inmemorystorage_module: None
-) -> Iterator[None]:
-    """Undo what the set-up of the class did to files."""
-    yield from _level(request)
 
 
 @pytest.fixture(autouse=True)
 def _inmemorystorage_function(
-    request: pytest.FixtureRequest, _inmemorystorage_class: None
+    request: pytest.FixtureRequest, _inmemorystorage_session: None
 ) -> Iterator[None]:
     """Undo what the test did to files, and watch it."""
-    level = _level(request)
-    next(level)
+    savepoint = request.node.stash[_savepoint] = Savepoint()
     with contextlib.ExitStack() as stack:
-        stack.callback(next, level, None)
+        stack.callback(savepoint.rollback)
         if has_django():
             _watch(request.node, stack)
         yield
@@ -107,13 +85,15 @@ def _watch(item: pytest.Item, stack: contextlib.ExitStack) -> None:
     from .leaks import watch_handles
     from .names import deterministic_names
     from .recording import capture_storage_operations
-    from .strict import forbid_real_storages
+    from .strict import allow_real_storages, forbid_real_storages
 
     item.stash[_operations] = stack.enter_context(capture_storage_operations(limit=LAST))
     stack.enter_context(watch_handles())
     stack.enter_context(deterministic_names(item.nodeid))
-    if item.config.getini(STRICT) and item.get_closest_marker("real_storages") is None:
+    if item.config.getini(STRICT):
         stack.enter_context(forbid_real_storages())
+    if item.get_closest_marker("real_storages") is not None:
+        stack.enter_context(allow_real_storages())
 
 
 @pytest.hookimpl(wrapper=True)
@@ -121,10 +101,11 @@ def pytest_fixture_setup(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> Generator[None, Any, Any]:
     """Have what a fixture does to files last as long as the fixture, also if it is made late."""
-    is_level = fixturedef.argname.startswith("_inmemorystorage_")
-    if is_level or fixturedef.scope == "function":
+    if fixturedef.scope == "function" or fixturedef.argname == "_inmemorystorage_session":
         return (yield)
-    with recording_in(request.config.stash[_levels].get(fixturedef.scope)):
+    note = Note()
+    fixturedef.addfinalizer(note.undo)
+    with note.recording():
         return (yield)
 
 
@@ -136,7 +117,7 @@ def media(request: pytest.FixtureRequest, _inmemorystorage_function: None) -> Me
     """Return the files of the default storage: a mapping of names to contents."""
     from .media import Media
 
-    return Media(request.config.stash[_levels]["function"])
+    return Media(request.node.stash[_savepoint])
 
 
 @pytest.fixture
@@ -165,7 +146,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add the files that the test made, and its last operations."""
     report = yield
-    if report.failed and _operations in item.stash and "function" in item.config.stash[_levels]:
+    if report.failed and _operations in item.stash:
         report.sections += _sections(item)
     return report
 
@@ -174,8 +155,8 @@ def _sections(item: pytest.Item) -> Iterator[tuple[str, str]]:
     from .media import all_media
 
     lines = [
-        f"{what} on {alias}: {name}"
-        for alias, media in all_media(item.config.stash[_levels]["function"])
+        f"{what} on {alias}: {name!r}"
+        for alias, media in all_media(item.stash[_savepoint])
         for what in ("created", "changed", "deleted")
         for name in getattr(media, what)
     ]

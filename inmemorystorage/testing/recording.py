@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 import weakref
 from collections import deque
@@ -9,10 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, overload
 
+import six
 from django.core.files.storage import Storage
 
 from .interception import Call, add_observer, check_operation, remove_observer
-from .places import Line, project_line, storage_label
+from .override import check_names
+from .places import Line, is_called, project_line, storage_label
 from .tools import TestTool
 
 
@@ -93,6 +96,7 @@ class capture_storage_operations(TestTool, Sequence[Operation]):
 
     def enable(self) -> capture_storage_operations:
         """Begin to capture, with nothing captured yet."""
+        check_names(() if self._alias is None else (self._alias,))
         self.operations.clear()
         add_observer(self)
         return self
@@ -124,7 +128,7 @@ class capture_storage_operations(TestTool, Sequence[Operation]):
             )
 
     def _alias_matches(self, storage: Storage) -> bool:
-        return self._alias is None or self._alias == storage_label(storage)
+        return is_called(storage, self._alias)
 
     def __len__(self) -> int:
         return len(self.operations)
@@ -153,8 +157,12 @@ class capture_storage_operations(TestTool, Sequence[Operation]):
 
 
 def _content_size(call: Call) -> int | None:
-    content = call.content if call.op == "save" else None
-    size = len(content) if isinstance(content, (bytes, str)) else getattr(content, "size", None)
+    content: Any = call.content if call.op == "save" else None
+    if isinstance(getattr(content, "file", None), io.StringIO):
+        content = content.file.getvalue()
+    if isinstance(content, (bytes, str)):
+        return len(six.ensure_binary(content))
+    size = getattr(content, "size", None)
     return size if isinstance(size, int) else None
 
 

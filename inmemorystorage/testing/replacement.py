@@ -76,5 +76,15 @@ def rebase(cls: Any, in_memory: type[InMemoryStorage]) -> type[InMemoryStorage]:
     """
     if issubclass(in_memory, cls):
         return in_memory
-    names = {"__module__": cls.__module__, "__doc__": cls.__doc__}
+
+    def reduce(self: InMemoryStorage) -> Any:
+        return _make_rebased, (cls, in_memory), self.__getstate__()
+
+    names = {"__module__": cls.__module__, "__doc__": cls.__doc__, "__reduce__": reduce}
     return type(cls.__name__, (cls, in_memory), names)
+
+
+def _make_rebased(cls: Any, in_memory: Any) -> InMemoryStorage:
+    rebased: Any = rebase(cls, in_memory)
+    made: InMemoryStorage = rebased.__new__(rebased)
+    return made

@@ -14,9 +14,10 @@ from .isolation import isolate_class
 from .leaks import watch_handles
 from .override import override_storages
 from .strict import forbid_real_storages
+from .tools import TestTool
 
 # What is enabled, by the process: one that was forked needs a MEDIA_ROOT of its own.
-_enabled: dict[int, list[override_storages]] = {}
+_enabled: dict[int, list[TestTool]] = {}
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,16 @@ class Session:
         """Enable all in this process, where it is not yet."""
         if os.getpid() in _enabled:
             return
-        _enabled[os.getpid()] = tools = [override_storages()] * self.overrides
+        # Swallowed errors are told of by the test in which that was.
+        strict = forbid_real_storages(tells_of_swallowed=False)
+        tools: list[TestTool] = [override_storages()] * self.overrides + [strict] * self.is_strict
+        _enabled[os.getpid()] = tools
         for tool in tools:
             tool.enable()
 
     def disable(self) -> None:
         """Disable all in this process."""
-        for tool in _enabled.pop(os.getpid()):
+        for tool in reversed(_enabled.pop(os.getpid())):
             tool.disable()
 
     def isolate(self, cls: type[unittest.TestCase]) -> None:

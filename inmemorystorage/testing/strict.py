@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.core.files.storage import FileSystemStorage, Storage
+from django.core.files.storage import InMemoryStorage as DjangoInMemoryStorage
 
 from ..location import is_lent
 from ..storage import InMemoryStorage
@@ -25,11 +26,14 @@ class forbid_real_storages(TestTool):
 
     Raises `RealStorageError` there, before anything is done, and once more at the end where the
     project has swallowed it. A ``FileSystemStorage`` that stands in the private directory of a
-    replaced MEDIA_ROOT is in memory too.
+    replaced MEDIA_ROOT is in memory too, and so is Django's ``InMemoryStorage``.
+
+    :param tells_of_swallowed: whether the error is raised once more.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, tells_of_swallowed: bool = True) -> None:
         super().__init__()
+        self._tells_of_swallowed = tells_of_swallowed
         self._errors: list[RealStorageError] = []
 
     def enable(self) -> None:
@@ -40,7 +44,7 @@ class forbid_real_storages(TestTool):
     def disable(self) -> None:
         """Forbid no more; raise what was swallowed."""
         remove_observer(self)
-        for error in self._errors:
+        for error in self._errors if self._tells_of_swallowed else ():
             if not has_reached_test_runner(error):
                 raise error
 
@@ -51,18 +55,32 @@ class forbid_real_storages(TestTool):
 
     def observe(self, call: Call, proceed: Callable[[Call], Any]) -> Any:
         """Let an operation pass, or fail it."""
-        if call.writes and not is_in_memory(call.storage):
+        if call.writes and not allow_real_storages.depth and not is_in_memory(call.storage):
             label, kind = storage_label(call.storage), type(call.storage).__name__
             where = kind if label == kind else f"{kind} of {label!r}"
             self._errors.append(
                 RealStorageError(
                     f"{call.op}({call.name!r}) on the {where}, which is not in memory. Replace "
                     "it with override_storages(), or let this one test through with "
-                    "@pytest.mark.real_storages."
+                    "allow_real_storages() (with pytest @pytest.mark.real_storages)."
                 )
             )
             raise self._errors[-1]
         return proceed(call)
+
+
+class allow_real_storages(TestTool):
+    """Let a block, a test or a class of tests write to real storages, where that is forbidden."""
+
+    depth = 0
+
+    def enable(self) -> None:
+        """Allow."""
+        allow_real_storages.depth += 1
+
+    def disable(self) -> None:
+        """Allow no more."""
+        allow_real_storages.depth -= 1
 
 
 def has_reached_test_runner(error: BaseException) -> bool:
@@ -76,4 +94,4 @@ def is_in_memory(storage: Storage) -> bool:
     """Return whether what is written to a storage ends with the process."""
     if isinstance(storage, FileSystemStorage) and not isinstance(storage, InMemoryStorage):
         return is_lent(os.fspath(storage.location))
-    return isinstance(storage, InMemoryStorage)
+    return isinstance(storage, (InMemoryStorage, DjangoInMemoryStorage))

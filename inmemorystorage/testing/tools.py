@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import types
 import unittest
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from django.test.utils import TestContextDecorator
 
+METHODS = (types.FunctionType, staticmethod, classmethod)
 Class = TypeVar("Class", bound=type[Any])
 
 
@@ -31,14 +33,19 @@ class TestTool(TestContextDecorator):
     async def __aexit__(self, *exception: Any) -> None:
         self.__exit__(*exception)
 
+    def _decorate_method(self, member: Any) -> Any:
+        if isinstance(member, types.FunctionType):
+            return self.decorate_callable(member)
+        return type(member)(self.decorate_callable(member.__func__))
+
     def decorate_class(self, cls: Class) -> Class:
         """Have a class of tests use the tool."""
         if issubclass(cls, unittest.TestCase):
             enable_for_class(cls, self)
         else:
-            for name, function in list(vars(cls).items()):
-                if name.startswith("test") and callable(function):
-                    setattr(cls, name, self.decorate_callable(function))
+            for name, member in list(vars(cls).items()):
+                if name.startswith("test") and isinstance(member, METHODS):
+                    setattr(cls, name, self._decorate_method(member))
         return cls
 
 

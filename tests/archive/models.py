@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.core.files.storage import FileSystemStorage, storages
 from django.db import models
 
-from .storages import NOWHERE, LazyStorage, RemoteStorage, SignedStorage, choose, shared
+from .storages import NOWHERE, RemoteStorage, SignedStorage, choose, lazy, shared
 
 
 class Base(models.Model):
@@ -31,7 +31,7 @@ class Document(Base):
     signed = models.FileField(storage=SignedStorage("tenant", base_url="/signed/"))
     chosen = models.FileField(storage=choose)
     alias = models.FileField(storage=storages["private"])
-    lazy = models.FileField(storage=LazyStorage())
+    lazy = models.FileField(storage=lazy)
 
 
 class Letter(Document):

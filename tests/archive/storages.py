@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.files.storage import FileSystemStorage, Storage, storages
 from django.utils.deconstruct import deconstructible
-from django.utils.functional import LazyObject
+from django.utils.functional import SimpleLazyObject
 
 NOWHERE = "/nowhere/that/can/be/written"
 
@@ -45,16 +45,11 @@ class LocatedStorage(FileSystemStorage):
     """A disk at the location that STORAGES gives it."""
 
 
-class LazyStorage(LazyObject):
-    """Stands for an alias that is only looked at when it is needed."""
-
-    def _setup(self) -> None:
-        self._wrapped = storages["private"]
-
-
 def choose() -> Storage:
     """Return what a field's callable chooses."""
     return storages["remote"]
 
 
 shared = FileSystemStorage(location=f"{NOWHERE}/shared")
+# Stands for an alias that is only looked at when it is needed.
+lazy: Any = SimpleLazyObject(lambda: storages["private"])

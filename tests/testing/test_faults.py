@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 import time_machine
+from archive.models import Document
+from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage, default_storage
 
@@ -169,3 +171,57 @@ def test_the_fixture(fail_storage: Any) -> None:
     fault = fail_storage("save", FULL)
     assert save(storage, "b", "c") == ["c"]
     assert fault.fired == 1
+
+
+def test_a_save_that_reads_by_itself(tmp_path: Path) -> None:
+    """A storage that reads its content in one go, as clients of buckets do, fails too."""
+
+    class Reading(FileSystemStorage):
+        def _save(self, name: str, content: Any) -> str:
+            return str(super()._save(name, ContentFile(content.read())))
+
+    with failing("save", FULL, after_bytes=2), pytest.raises(OSError, match="No space"):
+        Reading(tmp_path).save("a", ContentFile(b"12345"))
+
+
+def test_an_error_that_cannot_be_copied(storage: Storage) -> None:
+    """An error whose class takes other arguments than it keeps is raised as it is."""
+
+    class Refused(Exception):
+        def __init__(self, code: int, reason: str) -> None:
+            super().__init__(code)
+
+    with failing("exists", Refused(1, "no")), pytest.raises(Refused):
+        storage.exists("a")
+
+
+def test_used_again(storage: Storage) -> None:
+    """A fault that is used again checks again that it has fired."""
+    fault = failing("save", FULL)
+    with pytest.raises(KeyError), fault:
+        raise KeyError
+    with pytest.raises(AssertionError, match="has failed"), fault:
+        pass
+
+
+def test_never(storage: Storage) -> None:
+    """With no times nothing fails."""
+    with failing("save", FULL, times=0, must_fire=False):
+        assert save(storage, "a") == ["a"]
+
+
+def test_a_field_on_the_default_storage() -> None:
+    """The operations of a field can be named also where its storage has an alias, or is lazy."""
+    for field in ("default", "lazy", "alias"):
+        with override_storages():
+            document = Document()
+            with failing("save", FULL, alias=f"archive.Document.{field}"):
+                with pytest.raises(OSError, match="No space"):
+                    getattr(document, field).save("a", ContentFile(b""), save=False)
+
+
+@pytest.mark.parametrize("tool", [failing("save", FULL, alias="defualt")])
+def test_an_alias_that_is_not_there(tool: Any) -> None:
+    """A mistaken alias is refused, or nothing would ever match."""
+    with pytest.raises(ImproperlyConfigured, match="'defualt' is neither an alias"):
+        tool.enable()

@@ -127,10 +127,19 @@ def test_as_a_decorator_of_any_other_class() -> None:
         def test_a(self) -> list[str]:
             return change()
 
+        @staticmethod
+        def test_static() -> list[str]:
+            return change()
+
+        @classmethod
+        def test_of_class(cls) -> list[str]:
+            return change()
+
         def helper(self) -> list[str]:
             return change()
 
-    assert Tests().test_a() == ["before.txt", "new.txt"]
+    for test in (Tests().test_a, Tests().test_static, Tests().test_of_class):
+        assert test() == ["before.txt", "new.txt"]
     assert is_as_before()
     assert Tests.tested == "no function"
     assert Tests().helper() == ["before.txt", "new.txt"]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
+from django.conf import settings
 from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage, storages
+from django.core.files.storage import FileSystemStorage, default_storage, storages
 
 from inmemorystorage.testing import (
     InMemoryStorageTestMixin,
@@ -15,6 +18,7 @@ from inmemorystorage.testing import (
     capture_media,
     isolate_storages,
     override_storages,
+    replace_storage,
 )
 
 
@@ -119,8 +123,26 @@ def test_glob(media: Media, pattern: str, names: list[str]) -> None:
 
 def test_storages_that_are_not_in_memory(media: Media) -> None:
     """A storage whose files nobody can see here is refused, with the cure."""
-    with pytest.raises(TypeError, match=r"'private' is a SignedStorage.*override_storages\(\)"):
+    with pytest.raises(
+        TypeError,
+        match=r"a archive.storages.SignedStorage, whose.*override_storages",
+    ):
         len(media.alias("private"))
+
+
+def test_a_location_that_is_removed() -> None:
+    """Where the directory of all files goes, all of them are deleted, and what is new is new."""
+    with override_storages():
+        disk = replace_storage(FileSystemStorage())
+        disk.save("d/gone.txt", ContentFile(b""))
+        disk.save("changed.txt", ContentFile(b""))
+        with override_storages({"default": disk}), capture_media() as captured:
+            shutil.rmtree(settings.MEDIA_ROOT)
+            assert sorted(captured.deleted) == ["changed.txt", "d/gone.txt"]
+            default_storage.save("changed.txt", ContentFile(b"other"))
+            default_storage.save("new.txt", ContentFile(b""))
+            found = captured.created, captured.changed, captured.deleted
+            assert found == (["new.txt"], ["changed.txt"], ["d/gone.txt"])
 
 
 def test_capture_media() -> None:
@@ -131,9 +153,10 @@ def test_capture_media() -> None:
         write("kept.txt", b"other")
         assert captured.created == ["inside.txt"]
     save("after.txt")
-    assert "inside.txt" in captured
+    default_storage.delete("inside.txt")
+    assert "after.txt" in captured
     assert captured.changed == ["kept.txt"]
-    assert captured.created[0] == "inside.txt"
+    assert captured.created == ["inside.txt"]
 
 
 def test_what_is_captured_is_undone_outside() -> None:

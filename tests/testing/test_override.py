@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
+import pickle
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -180,6 +182,39 @@ def test_who_makes_storages_by_the_settings(kind: Any) -> None:
         assert entries == settings.STORAGES
         assert storages["located"] is before
     assert not Path(NOWHERE).exists()
+
+
+@pytest.mark.usefixtures("overridden")
+def test_a_media_root_that_a_test_overrides(tmp_path: Path) -> None:
+    """Where a test names a MEDIA_ROOT of its own, files are at the one that the settings name."""
+    before = settings.MEDIA_ROOT
+    with override_settings(MEDIA_ROOT=tmp_path):
+        for storage in (replace_storage(FileSystemStorage()), FileSystemStorage()):
+            name = save(storage, "own.txt")
+            assert Path(settings.MEDIA_ROOT, name).read_bytes() == b"content"
+        assert isinstance(settings.MEDIA_ROOT, Path)
+    with override_settings(MEDIA_ROOT=str(tmp_path)):
+        assert save(FileSystemStorage(), "stray.txt") == "stray.txt"
+    assert before == settings.MEDIA_ROOT
+    assert not list(tmp_path.iterdir())
+
+
+def test_equal_storages_in_memory_stay_apart() -> None:
+    """Two aliases of equal entries share nothing where they shared nothing before."""
+    for backend in ("inmemorystorage", "django.core.files.storage"):
+        entry = {"BACKEND": f"{backend}.InMemoryStorage"}
+        with override_settings(STORAGES={"one": entry, "two": entry}), override_storages():
+            save(storages["one"])
+            assert not storages["two"].exists("a.txt")
+
+
+def test_copies_of_replacements() -> None:
+    """A replacement can be pickled and copied, whatever class of a project it has."""
+    with override_storages():
+        storage = storage_of("signed")
+        save(storage)
+        for copied in (pickle.loads(pickle.dumps(storage)), copy.copy(storage)):
+            assert type(copied) is type(storage) and copied.exists("a.txt")
 
 
 def test_media_root_keeps_its_type() -> None:

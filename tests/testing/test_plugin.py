@@ -52,6 +52,14 @@ class TestOne:
 def test_after_the_class(of_module):
     assert files() == ["module.txt", "session.txt"]
 """
+PARAMETRIZED = """
+@pytest.fixture(scope="module", params=[1, 2])
+def parametrized(request):
+    assert save("parametrized.txt") == "parametrized.txt"
+
+def test_parametrized(parametrized):
+    assert files() == ["parametrized.txt"]
+"""
 AFTER_THE_MODULE = """
 def test_after_the_module():
     assert files() == ["session.txt"]
@@ -76,6 +84,13 @@ real = FileSystemStorage(location="real")
 @pytest.mark.real_storages
 def test_marked():
     assert real.save("a.txt", ContentFile(b"")) == "a.txt"
+
+@pytest.fixture(scope="module")
+def of_module():
+    real.save("m.txt", ContentFile(b""))
+
+def test_fixture(of_module):
+    pass
 
 def test_not_marked():
     real.save("b.txt", ContentFile(b""))
@@ -131,9 +146,10 @@ def run(project: Project, *options: str, fails: bool = False) -> str:
 
 def test_levels_of_fixtures(project: Project) -> None:
     """What a fixture makes lasts as long as the fixture, also where it is asked for late."""
+    project.write("test_0.py", HEAD + PARAMETRIZED)
     project.write("test_1.py", HEAD + SCOPES)
     project.write("test_2.py", HEAD + AFTER_THE_MODULE)
-    assert "5 passed" in run(project)
+    assert "7 passed" in run(project)
     assert not project.media.exists()
 
 
@@ -142,7 +158,7 @@ def test_report_of_a_failure(project: Project) -> None:
     project.write("test_1.py", HEAD + FAILING)
     printed = run(project, fails=True)
     assert "2 failed, 1 passed" in printed
-    assert "created on default: left.txt" in printed
+    assert "created on default: 'left.txt'" in printed
     assert "save 'left.txt' (7 bytes) on default, " in printed
     assert "exists 'asked.txt' on default, " in printed
     assert printed.count(" Files that the test has left ") == 1
@@ -155,7 +171,7 @@ def test_strict(project: Project) -> None:
     project.append("pytest.ini", "inmemorystorage_strict = true\n")
     project.write("test_1.py", HEAD + STRICT)
     printed = run(project, "--strict-markers", fails=True)
-    assert "1 failed, 2 passed, 1 error" in printed
+    assert "1 failed, 2 passed, 2 errors" in printed
     assert "RealStorageError: save('b.txt') on the FileSystemStorage, which is" in printed
     assert "RealStorageError: save('c.txt') on the FileSystemStorage, which is" in printed
     assert [each.name for each in (project.directory / "real").iterdir()] == ["a.txt"]

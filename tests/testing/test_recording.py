@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from archive.models import Document
 from archive.storages import RemoteStorage
-from django.contrib.staticfiles.storage import ManifestStaticFilesStorage
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage, default_storage, storages
 from django.db.models.fields.files import FieldFile
@@ -70,8 +69,10 @@ def test_arguments_by_name(storage: Storage) -> None:
     with capture_storage_operations() as captured:
         storage.save(name="b.txt", content=ContentFile(b"123"))
         storage.save(None, ContentFile(b"12", name="c.txt"))
+        storage.save("d.txt", ContentFile("é"))
         storage.listdir(path="")
-    assert [(each.name, each.bytes) for each in captured] == [("b.txt", 3), ("", 2), ("", None)]
+    found = [(each.name, each.bytes) for each in captured]
+    assert found == [("b.txt", 3), ("", 2), ("d.txt", 2), ("", None)]
 
 
 def test_errors(storage: Storage) -> None:
@@ -165,7 +166,6 @@ def test_a_class_that_comes_later() -> None:
         late = Late()
         assert late.exists("a") and late.size("abc") == 3
     assert [each.op for each in captured] == ["exists", "size"]
-    assert "size" in vars(ManifestStaticFilesStorage.__mro__[-2]) or True
 
 
 def test_nothing_is_wrapped_afterwards() -> None:

@@ -10,9 +10,15 @@ from archive.models import Document
 from archive.storages import RemoteStorage
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
+from django.core.files.storage import InMemoryStorage as DjangoInMemoryStorage
 
 from inmemorystorage import InMemoryStorage
-from inmemorystorage.testing import RealStorageError, forbid_real_storages, override_storages
+from inmemorystorage.testing import (
+    RealStorageError,
+    allow_real_storages,
+    forbid_real_storages,
+    override_storages,
+)
 
 
 @pytest.fixture
@@ -49,19 +55,19 @@ def test_reading(disk: FileSystemStorage) -> None:
 def test_memory() -> None:
     """What is in memory can be written, a stray disk at the private MEDIA_ROOT included."""
     with override_storages(), forbid_real_storages():
-        for storage in (InMemoryStorage(), FileSystemStorage()):
+        for storage in (InMemoryStorage(), FileSystemStorage(), DjangoInMemoryStorage()):
             storage.delete(storage.save("a", ContentFile(b"")))
 
 
 def test_the_error_says_what_and_how() -> None:
     """The error names the class, the file, the field or alias, and the cure."""
-    storage = Document._meta.get_field("scan" if False else "remote").storage
+    storage = Document._meta.get_field("remote").storage
     with pytest.raises(RealStorageError) as raised, forbid_real_storages():
         storage.save("letter.pdf", ContentFile(b""))
     assert str(raised.value) == (
         "save('letter.pdf') on the RemoteStorage of 'archive.Document.remote', which is not in "
         "memory. Replace it with override_storages(), or let this one test through with "
-        "@pytest.mark.real_storages."
+        "allow_real_storages() (with pytest @pytest.mark.real_storages)."
     )
     with (
         pytest.raises(RealStorageError, match="on the RemoteStorage, which"),
@@ -82,3 +88,17 @@ def test_another_error_goes_first(disk: FileSystemStorage) -> None:
         with suppress(RealStorageError):
             disk.delete("a")
         raise KeyError
+
+
+def test_one_test_is_let_through(disk: FileSystemStorage) -> None:
+    """allow_real_storages() lets a block, or a test, write to real storages, and no more after."""
+
+    @allow_real_storages()
+    def delete() -> None:
+        disk.delete("a")
+
+    with forbid_real_storages():
+        delete()
+    with pytest.raises(RealStorageError), forbid_real_storages():
+        disk.save("b", ContentFile(b""))
+    assert disk.listdir("") == ([], [])
