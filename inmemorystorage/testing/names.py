@@ -8,8 +8,7 @@ from contextlib import ExitStack
 
 from django.core.files.storage import base
 
-from .override import attribute
-from .tools import TestTool
+from .tools import TestTool, attribute
 
 
 class deterministic_names(TestTool):

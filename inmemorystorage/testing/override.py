@@ -3,36 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import sys
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any, cast
 
 from django.apps import apps
-from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.core.files.storage import InMemoryStorage as DjangoInMemoryStorage
 from django.core.files.storage import (
-    FileSystemStorage,
     InvalidStorageError,
     Storage,
     default_storage,
     storages,
 )
-from django.core.files.storage import InMemoryStorage as DjangoInMemoryStorage
 from django.core.signals import setting_changed
 from django.db.models import FileField, Model
 from django.db.models.signals import class_prepared
-from django.test.utils import override_settings
 from django.utils.functional import LazyObject, empty
-from django.utils.module_loading import import_string
 
 from ..storage import InMemoryStorage
 from .isolation import isolate_storages
-from .replacement import InMemoryFileSystemStorage, replace_storage
-from .tools import TestTool
-
-STATICFILES = "staticfiles"
+from .locations import STATICFILES, lazy_storages, private_locations
+from .replacement import replace_storage
+from .tools import TestTool, attribute
 
 
 class override_storages(TestTool):
@@ -141,75 +133,6 @@ def unwrapped(storage: Any) -> Storage:
     return cast("Storage", storage)
 
 
-@contextlib.contextmanager
-def private_locations() -> Iterator[None]:
-    """
-    Have the settings name the directories at which storages in memory lend their paths.
-
-    So MEDIA_ROOT does, and so do the locations in STORAGES, for who makes storages of his own; also
-    where a test overrides them.
-    """
-    locations = PrivateLocations()
-    with kept_storages(), override_settings(**locations.settings()):
-        setting_changed.connect(locations.follow)
-        try:
-            yield
-        finally:
-            setting_changed.disconnect(locations.follow)
-
-
-class PrivateLocations:
-    """Gives the private directories that stand for others; they last as long as this does."""
-
-    def __init__(self) -> None:
-        self._borrowers: list[InMemoryFileSystemStorage] = []
-
-    def of(self, location: Any) -> Any:
-        """Return the directory in the place of another, with all that is in it, now and later."""
-        self._borrowers.append(InMemoryFileSystemStorage(location))
-        self._borrowers[-1].exists("")  # which makes it
-        path = self._borrowers[-1].path("")
-        return Path(path) if isinstance(location, os.PathLike) else path
-
-    def settings(self) -> dict[str, Any]:
-        """Return the settings that name others than they do."""
-        entries: dict[str, Any] = settings.STORAGES
-        changed = {
-            alias: {**entry, "OPTIONS": {**entry["OPTIONS"], "location": self.of(location)}}
-            for alias, entry in entries.items()
-            if alias != STATICFILES and (location := _location_on_disk(entry))
-        }
-        media_root = {"MEDIA_ROOT": self.of(settings.MEDIA_ROOT)}
-        return media_root | ({"STORAGES": entries | changed} if changed else {})
-
-    def follow(self, *, setting: str, enter: bool, **kwargs: Any) -> None:
-        """Have an override inside name private directories too; it goes as it came."""
-        if enter and setting in ("MEDIA_ROOT", "STORAGES"):
-            value = self.settings().get(setting)
-            if value is not None:
-                setattr(settings, setting, value)
-
-
-def _location_on_disk(entry: dict[str, Any]) -> Any:
-    """Return the location that an entry of STORAGES has among its options, if it is of a disk."""
-    location = entry.get("OPTIONS", {}).get("location")
-    try:
-        is_disk = location and issubclass(import_string(entry["BACKEND"]), FileSystemStorage)
-    except ImportError:
-        return None  # whoever asks for the alias is told
-    return location if is_disk else None
-
-
-@contextlib.contextmanager
-def kept_storages() -> Iterator[None]:
-    """Keep the storages that there are, which Django makes anew when settings change."""
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(attribute(storages, "_storages", vars(storages)["_storages"]))
-        for lazy in _lazy_storages():
-            stack.enter_context(attribute(lazy, "_wrapped", vars(lazy)["_wrapped"]))
-        yield
-
-
 def replace_aliases(replacements: Replacements) -> None:
     """Have ``storages``, and the objects that stand for some of them, give replacements."""
     handler: Any = storages
@@ -235,27 +158,10 @@ def replace_aliases(replacements: Replacements) -> None:
             replacements.of_parameters(parameters, storage)
     replacements.set_attribute(handler, "create_storage", create_replacement)
     replacements.set_attribute(handler, "_storages", replacements.existing | chosen)
-    for lazy in _lazy_storages():
+    for lazy in lazy_storages():
         replacements.set_attribute(lazy, "_wrapped", empty)
     setting_changed.connect(follow, weak=False)
     replacements.stack.callback(setting_changed.disconnect, follow)
-
-
-def _lazy_storages() -> list[Any]:
-    static: Any = sys.modules.get("django.contrib.staticfiles.storage")
-    return [default_storage] if static is None else [default_storage, static.staticfiles_storage]
-
-
-@contextlib.contextmanager
-def attribute(owner: Any, name: str, value: Any) -> Iterator[None]:
-    """Give an object an attribute of its own for a while."""
-    before = {key: value for key, value in vars(owner).items() if key == name}
-    vars(owner)[name] = value
-    try:
-        yield
-    finally:
-        vars(owner).pop(name, None)
-        vars(owner).update(before)
 
 
 def replace_fields(replacements: Replacements) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import types
 import unittest
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from django.test.utils import TestContextDecorator
@@ -60,3 +61,15 @@ def enable_for_class(cls: type[unittest.TestCase], tool: TestContextDecorator) -
         set_up_class(inner_cls)
 
     cls.setUpClass = classmethod(wrapper)  # type: ignore[assignment, method-assign]
+
+
+@contextlib.contextmanager
+def attribute(owner: Any, name: str, value: Any) -> Iterator[None]:
+    """Give an object an attribute of its own for a while."""
+    before = {key: value for key, value in vars(owner).items() if key == name}
+    vars(owner)[name] = value
+    try:
+        yield
+    finally:
+        vars(owner).pop(name, None)
+        vars(owner).update(before)
