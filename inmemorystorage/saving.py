@@ -76,6 +76,8 @@ class SavingMixin(PathMixin, NamingMixin):
         """Store ``content`` without the template; return its name, or ``None`` if it cannot be."""
         if self._save_new(name, content):
             return name
+        if self._epoch != State.epoch:  # nothing is at hand, and the template chooses a name
+            return None
         name = self.get_available_name(name, max_length=max_length)
         return name if self._save_new(name, content) else None
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, overload
 
 import six
+from django.core.files.base import ContentFile
 from django.core.files.storage import Storage
 
 from .interception import Call, add_observer, check_operation, remove_observer
@@ -158,7 +159,7 @@ class capture_storage_operations(TestTool, Sequence[Operation]):
 
 def _content_size(call: Call) -> int | None:
     content: Any = call.content if call.op == "save" else None
-    if isinstance(getattr(content, "file", None), io.StringIO):
+    if isinstance(content, ContentFile) and isinstance(content.file, io.StringIO):
         content = content.file.getvalue()
     if isinstance(content, (bytes, str)):
         return len(six.ensure_binary(content))
