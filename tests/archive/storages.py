@@ -41,6 +41,10 @@ class SignedStorage(FileSystemStorage):
         return name
 
 
+class PlainStorage(Storage):
+    """A storage that no migration can hold."""
+
+
 class LocatedStorage(FileSystemStorage):
     """A disk at the location that STORAGES gives it."""
 

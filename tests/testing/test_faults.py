@@ -14,6 +14,7 @@ from archive.models import Document
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage, default_storage
+from freezegun import freeze_time
 
 from inmemorystorage import InMemoryStorage
 from inmemorystorage.testing import fail_storage as failing
@@ -225,3 +226,10 @@ def test_an_alias_that_is_not_there(tool: Any) -> None:
     """A mistaken alias is refused, or nothing would ever match."""
     with pytest.raises(ImproperlyConfigured, match="'defualt' is neither an alias"):
         tool.enable()
+
+
+def test_delay_moves_the_clock_of_freezegun(storage: Storage) -> None:
+    """So does the clock that freezegun holds."""
+    with freeze_time("2026-01-01") as frozen, failing("exists", delay=60):
+        storage.exists("a")
+        assert frozen().minute == 1

@@ -10,7 +10,8 @@ import pytest
 from django.core.files.base import ContentFile
 
 from inmemorystorage import InMemoryStorage
-from inmemorystorage.testing import isolate_storages
+from inmemorystorage.testing import InMemoryStorageTestMixin, isolate_storages
+from inmemorystorage.testing.runner import IsolatingTestSuite
 
 storage = InMemoryStorage()
 
@@ -149,3 +150,29 @@ def test_nothing_else_is_decorated() -> None:
     """What is neither a function nor a class is refused."""
     with pytest.raises(TypeError, match="Cannot decorate"):
         isolate_storages()("name")
+
+
+def test_the_suite_of_the_runner() -> None:
+    """A suite isolates the classes of all that is in it, once, however often it runs."""
+    seen = []
+
+    class Tests(unittest.TestCase):
+        def test_a(self) -> None:
+            seen.append(change())
+
+    for _ in range(2):
+        nested = unittest.defaultTestLoader.loadTestsFromTestCase(Tests)
+        assert IsolatingTestSuite([nested]).run(unittest.TestResult()).wasSuccessful()
+        run = vars(Tests)["__call__"]
+        assert is_as_before()
+    assert seen == [["before.txt", "new.txt"]] * 2
+    assert run is vars(Tests)["__call__"]
+
+
+def test_the_mixin_of_a_mixin() -> None:
+    """A mixin of a project's own may extend the mixin, before there is a test case."""
+
+    class Mixin(InMemoryStorageTestMixin):
+        pass
+
+    assert "__call__" not in vars(Mixin)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import pickle
+import unittest
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -368,3 +369,28 @@ def test_the_table_is_open() -> None:
         assert storage.get_valid_name("a") == "A"
     finally:
         replace_storage.register(RemoteStorage, kept[object])
+
+
+def test_as_a_decorator_of_a_test_case() -> None:
+    """A decorated TestCase has all storages replaced, from before setUpClass() on."""
+    seen = []
+
+    @override_storages({"archive.Document.chosen": InMemoryStorage()})
+    class Tests(unittest.TestCase):
+        @classmethod
+        def setUpClass(cls) -> None:
+            seen.append(save(storage_of("chosen")))
+
+        def test_a(self) -> None:
+            seen.append(save(storage_of("remote")))
+
+    assert unittest.defaultTestLoader.loadTestsFromTestCase(Tests)(unittest.TestResult())
+    assert seen == ["a.txt", "a.txt"]
+    assert type(storage_of("remote")) is RemoteStorage
+
+
+def test_a_storage_that_cannot_be_deconstructed() -> None:
+    """A storage that migrations know nothing of is replaced like any."""
+    with override_settings(STORAGES={"plain": {"BACKEND": "archive.storages.PlainStorage"}}):
+        with override_storages():
+            assert save(storages["plain"]) == "a.txt"
