@@ -233,3 +233,12 @@ def test_delay_moves_the_clock_of_freezegun(storage: Storage) -> None:
     with freeze_time("2026-01-01") as frozen, failing("exists", delay=60):
         storage.exists("a")
         assert frozen().minute == 1
+
+
+def test_enabled_by_hand(storage: Storage) -> None:
+    """enable() and disable() do what a block does, for set-ups and clean-ups."""
+    fault = failing("save", FULL).enable()
+    assert save(storage, "a", "b") == ["b"]
+    fault.disable()
+    with pytest.raises(AssertionError, match="has failed"):
+        fault.enable().disable()
