@@ -1,6 +1,7 @@
 """The pages, and the files themselves."""
 
 import mimetypes
+from datetime import datetime
 
 from django.conf import settings
 from django.contrib import messages
@@ -10,8 +11,7 @@ from django.core.files.storage import default_storage
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
-from django.utils.http import http_date
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import last_modified, require_POST, require_safe
 from django.views.generic import DeleteView, DetailView, ListView
 
 from .forms import UploadForm
@@ -61,14 +61,21 @@ def storage_tree(request: HttpRequest) -> HttpResponse:
     return render(request, "gallery/storage.html", context)
 
 
+def modified_time(request: HttpRequest, name: str) -> datetime | None:
+    """Return when a file was written, or ``None`` where there is none."""
+    try:
+        return default_storage.get_modified_time(name)
+    except (OSError, ValueError, SuspiciousOperation):
+        return None
+
+
 @require_safe
+@last_modified(modified_time)  # which answers before the file is opened
 def media(request: HttpRequest, name: str) -> HttpResponse:
     """Answer with a file of the default storage, whatever storage that is."""
     try:
         content = default_storage.open(name)
-        modified = default_storage.get_modified_time(name)
     except (OSError, ValueError, SuspiciousOperation) as error:
         raise Http404(f"There is no file {name!r}.") from error
     content_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    headers = {"Last-Modified": http_date(modified.timestamp()), "Cache-Control": "no-cache"}
-    return FileResponse(content, content_type=content_type, headers=headers)
+    return FileResponse(content, content_type=content_type, headers={"Cache-Control": "no-cache"})
