@@ -13,7 +13,7 @@ _NOT_COPIED = {
     "_base",
     "_base_place",
     "_directories",
-    "_mirror",
+    "_lease",
     "_quota",
     "_fixed_location",
     "deconstruct",

@@ -26,26 +26,31 @@ from .pulling import PullingMixin
 _mirrors: set[TreeMirror] = set()
 
 
-def lend_from(root: InMemoryDir, borrower: object) -> TreeMirror:
-    """Return the mirror of the tree at ``root``; it lives as long as any of its borrowers."""
-    with lock:
-        if root.mirror is None:
-            root.mirror = TreeMirror(root)
-            _mirrors.add(root.mirror)
-            State.mirrors += 1
-            State.epoch += 1
-        mirror = root.mirror
-        assert isinstance(mirror, TreeMirror)
-        mirror.borrowers += 1
-        weakref.finalize(borrower, mirror.give_back)
-        return mirror
+class Lease:
+    """
+    A hold on the mirror of the tree at ``root``, which lives as long as any hold on it does.
+
+    An object of its own, for a storage may become another one while it lives: its state decides.
+    """
+
+    def __init__(self, root: InMemoryDir) -> None:
+        with lock:
+            if root.mirror is None:
+                root.mirror = TreeMirror(root)
+                _mirrors.add(root.mirror)
+                State.mirrors += 1
+                State.epoch += 1
+            assert isinstance(root.mirror, TreeMirror)
+            self.mirror = root.mirror
+            self.mirror.leases += 1
+            weakref.finalize(self, self.mirror.give_back)
 
 
 class TreeMirror(PullingMixin):
     """Keep the lent names of the tree at ``root`` on a disk."""
 
     def __init__(self, root: InMemoryDir) -> None:
-        self.borrowers = 0
+        self.leases = 0
         self._root = root
         self._private = PrivateDirectory()
         self._file_mode: int | None = None
@@ -53,11 +58,11 @@ class TreeMirror(PullingMixin):
         self._is_busy = False
 
     def give_back(self) -> None:
-        """Take note that a borrower is gone; with the last, take in all changes and clean up."""
+        """Take note that a lease is over; with the last, take in all changes and clean up."""
         with lock:
-            self.borrowers -= 1
-            # A borrower may be collected as garbage in the middle of an operation.
-            if not self.borrowers and not self._is_busy:
+            self.leases -= 1
+            # A lease may be collected as garbage in the middle of an operation.
+            if not self.leases and not self._is_busy:
                 self._end()
 
     def _end(self) -> None:
@@ -151,7 +156,7 @@ class TreeMirror(PullingMixin):
                 yield True
             finally:
                 self._is_busy = False
-                if not self.borrowers and self._root.mirror is self:
+                if not self.leases and self._root.mirror is self:
                     self._end()
 
     def _mirror(self, name: str) -> None:

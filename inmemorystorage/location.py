@@ -12,7 +12,7 @@ from django.utils.functional import cached_property
 
 from .configuration import SettingsMixin
 from .journal import Journal, lock
-from .lending import TreeMirror, lend_from
+from .lending import Lease, TreeMirror
 from .nodes import InMemoryDir, Quota, State, total_size
 from .volume import Place, look_up, make_directories
 
@@ -50,7 +50,7 @@ class LocationMixin(SettingsMixin):
 
     def _connect(self) -> None:
         """Follow the settings from now on."""
-        self._mirror: TreeMirror | None = None
+        self._lease: Lease | None = None
         self._forgotten = 0
         self._forget_location()
         setting_changed.connect(self._clear_cached_properties)
@@ -146,9 +146,9 @@ class LocationMixin(SettingsMixin):
     def _borrow(self) -> TreeMirror:
         with lock:
             top = self._top()
-            if self._mirror is None or self._mirror is not top.mirror:
-                self._mirror = lend_from(top, self)
-            return self._mirror
+            if self._lease is None or self._lease.mirror is not top.mirror:
+                self._lease = Lease(top)
+            return self._lease.mirror
 
     def _pull_all(self) -> None:
         mirror = self._top().mirror

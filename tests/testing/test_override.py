@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import os
 import pickle
 import unittest
@@ -25,6 +26,7 @@ from django.test import override_settings
 from projects import make_project
 
 from inmemorystorage import InMemoryStorage
+from inmemorystorage.location import disk
 from inmemorystorage.testing import override_storages, rebase, replace_storage
 
 HERE = Path(__file__).parent
@@ -198,6 +200,19 @@ def test_a_media_root_that_a_test_overrides(tmp_path: Path) -> None:
         assert save(FileSystemStorage(), "stray.txt") == "stray.txt"
     assert before == settings.MEDIA_ROOT
     assert not list(tmp_path.iterdir())
+
+
+def test_private_directory_goes_with_the_override() -> None:
+    """Nothing keeps it: neither the storages, which live on, nor a cycle that waits for a gc."""
+    gc.collect()  # what other tests left
+    gc.disable()
+    try:
+        with override_storages():
+            save(storage_of("one"))
+            assert disk.mirror is not None
+        assert disk.mirror is None
+    finally:
+        gc.enable()
 
 
 def test_equal_storages_in_memory_stay_apart() -> None:
