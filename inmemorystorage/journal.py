@@ -98,21 +98,11 @@ class Savepoint(Note):
 
     def rollback(self) -> None:
         """Undo all that changed since; silent where an outer savepoint was rolled back before."""
-        with lock:
-            try:
-                _pass_boundary()
-            finally:
-                while self in Journal.open:
-                    Journal.open[-1]._undo()
+        self._close(Savepoint._take_back)
 
     def release(self) -> None:
         """End without undoing anything: what changed since belongs to the outer savepoint."""
-        with lock:
-            try:
-                _pass_boundary()
-            finally:
-                while self in Journal.open:
-                    Journal.open[-1]._end()
+        self._close(Savepoint._hand_over)
 
     def noted(self) -> dict[Recorded, Any]:
         """Return how all that has changed since was before, as far as the levels inside tell."""
@@ -124,17 +114,22 @@ class Savepoint(Note):
                     noted[changed] = changed.merge(noted.get(changed), before)
             return noted
 
-    def _end(self) -> None:
-        Journal.open.remove(self)
-        Journal.savepoint = outer = Journal.open[-1] if Journal.open else None
+    def _close(self, end: Callable[[Savepoint], None]) -> None:
+        """End this savepoint and those inside it, from the innermost on, each by ``end``."""
+        with lock:
+            try:
+                _pass_boundary()
+            finally:
+                while self in Journal.open:
+                    innermost = Journal.open.pop()
+                    Journal.savepoint = Journal.open[-1] if Journal.open else None
+                    end(innermost)
+
+    def _hand_over(self) -> None:
+        outer = Journal.savepoint
         if outer is not None:
             for changed, before in self.before.items():
                 outer.before[changed] = changed.merge(outer.before.get(changed), before)
-
-    def _undo(self) -> None:
-        self._take_back()
-        Journal.open.remove(self)
-        Journal.savepoint = Journal.open[-1] if Journal.open else None
 
 
 def record(changed: Recorded) -> Any:

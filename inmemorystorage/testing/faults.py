@@ -14,7 +14,7 @@ from django.core.files import File
 from django.core.files.base import ContentFile
 
 from .interception import Call, add_observer, check_operation, remove_observer
-from .override import check_names
+from .override import check_name
 from .places import is_called
 from .tools import TestTool
 
@@ -72,7 +72,8 @@ class fail_storage(TestTool):
 
     def enable(self) -> fail_storage:
         """Begin; count from nothing."""
-        check_names(() if self._alias is None else (self._alias,))
+        if self._alias is not None:
+            check_name(self._alias)
         self.matched = self.fired = 0
         add_observer(self)
         return self

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.files.storage import FileSystemStorage, default_storage, storages
@@ -30,7 +30,7 @@ def private_locations() -> Iterator[None]:
     where a test overrides them.
     """
     locations = PrivateLocations()
-    with kept_storages(), override_settings(**locations.settings()):
+    with kept_storages(), override_settings(**locations.changed(*locations.settings)):
         setting_changed.connect(locations.follow)
         try:
             yield
@@ -51,23 +51,30 @@ class PrivateLocations:
         path = self._borrowers[-1].path("")
         return Path(path) if isinstance(location, os.PathLike) else path
 
-    def settings(self) -> dict[str, Any]:
-        """Return the settings that name others than they do."""
+    def changed(self, *names: str) -> dict[str, Any]:
+        """Return those of some settings that name another directory now, with their values."""
+        values = {name: self.settings[name](self) for name in names}
+        return {name: each for name, each in values.items() if each is not getattr(settings, name)}
+
+    def _media_root(self) -> Any:
+        return self.of(settings.MEDIA_ROOT)
+
+    def _storages(self) -> dict[str, Any]:
         entries: dict[str, Any] = settings.STORAGES
         changed = {
             alias: {**entry, "OPTIONS": {**entry["OPTIONS"], "location": self.of(location)}}
             for alias, entry in entries.items()
             if alias != STATICFILES and (location := _location_on_disk(entry))
         }
-        media_root = {"MEDIA_ROOT": self.of(settings.MEDIA_ROOT)}
-        return media_root | ({"STORAGES": entries | changed} if changed else {})
+        return entries | changed if changed else entries
+
+    settings: ClassVar = {"MEDIA_ROOT": _media_root, "STORAGES": _storages}
 
     def follow(self, *, setting: str, enter: bool, **kwargs: Any) -> None:
         """Have an override inside name private directories too; it goes as it came."""
-        if enter and setting in ("MEDIA_ROOT", "STORAGES"):
-            value = self.settings().get(setting)
-            if value is not None:
-                setattr(settings, setting, value)
+        if enter and setting in self.settings:
+            for name, value in self.changed(setting).items():
+                setattr(settings, name, value)
 
 
 def _location_on_disk(entry: dict[str, Any]) -> Any:

@@ -140,17 +140,20 @@ class Changes:
         self.before: dict[str, bytes] = {}
         root, place = top.location()
         for node, before in noted.items():
-            if not isinstance(node, InMemoryDir):
-                self._compare_file(name_below(top, node), node)
+            node_root, parts = node.location()
+            if node_root is not root:
                 continue
-            name = name_below(top, node)
-            if name is not None:
+            is_below = parts[: len(place)] == place
+            name = "/".join(parts[len(place) :])
+            if is_below and isinstance(node, InMemoryDir):
                 self._compare_entries(node, f"{name}/" if name else "", before.entries)
-            elif node.location()[0] is root:
-                self._compare_top(top, place, node.location()[1], before.entries)
+            elif is_below:
+                self._compare_file(name, node)
+            elif isinstance(node, InMemoryDir):
+                self._compare_top(top, place, parts, before.entries)
 
-    def _compare_file(self, name: str | None, file: InMemoryFile) -> None:
-        if name is not None and not self._is_new(file):
+    def _compare_file(self, name: str, file: InMemoryFile) -> None:
+        if not self._is_new(file):
             self.now[name] = file.content
             self.before[name] = self._content_before(file)
 
@@ -193,16 +196,6 @@ class Changes:
         """Return whether a file is an entry that is noted, and so compared there."""
         above = self._noted.get(file.parent)
         return above is not None and file.name in above.entries
-
-
-def name_below(top: InMemoryDir, node: InMemoryNode) -> str | None:
-    """Return the name of a node from a directory on, or ``None`` where it is not below that."""
-    parts: list[str] = []
-    above: InMemoryNode | None = node
-    while above is not None and above is not top:
-        parts.append(above.name)
-        above = above.parent
-    return None if above is None else "/".join(reversed(parts))
 
 
 def files_at(node: InMemoryNode | None, name: str) -> Iterator[tuple[str, InMemoryFile]]:

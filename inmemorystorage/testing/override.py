@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
-from django.core.files.storage import InMemoryStorage as DjangoInMemoryStorage
 from django.core.files.storage import (
     InvalidStorageError,
     Storage,
@@ -20,10 +19,9 @@ from django.db.models import FileField, Model
 from django.db.models.signals import class_prepared
 from django.utils.functional import LazyObject, empty
 
-from ..storage import InMemoryStorage
 from .isolation import isolate_storages
 from .locations import STATICFILES, lazy_storages, private_locations
-from .replacement import replace_storage
+from .replacement import IN_MEMORY, replace_storage
 from .tools import TestTool, attribute
 
 
@@ -51,11 +49,11 @@ class override_storages(TestTool):
 
     def enable(self) -> None:
         """Replace all storages."""
-        check_names(self._chosen)
+        for name in self._chosen:
+            check_name(name)
         with contextlib.ExitStack() as stack:
             stack.enter_context(isolate_storages())
             replacements = Replacements(self._chosen, stack)
-            replacements.existing |= vars(storages)["_storages"]
             stack.enter_context(private_locations())
             replace_aliases(replacements)
             replace_fields(replacements)
@@ -80,7 +78,7 @@ class Replacements:
         self.names = {*chosen}
         self.chosen = {name: storage for name, storage in chosen.items() if storage is not None}
         self.stack = stack
-        self.existing: dict[str, Storage] = {}
+        self.existing: dict[str, Storage] = dict(vars(storages)["_storages"])
         self._by_parameters: list[tuple[dict[str, Any], Storage]] = []
 
     def of(self, storage: Storage, replacement: Storage | None = None) -> Storage:
@@ -93,7 +91,7 @@ class Replacements:
 
     def of_parameters(self, parameters: dict[str, Any], storage: Storage) -> Storage:
         """Do so with a storage that was made of an entry of STORAGES; one for equal entries."""
-        if isinstance(storage, (InMemoryStorage, DjangoInMemoryStorage)):
+        if isinstance(storage, IN_MEMORY):
             return self.of(storage)  # which shares nothing with its like
         for known, replaced in self._by_parameters:
             if known == parameters:
@@ -197,14 +195,18 @@ def field_label(model: type[Model], field: Any) -> str:
     return f"{model._meta.label}.{field.name}"
 
 
-def check_names(names: Iterable[str]) -> None:
+def labelled_fields() -> Iterator[tuple[str, Any]]:
+    """Yield all file fields of the project, each with its label."""
+    for model in apps.get_models(include_auto_created=True, include_swapped=True):
+        for field in file_fields(model):
+            yield field_label(model, field), field
+
+
+def check_name(name: str) -> None:
     """Raise ``ImproperlyConfigured`` for what is neither an alias nor a file field."""
-    models = apps.get_models(include_auto_created=True, include_swapped=True)
-    fields = {field_label(model, field) for model in models for field in file_fields(model)}
-    known = {*storages.backends, *fields}
-    for name in names:
-        if name not in known:
-            raise ImproperlyConfigured(
-                f"{name!r} is neither an alias of STORAGES nor a file field. There are: "
-                f"{', '.join(sorted(known))}."
-            )
+    known = {*storages.backends, *(label for label, _ in labelled_fields())}
+    if name not in known:
+        raise ImproperlyConfigured(
+            f"{name!r} is neither an alias of STORAGES nor a file field. There are: "
+            f"{', '.join(sorted(known))}."
+        )

@@ -11,10 +11,9 @@ from types import FrameType
 from typing import NamedTuple
 
 import django
-from django.apps import apps
 from django.core.files.storage import Storage, default_storage, storages
 
-from .override import field_label, file_fields, unwrapped
+from .override import labelled_fields, unwrapped
 
 _PACKAGE = os.path.dirname(os.path.dirname(__file__))
 _OURS = (os.path.dirname(django.__file__) + os.sep, _PACKAGE + os.sep, "<frozen")
@@ -73,7 +72,6 @@ def is_called(storage: Storage, label: str | None) -> bool:
 def _labels(storage: Storage) -> Iterator[str]:
     aliases = [*vars(storages)["_storages"].items(), ("default", vars(default_storage)["_wrapped"])]
     yield from (alias for alias, known in aliases if known is storage)
-    for model in apps.get_models(include_auto_created=True, include_swapped=True):
-        for field in file_fields(model):
-            if unwrapped(field.storage) is storage:
-                yield field_label(model, field)
+    for label, field in labelled_fields():
+        if unwrapped(field.storage) is storage:
+            yield label

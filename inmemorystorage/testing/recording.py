@@ -15,7 +15,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import Storage
 
 from .interception import Call, add_observer, check_operation, remove_observer
-from .override import check_names
+from .override import check_name
 from .places import Line, is_called, project_line, storage_label
 from .tools import TestTool
 
@@ -97,7 +97,8 @@ class capture_storage_operations(TestTool, Sequence[Operation]):
 
     def enable(self) -> capture_storage_operations:
         """Begin to capture, with nothing captured yet."""
-        check_names(() if self._alias is None else (self._alias,))
+        if self._alias is not None:
+            check_name(self._alias)
         self.operations.clear()
         add_observer(self)
         return self

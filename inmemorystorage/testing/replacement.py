@@ -6,8 +6,12 @@ import functools
 from typing import Any
 
 from django.core.files.storage import FileSystemStorage, Storage
+from django.core.files.storage import InMemoryStorage as DjangoInMemoryStorage
 
 from ..storage import InMemoryStorage
+
+# The storages whose files end with the process.
+IN_MEMORY = (InMemoryStorage, DjangoInMemoryStorage)
 
 
 @functools.singledispatch

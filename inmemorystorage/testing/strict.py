@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 from django.core.files.storage import FileSystemStorage, Storage
-from django.core.files.storage import InMemoryStorage as DjangoInMemoryStorage
 
 from ..location import is_lent
 from ..storage import InMemoryStorage
 from .interception import Call, add_observer, remove_observer
 from .places import storage_label
+from .replacement import IN_MEMORY
 from .tools import TestTool
 
 
@@ -94,4 +94,4 @@ def is_in_memory(storage: Storage) -> bool:
     """Return whether what is written to a storage ends with the process."""
     if isinstance(storage, FileSystemStorage) and not isinstance(storage, InMemoryStorage):
         return is_lent(os.fspath(storage.location))
-    return isinstance(storage, (InMemoryStorage, DjangoInMemoryStorage))
+    return isinstance(storage, IN_MEMORY)
