@@ -21,6 +21,8 @@ OPTIONS = (
     "behaves_like",
     "max_size",
     "lend_paths",
+    "querystring_auth",
+    "querystring_expire",
 )
 
 
@@ -50,6 +52,15 @@ def check_max_size(max_size: Any) -> None:
         raise ImproperlyConfigured(
             f"InMemoryStorage cannot have max_size={max_size!r}: it is a whole number of bytes, "
             "or None for no limit."
+        )
+
+
+def check_querystring_expire(querystring_expire: Any) -> None:
+    """Raise ``ImproperlyConfigured`` unless ``querystring_expire`` is a number of seconds."""
+    if type(querystring_expire) is not int or querystring_expire < 1:
+        raise ImproperlyConfigured(
+            f"InMemoryStorage cannot have querystring_expire={querystring_expire!r}: it is a whole "
+            "number of seconds, at least 1."
         )
 
 

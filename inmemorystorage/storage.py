@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import errno
-import functools
 import os
-import re
 from datetime import datetime
 from typing import Any
-from urllib.parse import urljoin
 
 from django.utils.deconstruct import deconstructible
-from django.utils.encoding import filepath_to_uri
 
 from . import options
+from .addresses import AddressMixin
 from .exceptions import PathDoesNotExist as PathDoesNotExist
 from .exceptions import os_error
 from .files import StoredFile
@@ -24,12 +21,9 @@ from .saving import SavingMixin
 from .transfer import TransferMixin
 from .volume import open_file, remove
 
-# A name that is its own URL, to which urljoin() adds nothing but the base.
-is_plain_url = re.compile(r"(?:[A-Za-z0-9_~-][A-Za-z0-9_.~-]*(?:/(?!\Z)|\Z))+").fullmatch
-
 
 @deconstructible(path="inmemorystorage.InMemoryStorage")
-class InMemoryStorage(IdentityMixin, TransferMixin, SavingMixin):
+class InMemoryStorage(IdentityMixin, TransferMixin, SavingMixin, AddressMixin):
     """
     A storage that keeps its files in memory.
 
@@ -47,6 +41,9 @@ class InMemoryStorage(IdentityMixin, TransferMixin, SavingMixin):
     :param max_size: bytes that all files together may have; a write past it raises ``OSError``
         with ``ENOSPC``.
     :param lend_paths: whether ``path()`` answers with a real path.
+    :param querystring_auth: whether ``url()`` answers with signed URLs, which expire;
+        `inmemorystorage.serving` refuses others.
+    :param querystring_expire: seconds for which a signed URL is good.
 
     Raises ``ImproperlyConfigured`` for a mistaken option, with those that there are.
 
@@ -67,11 +64,14 @@ class InMemoryStorage(IdentityMixin, TransferMixin, SavingMixin):
         behaves_like: str | None = None,
         max_size: int | None = None,
         lend_paths: bool = False,
+        querystring_auth: bool = False,
+        querystring_expire: int = 3600,
         **unknown: Any,
     ) -> None:
         options.check_known(unknown)
         options.check_filesystem(filesystem)
         options.check_max_size(max_size)
+        options.check_querystring_expire(querystring_expire)
         self.behavior = options.find_behavior(behaves_like)
         self._filesystem = filesystem
         self._base_url = base_url
@@ -81,6 +81,8 @@ class InMemoryStorage(IdentityMixin, TransferMixin, SavingMixin):
         self._allow_overwrite = allow_overwrite
         self._max_size = max_size
         self._lend_paths = lend_paths
+        self.querystring_auth = querystring_auth
+        self.querystring_expire = querystring_expire
         self._own_tree = InMemoryDir() if filesystem is None else filesystem
         self._connect()
         if filesystem is not None:
@@ -141,16 +143,6 @@ class InMemoryStorage(IdentityMixin, TransferMixin, SavingMixin):
             raise os_error(errno.EISDIR, self._place(name).path)
         return self.behavior.directory_size
 
-    def url(self, name: str | None) -> str:
-        """Return the URL of a file; raise ``ValueError`` where there is no base URL."""
-        base_url = self.base_url
-        if base_url is None:
-            raise ValueError("This file is not accessible via a URL.")
-        if type(name) is str and is_plain_url(name):
-            return _url_prefix(base_url) + name
-        url = filepath_to_uri(name)
-        return urljoin(base_url, url if url is None else url.lstrip("/"))
-
     def get_accessed_time(self, name: str) -> datetime:
         """Return when the file was last read; aware in UTC if USE_TZ is set."""
         return self._datetime(self._node(name).accessed)
@@ -179,8 +171,3 @@ class InMemoryStorage(IdentityMixin, TransferMixin, SavingMixin):
 
 # What a subclass, or an instance, may have of its own.
 InMemoryStorage.know_hooks()
-
-
-@functools.lru_cache(maxsize=64)
-def _url_prefix(base_url: str) -> str:
-    return urljoin(base_url, "x")[:-1]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import inmemorystorage
-from inmemorystorage import testing
+from inmemorystorage import serving, testing
 
 PACKAGE = Path(inmemorystorage.__file__).parent
 MODULES = {
@@ -39,12 +39,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "naming": set(),
     "options": {"behaviors", "nodes"},
     "configuration": {"behaviors"},
+    "signing": set(),
+    "addresses": {"configuration", "signing"},
     "location": {"configuration", "journal", "lending", "nodes", "volume"},
     "paths": {"location", "nodes", "volume"},
     "identity": {"nodes", "paths"},
     "transfer": {"exceptions", "journal", "location", "nodes"},
     "saving": {"contents", "journal", "naming", "nodes", "paths", "volume"},
     "storage": {
+        "addresses",
         "exceptions",
         "files",
         "handles",
@@ -59,6 +62,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Django's hooks.
     "checks": {"storage"},
     "apps": {"checks"},
+    # Files over HTTP, of any storage.
+    "serving": {"storage"},
     # The kit for tests.
     "testing": {"files", "journal", "location", "nodes", "storage"},
 }
@@ -174,7 +179,7 @@ def test_modules_are_short(module: str) -> None:
     assert len(lines) <= (25 if module == "__init__" else 300)
 
 
-@pytest.mark.parametrize("package", [inmemorystorage, testing])
+@pytest.mark.parametrize("package", [inmemorystorage, serving, testing])
 def test_all_names_what_is_public(package: types.ModuleType) -> None:
     """`__all__` is sorted, and is what a package offers beside its modules."""
     lazy = {name for name in package.__all__ if getattr(package, name)}
@@ -186,7 +191,7 @@ def test_all_names_what_is_public(package: types.ModuleType) -> None:
     assert package.__all__ == sorted(offered - FROM_ELSEWHERE | lazy)
 
 
-@pytest.mark.parametrize("package", [inmemorystorage, testing])
+@pytest.mark.parametrize("package", [inmemorystorage, serving, testing])
 def test_other_names_are_refused(package: types.ModuleType) -> None:
     """A name that a package does not offer is an AttributeError, as in any module."""
     with pytest.raises(AttributeError, match="no attribute 'Storage'"):

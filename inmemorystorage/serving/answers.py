@@ -1,0 +1,95 @@
+"""The answer to a request for a file: which status, which headers and which bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.cache import get_conditional_response
+from django.utils.http import parse_http_date_safe
+
+from .bodies import AsyncBody, Body, Segment, content_range, multipart
+from .ranges import parse_range
+from .representation import Representation
+
+
+def answer(
+    request: HttpRequest, representation: Representation, headers: dict[str, str]
+) -> HttpResponseBase:
+    """
+    Return the response; it closes the file.
+
+    :param headers: those that the whole file has.
+    """
+    headers = {**headers, **representation.validators()}
+    preconditions = _evaluate_preconditions(request, representation, headers)
+    if preconditions is not None:
+        representation.file.close()
+        return preconditions
+    size = representation.size
+    ranges = _asked_ranges(request, representation)
+    if ranges == []:
+        representation.file.close()
+        unsatisfied = {"Content-Range": f"bytes */{size}", "Content-Type": "text/plain"}
+        return HttpResponse(status=416, headers=unsatisfied)
+    if ranges is None:
+        headers["Accept-Ranges"] = "bytes"
+        return _respond(request, representation, 200, headers, [range(size)])
+    # A middleware that compresses the answer would make other positions of those that it names.
+    request.META.pop("HTTP_ACCEPT_ENCODING", None)
+    if len(ranges) == 1:
+        headers["Content-Range"] = content_range(ranges[0], size)
+        return _respond(request, representation, 206, headers, ranges)
+    boundary, segments = multipart(ranges, headers["Content-Type"], size)
+    headers["Content-Type"] = f"multipart/byteranges; boundary={boundary}"
+    return _respond(request, representation, 206, headers, segments)
+
+
+def _evaluate_preconditions(
+    request: HttpRequest, representation: Representation, headers: dict[str, str]
+) -> HttpResponseBase | None:
+    """Return 304 or 412 where that is the answer (RFC 9110, section 13.2.2, steps 1 to 4)."""
+    whole = HttpResponse(headers=headers)
+    response = get_conditional_response(
+        request, representation.etag, representation.last_modified, whole
+    )
+    return None if response is whole else response
+
+
+def _asked_ranges(request: HttpRequest, representation: Representation) -> list[range] | None:
+    """Return what `parse_range` does; ``None`` too where the Range header does not count."""
+    header = request.headers.get("Range")
+    if header is None or request.method != "GET" or not _passes_if_range(request, representation):
+        return None
+    ranges = parse_range(header, representation.size)
+    return ranges if not ranges or representation.file.seekable() else None
+
+
+def _passes_if_range(request: HttpRequest, representation: Representation) -> bool:
+    """Compare the validator strongly, and a date for being the same (RFC 9110, section 13.1.5)."""
+    validator = request.headers.get("If-Range")
+    if validator is None:
+        return True
+    if validator.startswith(('"', "W/")):
+        return validator == representation.etag
+    date = parse_http_date_safe(validator)
+    return date is not None and date == representation.last_modified
+
+
+def _respond(
+    request: HttpRequest,
+    representation: Representation,
+    status: int,
+    headers: dict[str, str],
+    segments: Sequence[Segment],
+) -> HttpResponseBase:
+    body = Body(representation.file, segments)
+    headers["Content-Length"] = str(len(body))
+    if request.method == "HEAD":
+        body.close()
+        return HttpResponse(status=status, headers=headers)
+    content: Any = AsyncBody(body) if isinstance(request, ASGIRequest) else body
+    return StreamingHttpResponse(content, status=status, headers=headers)

@@ -1,0 +1,82 @@
+"""The view that answers with files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.core.files.storage import Storage, storages
+from django.core.signing import BadSignature
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.views.decorators.http import require_safe
+
+from .answers import answer
+from .representation import content_headers, open_representation
+
+Public = Callable[[HttpRequest, str], bool]
+
+
+@require_safe
+def serve(
+    request: HttpRequest,
+    name: str,
+    alias: str = "default",
+    *,
+    public: Public | None = None,
+    as_attachment: bool = False,
+    sandbox: bool = True,
+) -> HttpResponseBase:
+    """
+    Answer with a file of any storage, whole or in parts.
+
+    ``path("media/<path:name>", serve, {"alias": "default"})`` in the URLs of a project.
+
+    :param name: the name of the file in the storage.
+    :param alias: the alias of the storage in STORAGES.
+    :param public: says who may have what: called with the request and the name, before anything is
+        looked up. False is answered with 403, ``Http404`` with 404.
+    :param as_attachment: whether a browser is to save the file, not to show it.
+    :param sandbox: whether HTML, SVG and other XML get a Content-Security-Policy by which they run
+        no script and reach nothing of the site.
+
+    A storage that signs its URLs is asked to check the query; 403 where it refuses. What is no file
+    is answered with 404, and so is a name that is not in its normal form, such as ``a/../b``.
+
+    What is kept to of RFC 9110: GET and HEAD (sections 9.3.1, 9.3.2); ETag and Last-Modified
+    (8.8); If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since and If-Range (13.1) in
+    the order of 13.2.2; Range (14.2) with one range or several, Content-Range (14.4), 206 (15.3.7)
+    with multipart/byteranges (14.6), 304 (15.4.5), 412 (15.5.13) and 416 (15.5.17). A Range header
+    that is malformed is ignored, and one that asks for more bytes than the file has.
+    """
+    storage = storages[alias]
+    return serve_from(storage, request, name, public, as_attachment=as_attachment, sandbox=sandbox)
+
+
+def serve_from(
+    storage: Storage, request: HttpRequest, name: str, public: Public | None = None, **options: bool
+) -> HttpResponseBase:
+    """Answer with a file of a storage, as `serve` does."""
+    is_guarded = _check_access(storage, request, name, public)
+    representation = open_representation(storage, name)
+    try:
+        headers = content_headers(name, **options)
+        # What is asked for again is asked for at the server: it may have changed, or be denied.
+        headers["Cache-Control"] = "private, no-cache" if is_guarded else "no-cache"
+        return answer(request, representation, headers)
+    except BaseException:
+        representation.file.close()
+        raise
+
+
+def _check_access(storage: Any, request: HttpRequest, name: str, public: Public | None) -> bool:
+    """Raise ``PermissionDenied`` where a file is not for everybody; return whether one is asked."""
+    if public is not None and not public(request, name):
+        raise PermissionDenied(f"{name!r} is not public.")
+    check_url = getattr(storage, "check_url", None)
+    try:
+        is_signed = check_url is not None and check_url(name, request.GET)
+    except BadSignature as error:
+        raise PermissionDenied(f"The address of {name!r} is not signed, or no longer.") from error
+    return public is not None or is_signed

@@ -1,0 +1,491 @@
+"""serve(): which answer a request for a file gets."""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import re
+from datetime import datetime, timezone
+from email.message import Message
+from email.parser import BytesParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.core.files.base import ContentFile, File
+from django.core.files.storage import FileSystemStorage, Storage
+from django.http import Http404
+from django.middleware.gzip import GZipMiddleware
+from django.test import RequestFactory
+from django.utils.http import http_date
+from serving.asking import CONTENT, STORAGES, ask, content_of, get, make_storage
+
+from inmemorystorage import InMemoryStorage
+from inmemorystorage.serving import bodies, serve
+from inmemorystorage.serving.views import serve_from
+
+LONG_AGO = http_date(1_000_000_000)
+
+
+@pytest.fixture(params=STORAGES)
+def storage(request: Any, tmp_path: Path) -> Any:
+    """Return each kind of storage in turn, with the file ``d/a.bin``."""
+    return make_storage(request.param, tmp_path)
+
+
+def parts_of(response: Any) -> list[Message]:
+    """Return the parts of a multipart answer, read by the standard library."""
+    head = f"Content-Type: {response['Content-Type']}\r\n".encode()
+    message = BytesParser().parsebytes(head + content_of(response))
+    parts: Any = message.get_payload()
+    return parts
+
+
+def not_found(storage: Any, name: str) -> bool:
+    """Return whether there is nothing at a name."""
+    with pytest.raises(Http404):
+        ask(storage, name)
+    return True
+
+
+class Unknowing(Storage):
+    """A storage that can open its one file, and nothing else."""
+
+    def _open(self, name: str, mode: str = "rb") -> File:
+        return ContentFile(CONTENT, name)
+
+
+# The whole file.
+
+
+def test_whole_file(storage: Any) -> None:
+    """A file is answered with its content, its length and its validators."""
+    response = ask(storage)
+    modified = storage.get_modified_time("d/a.bin")
+    assert (response.status_code, content_of(response)) == (200, CONTENT)
+    assert response["Content-Length"] == str(len(CONTENT))
+    assert response["Last-Modified"] == http_date(modified.timestamp())
+    assert re.fullmatch(r'"[0-9a-f]+-400"', response["ETag"])
+    assert response["Accept-Ranges"] == "bytes"
+    assert response["Cache-Control"] == "no-cache"
+
+
+def test_head(storage: Any) -> None:
+    """HEAD has the headers of GET and no content, and ignores Range (section 14.2)."""
+    whole, head = ask(storage), ask(storage, method="head", Range="bytes=0-1")
+    whole.close()
+    assert dict(head.items()) == dict(whole.items())
+    assert (head.status_code, content_of(head)) == (200, b"")
+
+
+@pytest.mark.parametrize("method", ["post", "put", "delete", "options"])
+def test_other_methods(method: str) -> None:
+    """What is neither GET nor HEAD is answered with 405."""
+    response = serve(getattr(RequestFactory(), method)("/"), "d/a.bin")
+    assert (response.status_code, response["Allow"]) == (405, "GET, HEAD")
+
+
+def test_empty_file(storage: Any) -> None:
+    """An empty file is whole, also where all of it is asked for by a range."""
+    storage.save("empty", ContentFile(b""))
+    assert get(storage, "empty") == get(storage, "empty", Range="bytes=0-") == (200, b"")
+    assert ask(storage, "empty", Range="bytes=1-").status_code == 416
+
+
+def test_entity_tag_follows_changes() -> None:
+    """Each change makes another entity tag, in the same second and of the same size."""
+    storage = InMemoryStorage()
+    tags = set()
+    for content in (b"one", b"two", b"six"):
+        with storage.open("a", "wb") as file:
+            file.write(content)
+        tags.add(ask(storage, "a", "head")["ETag"])
+    assert len(tags) == 3
+
+
+@pytest.mark.parametrize("use_tz", [True, False])
+def test_times_of_both_kinds(settings: Any, use_tz: bool) -> None:
+    """What is said of the time does not depend on USE_TZ."""
+    storage = InMemoryStorage()
+    storage.save("a", ContentFile(b"content"))
+    expected = http_date(storage.get_modified_time("a").timestamp())
+    settings.USE_TZ = use_tz
+    assert ask(storage, "a", "head")["Last-Modified"] == expected
+
+
+def test_storage_that_knows_no_times() -> None:
+    """Without a time there are no validators; ranges work all the same, If-Range never passes."""
+    response = ask(Unknowing(), "a", Range="bytes=0-1")
+    assert "ETag" not in response and "Last-Modified" not in response
+    assert (response.status_code, content_of(response)) == (206, CONTENT[:2])
+    for validator in ('"a"', LONG_AGO):
+        assert get(Unknowing(), Range="bytes=0-1", If_Range=validator) == (200, CONTENT)
+
+
+# What is said of the content.
+
+
+@pytest.mark.parametrize(
+    ("name", "content_type", "coding"),
+    [
+        ("a.txt", "text/plain", None),
+        ("a.PNG", "image/png", None),
+        ("a.mp4", "video/mp4", None),
+        ("a", "application/octet-stream", None),
+        ("a.nonsense", "application/octet-stream", None),
+        ("a.svgz", "image/svg+xml", "gzip"),
+        ("a.tar.gz", "application/x-tar", "gzip"),
+        ("a.txt.br", "text/plain", "br"),
+        ("a.tar.bz2", "application/x-bzip2", None),
+        ("a.txt.xz", "application/x-xz", None),
+    ],
+)
+def test_type_and_coding(name: str, content_type: str, coding: str | None) -> None:
+    """The type and the content coding follow from the name, and browsers are not to guess."""
+    storage = InMemoryStorage()
+    storage.save(name, ContentFile(b"x"))
+    response = ask(storage, name, "head")
+    assert (response["Content-Type"], response.get("Content-Encoding")) == (content_type, coding)
+    assert response["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("name", "disposition"),
+    [
+        ("d/a b.txt", 'inline; filename="a b.txt"'),
+        ("d/naïve 猫.txt", "inline; filename*=utf-8''na%C3%AFve%20%E7%8C%AB.txt"),
+        ('d/qu"ote.txt', r'inline; filename="qu\"ote.txt"'),
+    ],
+)
+def test_disposition(name: str, disposition: str) -> None:
+    """A file is saved under its own name, in any script."""
+    storage = InMemoryStorage()
+    with storage.open(name, "w") as file:
+        file.write("x")
+    assert ask(storage, name, "head")["Content-Disposition"] == disposition
+
+
+def test_attachment() -> None:
+    """A file may be one to save."""
+    storage = InMemoryStorage()
+    storage.save("a.txt", ContentFile(b"x"))
+    response = serve_from(storage, RequestFactory().head("/"), "a.txt", as_attachment=True)
+    assert response["Content-Disposition"] == 'attachment; filename="a.txt"'
+
+
+@pytest.mark.parametrize(
+    ("name", "is_sandboxed"),
+    [
+        *(
+            (f"a.{ending}", True)
+            for ending in ("html", "htm", "xhtml", "svg", "svgz", "xml", "xsl")
+        ),
+        *((f"a.{ending}", False) for ending in ("png", "pdf", "mp4", "txt", "css", "js", "json")),
+    ],
+)
+def test_sandbox(name: str, is_sandboxed: bool) -> None:
+    """What a browser runs scripts of is kept in a sandbox, unless the project says otherwise."""
+    storage = InMemoryStorage()
+    storage.save(name, ContentFile(b"x"))
+    policy = ask(storage, name, "head").get("Content-Security-Policy", "")
+    assert ("sandbox" in policy and "default-src 'none'" in policy) is is_sandboxed
+    response = serve_from(storage, RequestFactory().head("/"), name, sandbox=False)
+    assert "Content-Security-Policy" not in response
+
+
+# Parts.
+
+
+@pytest.mark.parametrize(
+    ("header", "first", "last"),
+    [
+        ("bytes=0-0", 0, 0),
+        ("bytes=5-", 5, 1023),
+        ("bytes=-5", 1019, 1023),
+        ("bytes=9-9999", 9, 1023),
+    ],
+)
+def test_one_range(storage: Any, header: str, first: int, last: int) -> None:
+    """One range is answered with its bytes and their place."""
+    response = ask(storage, Range=header)
+    assert (response.status_code, content_of(response)) == (206, CONTENT[first : last + 1])
+    assert response["Content-Range"] == f"bytes {first}-{last}/1024"
+    assert response["Content-Length"] == str(last + 1 - first)
+    assert response["Content-Type"] == "application/octet-stream"
+    assert "ETag" in response and "Last-Modified" in response
+
+
+def test_several_ranges(storage: Any) -> None:
+    """Several ranges are the parts of one answer, in the order in which they are asked for."""
+    response = ask(storage, Range="bytes=-2,10-19,0-0")
+    length = int(response["Content-Length"])
+    assert response.status_code == 206 and "Content-Range" not in response
+    parts = parts_of(response)
+    assert [part.get_payload(decode=True) for part in parts] == [
+        *(CONTENT[1022:], CONTENT[10:20], CONTENT[:1])
+    ]
+    assert [part["Content-Range"] for part in parts] == [
+        *("bytes 1022-1023/1024", "bytes 10-19/1024", "bytes 0-0/1024")
+    ]
+    assert {part["Content-Type"] for part in parts} == {"application/octet-stream"}
+    assert length == len(content_of(ask(storage, Range="bytes=-2,10-19,0-0")))
+
+
+def test_large_ranges_come_in_chunks(storage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A range is read and sent in chunks."""
+    monkeypatch.setattr(bodies, "CHUNK_SIZE", 100)
+    response = ask(storage, Range="bytes=1-300")
+    chunks = list(response)
+    response.close()
+    assert [len(chunk) for chunk in chunks] == [100, 100, 100] and b"".join(chunks) == CONTENT[
+        1:301
+    ]
+
+
+def test_unsatisfiable(storage: Any) -> None:
+    """Where none of the ranges is there the answer is 416, and says how much there is."""
+    response = ask(storage, Range="bytes=1024-,-0")
+    assert (response.status_code, response["Content-Range"]) == (416, "bytes */1024")
+    assert content_of(response) == b""
+
+
+@pytest.mark.parametrize("header", ["bytes=5-4", "lines=0-1", "nonsense", "bytes=0-,0-"])
+def test_ignored_ranges(storage: Any, header: str) -> None:
+    """A Range that is malformed, or foolish, is answered with the whole file."""
+    assert get(storage, Range=header) == (200, CONTENT)
+
+
+def test_file_that_cannot_seek(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a file that cannot be read from the middle, ranges are ignored."""
+    monkeypatch.setattr(ContentFile, "seekable", lambda self: False)
+    monkeypatch.setattr(ContentFile, "seek", None)
+    assert get(Unknowing(), "a", Range="bytes=5-6") == (200, CONTENT)
+
+
+def test_parts_are_not_compressed() -> None:
+    """A middleware that compresses leaves a part alone: its place is that of plain bytes."""
+    storage = InMemoryStorage()
+    storage.save("a.txt", ContentFile(b"a" * 10_000))
+    request = RequestFactory().get("/", HTTP_ACCEPT_ENCODING="gzip", HTTP_RANGE="bytes=0-5000")
+    partial = GZipMiddleware(lambda request: serve_from(storage, request, "a.txt"))(request)
+    assert content_of(partial) == b"a" * 5001
+    request = RequestFactory().get("/", HTTP_ACCEPT_ENCODING="gzip")
+    whole = GZipMiddleware(lambda request: serve_from(storage, request, "a.txt"))(request)
+    assert gzip.decompress(content_of(whole)) == b"a" * 10_000
+
+
+# Preconditions.
+
+
+def test_not_modified(storage: Any) -> None:
+    """What the client has already is not sent again."""
+    first = ask(storage, method="head")
+    for headers in (
+        {"If_None_Match": first["ETag"]},
+        {"If_None_Match": f'"other", W/{first["ETag"]}'},
+        {"If_None_Match": "*"},
+        {"If_Modified_Since": first["Last-Modified"]},
+        # The entity tag decides where there is one.
+        {"If_None_Match": first["ETag"], "If_Modified_Since": LONG_AGO},
+        {"If_None_Match": first["ETag"], "Range": "bytes=0-1"},
+    ):
+        for method in ("get", "head"):
+            response = ask(storage, method=method, **headers)
+            assert (response.status_code, content_of(response)) == (304, b"")
+            assert response["ETag"] == first["ETag"]
+            assert response["Cache-Control"] == "no-cache"
+
+
+def test_modified(storage: Any) -> None:
+    """What the client does not have is sent."""
+    last_modified = ask(storage, method="head")["Last-Modified"]
+    for headers in (
+        {"If_None_Match": '"other"'},
+        {"If_Modified_Since": LONG_AGO},
+        {"If_Modified_Since": "nonsense"},
+        {"If_None_Match": '"other"', "If_Modified_Since": last_modified},
+    ):
+        assert get(storage, **headers) == (200, CONTENT)
+
+
+def test_preconditions_that_fail(storage: Any) -> None:
+    """A client that wants just what it knows is told that it has changed."""
+    for headers in ({"If_Match": '"other"'}, {"If_Unmodified_Since": LONG_AGO}):
+        assert get(storage, Range="bytes=0-1", **headers) == (412, b"")
+
+
+def test_preconditions_that_hold(storage: Any) -> None:
+    """A client that wants just what it knows gets it; a weak tag is no strong one."""
+    first = ask(storage, method="head")
+    for headers in (
+        {"If_Match": first["ETag"]},
+        {"If_Match": "*"},
+        {"If_Unmodified_Since": first["Last-Modified"]},
+    ):
+        assert get(storage, Range="bytes=0-1", **headers) == (206, CONTENT[:2])
+    assert get(storage, If_Match=f"W/{first['ETag']}")[0] == 412
+
+
+def test_if_range(storage: Any) -> None:
+    """The part is sent if nothing has changed, and else the whole file."""
+    first = ask(storage, method="head")
+    for same in (first["ETag"], first["Last-Modified"]):
+        assert get(storage, Range="bytes=0-1", If_Range=same) == (206, CONTENT[:2])
+    later = http_date(datetime.now(tz=timezone.utc).timestamp() + 60)
+    for other in ('"other"', f"W/{first['ETag']}", LONG_AGO, later, "nonsense"):
+        assert get(storage, Range="bytes=0-1", If_Range=other) == (200, CONTENT)
+    assert get(storage, If_Range=first["ETag"]) == (200, CONTENT)
+
+
+# Names.
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("nothing", "d/nothing", "d/a.bin/below", "d", ".", "..", "../secret", "d/../../secret"),
+        *("/etc/passwd", "//etc/passwd", "..\\secret", "d\\..\\..\\secret", "a\0b", "d/a.bin\0"),
+        *("x" * 5000, "\ud800", "~root/x", "C:\\x"),
+        # One file has one name: who may have it is asked by name.
+        *("./d/a.bin", "d/./a.bin", "d//a.bin", "d/../d/a.bin", "/d/a.bin"),
+    ],
+)
+def test_nothing_else_is_found(storage: Any, tmp_path: Path, name: str) -> None:
+    """What is no file of the storage, by its one name, is not found."""
+    (tmp_path.parent / "secret").write_bytes(b"secret")
+    assert not_found(storage, name)
+
+
+@pytest.mark.parametrize("name", ["", "d/"])
+def test_directories_are_not_listed(storage: Any, name: str) -> None:
+    """Without DEBUG a directory is not found."""
+    assert not_found(storage, name)
+
+
+def test_missing_in_a_bucket() -> None:
+    """An error that says so without a number is enough."""
+
+    class Bucket(Storage):
+        def _open(self, name: str, mode: str = "rb") -> File:
+            raise FileNotFoundError(f"File does not exist: {name}")
+
+    assert not_found(Bucket(), "a")
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE, None])
+def test_other_errors_are_told(number: int | None) -> None:
+    """A storage that does not work is not taken for one without the file."""
+
+    class Broken(Storage):
+        def _open(self, name: str, mode: str = "rb") -> File:
+            raise OSError(number, "broken")
+
+    with pytest.raises(OSError, match="broken"):
+        ask(Broken(), "a")
+
+
+def test_file_that_goes_meanwhile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A file that is deleted between two looks is not found, and no handle stays open."""
+    storage = make_storage("disk", tmp_path)
+    opened: list[Any] = []
+    open_file = storage.open
+
+    def open_and_delete(name: str) -> Any:
+        opened.append(open_file(name))
+        storage.delete(name)
+        return opened[0]
+
+    monkeypatch.setattr(storage, "open", open_and_delete)
+    assert not_found(storage, "d/a.bin")
+    assert opened[0].closed
+
+
+# Who may have it.
+
+
+def test_public() -> None:
+    """The project is asked before anything is looked up; what is not public is forbidden."""
+    storage = make_storage("memory", Path())
+    request = RequestFactory().get("/")
+    asked: list[Any] = []
+
+    def public(request: Any, name: str) -> bool:
+        asked.append((request, name))
+        return name.startswith("d/")
+
+    response: Any = serve_from(storage, request, "d/a.bin", public)
+    assert content_of(response) == CONTENT
+    assert response["Cache-Control"] == "private, no-cache"
+    for name in ("secret", "d", "x/../d/a.bin"):
+        with pytest.raises(PermissionDenied):
+            serve_from(storage, request, name, public)
+    assert asked == [(request, name) for name in ("d/a.bin", "secret", "d", "x/../d/a.bin")]
+
+
+def test_what_is_not_public_may_be_unknown() -> None:
+    """The project may say that there is nothing."""
+
+    def public(request: Any, name: str) -> bool:
+        raise Http404
+
+    with pytest.raises(Http404):
+        serve_from(make_storage("memory", Path()), RequestFactory().get("/"), "d/a.bin", public)
+
+
+# Handles.
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Range": "bytes=0-1"},
+        {"Range": "bytes=0-1,3-4"},
+        {"Range": "bytes=5000-"},
+        {"If_None_Match": "*"},
+        {"If_Match": '"x"'},
+    ],
+)
+@pytest.mark.parametrize("method", ["get", "head"])
+def test_file_is_closed(monkeypatch: Any, tmp_path: Path, method: str, headers: Any) -> None:
+    """Whatever the answer is, the file is closed at its end, and before where nothing is sent."""
+    storage = make_storage("disk", tmp_path)
+    opened: list[Any] = []
+    open_file = storage.open
+    monkeypatch.setattr(storage, "open", lambda name: opened.append(open_file(name)) or opened[-1])
+    response = ask(storage, method=method, **headers)
+    assert opened[0].closed is not response.streaming
+    response.close()
+    assert opened[0].closed
+
+
+def test_file_is_closed_after_an_error(monkeypatch: Any, tmp_path: Path) -> None:
+    """Nor does it stay open where the answer cannot be made."""
+    storage = make_storage("disk", tmp_path)
+    file = storage.open("d/a.bin")
+    monkeypatch.setattr(storage, "open", lambda name: file)
+    monkeypatch.setattr(File, "seekable", lambda self: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        ask(storage, Range="bytes=0-1")
+    assert file.closed
+
+
+def test_file_that_becomes_shorter(tmp_path: Path) -> None:
+    """A file that is cut off while it is sent breaks the answer off."""
+    storage = make_storage("disk", tmp_path)
+    response = ask(storage, Range="bytes=1-")
+    Path(storage.path("d/a.bin")).write_bytes(b"short")
+    with pytest.raises(EOFError, match=r"a\.bin has become shorter"):
+        content_of(response)
+    response.close()
+
+
+def test_constant_memory(tmp_path: Path) -> None:
+    """A file of 1 GiB is sent in small pieces, from the disk and from memory."""
+    path = tmp_path / "large"
+    with path.open("wb") as file:
+        file.truncate(1 << 30)
+    response = ask(FileSystemStorage(location=tmp_path), "large", Range="bytes=100-")
+    assert max(map(len, response)) <= bodies.CHUNK_SIZE
+    response.close()

@@ -1,0 +1,134 @@
+"""media_urlpatterns(), and what is behind them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import time_machine
+from django.core.exceptions import ImproperlyConfigured
+from django.core.files.base import ContentFile
+from django.core.files.storage import storages
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import include, path
+from overrides import use_storage
+from serving.asking import CONTENT, content_of
+
+from inmemorystorage.serving import media_urlpatterns
+
+IN_MEMORY = "inmemorystorage.InMemoryStorage"
+urlpatterns: list[Any] = []
+
+
+@pytest.fixture
+def use_urls(settings: Any) -> Any:
+    """Return a function by which URL patterns are those of the project."""
+    settings.ROOT_URLCONF = __name__
+    settings.MIDDLEWARE = []
+    settings.DEBUG = True
+    use_storage(settings, "default", IN_MEMORY)
+    use_storage(settings, "private", IN_MEMORY, base_url="/private/", querystring_auth=True)
+    for alias in ("default", "private"):
+        storages[alias].save("d/a.bin", ContentFile(CONTENT))
+
+    def use(*patterns: Any) -> Client:
+        urlpatterns[:] = patterns
+        return Client(raise_request_exception=False)
+
+    yield use
+    urlpatterns.clear()
+
+
+def status(client: Client, url: str) -> int:
+    """Return the status of an answer, whose content is checked where it is one."""
+    response = client.get(url)
+    content = content_of(response)
+    assert response.status_code != 200 or content == CONTENT
+    return response.status_code
+
+
+def test_default_storage(use_urls: Any) -> None:
+    """The files of the default storage are at MEDIA_URL."""
+    client = use_urls(*media_urlpatterns())
+    assert status(client, storages["default"].url("d/a.bin")) == 200
+    assert status(client, "/media/d/b.bin") == status(client, "/mediad/a.bin") == 404
+
+
+def test_names_in_any_script(use_urls: Any) -> None:
+    """A name comes through its URL as it is."""
+    client = use_urls(*media_urlpatterns())
+    storage = storages["default"]
+    for name in ("d/naïve 猫.bin", "100%.bin", "a#b?c.bin", "new\nline.bin"):
+        with storage.open(name, "wb") as file:
+            file.write(CONTENT)
+        assert status(client, storage.url(name)) == 200
+
+
+def test_without_debug(settings: Any, use_urls: Any) -> None:
+    """Without DEBUG there are none, unless that is wanted."""
+    settings.DEBUG = False
+    assert media_urlpatterns() == media_urlpatterns("") == []
+    client = use_urls(*media_urlpatterns(debug_only=False))
+    assert status(client, "/media/d/a.bin") == 200
+
+
+def test_other_host(settings: Any, use_urls: Any) -> None:
+    """What another host serves is not served here."""
+    settings.MEDIA_URL = "https://cdn.example/media/"
+    assert media_urlpatterns() == []
+
+
+@pytest.mark.parametrize("media_url", ["", "/"])
+def test_whole_site(settings: Any, use_urls: Any, media_url: str) -> None:
+    """A prefix that would take every URL is refused, with the cure."""
+    settings.MEDIA_URL = media_url
+    with pytest.raises(ImproperlyConfigured, match="Set MEDIA_URL, say to 'media/'"):
+        media_urlpatterns()
+    assert media_urlpatterns("files/")
+
+
+def test_storage_without_base_url(settings: Any, use_urls: Any) -> None:
+    """A storage that has no base URL is at MEDIA_URL too."""
+    use_storage(settings, "remote", "archive.storages.RemoteStorage")
+    (pattern,) = media_urlpatterns(alias="remote")
+    assert pattern.pattern.match("media/a")
+
+
+def test_options(use_urls: Any) -> None:
+    """Options are those of the view."""
+    client = use_urls(
+        *media_urlpatterns("open/", public=lambda request, name: True, as_attachment=True),
+        *media_urlpatterns("closed/", public=lambda request, name: False),
+    )
+    assert status(client, "/closed/d/a.bin") == status(client, "/closed/nothing") == 403
+    response = client.get("/open/d/a.bin")
+    response.close()
+    assert response["Content-Disposition"].startswith("attachment")
+
+
+def test_signed_urls(use_urls: Any) -> None:
+    """A private storage's files are had by its signed URLs alone, until they expire."""
+    client = use_urls(*media_urlpatterns(alias="private"))
+    with time_machine.travel(1_700_000_000, tick=False) as clock:
+        url = storages["private"].url("d/a.bin", expire=60)
+        assert status(client, url) == 200
+        response = client.get(url)
+        response.close()
+        assert response["Cache-Control"] == "private, no-cache"
+        for altered in (url + "x", url.replace("/a.bin", "/b.bin"), url.partition("?")[0]):
+            assert status(client, altered) == 403
+        clock.shift(60)
+        assert status(client, url) == 403
+
+
+def test_below_another_prefix(use_urls: Any) -> None:
+    """The patterns may be included."""
+    client = use_urls(path("site/", include(media_urlpatterns("files/"))))
+    assert status(client, "/site/files/d/a.bin") == 200
+
+
+def test_other_urls(use_urls: Any) -> None:
+    """Other URLs are the project's."""
+    other = path("other/", lambda request: HttpResponse(CONTENT))
+    assert status(use_urls(*media_urlpatterns(), other), "/other/") == 200
