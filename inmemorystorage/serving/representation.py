@@ -6,6 +6,7 @@ import contextlib
 import errno
 import mimetypes
 import posixpath
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,9 @@ from django.utils.http import content_disposition_header, http_date
 # The content codings of RFC 9110, section 8.4.1, and br. What is packed in another way is a type.
 _CODINGS = {"br", "compress", "gzip"}
 _PACKED = {"bzip2": "application/x-bzip2", "xz": "application/x-xz"}
+
+# What no header may have.
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 
 # What a browser runs scripts of, when a user uploads it and another one opens it.
 _SANDBOX = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox"
@@ -108,11 +112,11 @@ def content_headers(
     """
     guessed, coding = mimetypes.guess_type(name)
     content_type = _PACKED.get(coding or "", guessed or "application/octet-stream")
-    disposition = content_disposition_header(as_attachment, posixpath.basename(name))
+    file_name = _CONTROLS.sub("_", posixpath.basename(name))
     headers: dict[str, Any] = {
         "Content-Type": content_type,
         "Content-Encoding": coding if coding in _CODINGS else None,
-        "Content-Disposition": disposition,
+        "Content-Disposition": content_disposition_header(as_attachment, file_name),
         "Content-Security-Policy": _SANDBOX if sandbox and _is_active(content_type) else None,
         "X-Content-Type-Options": "nosniff",
     }

@@ -155,6 +155,7 @@ def test_type_and_coding(name: str, content_type: str, coding: str | None) -> No
     [
         ("d/a b.txt", 'inline; filename="a b.txt"'),
         ("d/naïve 猫.txt", "inline; filename*=utf-8''na%C3%AFve%20%E7%8C%AB.txt"),
+        ("d/new\r\nline.txt", 'inline; filename="new__line.txt"'),
         ('d/qu"ote.txt', r'inline; filename="qu\"ote.txt"'),
     ],
 )
