@@ -2,6 +2,7 @@
 The system checks.
 
 ``inmemorystorage.W001``: DEFAULT_FILE_STORAGE is set, which Django 5.1 and later ignore.
+``inmemorystorage.W002``: another app's runserver is used in the place of that of serving.
 ``inmemorystorage.E001``: a storage of STORAGES has options that it cannot have.
 """
 

@@ -62,10 +62,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Django's hooks.
     "checks": {"storage"},
     "apps": {"checks"},
+    "project": set(),
+    "handover": {"journal", "location", "nodes", "project", "storage"},
     # Files over HTTP, of any storage.
-    "serving": {"storage"},
+    "serving": {"handover", "project", "storage"},
     # The kit for tests.
-    "testing": {"files", "journal", "location", "nodes", "storage"},
+    "testing": {"files", "journal", "location", "nodes", "project", "serving", "storage"},
 }
 CORE = [
     *("exceptions", "behaviors", "journal", "private", "handles", "nodes"),

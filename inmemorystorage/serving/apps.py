@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from django.apps import AppConfig
+from typing import Any
+
+from django.apps import AppConfig, apps
+from django.core.checks import CheckMessage, Tags, Warning, register
+from django.core.management import get_commands
 
 
 class ServingConfig(AppConfig):
@@ -11,3 +15,21 @@ class ServingConfig(AppConfig):
     name = "inmemorystorage.serving"
     label = "inmemorystorage_serving"
     verbose_name = "Files of storages over HTTP"
+
+    def ready(self) -> None:
+        """Register the check."""
+        register(check_runserver, Tags.files)
+
+
+def check_runserver(**kwargs: Any) -> list[CheckMessage]:
+    """Warn of an app whose ``runserver`` is used in the place of this one."""
+    owner = get_commands()["runserver"]
+    if owner == ServingConfig.name or not apps.is_installed(ServingConfig.name):
+        return []
+    return [
+        Warning(
+            f"runserver does not serve files in memory: it is the one of {owner!r}.",
+            hint=f"Name {ServingConfig.name!r} before {owner!r} in INSTALLED_APPS.",
+            id="inmemorystorage.W002",
+        )
+    ]

@@ -8,7 +8,10 @@ import unittest
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
+from django.test import LiveServerTestCase
+
 from ..journal import Savepoint
+from .live import serve_live_media
 from .tools import TestTool, enable_for_class
 
 Class = TypeVar("Class", bound=type[Any])
@@ -54,6 +57,8 @@ def isolate_class(cls: type[unittest.TestCase], *more: Callable[[], TestTool]) -
     :param more: what makes the other tools that each test has; what they raise at the end, the
         test fails by.
     """
+    if issubclass(cls, LiveServerTestCase):
+        enable_for_class(cls, serve_live_media())
     enable_for_class(cls, isolate_storages())
     for name in ("__call__", "debug"):
         setattr(cls, name, _with_tools(getattr(cls, name), more))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
@@ -15,10 +15,11 @@ from django.core.files.storage import (
     storages,
 )
 from django.core.signals import setting_changed
-from django.db.models import FileField, Model
+from django.db.models import Model
 from django.db.models.signals import class_prepared
-from django.utils.functional import LazyObject, empty
+from django.utils.functional import empty
 
+from ..project import field_label, file_fields, labelled_fields, unwrapped
 from .isolation import isolate_storages
 from .locations import STATICFILES, lazy_storages, private_locations
 from .replacement import IN_MEMORY, replace_storage
@@ -123,14 +124,6 @@ def turned_into(storage: Storage, replacement: Storage) -> Iterator[None]:
         storage.__class__, storage.__dict__ = before
 
 
-def unwrapped(storage: Any) -> Storage:
-    """Return a storage, of a lazy object what it stands for."""
-    if isinstance(storage, LazyObject):
-        bool(storage)  # have it find what it stands for
-        storage = storage.__dict__["_wrapped"]
-    return cast("Storage", storage)
-
-
 def replace_aliases(replacements: Replacements) -> None:
     """Have ``storages``, and the objects that stand for some of them, give replacements."""
     handler: Any = storages
@@ -182,24 +175,6 @@ def replace_fields(replacements: Replacements) -> None:
         replace(model)
     class_prepared.connect(replace, weak=False)
     replacements.stack.callback(class_prepared.disconnect, replace)
-
-
-def file_fields(model: type[Model]) -> list[Any]:
-    """Return the file fields that a model has itself, not from a model that it extends."""
-    fields = [*model._meta.local_fields, *model._meta.private_fields]
-    return [field for field in fields if isinstance(field, FileField)]
-
-
-def field_label(model: type[Model], field: Any) -> str:
-    """Return ``app.Model.field``."""
-    return f"{model._meta.label}.{field.name}"
-
-
-def labelled_fields() -> Iterator[tuple[str, Any]]:
-    """Yield all file fields of the project, each with its label."""
-    for model in apps.get_models(include_auto_created=True, include_swapped=True):
-        for field in file_fields(model):
-            yield field_label(model, field), field
 
 
 def check_name(name: str) -> None:

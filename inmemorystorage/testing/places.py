@@ -11,9 +11,9 @@ from types import FrameType
 from typing import NamedTuple
 
 import django
-from django.core.files.storage import Storage, default_storage, storages
+from django.core.files.storage import Storage
 
-from .override import labelled_fields, unwrapped
+from ..project import labelled_storages
 
 _PACKAGE = os.path.dirname(os.path.dirname(__file__))
 _OURS = (os.path.dirname(django.__file__) + os.sep, _PACKAGE + os.sep, "<frozen")
@@ -70,8 +70,4 @@ def is_called(storage: Storage, label: str | None) -> bool:
 
 
 def _labels(storage: Storage) -> Iterator[str]:
-    aliases = [*vars(storages)["_storages"].items(), ("default", vars(default_storage)["_wrapped"])]
-    yield from (alias for alias, known in aliases if known is storage)
-    for label, field in labelled_fields():
-        if unwrapped(field.storage) is storage:
-            yield label
+    return (label for label, known in labelled_storages() if known is storage)

@@ -50,7 +50,7 @@ def has_django() -> bool:
 
 @pytest.fixture(autouse=True, scope="session")
 def _inmemorystorage_session(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Replace all storages, if pytest.ini says so."""
+    """Replace all storages, if pytest.ini says so, and have live servers serve what is there."""
     with contextlib.ExitStack() as stack:
         if request.config.getini(OVERRIDE):
             if not has_django():
@@ -65,6 +65,10 @@ def _inmemorystorage_session(request: pytest.FixtureRequest) -> Iterator[None]:
             from .strict import forbid_real_storages
 
             stack.enter_context(forbid_real_storages(tells_of_swallowed=False))
+        if has_django():
+            from .live import serve_live_media
+
+            stack.enter_context(serve_live_media())
         yield
 
 

@@ -5,6 +5,7 @@ The cases that each way into the kit must pass, whatever runs them: tests of a g
 """
 
 import unittest
+from urllib.request import Request, urlopen
 
 from asgiref.sync import sync_to_async
 from django.core.files.base import ContentFile
@@ -79,6 +80,12 @@ class TransactionTests(SetUpClass, Base, TransactionTestCase):
 
 class LiveServerTests(SetUpClass, Base, LiveServerTestCase):
     available_apps = []
+
+    def test_files_are_served(self):
+        save("served.txt")
+        url = self.live_server_url + default_storage.url("served.txt")
+        with urlopen(Request(url, headers={"Range": "bytes=1-3"})) as response:
+            self.assertEqual((response.status, response.read()), (206, b"ont"))
 
 
 class PlainTests(SetUpClass, Base, unittest.TestCase):

@@ -1,0 +1,48 @@
+"""The storages of a project: where they are, and what they are called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+from django.apps import apps
+from django.core.files.storage import Storage, default_storage, storages
+from django.db.models import FileField, Model
+from django.utils.functional import LazyObject, empty
+
+
+def labelled_storages() -> Iterator[tuple[str, Storage]]:
+    """
+    Yield the storages that a project has made, each as often as there is a name for it.
+
+    A name is an alias of STORAGES, or ``app.Model.field``.
+    """
+    aliases = [*vars(storages)["_storages"].items(), ("default", vars(default_storage)["_wrapped"])]
+    yield from ((alias, storage) for alias, storage in aliases if storage is not empty)
+    yield from ((label, unwrapped(field.storage)) for label, field in labelled_fields())
+
+
+def labelled_fields() -> Iterator[tuple[str, Any]]:
+    """Yield all file fields of the project, each with its label."""
+    for model in apps.get_models(include_auto_created=True, include_swapped=True):
+        for field in file_fields(model):
+            yield field_label(model, field), field
+
+
+def file_fields(model: type[Model]) -> list[Any]:
+    """Return the file fields that a model has itself, not from a model that it extends."""
+    fields = [*model._meta.local_fields, *model._meta.private_fields]
+    return [field for field in fields if isinstance(field, FileField)]
+
+
+def field_label(model: type[Model], field: Any) -> str:
+    """Return ``app.Model.field``."""
+    return f"{model._meta.label}.{field.name}"
+
+
+def unwrapped(storage: Any) -> Storage:
+    """Return a storage, of a lazy object what it stands for."""
+    if isinstance(storage, LazyObject):
+        bool(storage)  # have it find what it stands for
+        storage = storage.__dict__["_wrapped"]
+    return cast("Storage", storage)

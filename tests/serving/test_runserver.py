@@ -1,0 +1,192 @@
+"""``runserver`` of a project, in processes of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+import pytest
+from projects import ENVIRONMENT, Project, make_project
+
+SETTINGS = """
+DEBUG = True
+INSTALLED_APPS = ["inmemorystorage.serving", "inmemorystorage", "uploads", *MORE]
+ALLOWED_HOSTS = ["127.0.0.1"]
+STATIC_URL = "/static/"
+STORAGES = {
+    "default": {"BACKEND": "inmemorystorage.InMemoryStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+ASGI_APPLICATION = "asgi.application"
+"""
+URLS = """
+import os
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.http import HttpResponse
+from django.urls import path
+
+def upload(request):
+    return HttpResponse(default_storage.save("d/a.txt", ContentFile(b"content")))
+
+def process(request):
+    return HttpResponse(f"{os.getpid()} {os.environ.get('INMEMORYSTORAGE_HANDOVER')}")
+
+urlpatterns = [path("upload", upload), path("process", process)]
+"""
+TIMEOUT = 60
+
+
+class Server:
+    """A development server that runs."""
+
+    def __init__(self, project: Project, port: int) -> None:
+        self.project = project
+        self.address = f"http://127.0.0.1:{port}"
+
+    def get(self, path: str, **headers: str) -> tuple[int, bytes]:
+        """Return the status and the content of an answer; 0 where there is no server."""
+        try:
+            with urlopen(Request(self.address + path, headers=headers), timeout=10) as response:
+                return response.status, response.read()
+        except HTTPError as error:
+            with error:
+                return error.code, error.read()
+        except (URLError, ConnectionError, TimeoutError):
+            return 0, b""
+
+    def process(self) -> str:
+        """Return what is told of the process that answers; nothing while there is none."""
+        return self.get("/process")[1].decode()
+
+    def wait_for(self, is_true: Callable[[], bool]) -> None:
+        """Wait until something is so."""
+        end = time.monotonic() + TIMEOUT
+        while not is_true():
+            assert time.monotonic() < end, "the server does not come"
+            time.sleep(0.1)
+
+
+@contextlib.contextmanager
+def running(project: Project, *options: str) -> Iterator[Server]:
+    """Run a project's development server; give it when it answers."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    command = [sys.executable, "-m", "django", "runserver", f"127.0.0.1:{port}", *options]
+    environment = {**os.environ, **ENVIRONMENT, "PYTHONUNBUFFERED": "1"}
+    with (
+        (project.directory / "log").open("wb") as log,
+        subprocess.Popen(
+            command, cwd=project.directory, env=environment, stdout=log, stderr=log
+        ) as process,
+    ):
+        server = Server(project, port)
+        try:
+            server.wait_for(lambda: bool(server.process()) or process.poll() is not None)
+            assert process.poll() is None, (project.directory / "log").read_text()
+            yield server
+        finally:
+            process.send_signal(signal.SIGTERM)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """Return a project with the app."""
+    project = make_project(tmp_path, settings="MORE = []" + SETTINGS)
+    project.write("uploads/urls.py", URLS)
+    return project
+
+
+def test_files_live_through_a_reload(project: Project) -> None:
+    """A server serves files in memory; when code has changed, the next one has them too."""
+    with running(project) as server:
+        assert server.get("/upload") == (200, b"d/a.txt")
+        assert server.get("/media/d/a.txt", Range="bytes=1-3") == (206, b"ont")
+        assert server.get("/media/nothing")[0] == 404
+        first = server.process()
+        project.append("uploads/urls.py", "# changed\n")
+        server.wait_for(lambda: server.process() not in ("", first))
+        assert server.get("/media/d/a.txt") == (200, b"content")
+        directory = Path(first.split()[1])
+        assert not list(directory.iterdir())
+    assert not directory.exists() and not project.media.exists()
+
+
+def test_server_that_fails_between(project: Project) -> None:
+    """Code that fails in between loses no file."""
+    with running(project) as server:
+        server.get("/upload")
+        first = server.process()
+        broken = project.directory / "uploads/broken.py"
+        project.append("uploads/models.py", "\nimport uploads.broken\n")
+        server.wait_for(lambda: server.process() == "")
+        broken.write_text("")
+        time.sleep(2)
+        project.append("uploads/models.py", "\n")
+        server.wait_for(lambda: server.process() not in ("", first))
+        assert server.get("/media/d/a.txt") == (200, b"content")
+
+
+def test_without_reloader(project: Project) -> None:
+    """Without the autoreloader files are served, and nothing is made to keep them."""
+    with running(project, "--noreload") as server:
+        server.get("/upload")
+        assert server.get("/media/d/a.txt") == (200, b"content")
+        assert server.process().endswith(" None")
+
+
+def test_beside_static_files(project: Project) -> None:
+    """The runserver of another app that comes later still does what it does."""
+    settings = (project.directory / "project_settings.py").read_text()
+    more = 'MORE = ["django.contrib.staticfiles"]'
+    project.write("project_settings.py", settings.replace("MORE = []", more))
+    (project.directory / "uploads/static").mkdir()
+    project.write("uploads/static/a.css", "static")
+    with running(project, "--noreload") as server:
+        server.get("/upload")
+        assert server.get("/static/a.css") == (200, b"static")
+        assert server.get("/media/d/a.txt") == (200, b"content")
+
+
+def test_behind_another_runserver(project: Project) -> None:
+    """An app that comes first has its runserver used; a check says what is missing."""
+    project.append(
+        "project_settings.py",
+        """
+        INSTALLED_APPS = ["django.contrib.staticfiles", "inmemorystorage.serving"]
+        """,
+    )
+    said = project.manage("check")
+    assert "(inmemorystorage.W002)" in said
+    assert "Name 'inmemorystorage.serving' before 'django.contrib.staticfiles'" in said
+
+
+def test_check_is_content(project: Project) -> None:
+    """There is nothing to say where this runserver is used."""
+    assert "no issues" in project.manage("check")
+
+
+def test_without_debug(project: Project) -> None:
+    """Without DEBUG nothing is served."""
+    project.append("project_settings.py", "DEBUG = False\n")
+    with running(project, "--noreload") as server:
+        server.get("/upload")
+        assert server.get("/media/d/a.txt")[0] == 404
+
+
+def test_command_that_is_broken(project: Project) -> None:
+    """The error of a runserver that cannot be imported is told, not passed over."""
+    project.write("uploads/management/__init__.py", "")
+    (project.directory / "uploads/management/commands").mkdir()
+    project.write("uploads/management/commands/runserver.py", "import nothing_of_that_name")
+    assert "nothing_of_that_name" in project.manage("runserver", "--help", fails=True)

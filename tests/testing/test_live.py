@@ -1,0 +1,100 @@
+"""Live servers serve what is in memory."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+from django.contrib.staticfiles.testing import StaticLiveServerTestCase
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.http import HttpResponse
+from django.test import LiveServerTestCase, override_settings, testcases
+from django.urls import path
+from overrides import use_storage
+
+from inmemorystorage.testing.live import serve_live_media
+
+urlpatterns = [
+    path("media/own.txt", lambda request: HttpResponse(b"own")),
+    path("page/", lambda request: HttpResponse(b"page")),
+]
+
+
+def ask(url: str, **headers: str) -> tuple[int, bytes]:
+    """Return the status and the content of an answer."""
+    try:
+        with urlopen(Request(url, headers=headers)) as response:
+            return response.status, response.read()
+    except HTTPError as error:
+        with error:
+            return error.code, b""
+
+
+def save(name: str = "d/a.txt") -> str:
+    """Save a file; return its URL."""
+    default_storage.save(name, ContentFile(b"content"))
+    return default_storage.url(name)
+
+
+@override_settings(ROOT_URLCONF=__name__)
+class LiveTests(LiveServerTestCase):
+    """Django's live server."""
+
+    def test_files_are_served(self) -> None:
+        """A file is at its URL, and answers ranges; what is not there is not found."""
+        url = self.live_server_url + save()
+        assert ask(url) == (200, b"content")
+        assert ask(url, Range="bytes=1-3") == (206, b"ont")
+        assert ask(f"{self.live_server_url}/media/nothing") == (404, b"")
+
+    def test_project_answers(self) -> None:
+        """A view of the project's own is asked first, and all other URLs are its own."""
+        save("own.txt")
+        assert ask(f"{self.live_server_url}/media/own.txt") == (200, b"own")
+        assert ask(f"{self.live_server_url}/page/") == (200, b"page")
+
+    def test_files_on_the_disk(self) -> None:
+        """What is on the disk is served from there, as without the kit."""
+        with override_settings(MEDIA_ROOT="."):
+            assert ask(f"{self.live_server_url}/media/settings.py")[0] == 200
+
+
+@override_settings(ROOT_URLCONF=__name__)
+class StaticLiveTests(StaticLiveServerTestCase):
+    """The live server that serves static files by their finders."""
+
+    def test_files_are_served(self) -> None:
+        """It serves files in memory beside them."""
+        assert ask(self.live_server_url + save()) == (200, b"content")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_live_server_of_pytest(live_server: Any, settings: Any) -> None:
+    """So does pytest-django's."""
+    settings.ROOT_URLCONF = __name__
+    assert ask(live_server.url + save()) == (200, b"content")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_signed_urls(live_server: Any, settings: Any) -> None:
+    """A storage that signs its URLs refuses others."""
+    settings.ROOT_URLCONF = __name__
+    use_storage(settings, "default", "inmemorystorage.InMemoryStorage", querystring_auth=True)
+    url = live_server.url + save()
+    assert ask(url) == (200, b"content")
+    assert ask(url.partition("?")[0]) == (403, b"")
+
+
+def test_it_nests() -> None:
+    """After the last one Django's servers are as they were."""
+    handler = testcases._MediaFilesHandler
+    before = handler.serve
+    with serve_live_media():
+        inside = handler.serve
+        with serve_live_media():
+            assert handler.serve is not inside
+        assert handler.serve is inside
+    assert handler.serve is before is not inside
