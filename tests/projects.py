@@ -28,6 +28,7 @@ DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DI
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MEDIA_ROOT = BASE_DIR / "media"
 MEDIA_URL = "/media/"
+STATIC_URL = "/static/"
 ROOT_URLCONF = "uploads.urls"
 """
 MODELS = """

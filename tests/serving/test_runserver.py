@@ -21,7 +21,6 @@ SETTINGS = """
 DEBUG = True
 INSTALLED_APPS = ["inmemorystorage.serving", "inmemorystorage", "uploads", *MORE]
 ALLOWED_HOSTS = ["127.0.0.1"]
-STATIC_URL = "/static/"
 STORAGES = {
     "default": {"BACKEND": "inmemorystorage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

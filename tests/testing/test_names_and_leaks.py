@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import threading
 import warnings
+from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
@@ -103,3 +105,17 @@ def test_handles_that_are_closed(storage: InMemoryStorage) -> None:
         storage.open("d/a.txt", "ab").close()
     outside.close()
     assert storage.size("copy") == 7
+
+
+def test_handles_of_other_threads(storage: InMemoryStorage) -> None:
+    """What another thread has opened may be in use at the end; dropped unclosed it is told of."""
+    opened: list[Any] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with watch_handles():
+            thread = threading.Thread(target=lambda: opened.append(storage.open("d/a.txt")))
+            thread.start()
+            thread.join()
+        assert not told(caught)
+        opened.clear()
+    assert len(told(caught)) == 1
