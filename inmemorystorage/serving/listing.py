@@ -1,0 +1,185 @@
+"""The page that shows what is in a directory of a storage."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from django.core.exceptions import SuspiciousOperation
+from django.core.files.storage import Storage
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template import Context, Engine, Template
+
+from .display import count, human_size, local_time, printable
+from .walk import NO_DIRECTORY, Entry, descend, find, scan
+
+# A page is looked at while one waits. A bucket answers for its names one by one, so that past
+# these bounds totals are said to be "at least", and sizes and times are left out.
+MAX_ROWS = 1_000
+MAX_NAMES = 10_000
+MAX_SECONDS = 2.0
+
+# What an <img> can show; an SVG in an <img> runs no script.
+PICTURES = (*(".apng", ".avif", ".bmp", ".gif", ".ico", ".jpeg", ".jpg", ".png", ".svg", ".webp"),)
+POLICY = (
+    "default-src 'none'; img-src {}; style-src 'unsafe-inline'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+is_origin = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+").fullmatch
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the page, as text."""
+
+    name: str
+    href: str
+    is_directory: bool
+    is_picture: bool
+    size: str
+    bytes: str
+    time: str
+    datetime: str
+
+
+class Budget:
+    """Says when a page has asked a storage for long enough."""
+
+    def __init__(self) -> None:
+        self._end = time.monotonic() + MAX_SECONDS
+
+    def is_spent(self) -> bool:
+        """Return whether the seconds are over."""
+        return time.monotonic() >= self._end
+
+
+def list_directory(request: HttpRequest, storage: Storage, name: str) -> HttpResponse:
+    """
+    Return the page of a directory: its folders and files, and the total of all below it.
+
+    :param storage: any storage that has ``listdir()``.
+    :param name: ``""`` for the root, else a name that ends in a slash.
+
+    Files are linked relative to the page, or by ``storage.url()`` where the storage signs its
+    addresses (``querystring_auth``). The page has no script, and its ``Content-Security-Policy``
+    allows none: https://www.w3.org/TR/CSP3/
+
+    Raises ``Http404`` where that is no directory, and where the storage cannot list.
+    """
+    entries = _entries(storage, name)
+    budget = Budget()
+    rows = [_row(entry, budget) for entry in entries[:MAX_ROWS]]
+    context = {
+        "crumbs": list(_crumbs(_root(request, name), name)),
+        "rows": rows,
+        "left_out": f"{len(entries) - len(rows):,}" if entries[MAX_ROWS:] else "",
+        "total": _total(entries, budget),
+        "is_root": not name,
+    }
+    response = HttpResponse(_template().render(Context(context)))
+    response["Content-Security-Policy"] = POLICY.format(" ".join(_image_sources(rows)))
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@cache
+def _template() -> Template:
+    # An engine of its own: projects need no template settings, and theirs change nothing here.
+    page = Path(__file__).with_name("listing.html").read_text(encoding="utf-8")
+    return Engine().from_string(page)
+
+
+def _entries(storage: Storage, name: str) -> list[Entry]:
+    directory = name.removesuffix("/")
+    if name and {"", ".", ".."} & {*directory.split("/")}:
+        raise Http404(f"{printable(name)!r} is no directory.")
+    try:
+        found = scan(storage, directory)
+        # An empty listing is also a bucket's answer for what is not there, or is a file.
+        if found or _is_directory(storage, directory):
+            return found
+    except NotImplementedError as error:
+        raise Http404(str(error)) from error
+    except (*NO_DIRECTORY, SuspiciousOperation, ValueError):
+        if not name:  # a disk has no root before its first file
+            return []
+    raise Http404(f"There is no directory {printable(name)!r}.")
+
+
+def _is_directory(storage: Storage, name: str) -> bool:
+    found = find(storage, name)
+    return found is not None and found.is_directory
+
+
+def _root(request: HttpRequest, name: str) -> str:
+    return request.path.removesuffix(name).strip("/") or "/"
+
+
+def _crumbs(root: str, name: str) -> Iterator[tuple[str, str]]:
+    """Yield each directory from the root to this one: its label, its address from here."""
+    labels = [root, *name.split("/")[:-1]]
+    for up, label in zip(range(len(labels) - 1, -1, -1), labels, strict=True):
+        yield printable(label), "../" * up or "./"
+
+
+def _row(entry: Entry, budget: Budget) -> Row:
+    is_measured = not budget.is_spent()
+    size = entry.size if is_measured else None
+    modified = entry.modified if is_measured else None
+    return Row(
+        name=printable(entry.basename),
+        href=_address(entry),
+        is_directory=entry.is_directory,
+        is_picture=not entry.is_directory and entry.name.lower().endswith(PICTURES),
+        size="" if size is None else human_size(size),
+        bytes="" if size is None else f"{size:,}",
+        time="" if modified is None else local_time(modified),
+        datetime="" if modified is None else modified.isoformat(),
+    )
+
+
+def _address(entry: Entry) -> str:
+    """Return where a link leads: relative, so that no name can be a scheme or a host."""
+    relative = "./" + quote(entry.basename, safe="", errors="surrogateescape")
+    if entry.is_directory:
+        return f"{relative}/"
+    return _signed_address(entry) or relative
+
+
+def _signed_address(entry: Entry) -> str | None:
+    if not getattr(entry.storage, "querystring_auth", False):
+        return None
+    try:
+        return entry.storage.url(entry.name)
+    except (NotImplementedError, ValueError):  # it has no addresses
+        return None
+
+
+def _image_sources(rows: Iterable[Row]) -> list[str]:
+    """Return where pictures come from, as a policy's sources; a bucket signs for its own host."""
+    parts = (urlsplit(row.href) for row in rows if row.is_picture)
+    origins = {f"{part.scheme}://{part.netloc}" for part in parts if part.netloc}
+    return ["'self'", *sorted(filter(is_origin, origins))]
+
+
+def _total(entries: list[Entry], budget: Budget) -> str:
+    """Return how much there is below a directory, in words."""
+    failures: list[OSError] = []
+    files = directories = size = visited = 0
+    is_whole = True
+    for visited, entry in enumerate(descend(entries, failures.append), 1):
+        if visited > MAX_NAMES or budget.is_spent():
+            is_whole = False
+            break
+        directories += entry.is_directory
+        files += not entry.is_directory
+        size += entry.size or 0
+        is_whole = is_whole and (entry.is_directory or entry.size is not None)
+    words = f"{count(files, 'file')}, {count(directories, 'folder')}, {human_size(size)}"
+    return words if is_whole and not failures else f"at least {words}"

@@ -1,0 +1,281 @@
+"""The page of a directory."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urljoin, urlsplit
+
+import pytest
+from django.core.files.storage import Storage
+from django.http import Http404, HttpResponse
+from django.test import RequestFactory
+from serving.stocked import KINDS, Bucket, Unlisted, on_disk, stock
+
+from inmemorystorage import InMemoryStorage
+from inmemorystorage.serving import listing
+from inmemorystorage.serving.listing import list_directory
+
+ODD = [
+    "a b.txt",
+    "#fragment",
+    "query?x=1&amp;y=2",
+    "100%25.txt",
+    "日本語.txt",
+    "\"quoted\" 'names'",
+    "javascript:alert(1)",
+    "<script>alert(1)",
+    "<img src=x onerror=alert(1)>.png",
+    "{{ rows }}{% include 'x' %}",
+    "back\\slash",
+    "\u202egnp.exe",
+    "\x1b[31mred",
+]
+
+
+class Page(HTMLParser):
+    """A page as a browser reads it."""
+
+    def __init__(self, response: HttpResponse) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.feed(response.content.decode())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Keep a tag."""
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        """Keep a text."""
+        self.texts.append(data.strip())
+
+    def all(self, tag: str, attribute: str) -> list[str]:
+        """Return an attribute of all tags of one kind that have it."""
+        found = [attributes.get(attribute) for name, attributes in self.tags if name == tag]
+        return [value for value in found if value is not None]
+
+    @property
+    def links(self) -> list[str]:
+        """Return where the rows lead: all links that lead down."""
+        return [href for href in self.all("a", "href") if not re.fullmatch(r"\./|(\.\./)+", href)]
+
+    @property
+    def text(self) -> str:
+        """Return all that is to be read."""
+        return "\n".join(filter(None, self.texts))
+
+
+def get(storage: Storage, name: str = "") -> HttpResponse:
+    """Return the page of a directory."""
+    return list_directory(RequestFactory().get(f"/media/{name}"), storage, name)
+
+
+def page(storage: Storage, name: str = "") -> Page:
+    """Return the page of a directory, read."""
+    return Page(get(storage, name))
+
+
+def bucket(*names: str) -> Bucket:
+    """Return a bucket with files whose names save() would not take."""
+    return Bucket(files=dict.fromkeys(names, b"content"))
+
+
+@pytest.fixture(params=KINDS)
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    """Give an empty storage of each kind; that on a disk has no directory yet."""
+    return KINDS[request.param](tmp_path / "media")
+
+
+def test_an_empty_root_says_so(storage: Storage) -> None:
+    """The root is there before its first file, and says how files come."""
+    text = page(storage).text
+    assert "No files yet" in text and "storage.save(" in text
+
+
+@pytest.mark.parametrize("name", ["x/", "a.txt/", "a/x/", "/", "a//", "./", "../", "a/../", "\0/"])
+def test_no_directory_is_not_found(storage: Storage, name: str) -> None:
+    """A page is of a directory that is there, written in one way."""
+    stock(storage, "a.txt", "a/b.txt")
+    with pytest.raises(Http404):
+        get(storage, name)
+
+
+def test_what_is_there_is_shown(storage: Storage) -> None:
+    """Folders come before files, each with a link relative to the page."""
+    read = page(stock(storage, "b.txt", "a/c.txt", "c/d/e.txt"))
+    assert read.links == ["./a/", "./c/", "./b.txt"]
+    assert "7 B" in read.text and "3 files, 3 folders, 21 B" in read.text
+
+
+def test_the_way_up_is_shown(storage: Storage) -> None:
+    """Each directory above has its link, the page its own address."""
+    read = page(stock(storage, "a/b/c.txt"), "a/b/")
+    assert read.all("a", "href")[:3] == ["../../", "../", "./"]
+    assert [text for text in read.texts if text in ("media", "a", "b")] == ["media", "a", "b"]
+    assert read.all("a", "aria-current") == ["page"]
+
+
+def test_an_empty_directory_says_so(tmp_path: Path) -> None:
+    """A directory with nothing in it is one."""
+    (tmp_path / "a").mkdir()
+    assert "Nothing in this folder" in page(on_disk(tmp_path), "a/").text
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_link_leads_to_its_file(name: str) -> None:
+    """Whatever a name has in it, its link is followed to that file and no other place."""
+    [link] = page(bucket(f"d/{name}"), "d/").links
+    parts = urlsplit(urljoin("http://site.example/media/d/", link))
+    assert parts.netloc == "site.example" and not parts.query and not parts.fragment
+    assert unquote(parts.path) == f"/media/d/{name}"
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_name_is_only_text(name: str) -> None:
+    """No name becomes a tag, or an attribute, of a page of its own or of its directory."""
+    plain, odd = (bucket(f"{part}/{part}.png") for part in ("plain", name))
+    for directory in ("", "{}/"):
+        expected = page(plain, directory.format("plain")).tags
+        tags = page(odd, directory.format(name)).tags
+        assert [(tag, [*found]) for tag, found in tags] == [(tag, [*a]) for tag, a in expected]
+
+
+def test_harmful_characters_are_escaped(tmp_path: Path) -> None:
+    """What turns text around, or is no text, is shown escaped."""
+    (tmp_path / "not utf-8 \udcff").touch()
+    read = page(stock(on_disk(tmp_path), "\u202egnp.exe"))
+    assert "not utf-8 \\udcff" in read.text and "\\u202egnp.exe" in read.text
+    assert "./not%20utf-8%20%FF" in read.links
+
+
+def test_pictures_have_previews() -> None:
+    """A picture is shown when it comes into view, by its own address; a folder never is one."""
+    storage = stock(InMemoryStorage(), "a.PNG", "b.svg", "c.txt", "d.png/e")
+    read = page(storage)
+    assert read.all("img", "src") == ["./a.PNG", "./b.svg"]
+    assert read.all("img", "loading") == ["lazy", "lazy"]
+
+
+def test_signed_addresses_are_the_storages() -> None:
+    """Where a storage signs, links and previews carry its addresses, and its host is allowed."""
+    response = get(stock(Bucket(querystring_auth=True), "a.png", "b/c.png"))
+    address = "https://bucket.example/a.png?signature=x"
+    assert Page(response).links == ["./b/", address]
+    assert Page(response).all("img", "src") == [address]
+    assert "img-src 'self' https://bucket.example;" in response["Content-Security-Policy"]
+
+
+def test_a_storage_without_addresses_is_linked_relatively() -> None:
+    """A storage that signs, but has no address to sign, is linked as any other."""
+    storage = Bucket(querystring_auth=True, url=Storage().url)
+    assert page(stock(storage, "a.txt")).links == ["./a.txt"]
+
+
+@pytest.mark.parametrize("host", ["x;script-src *", "x 'unsafe-inline'", ""])
+def test_no_host_writes_the_policy(host: str) -> None:
+    """What is no host is not let into the policy."""
+    storage = Bucket(querystring_auth=True, url=lambda name: f"https://{host}/{name}")
+    policy = get(stock(storage, "a.png"))["Content-Security-Policy"]
+    assert "img-src 'self';" in policy and "script" not in policy
+
+
+def test_no_script_runs() -> None:
+    """The page allows no script, has none, and is neither kept nor guessed at."""
+    response = get(stock(InMemoryStorage(), "a.png"))
+    assert response["Content-Security-Policy"].startswith("default-src 'none'; img-src 'self';")
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert response["Cache-Control"] == "no-store"
+    assert not Page(response).all("script", "src") and b"<script" not in response.content
+
+
+def test_no_template_settings_are_needed(settings) -> None:
+    """A project's templates, or that it has none, and its formats change nothing."""
+    storage = stock(InMemoryStorage(), "a<b.txt", content=b"x" * 5000)
+    before = get(storage).content
+    settings.TEMPLATES = []
+    settings.USE_THOUSAND_SEPARATOR = True
+    settings.LANGUAGE_CODE = "de"
+    assert get(storage).content == before
+
+
+def test_times_are_local(settings, time_machine) -> None:
+    """A time is shown in the current time zone, and is exact for machines."""
+    settings.TIME_ZONE = "Asia/Tokyo"
+    time_machine.move_to("2026-01-02T20:30:40+00:00", tick=False)
+    read = page(stock(InMemoryStorage(), "a.txt"))
+    assert "2026-01-03 05:30" in read.text
+    assert read.all("time", "datetime") == ["2026-01-02T20:30:40+00:00"]
+
+
+def test_times_may_be_naive(settings, time_machine) -> None:
+    """Without USE_TZ times are shown as they are."""
+    settings.USE_TZ = False
+    read = page(stock(InMemoryStorage(), "a.txt"))
+    assert read.all("time", "datetime")[0][:16].replace("T", " ") in read.text
+
+
+def test_exact_sizes_are_there(storage: Storage) -> None:
+    """The bytes are to be had beside the rounded size."""
+    read = page(stock(storage, "a.txt", content=b"x" * 5000))
+    assert "4.9 KiB" in read.text and read.all("td", "title") == ["5,000 bytes"]
+
+
+def test_unknown_sizes_make_a_total_a_bound() -> None:
+    """A size that is unknown is left out, and the total is at least what is known."""
+    storage = stock(Bucket(size=Storage().size), "a.txt")
+    assert "at least 1 file, 0 folders, 0 B" in page(storage).text
+
+
+def test_closed_directories_make_a_total_a_bound(monkeypatch) -> None:
+    """A folder that cannot be listed is shown, and not counted in."""
+    storage = stock(InMemoryStorage(), "a/x", "b")
+
+    def listdir(name: str) -> tuple[list[str], list[str]]:
+        if name:
+            raise PermissionError(13, "Permission denied")
+        return ["a"], ["b"]
+
+    monkeypatch.setattr(storage, "listdir", listdir)
+    assert "at least 1 file, 1 folder, 7 B" in page(storage).text
+
+
+def test_many_names_make_a_total_a_bound(monkeypatch) -> None:
+    """No more names are visited than there are bounds."""
+    monkeypatch.setattr(listing, "MAX_NAMES", 10)
+    storage = stock(InMemoryStorage(), *(f"a/{number}" for number in range(20)))
+    assert "at least 9 files, 1 folder, 63 B" in page(storage).text
+
+
+def test_a_slow_storage_does_not_hold_the_page(monkeypatch) -> None:
+    """When the time is over names are shown without sizes, and nothing else is asked for."""
+    storage = stock(Bucket(), "a/x", "b")
+    monkeypatch.setattr(listing, "MAX_SECONDS", 0)
+    monkeypatch.delattr(Bucket, "size")
+    read = page(storage)
+    assert read.links == ["./a/", "./b"]
+    assert "at least 0 files" in read.text
+
+
+def test_a_thousand_files_are_shown() -> None:
+    """A thousand rows are a page; how many others there are is said."""
+    names = [f"{number:04}" for number in range(1_003)]
+    read = page(stock(InMemoryStorage(), *names))
+    assert read.links == [f"./{name}" for name in names[:1000]]
+    assert "3 more are not shown" in read.text
+    assert "1,003 files" in read.text
+
+
+def test_what_cannot_be_listed_says_so() -> None:
+    """A storage without listdir() has no page, and Django's 404 says why."""
+    with pytest.raises(Http404, match="Unlisted cannot list its files"):
+        get(stock(Unlisted(), "a.txt"))
+
+
+def test_the_table_is_one() -> None:
+    """The columns are named, also where a narrow page shows rows."""
+    read = page(stock(InMemoryStorage(), "a.txt"))
+    assert read.all("th", "scope") == ["col", "col", "col", "row"]
+    assert read.all("table", "role") == ["table"]
+    assert read.all("html", "lang") == ["en"]
