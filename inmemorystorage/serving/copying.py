@@ -6,9 +6,11 @@ The API can neither rename nor write where nothing is yet and only there, which 
 * Between the look whether a name is free and the save, another process may take it. Where the
   storage then chooses another name, that file is deleted again and the copy fails; a storage that
   overwrites by itself overwrites.
-* To replace a file is to delete it and to save another. The new content is read as a whole before,
-  so that a source that breaks costs nothing; but where the *destination* then fails (it is full,
-  the process is killed), the old file is gone.
+* To replace a file is to delete it and to save another. Both contents are read as a whole before,
+  so that the old file is put back where the new one cannot be saved; but a process that is killed
+  in between has lost it. A storage that overwrites by itself is left to do so.
+* Two storages that share their files, and are not on a disk, are not known to. A file is then
+  replaced by itself, which costs nothing but its time.
 * Empty directories and times are not copied.
 """
 
@@ -212,16 +214,34 @@ def _check_saved(target: Place, saved: str) -> None:
 
 
 def _replace(target: Place, content: File[bytes]) -> None:
-    with tempfile.SpooledTemporaryFile(max_size=SPOOLED_BYTES) as spool:
-        for chunk in content.chunks():
-            spool.write(chunk)
-        whole: File[bytes] = File(spool, target.name)
+    with _kept(content) as whole:
         # The storage's own way, where it has one, may keep the old file until the new one is there.
         if target.storage.get_available_name(target.name) == target.name:
             _check_saved(target, target.storage.save(target.name, whole))
-        else:
+            return
+        with target.storage.open(target.name) as file, _kept(file) as old:
+            file.close()  # some disks delete nothing that is open
             target.storage.delete(target.name)
-            _create(target, whole)
+            try:
+                _create(target, whole)
+            except BaseException:
+                _put_back(target, old)
+                raise
+
+
+def _put_back(target: Place, old: File[bytes]) -> None:
+    with contextlib.suppress(Exception):  # the first error is the one to be told
+        if not target.storage.exists(target.name):
+            _check_saved(target, target.storage.save(target.name, old))
+
+
+@contextlib.contextmanager
+def _kept(content: File[bytes]) -> Iterator[File[bytes]]:
+    """Read a content as a whole; give it for the time of the block."""
+    with tempfile.SpooledTemporaryFile(max_size=SPOOLED_BYTES) as spool:
+        for chunk in content.chunks():
+            spool.write(chunk)
+        yield File(spool, content.name)
 
 
 class Metered(io.RawIOBase):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from dataclasses import dataclass, field
 
 from django.core.files.storage import (
@@ -61,8 +62,13 @@ class Place:
         return self
 
     def is_same(self, other: Place) -> bool:
-        """Return whether two places are one, also by two aliases or two storages on one disk."""
-        if self.storage is other.storage or self.storage == other.storage:
+        """
+        Return whether two places are one: in one storage, or by two storages on one disk.
+
+        Of other storages that share their files nothing tells it: equal storages may have files of
+        their own, and so may those with one location.
+        """
+        if self.storage is other.storage:
             return self.name == other.name
         path = _path(self)
         return path is not None and path == _path(other)
@@ -81,9 +87,9 @@ class Place:
 
 
 def _path(place: Place) -> str | None:
-    # Only of what is on a disk: where path() makes a file, it would be asked for every name.
     storage = place.storage
-    return storage.path(place.name) if isinstance(storage, FileSystemStorage) else None
+    is_disk = isinstance(storage, FileSystemStorage)
+    return os.path.realpath(storage.path(place.name)) if is_disk else None
 
 
 def parse_place(text: str) -> Place:

@@ -11,6 +11,7 @@ import pytest
 from django.core.files.storage import Storage
 from django.http import Http404, HttpResponse
 from django.test import RequestFactory
+from hypothesis import assume, example, given, strategies
 from serving.stocked import KINDS, Bucket, Unlisted, on_disk, stock
 
 from inmemorystorage import InMemoryStorage
@@ -121,6 +122,15 @@ def test_an_empty_directory_says_so(tmp_path: Path) -> None:
     """A directory with nothing in it is one."""
     (tmp_path / "a").mkdir()
     assert "Nothing in this folder" in page(on_disk(tmp_path), "a/").text
+
+
+@given(strategies.text(min_size=1).filter(lambda name: "/" not in name))
+@example("javascript:alert(1)")
+def test_every_name_has_its_row(name: str) -> None:
+    """Of any name there is a row, whose link leads to it."""
+    assume(name not in (".", ".."))
+    [link] = page(bucket(name)).links
+    assert unquote(urlsplit(urljoin("http://site.example/media/", link)).path) == f"/media/{name}"
 
 
 @pytest.mark.parametrize("name", ODD)

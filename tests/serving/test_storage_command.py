@@ -30,11 +30,15 @@ NAMES = ("a.txt", "d/b.txt", "d/e/c.txt")
 @pytest.fixture(autouse=True)
 def _aliases(settings: Any, tmp_path: Path) -> None:
     """Have an alias for each kind of storage."""
+    like = {"behaves_like": "filesystem", "location": str(tmp_path / "like")}
+    (tmp_path / "linked").symlink_to(tmp_path / "disk")
     kinds = {
         "default": (MEMORY, {}),
-        "like_disk": (MEMORY, {"behaves_like": "filesystem", "location": str(tmp_path / "like")}),
+        "other": (MEMORY, {}),  # equal to the default, with a tree of its own
+        "like_disk": (MEMORY, like),
+        "like_twin": (MEMORY, like),
         "disk": (DISK, {"location": tmp_path / "disk"}),
-        "twin": (DISK, {"location": tmp_path / "disk"}),
+        "twin": (DISK, {"location": tmp_path / "linked"}),
         "django": ("django.core.files.storage.InMemoryStorage", {}),
         "bucket": ("serving.stocked.Bucket", {}),
         "unlisted": ("serving.stocked.Unlisted", {}),
@@ -47,7 +51,7 @@ def _aliases(settings: Any, tmp_path: Path) -> None:
     }
 
 
-KINDS = ["default", "like_disk", "disk", "django", "bucket"]
+KINDS = ["default", "other", "like_disk", "disk", "django", "bucket"]
 all_kinds = pytest.mark.parametrize("alias", KINDS)
 
 
@@ -409,6 +413,13 @@ def test_cp_replaces_taken_names(alias: str, size: int) -> None:
     assert files(alias) == {"a": bytes(size)}
 
 
+def test_a_file_may_be_replaced_by_itself() -> None:
+    """Where two storages share a file, and nothing tells it, to replace it by itself keeps it."""
+    stock(storages["like_disk"], "a")
+    run("cp", "like_disk:a", "like_twin:a", "--existing=replace")
+    assert files("like_disk") == {"a": b"content"}
+
+
 @pytest.mark.parametrize("alias", ["default", "like_disk", "disk", "django"])
 def test_a_torn_source_leaves_nothing(alias: str, torn: str) -> None:
     """A source that breaks half-way leaves no half behind, and the copies before it."""
@@ -427,6 +438,34 @@ def test_a_torn_source_replaces_nothing(alias: str, torn: str) -> None:
     stock(storages[alias], "torn", content=b"old")
     fails("cp", torn, f"{alias}:", "--existing=replace")
     assert files(alias) == {"torn": b"old"}
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left"), KeyboardInterrupt()])
+def test_a_full_storage_keeps_what_it_has(error: BaseException, monkeypatch: Any) -> None:
+    """Where the replacement cannot be saved, the file that it was to replace is put back."""
+    stock(storages["default"], "a")
+    disk = stock(storages["disk"], "a", content=b"old")
+    save, errors = disk._save, [error]
+
+    def save_later(name: str, content: File[bytes]) -> str:
+        saved = str(save(name, content))
+        if errors:
+            raise errors.pop()
+        return saved
+
+    monkeypatch.setattr(disk, "_save", save_later)
+    with pytest.raises((CommandError, KeyboardInterrupt)):
+        run("cp", "a", "disk:a", "--existing=replace")
+    assert files("disk") == {"a": b"old"}
+
+
+def test_what_came_between_is_not_replaced_by_the_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that somebody made after the old one was deleted is theirs."""
+    stock(storages["default"], "a")
+    bucket = stock(storages["bucket"], "a", content=b"old")
+    monkeypatch.setattr(bucket, "delete", lambda name: bucket.files.update({name: b"theirs"}))
+    assert "made by somebody else" in fails("cp", "a", "bucket:a", "--existing=replace")
+    assert bucket.files == {"a": b"theirs"}
 
 
 def test_an_interrupted_copy_leaves_nothing(torn: str, monkeypatch: pytest.MonkeyPatch) -> None:
