@@ -9,6 +9,7 @@ USE_TZ = True
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
+    "inmemorystorage.serving",  # before staticfiles, for its runserver
     "django.contrib.staticfiles",
     "inmemorystorage",
     "uploads",
