@@ -181,5 +181,6 @@ def _total(entries: list[Entry], budget: Budget) -> str:
         files += not entry.is_directory
         size += entry.size or 0
         is_whole = is_whole and (entry.is_directory or entry.size is not None)
-    words = f"{count(files, 'file')}, {count(directories, 'folder')}, {human_size(size)}"
+    folders = [count(directories, "folder")] if directories else []
+    words = ", ".join([count(files, "file"), *folders, human_size(size)])
     return words if is_whole and not failures else f"at least {words}"
