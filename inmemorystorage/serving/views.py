@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.core.files.storage import Storage, storages
 from django.core.signing import BadSignature
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from .answers import answer
+from .listing import list_directory
 from .representation import content_headers, open_representation
 
 Public = Callable[[HttpRequest, str], bool]
@@ -33,7 +35,8 @@ def serve(
 
     ``path("media/<path:name>", serve, {"alias": "default"})`` in the URLs of a project.
 
-    :param name: the name of the file in the storage.
+    :param name: the name of the file in the storage. In DEBUG, an empty one and one that ends with
+        a slash are answered with a page that lists the directory.
     :param alias: the alias of the storage in STORAGES.
     :param public: says who may have what: called with the request and the name, before anything is
         looked up. False is answered with 403, ``Http404`` with 404.
@@ -57,26 +60,29 @@ def serve(
 def serve_from(
     storage: Storage, request: HttpRequest, name: str, public: Public | None = None, **options: bool
 ) -> HttpResponseBase:
-    """Answer with a file of a storage, as `serve` does."""
-    is_guarded = _check_access(storage, request, name, public)
+    """Answer with a file of a storage, or list a directory, as `serve` does."""
+    if public is not None and not public(request, name):
+        raise PermissionDenied(f"{name!r} is not public.")
+    if not name or name.endswith("/"):
+        if not settings.DEBUG:
+            raise Http404("Directories are listed in DEBUG only.")
+        return list_directory(request, storage, name)
+    is_private = _check_url(storage, request, name) or public is not None
     representation = open_representation(storage, name)
     try:
         headers = content_headers(name, **options)
         # What is asked for again is asked for at the server: it may have changed, or be denied.
-        headers["Cache-Control"] = "private, no-cache" if is_guarded else "no-cache"
+        headers["Cache-Control"] = "private, no-cache" if is_private else "no-cache"
         return answer(request, representation, headers)
     except BaseException:
         representation.file.close()
         raise
 
 
-def _check_access(storage: Any, request: HttpRequest, name: str, public: Public | None) -> bool:
-    """Raise ``PermissionDenied`` where a file is not for everybody; return whether one is asked."""
-    if public is not None and not public(request, name):
-        raise PermissionDenied(f"{name!r} is not public.")
+def _check_url(storage: Any, request: HttpRequest, name: str) -> bool:
+    """Return whether a storage signs its URLs; raise ``PermissionDenied`` for another URL."""
     check_url = getattr(storage, "check_url", None)
     try:
-        is_signed = check_url is not None and check_url(name, request.GET)
+        return check_url is not None and check_url(name, request.GET)
     except BadSignature as error:
-        raise PermissionDenied(f"The address of {name!r} is not signed, or no longer.") from error
-    return public is not None or is_signed
+        raise PermissionDenied(f"The URL of {name!r} is not signed, or no longer.") from error

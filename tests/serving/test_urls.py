@@ -132,3 +132,20 @@ def test_other_urls(use_urls: Any) -> None:
     """Other URLs are the project's."""
     other = path("other/", lambda request: HttpResponse(CONTENT))
     assert status(use_urls(*media_urlpatterns(), other), "/other/") == 200
+
+
+def test_listing(settings: Any, use_urls: Any) -> None:
+    """In DEBUG a directory is listed, that of a storage which signs its URLs too."""
+    client = use_urls(*media_urlpatterns(), *media_urlpatterns(alias="private"))
+    for url in ("/media/", "/media/d/", "/private/d/"):
+        assert client.get(url).status_code == 200
+    assert client.get("/media/nothing/").status_code == 404
+    assert "signature=" in client.get("/private/d/").content.decode()
+    settings.DEBUG = False
+    assert client.get("/media/").status_code == 404
+
+
+def test_listing_is_for_whom_the_project_says(use_urls: Any) -> None:
+    """Who may not have a directory's files does not see what there is."""
+    client = use_urls(*media_urlpatterns(public=lambda request, name: False))
+    assert client.get("/media/").status_code == 403
