@@ -214,12 +214,12 @@ def _check_saved(target: Place, saved: str) -> None:
 
 
 def _replace(target: Place, content: File[bytes]) -> None:
-    with _kept(content) as whole:
+    with _kept(content, target.name) as whole:
         # The storage's own way, where it has one, may keep the old file until the new one is there.
         if target.storage.get_available_name(target.name) == target.name:
             _check_saved(target, target.storage.save(target.name, whole))
             return
-        with target.storage.open(target.name) as file, _kept(file) as old:
+        with target.storage.open(target.name) as file, _kept(file, target.name) as old:
             file.close()  # some disks delete nothing that is open
             target.storage.delete(target.name)
             try:
@@ -236,12 +236,12 @@ def _put_back(target: Place, old: File[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def _kept(content: File[bytes]) -> Iterator[File[bytes]]:
-    """Read a content as a whole; give it for the time of the block."""
+def _kept(content: File[bytes], name: str) -> Iterator[File[bytes]]:
+    """Read a content as a whole; give it, under a name, for the time of the block."""
     with tempfile.SpooledTemporaryFile(max_size=SPOOLED_BYTES) as spool:
         for chunk in content.chunks():
             spool.write(chunk)
-        yield File(spool, content.name)
+        yield File(spool, name)
 
 
 class Metered(io.RawIOBase):
