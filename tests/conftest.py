@@ -23,6 +23,9 @@ hypothesis.settings.register_profile(
 hypothesis.settings.register_profile(
     "thorough", hypothesis.settings.get_profile("normal"), max_examples=20_000, derandomize=False
 )
+hypothesis.settings.register_profile(
+    "brief", hypothesis.settings.get_profile("normal"), max_examples=25
+)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "normal"))
 
 

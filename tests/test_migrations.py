@@ -14,6 +14,8 @@ from projects import Project, make_project
 
 from inmemorystorage import InMemoryDir, InMemoryStorage
 
+pytestmark = pytest.mark.slow
+
 IN_MEMORY = """
 STORAGES = {
     "default": {"BACKEND": "inmemorystorage.InMemoryStorage", "OPTIONS": {"base_url": "/m/"}},

@@ -8,6 +8,8 @@ import django
 import pytest
 from projects import Project, make_project
 
+pytestmark = pytest.mark.slow
+
 NATIVE = django.VERSION < (5, 1)
 NAMED = 'DEFAULT_FILE_STORAGE = "inmemorystorage.InMemoryStorage"\n'
 ignored_by_django = pytest.mark.skipif(NATIVE, reason="Django reads the setting itself")

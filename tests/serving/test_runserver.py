@@ -17,6 +17,8 @@ from urllib.request import Request, urlopen
 import pytest
 from projects import ENVIRONMENT, Project, make_project
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = """
 DEBUG = True
 INSTALLED_APPS = ["inmemorystorage.serving", "inmemorystorage", "uploads", *MORE]

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from projects import Project, make_project
 
+pytestmark = pytest.mark.slow
+
 HEAD = """
 import pytest
 from django.core.files.base import ContentFile

@@ -8,6 +8,8 @@ import pytest
 from projects import Project, make_project
 from testing.ways import NO_MIXIN, OVERRIDING, STRICT_RUNNER, WAYS, Way, is_parallel
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 # How many tests there are in each list of cases; three of the first skip themselves.
 COUNTS = {"cases": 21, "async_cases": 2, "disk_cases": 3}
