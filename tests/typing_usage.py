@@ -9,11 +9,14 @@ from pathlib import Path
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import Storage, storages
 from django.db import models
+from django.http import HttpRequest
 from django.test import TestCase
 from django.test.runner import DiscoverRunner
+from django.urls import path
 from typing_extensions import assert_type
 
 from inmemorystorage import InMemoryDir, InMemoryFile, InMemoryStorage, PathDoesNotExist
+from inmemorystorage.serving import media_urlpatterns, serve
 from inmemorystorage.testing import (
     InMemoryStorageRunnerMixin,
     InMemoryStorageTestMixin,
@@ -37,7 +40,20 @@ InMemoryStorage(
     behaves_like="filesystem",
     max_size=1024 * 1024,
     lend_paths=True,
+    querystring_auth=True,
+    querystring_expire=600,
 )
+
+
+def is_public(request: HttpRequest, name: str) -> bool:
+    """Say who may have what."""
+    return request.user.is_authenticated or name.startswith("public/")
+
+
+urlpatterns = [
+    path("files/<path:name>", serve, {"alias": "default", "as_attachment": True}),
+    *media_urlpatterns("media/", alias="default", debug_only=False, public=is_public),
+]
 
 
 class Invoice(models.Model):
@@ -54,6 +70,7 @@ def use_as_any_storage(storage: InMemoryStorage) -> None:
     assert_type(storage.exists("a.txt"), bool)
     assert_type(storage.size("a.txt"), int)
     assert_type(storage.url("a.txt"), str)
+    assert_type(storage.url("a.txt", expire=60), str)
     assert_type(storage.path("a.txt"), str)
     assert_type(storage.get_modified_time("a.txt"), datetime)
     assert_type(storage.get_available_name("a.txt", max_length=100), str)
