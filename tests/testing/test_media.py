@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, default_storage, storages
 
+from inmemorystorage import InMemoryStorage
 from inmemorystorage.testing import (
     InMemoryStorageTestMixin,
     Media,
@@ -143,6 +145,20 @@ def test_a_location_that_is_removed() -> None:
             default_storage.save("new.txt", ContentFile(b""))
             found = captured.created, captured.changed, captured.deleted
             assert found == (["new.txt"], ["changed.txt"], ["d/gone.txt"])
+
+
+def test_files_elsewhere_on_the_disk(tmp_path: Path) -> None:
+    """What changes at another location, on a disk that both share, is not seen."""
+    other = InMemoryStorage(location=tmp_path / "other", behaves_like="filesystem")
+    here = InMemoryStorage(location=tmp_path / "here", behaves_like="filesystem")
+    other.save("changed.txt", ContentFile(b"before"))
+    with override_storages({"default": here}), capture_media() as captured:
+        with other.open("changed.txt", "wb") as file:
+            file.write(b"now")
+        other.save("new.txt", ContentFile(b""))
+        default_storage.save("own.txt", ContentFile(b""))
+        found = captured.created, captured.changed, captured.deleted
+    assert found == (["own.txt"], [], [])
 
 
 def test_capture_media() -> None:
