@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -15,6 +16,7 @@ from django.test import LiveServerTestCase, override_settings, testcases
 from django.urls import path
 from overrides import use_storage
 
+from inmemorystorage.project import unwrapped
 from inmemorystorage.testing.live import serve_live_media
 
 urlpatterns = [
@@ -86,6 +88,27 @@ def test_signed_urls(live_server: Any, settings: Any) -> None:
     url = live_server.url + save()
     assert ask(url) == (200, b"content")
     assert ask(url.partition("?")[0]) == (403, b"")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_client_that_goes_away(
+    live_server: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the client goes away in the middle of a file, the file is closed."""
+    settings.ROOT_URLCONF = __name__
+    default_storage.save("large.bin", ContentFile(bytes(50_000_000)))
+    opened: list[Any] = []
+    open_file = default_storage.open
+    monkeypatch.setattr(
+        unwrapped(default_storage), "open", lambda name: opened.append(open_file(name)) or opened[0]
+    )
+    with urlopen(f"{live_server.url}/media/large.bin") as response:
+        assert response.read(1000) == bytes(1000)
+        assert not opened[0].closed
+    end = time.monotonic() + 60
+    while not opened[0].closed:
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def test_it_nests() -> None:
