@@ -9,31 +9,35 @@ from easy_thumbnails.exceptions import EasyThumbnailsError
 from easy_thumbnails.files import get_thumbnailer
 
 from .forms import PictureForm
-from .models import Picture
+from .models import AbstractPicture, Picture, PrivatePicture
 
 admin.site.site_header = admin.site.site_title = "Gallery"
 
+THUMBNAIL = '<img src="{}" width="72" height="72" alt="">'
+FIRST_FRAME = '<video src="{}" width="72" height="72" preload="metadata" muted></video>'
 
-@admin.register(Picture)
+
+@admin.register(Picture, PrivatePicture)
 class PictureAdmin(admin.ModelAdmin):
     """List pictures with thumbnails; add, change and delete them."""
 
     form = PictureForm
-    list_display = ["preview", "title", "image", "created"]
+    list_display = ["preview", "title", "file", "created"]
     list_display_links = ["preview", "title"]
     list_per_page = 25
-    search_fields = ["title", "image"]
+    search_fields = ["title", "file"]
     readonly_fields = ["preview", "created"]
     date_hierarchy = "created"
 
     @admin.display(description="picture")
-    def preview(self, picture: Picture) -> str:
+    def preview(self, picture: AbstractPicture) -> str:
         """Return a small thumbnail, or a dash where there is nothing to show."""
         try:
-            url = get_thumbnailer(picture.image)["admin"].url
+            if picture.file and picture.is_video:
+                return format_html(FIRST_FRAME, picture.file.url)
+            return format_html(THUMBNAIL, get_thumbnailer(picture.file)["admin"].url)
         except (EasyThumbnailsError, OSError, ValueError):
             return "—"
-        return format_html('<img src="{}" width="72" height="72" alt="">', url)
 
     def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
         """Say that the storage is full where Django would answer with an error page."""

@@ -5,33 +5,39 @@ and only once the transaction is committed: a rolled back deletion must leave th
 """
 
 from django.db import transaction
+from django.db.models.fields.files import FieldFile
 from django.db.models.signals import post_delete, pre_save
 from django.dispatch import receiver
-from easy_thumbnails.files import get_thumbnailer
 from easy_thumbnails.signal_handlers import generate_aliases_global
 from easy_thumbnails.signals import saved_file
 
-from .models import Picture
-
-# Thumbnails are made at upload, so that showing a page writes nothing.
-saved_file.connect(generate_aliases_global)
+from .formats import is_video
+from .models import AbstractPicture, Picture, PrivatePicture
 
 
-def delete_files_on_commit(picture: Picture) -> None:
+@receiver(saved_file)
+def make_thumbnails(fieldfile: FieldFile, **kwargs) -> None:
+    """Make thumbnails at upload, so that showing a page writes nothing; a browser shows videos."""
+    if not is_video(fieldfile.name):
+        generate_aliases_global(fieldfile)
+
+
+def delete_files_on_commit(picture: AbstractPicture) -> None:
     """Delete the picture's file and its thumbnails when the transaction is committed."""
-    thumbnailer = get_thumbnailer(picture.image)
-    transaction.on_commit(lambda: thumbnailer.delete(save=False))
+    transaction.on_commit(lambda: picture.file.delete(save=False))
 
 
 @receiver(post_delete, sender=Picture)
-def delete_with_row(instance: Picture, **kwargs) -> None:
+@receiver(post_delete, sender=PrivatePicture)
+def delete_with_row(instance: AbstractPicture, **kwargs) -> None:
     """Let the files follow a deleted row, also in the admin's bulk deletion."""
     delete_files_on_commit(instance)
 
 
 @receiver(pre_save, sender=Picture)
-def delete_replaced(instance: Picture, **kwargs) -> None:
+@receiver(pre_save, sender=PrivatePicture)
+def delete_replaced(sender: type[AbstractPicture], instance: AbstractPicture, **kwargs) -> None:
     """Let the former file go when another takes its place."""
-    former = instance.pk and Picture.objects.filter(pk=instance.pk).first()
-    if former and former.image != instance.image:
+    former = instance.pk and sender.objects.filter(pk=instance.pk).first()
+    if former and former.file != instance.file:
         delete_files_on_commit(former)

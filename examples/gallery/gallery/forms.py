@@ -1,4 +1,4 @@
-"""Forms: one picture, and the upload of several of them."""
+"""Forms: one picture or video, and the upload of several of them."""
 
 import errno
 from pathlib import PurePath
@@ -7,31 +7,25 @@ from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
-from django.core.validators import FileExtensionValidator
 from django.db import transaction
+from django.forms import modelform_factory
 from django.template.defaultfilters import filesizeformat
 from PIL import Image
 
-from .models import Picture
-
-NOT_SHOWN = "Only JPEG, PNG, GIF and WebP pictures can be shown."
-
-
-def check_size(upload: UploadedFile) -> None:
-    """Refuse a file larger than PICTURE_MAX_SIZE."""
-    if upload.size > settings.PICTURE_MAX_SIZE:
-        limit, size = filesizeformat(settings.PICTURE_MAX_SIZE), filesizeformat(upload.size)
-        raise ValidationError(f"A picture may have up to {limit}, this one has {size}.")
+from .formats import Format, recognise, with_suffix
+from .models import AbstractPicture, Picture
 
 
-def check_format(upload: UploadedFile) -> None:
-    """Refuse other formats by content, as Pillow told it, whatever the file is called."""
-    if upload.image.format not in settings.PICTURE_FORMATS:
-        raise ValidationError(NOT_SHOWN)
+def check_size(upload: UploadedFile, format: Format) -> None:
+    """Refuse a file larger than MAX_SIZES has it for its kind."""
+    limit = settings.MAX_SIZES[format.kind]
+    if upload.size > limit:
+        limit, size = filesizeformat(limit), filesizeformat(upload.size)
+        raise ValidationError(f"A {format.kind} may have up to {limit}, this one has {size}.")
 
 
 def check_readable(upload: UploadedFile) -> None:
-    """Refuse what cannot be decoded to its end: ImageField alone accepts a truncated JPEG."""
+    """Refuse a picture that cannot be decoded to its end, such as a truncated JPEG."""
     try:
         with Image.open(upload.file) as image:
             image.load()
@@ -41,16 +35,26 @@ def check_readable(upload: UploadedFile) -> None:
         upload.seek(0)
 
 
-class PictureField(forms.ImageField):
-    """An uploaded picture of a format that browsers show."""
+class PictureField(forms.FileField):
+    """An uploaded picture or video of a format that browsers show."""
 
-    default_validators = [
-        FileExtensionValidator(["jpg", "jpeg", "png", "gif", "webp"], NOT_SHOWN),
-        check_size,
-        check_format,
-        check_readable,
-    ]
-    default_error_messages = {"invalid_image": "This is not a picture, or it is damaged."}
+    default_error_messages = {
+        "format": "Only JPEG, PNG, GIF and WebP pictures, WebM and MP4 videos can be shown."
+    }
+
+    def to_python(self, data: UploadedFile | None) -> UploadedFile | None:
+        """Return the file, with a name that says what is in it."""
+        upload = super().to_python(data)
+        if upload is None:
+            return None
+        format = recognise(upload)
+        if format is None:
+            raise ValidationError(self.error_messages["format"], code="format")
+        check_size(upload, format)
+        if format.kind == "picture":
+            check_readable(upload)
+        upload.name = with_suffix(upload.name, format)
+        return upload
 
 
 class PictureForm(forms.ModelForm):
@@ -58,8 +62,8 @@ class PictureForm(forms.ModelForm):
 
     class Meta:
         model = Picture
-        fields = ["title", "image"]
-        field_classes = {"image": PictureField}
+        fields = ["title", "file"]
+        field_classes = {"file": PictureField}
 
 
 class MultipleFileInput(forms.FileInput):
@@ -86,40 +90,45 @@ def title_from(name: str) -> str:
 
 
 class UploadForm(forms.Form):
-    """Several pictures at once; `errors` tells the refused ones, the others are kept."""
+    """Several files at once; `errors` tells the refused ones, the others are kept."""
 
-    images = MultipleFileField(
-        label="Add pictures",
+    files = MultipleFileField(
+        label="Add pictures and videos",
         widget=MultipleFileInput(
             attrs={
-                "accept": "image/jpeg,image/png,image/gif,image/webp",
+                "accept": "image/jpeg,image/png,image/gif,image/webp,video/webm,video/mp4",
                 "aria-describedby": "upload-help",
             }
         ),
-        error_messages={"required": "Choose at least one picture first."},
+        error_messages={"required": "Choose at least one file first."},
     )
 
-    def clean_images(self) -> list[PictureForm]:
+    def __init__(self, *args, model: type[AbstractPicture] = Picture, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.form_class = modelform_factory(model, PictureForm)
+
+    def clean_files(self) -> list[PictureForm]:
         """Return a valid form for each good file, and note what is wrong with the others."""
         accepted = []
-        for upload in self.cleaned_data["images"]:
-            form = PictureForm({"title": title_from(upload.name)}, {"image": upload})
+        for upload in self.cleaned_data["files"]:
+            name = upload.name
+            form = self.form_class({"title": title_from(name)}, {"file": upload})
             if form.is_valid():
                 accepted.append(form)
             else:
                 problems = [text for texts in form.errors.values() for text in texts]
-                self.add_error("images", f"{upload.name}: {' '.join(problems)}")
+                self.add_error("files", f"{name}: {' '.join(problems)}")
         return accepted
 
-    def save(self) -> list[Picture]:
-        """Save and return the good pictures; those for which there is no room join `errors`."""
+    def save(self) -> list[AbstractPicture]:
+        """Save and return the good files; those for which there is no room join `errors`."""
         saved = []
-        for form in self.cleaned_data.get("images", []):
+        for form in self.cleaned_data.get("files", []):
             try:
                 with transaction.atomic():
                     saved.append(form.save())
             except OSError as error:
                 if error.errno != errno.ENOSPC:
                     raise
-                self.add_error("images", f"{form.instance.title}: the gallery is full.")
+                self.add_error("files", f"{form.instance.title}: the gallery is full.")
         return saved

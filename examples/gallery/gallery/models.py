@@ -1,18 +1,23 @@
-"""The one model of the gallery."""
+"""The pictures: those for everybody, and those of the private album."""
 
+from django.core.files.images import get_image_dimensions
+from django.core.files.storage import Storage, storages
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
+from easy_thumbnails.fields import ThumbnailerField
+
+from .formats import is_video
 
 
-class Picture(models.Model):
-    """A picture with its title; the file lies in the default storage."""
+class AbstractPicture(models.Model):
+    """A picture, still or moving, with its title."""
 
     title = models.CharField(max_length=200)
-    image = models.ImageField(upload_to="pictures", max_length=200)
     created = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
+        abstract = True
         ordering = ["-created", "-pk"]
 
     def __str__(self) -> str:
@@ -20,20 +25,57 @@ class Picture(models.Model):
 
     def get_absolute_url(self) -> str:
         """Return the address of the picture's own page."""
-        return reverse("picture", args=[self.pk])
+        return reverse(f"{self.section}:detail", args=[self.pk])
 
     @property
-    def older(self) -> "Picture | None":
-        """The picture that follows this one in the gallery."""
+    def is_video(self) -> bool:
+        """Whether the picture moves, with controls."""
+        return is_video(self.file.name)
+
+    @property
+    def dimensions(self) -> tuple[int, int]:
+        """Width and height of a picture in pixels, read from its file."""
+        with self.file.open() as content:
+            return get_image_dimensions(content)
+
+    @property
+    def older(self) -> "AbstractPicture | None":
+        """The picture that follows this one in its section."""
         return self._neighbour(self.get_previous_by_created)
 
     @property
-    def newer(self) -> "Picture | None":
-        """The picture before this one in the gallery."""
+    def newer(self) -> "AbstractPicture | None":
+        """The picture before this one in its section."""
         return self._neighbour(self.get_next_by_created)
 
-    def _neighbour(self, find) -> "Picture | None":
+    def _neighbour(self, find) -> "AbstractPicture | None":
         try:
             return find()
-        except Picture.DoesNotExist:
+        except type(self).DoesNotExist:
             return None
+
+
+class Picture(AbstractPicture):
+    """A picture for everybody; the file lies in the default storage."""
+
+    section = "pictures"
+
+    file = ThumbnailerField(upload_to="pictures", max_length=200)
+
+
+def private_storage() -> Storage:
+    """Return the storage whose addresses are signed and expire."""
+    return storages["private"]
+
+
+class PrivatePicture(AbstractPicture):
+    """A picture of the private album; the file and its thumbnails lie in the private storage."""
+
+    section = "album"
+
+    file = ThumbnailerField(
+        upload_to="album",
+        max_length=200,
+        storage=private_storage,
+        thumbnail_storage=private_storage(),
+    )

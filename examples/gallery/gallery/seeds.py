@@ -1,4 +1,4 @@
-"""The pictures that the gallery starts with: gradients and patterns, drawn by Pillow."""
+"""What the gallery starts with: gradients and patterns, drawn by Pillow, and a video of them."""
 
 import io
 import math
@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from django.core.files.base import ContentFile
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-from .models import Picture
+from .models import AbstractPicture, Picture, PrivatePicture
+from .webm import key_frame, webm
 
 LANDSCAPE, PORTRAIT, SQUARE = (1200, 800), (800, 1100), (1000, 1000)
 
@@ -178,19 +179,105 @@ def animation() -> bytes:
     return encoded(first, "GIF", save_all=True, append_images=others, duration=60, loop=0)
 
 
+def moonlight(size: tuple[int, int]) -> Image.Image:
+    """A moon over the sea, with its path of light."""
+    dice, (width, height) = random.Random(5), size
+    image = gradient(size, "#0a1030", "#1b2a5c", "#4a5f94")
+    image = glow(image, (width // 2, height // 3), width // 14, "#fbf3d8")
+    layers(image, ["#22376b", "#1a2c5a", "#122149", "#0b1737"], 0.6, height / 90, 14)
+    draw = ImageDraw.Draw(image)
+    for _ in range(220):
+        depth = dice.random()
+        x, y = dice.gauss(width / 2, width * (0.03 + 0.07 * depth)), height * (0.62 + 0.36 * depth)
+        length = width * (0.008 + 0.03 * depth) * dice.random()
+        draw.line([(x - length, y), (x + length, y)], "#f3e3b3", round(1 + 5 * depth))
+    return image
+
+
+def contours(size: tuple[int, int]) -> Image.Image:
+    """A map of two hills: each line has one height."""
+    image, (width, height) = Image.new("RGB", size, "#f3ecdc"), size
+    draw = ImageDraw.Draw(image)
+    for step in range(16, 0, -1):
+        for x, y, phase in [(0.34, 0.4, 0.4), (0.68, 0.66, 2.6)]:
+            line = [
+                (
+                    width * x + reach * math.cos(angle / 60 * math.tau),
+                    height * y + reach * math.sin(angle / 60 * math.tau) * 0.8,
+                )
+                for angle in range(60)
+                for reach in [width * 0.023 * step * bend(angle / 60 * math.tau + phase)]
+            ]
+            draw.polygon(line, f"hsl({40 + step * 6}, 38%, {42 + step * 3}%)", "#5c4b32", 3)
+    return image
+
+
+def bend(angle: float) -> float:
+    """Return how far a contour line is from its circle at an angle."""
+    return 1 + 0.16 * math.sin(2 * angle) + 0.09 * math.sin(3 * angle + 1)
+
+
+def day_frames(size: tuple[int, int], count: int = 120) -> Iterator[Image.Image]:
+    """Yield the frames of a day: the sun rises over hills, and sets behind them."""
+    width, height = size
+    scenes = {name: (gradient(size, *SKIES[name]), Image.new("RGB", size)) for name in SKIES}
+    for name, (_, hills) in scenes.items():
+        layers(hills, HILLS[name], 0.62, height / 18, 6)
+    mask = hills.convert("L").point(lambda value: 255 * (value > 0))
+    for frame in range(count):
+        angle = math.pi * (1.35 * frame / count - 0.06)
+        light = max(0, math.sin(angle)) ** 0.6
+        (night, dark), (day, bright) = scenes["night"], scenes["day"]
+        image = Image.blend(night, day, light)
+        sun = round(width * (0.5 - 0.42 * math.cos(angle))), round(height * (0.75 - 0.6 * light))
+        if angle < math.pi * 1.05:
+            image = glow(image, sun, width // 22, "#fff0c0")
+        image.paste(Image.blend(dark, bright, light), mask=mask)
+        yield image
+
+
+SKIES = {"night": ["#0b1030", "#3a2a5c", "#a9546a"], "day": ["#3f8fd8", "#8cc3ee", "#f6ead0"]}
+HILLS = {
+    "night": ["#3c2d57", "#2a2148", "#1b1736", "#100f26"],
+    "day": ["#86b08c", "#5f9a6b", "#3f7d54", "#27593f"],
+}
+
+
+def film() -> bytes:
+    """Return the day as a video of five seconds."""
+    size = (640, 360)
+    return webm(map(key_frame, day_frames(size)), size, rate=24)
+
+
+def jpeg(draw: Callable, size: tuple[int, int]) -> bytes:
+    """Return a drawing as JPEG."""
+    return encoded(smooth(draw, size), "JPEG", quality=88)
+
+
 SEEDS = [
-    ("Quilt", "quilt.jpg", lambda: encoded(smooth(quilt, LANDSCAPE), "JPEG", quality=88)),
+    ("Quilt", "quilt.jpg", lambda: jpeg(quilt, LANDSCAPE)),
     ("Orbit, a GIF that moves", "orbit.gif", animation),
-    ("Lagoon", "lagoon.jpg", lambda: encoded(smooth(lagoon, PORTRAIT), "JPEG", quality=88)),
+    ("Lagoon", "lagoon.jpg", lambda: jpeg(lagoon, PORTRAIT)),
     ("Soap bubbles", "soap bubbles.png", lambda: encoded(smooth(bubbles, SQUARE), "PNG")),
     ("Sunflower", "sunflower.webp", lambda: encoded(smooth(sunflower, SQUARE), "WEBP")),
     ("Ribbons", "ribbons.png", lambda: encoded(smooth(ribbons, SQUARE), "PNG")),
     ("Nordlicht über den Hügeln", "nordlicht-ü.webp", lambda: encoded(aurora(LANDSCAPE), "WEBP")),
-    ("Dawn", "dawn.jpg", lambda: encoded(smooth(dawn, LANDSCAPE), "JPEG", quality=88)),
+    ("A day in five seconds", "day.webm", film),
+    ("Dawn", "dawn.jpg", lambda: jpeg(dawn, LANDSCAPE)),
+]
+PRIVATE_SEEDS = [
+    ("Two hills, from above", "hills.png", lambda: encoded(smooth(contours, SQUARE), "PNG")),
+    ("Moonlight", "moonlight.jpg", lambda: jpeg(moonlight, LANDSCAPE)),
 ]
 
 
-def seed(seeds: list) -> None:
+def seed(model: type[AbstractPicture], seeds: list) -> None:
     """Draw and save pictures, given as (title, file name, drawing function)."""
     for title, name, draw in seeds:
-        Picture.objects.create(title=title, image=ContentFile(draw(), name))
+        model.objects.create(title=title, file=ContentFile(draw(), name))
+
+
+def seed_all() -> None:
+    """Fill both sections."""
+    seed(Picture, SEEDS)
+    seed(PrivatePicture, PRIVATE_SEEDS)

@@ -11,12 +11,25 @@ DEBUG = os.environ.get("GALLERY_DEBUG") == "1"
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 
 MEBIBYTE = 1024 * 1024
+# For how many seconds the address of a private picture is good.
+ADDRESS_LIFETIME = int(os.environ.get("GALLERY_ADDRESS_LIFETIME", "300"))
 
 # All that the library needs. Past max_size a save raises OSError(ENOSPC), as on a full disk.
 STORAGES = {
     "default": {
         "BACKEND": "inmemorystorage.InMemoryStorage",
         "OPTIONS": {"max_size": 256 * MEBIBYTE},
+    },
+    # url() signs what it answers; what is not signed, or no longer good, is not served.
+    "private": {
+        "BACKEND": "inmemorystorage.InMemoryStorage",
+        "OPTIONS": {
+            "max_size": 256 * MEBIBYTE,
+            "base_url": "/private/",
+            "location": "/gallery-private",
+            "querystring_auth": True,
+            "querystring_expire": ADDRESS_LIFETIME,
+        },
     },
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
@@ -38,8 +51,7 @@ THUMBNAIL_ALIASES = {
 
 # Uploads stay in memory on their way in, too; larger requests pass through temporary files.
 FILE_UPLOAD_MAX_MEMORY_SIZE = 64 * MEBIBYTE
-PICTURE_MAX_SIZE = 16 * MEBIBYTE
-PICTURE_FORMATS = {"JPEG", "PNG", "GIF", "WEBP"}
+MAX_SIZES = {"picture": 16 * MEBIBYTE, "video": 128 * MEBIBYTE}
 PICTURES_PER_PAGE = 12
 
 INSTALLED_APPS = [

@@ -1,21 +1,36 @@
 """Addresses of the gallery."""
 
 from django.contrib import admin
-from django.contrib.staticfiles.views import serve
-from django.urls import path
+from django.contrib.staticfiles.views import serve as serve_static
+from django.urls import include, path
 from django.views.generic import RedirectView
+from inmemorystorage.serving import media_urlpatterns
 
 from . import views
+from .models import AbstractPicture, Picture, PrivatePicture
+
+
+def section(model: type[AbstractPicture]) -> tuple:
+    """Return the pages of a model's pictures; `gallery:` names those of the current section."""
+    of_model = {"model": model}
+    pages = [
+        path("", views.PictureList.as_view(**of_model), name="list"),
+        path("upload/", views.upload, of_model, name="upload"),
+        path("pictures/<int:pk>/", views.PictureDetail.as_view(**of_model), name="detail"),
+        path("pictures/<int:pk>/delete/", views.PictureDelete.as_view(**of_model), name="delete"),
+    ]
+    return include((pages, "gallery"), namespace=model.section)
+
 
 urlpatterns = [
-    path("", views.PictureList.as_view(), name="pictures"),
-    path("upload/", views.upload, name="upload"),
-    path("pictures/<int:pk>/", views.PictureDetail.as_view(), name="picture"),
-    path("pictures/<int:pk>/delete/", views.PictureDelete.as_view(), name="delete"),
+    path("", section(Picture)),
+    path("album/", section(PrivatePicture)),
     path("storage/", views.storage_tree, name="storage"),
-    path("media/<path:name>", views.media, name="media"),
+    # This is a site by itself, with no server before it that would answer with the files.
+    *media_urlpatterns(debug_only=False),
+    *media_urlpatterns(alias="private", debug_only=False),
     # One process serves all, without DEBUG too: `insecure` lets the finders answer.
-    path("static/<path:path>", serve, {"insecure": True}),
+    path("static/<path:path>", serve_static, {"insecure": True}),
     path("favicon.ico", RedirectView.as_view(url="/static/gallery/icon.svg")),
     path("admin/", admin.site.urls),
 ]

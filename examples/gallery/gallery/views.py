@@ -1,81 +1,68 @@
-"""The pages, and the files themselves."""
-
-import mimetypes
-from datetime import datetime
+"""The pages; `inmemorystorage.serving` answers with the files themselves."""
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.messages.views import SuccessMessageMixin
-from django.core.exceptions import SuspiciousOperation
-from django.core.files.storage import default_storage
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.core.files.storage import storages
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse_lazy
-from django.views.decorators.http import last_modified, require_POST, require_safe
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
 from django.views.generic import DeleteView, DetailView, ListView
 
 from .forms import UploadForm
-from .models import Picture
+from .models import AbstractPicture
 
 
 class PictureList(ListView):
     """Show the pictures, newest first, and the form that adds more."""
 
-    model = Picture
     paginate_by = settings.PICTURES_PER_PAGE
-    extra_context = {"form": UploadForm}
+    extra_context = {"form": UploadForm, "lifetime": settings.ADDRESS_LIFETIME}
 
 
 class PictureDetail(DetailView):
-    """Show one picture in full."""
+    """Show one picture in full, or play it."""
 
-    model = Picture
+    template_name = "gallery/picture_detail.html"
+    context_object_name = "picture"
 
 
 class PictureDelete(SuccessMessageMixin, DeleteView):
     """Ask, then delete the picture with its files."""
 
-    model = Picture
-    success_url = reverse_lazy("pictures")
-    success_message = "The picture is deleted, and its files with it."
+    template_name = "gallery/picture_confirm_delete.html"
+    context_object_name = "picture"
+    success_message = "“%(title)s” is deleted, and its files with it."
+
+    def get_success_url(self) -> str:
+        """Return to the section that the picture was in."""
+        return reverse(f"{self.object.section}:list")
+
+    def get_success_message(self, cleaned_data: dict) -> str:
+        """Say what is gone."""
+        return self.success_message % {"title": self.object.title}
 
 
 @require_POST
-def upload(request: HttpRequest) -> HttpResponse:
-    """Keep the good pictures, say what is wrong with the others, and go back to the gallery."""
-    form = UploadForm(request.POST, request.FILES)
+def upload(request: HttpRequest, model: type[AbstractPicture]) -> HttpResponse:
+    """Keep the good files, say what is wrong with the others, and go back to the section."""
+    form = UploadForm(request.POST, request.FILES, model=model)
     form.is_valid()
     saved = form.save()
     if saved:
-        count = "1 picture is" if len(saved) == 1 else f"{len(saved)} pictures are"
+        count = "1 file is" if len(saved) == 1 else f"{len(saved)} files are"
         messages.success(request, f"{count} added.")
-    for problem in form.errors.get("images", []):
+    for problem in form.errors.get("files", []):
         messages.error(request, problem)
-    return redirect("pictures")
+    return redirect(f"{model.section}:list")
 
 
 @require_safe
 def storage_tree(request: HttpRequest) -> HttpResponse:
-    """Show what the storage holds at this moment."""
-    context = {"storage": str(default_storage), "tree": default_storage.tree()}
+    """Show what the storages hold at this moment, and where their files are listed in DEBUG."""
+    context = {
+        "storages": {alias: storages[alias] for alias in ("default", "private")},
+        "listed": settings.DEBUG,
+    }
     return render(request, "gallery/storage.html", context)
-
-
-def modified_time(request: HttpRequest, name: str) -> datetime | None:
-    """Return when a file was written, or ``None`` where there is none."""
-    try:
-        return default_storage.get_modified_time(name)
-    except (OSError, ValueError, SuspiciousOperation):
-        return None
-
-
-@require_safe
-@last_modified(modified_time)  # which answers before the file is opened
-def media(request: HttpRequest, name: str) -> HttpResponse:
-    """Answer with a file of the default storage, whatever storage that is."""
-    try:
-        content = default_storage.open(name)
-    except (OSError, ValueError, SuspiciousOperation) as error:
-        raise Http404(f"There is no file {name!r}.") from error
-    content_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    return FileResponse(content, content_type=content_type, headers={"Cache-Control": "no-cache"})

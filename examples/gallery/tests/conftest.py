@@ -1,17 +1,18 @@
 """Fixtures of the gallery's tests."""
 
 import pytest
-from django.core.files.storage import default_storage
+from django.core.files.storage import storages
 
-from gallery.models import Picture
+from gallery.models import Picture, PrivatePicture
 from samples import picture_file
 
 
 @pytest.fixture(autouse=True)
-def _empty_storage():
+def _empty_storages():
     """Begin each test without files."""
-    for directory in default_storage.listdir("")[0]:
-        default_storage.delete(directory)
+    for alias in ("default", "private"):
+        for directory in storages[alias].listdir("")[0]:
+            storages[alias].delete(directory)
 
 
 @pytest.fixture(autouse=True)
@@ -23,20 +24,26 @@ def _quick_passwords(settings):
 @pytest.fixture
 def use_storage(monkeypatch):
     """Give a function that lets the pictures lie in another storage."""
-    return lambda storage: monkeypatch.setattr(Picture.image.field, "storage", storage)
+    return lambda storage: monkeypatch.setattr(Picture.file.field, "storage", storage)
 
 
 @pytest.fixture
 def picture(db):
     """Give a stored picture, thumbnails included."""
-    return Picture.objects.create(title="Lake", image=picture_file())
+    return Picture.objects.create(title="Lake", file=picture_file())
+
+
+@pytest.fixture
+def private_picture(db):
+    """Give a picture of the private album, thumbnails included."""
+    return PrivatePicture.objects.create(title="Diary", file=picture_file("diary.jpg"))
 
 
 @pytest.fixture
 def upload(client, db):
     """Give a function that uploads files through the gallery's form and returns the next page."""
 
-    def send(*files):
-        return client.post("/upload/", {"images": files}, follow=True)
+    def send(*files, address="/upload/"):
+        return client.post(address, {"files": files}, follow=True)
 
     return send

@@ -8,6 +8,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from inmemorystorage import InMemoryStorage
 from PIL import Image
 
+from gallery.webm import key_frame, webm
+
 FORMATS = {"JPEG": "jpg", "PNG": "png", "GIF": "gif", "WEBP": "webp"}
 
 
@@ -28,6 +30,12 @@ def damaged_file(name="damaged.jpg"):
     """Return a JPEG that ends in the middle of its pixels."""
     content = picture_bytes()
     return SimpleUploadedFile(name, content[: len(content) // 2])
+
+
+def video_file(name="waves.webm", seconds=3):
+    """Return a video of four frames a second, each a little brighter than the one before."""
+    frames = [Image.new("RGB", (64, 48), (index * 8, 40, 90)) for index in range(4 * seconds)]
+    return SimpleUploadedFile(name, webm(map(key_frame, frames), (64, 48), rate=4))
 
 
 class BrokenStorage(InMemoryStorage):

@@ -34,13 +34,13 @@ def test_the_list_shows_thumbnails(admin_client, picture):
 
 def test_the_list_bears_a_missing_file(admin_client, picture):
     """A picture without its file has a dash, not an error page."""
-    Picture.objects.update(image="pictures/gone.jpg")
+    Picture.objects.update(file="pictures/gone.jpg")
     assert "—" in admin_client.get(LIST).content.decode()
 
 
 def test_a_picture_is_added(admin_client):
     """The admin's form stores the file."""
-    admin_client.post(ADD, {"title": "Sea", "image": picture_file("sea.webp", "WEBP")})
+    admin_client.post(ADD, {"title": "Sea", "file": picture_file("sea.webp", "WEBP")})
     assert Picture.objects.get().title == "Sea"
     with default_storage.open("pictures/sea.webp") as file:
         assert file.read() == picture_bytes("WEBP")
@@ -48,7 +48,7 @@ def test_a_picture_is_added(admin_client):
 
 def test_a_damaged_picture_is_refused(admin_client):
     """The admin's form checks as the gallery's does."""
-    page = admin_client.post(ADD, {"title": "Sea", "image": damaged_file()})
+    page = admin_client.post(ADD, {"title": "Sea", "file": damaged_file()})
     assert "its end cannot be read" in page.content.decode()
     assert stored() == []
 
@@ -64,7 +64,7 @@ def test_a_title_is_changed(admin_client, picture):
 def test_a_replaced_picture_takes_its_files_along(admin_client, picture, commit):
     """The former file and its thumbnails go when another file comes."""
     with commit():
-        admin_client.post(change(picture), {"title": "Sea", "image": picture_file("sea.jpg")})
+        admin_client.post(change(picture), {"title": "Sea", "file": picture_file("sea.jpg")})
     assert len(stored()) == 3
     assert all("sea.jpg" in name for name in stored())
 
@@ -79,7 +79,7 @@ def test_a_picture_is_deleted(admin_client, picture, commit):
 
 def test_marked_pictures_are_deleted_at_once(admin_client, picture, commit):
     """The list's action deletes the files of all marked pictures."""
-    other = Picture.objects.create(title="Sea", image=picture_file("sea.jpg"))
+    other = Picture.objects.create(title="Sea", file=picture_file("sea.jpg"))
     data = {"action": "delete_selected", "_selected_action": [picture.pk, other.pk], "post": "yes"}
     with commit():
         admin_client.post(LIST, data)
@@ -90,7 +90,7 @@ def test_marked_pictures_are_deleted_at_once(admin_client, picture, commit):
 def test_a_full_storage_is_told(admin_client, use_storage):
     """Where there is no room, the admin says so and stores nothing."""
     use_storage(InMemoryStorage(max_size=1024))
-    page = admin_client.post(ADD, {"title": "Sea", "image": picture_file()}, follow=True)
+    page = admin_client.post(ADD, {"title": "Sea", "file": picture_file()}, follow=True)
     assert "The gallery is full" in page.content.decode()
     assert Picture.objects.count() == 0
 
@@ -99,4 +99,4 @@ def test_a_broken_storage_is_not_called_full_here_either(admin_client, use_stora
     """Another error of the storage is not hidden."""
     use_storage(BrokenStorage())
     with pytest.raises(OSError, match="broken"):
-        admin_client.post(ADD, {"title": "Sea", "image": picture_file()})
+        admin_client.post(ADD, {"title": "Sea", "file": picture_file()})

@@ -13,8 +13,8 @@ from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 from PIL import Image
 
-from gallery.models import Picture
-from gallery.seeds import SEEDS, seed
+from gallery.models import Picture, PrivatePicture
+from gallery.seeds import PRIVATE_SEEDS, SEEDS, seed_all
 from samples import stored
 
 MANAGE = Path(__file__).parent.parent / "manage.py"
@@ -45,11 +45,11 @@ def fetch(url):
 
 
 def test_the_site_starts_answers_and_stops(serve, tmp_path):
-    """A seeded site shows its thumbnails, and leaves nothing on the disk when it is stopped."""
+    """A seeded site shows its pictures, and leaves nothing on the disk when it is stopped."""
     process, address = serve()
     page = fetch(address).decode()
     thumbnails = re.findall(r'src="/(media/thumbnails/[^"]+)"', page)
-    assert len(thumbnails) == len(SEEDS)
+    assert len(thumbnails) + page.count("<video") == len(SEEDS)
     assert fetch(address + thumbnails[0])[:2] in {b"\xff\xd8", b"\x89P"}
     assert list(tmp_path.iterdir())
     process.terminate()
@@ -71,6 +71,15 @@ def test_the_site_starts_empty_and_lets_the_admin_in(serve):
         assert page.url == address + "admin/gallery/picture/"
 
 
+def test_files_of_a_directory_are_brought_in(serve, tmp_path_factory):
+    """With --load the site serves files that no form would take."""
+    directory = tmp_path_factory.mktemp("files")
+    (directory / "notes").mkdir()
+    (directory / "notes" / "today.txt").write_text("as it is")
+    _, address = serve("--no-seed", "--load", str(directory))
+    assert fetch(f"{address}media/notes/today.txt") == b"as it is"
+
+
 def test_a_taken_port_is_told_with_the_cure():
     """The error names the port and the option that helps."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -87,13 +96,16 @@ def test_a_port_that_cannot_be_is_told():
 
 def test_the_seeds_are_pictures(db):
     """Each seed is stored as a picture of the format that its name says."""
-    seed(SEEDS)
+    seed_all()
     assert Picture.objects.count() == len(stored("pictures")) == len(SEEDS)
-    for picture in Picture.objects.all():
-        with default_storage.open(picture.image.name) as file, Image.open(file) as image:
+    assert PrivatePicture.objects.count() == len(PRIVATE_SEEDS)
+    stills = [picture for picture in Picture.objects.all() if not picture.is_video]
+    assert len(stills) == len(SEEDS) - 1
+    for picture in stills:
+        with default_storage.open(picture.file.name) as file, Image.open(file) as image:
             image.load()
             assert min(image.size) >= 500
-            assert picture.image.name.endswith(("jpg", image.format.lower()))
+            assert picture.file.name.endswith(("jpg", image.format.lower()))
 
 
 def test_the_seeds_are_the_same_at_each_start():

@@ -1,4 +1,4 @@
-"""The view that answers with the files."""
+"""The files, as `inmemorystorage.serving` answers with them."""
 
 import pytest
 from django.core.files.base import ContentFile
@@ -34,25 +34,49 @@ def test_the_content_type_follows_the_name(client, picture, format):
 
 def test_the_length_is_told(client, picture):
     """The answer says how long it is."""
-    response = client.get(picture.image.url)
+    response = client.get(picture.file.url)
     assert int(response["Content-Length"]) == len(picture_bytes())
     response.close()
 
 
 def test_a_file_that_has_not_changed_is_not_sent_again(client, picture):
     """With If-Modified-Since the answer is 304 and empty."""
-    first = client.get(picture.image.url)
-    again = client.get(picture.image.url, headers={"if-modified-since": first["Last-Modified"]})
+    first = client.get(picture.file.url)
+    again = client.get(picture.file.url, headers={"if-modified-since": first["Last-Modified"]})
     first.close()
     assert again.status_code == 304
 
 
 def test_head_is_answered_without_content(client, picture):
     """HEAD has the headers of GET."""
-    response = client.head(picture.image.url)
+    response = client.head(picture.file.url)
     assert response.status_code == 200
     assert int(response["Content-Length"]) == len(picture_bytes())
     response.close()
+
+
+def test_a_part_of_a_file_is_sent_alone(client, picture):
+    """A player that seeks asks for a range, and gets that and no more."""
+    response = client.get(picture.file.url, headers={"range": "bytes=100-299"})
+    size = len(picture_bytes())
+    assert response.status_code == 206
+    assert response["Content-Range"] == f"bytes 100-299/{size}"
+    assert b"".join(response.streaming_content) == picture_bytes()[100:300]
+    response.close()
+
+
+@pytest.mark.parametrize("name", ["drawing.svg", "page.html", "feed.xml"])
+def test_what_could_run_scripts_is_sandboxed(client, db, name):
+    """Whatever gets into the storage cannot act in the name of the site."""
+    default_storage.save(f"pictures/{name}", ContentFile(b"<script>alert(1)</script>"))
+    response = client.get(f"/media/pictures/{name}")
+    assert "sandbox" in response["Content-Security-Policy"]
+    response.close()
+
+
+def test_files_are_listed_in_debug_alone(client, picture):
+    """Without DEBUG nobody sees what there is."""
+    assert client.get("/media/").status_code == 404
 
 
 @pytest.mark.parametrize("name", HOSTILE)

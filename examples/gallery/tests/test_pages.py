@@ -23,7 +23,7 @@ def test_the_grid_shows_thumbnails(client, picture):
     page = client.get("/").content.decode()
     (thumbnail,) = [name for name in stored("thumbnails") if "480x480" in name]
     assert f'src="{default_storage.url(thumbnail)}"' in page
-    assert f'src="{picture.image.url}"' not in page
+    assert f'src="{picture.file.url}"' not in page
 
 
 def test_showing_a_page_writes_nothing(client, picture):
@@ -35,7 +35,7 @@ def test_showing_a_page_writes_nothing(client, picture):
 
 def test_a_missing_thumbnail_is_made_again(client, picture):
     """The template's tag makes what is not there, here after its row was lost."""
-    get_thumbnailer(picture.image).delete_thumbnails()
+    get_thumbnailer(picture.file).delete_thumbnails()
     assert stored("thumbnails") == []
     client.get("/")
     assert [name for name in stored("thumbnails") if "480x480" in name]
@@ -43,7 +43,7 @@ def test_a_missing_thumbnail_is_made_again(client, picture):
 
 def test_pages_hold_twelve_pictures(client, db, settings):
     """The thirteenth picture is on the second page, and each page links to the other."""
-    Picture.objects.bulk_create(Picture(title=f"No. {n}", image=f"{n}.jpg") for n in range(13))
+    Picture.objects.bulk_create(Picture(title=f"No. {n}", file=f"{n}.jpg") for n in range(13))
     first, second = (client.get(f"/?page={n}").content.decode() for n in (1, 2))
     assert first.count('class="card"') == settings.PICTURES_PER_PAGE == 12
     assert second.count('class="card"') == 1
@@ -61,18 +61,18 @@ def test_a_page_beyond_the_last_is_missing(client, picture):
 def test_a_picture_has_its_page(client, picture):
     """The page shows the picture itself with its size and title."""
     page = client.get(picture.get_absolute_url()).content.decode()
-    assert f'<img src="{picture.image.url}" alt="Lake">' in page
+    assert f'<img src="{picture.file.url}" alt="Lake">' in page
     assert "640 \N{MULTIPLICATION SIGN} 480" in page
 
 
 def test_the_picture_itself_is_served(client, picture):
     """The address of the picture gives the picture."""
-    assert image_at(client, picture.image.url).size == (640, 480)
+    assert image_at(client, picture.file.url).size == (640, 480)
 
 
 def test_neighbours_are_linked(client, picture):
     """From a picture one gets to the one before and the one after, and no further."""
-    newer = Picture.objects.create(title="Sea", image=picture_file("sea.jpg"))
+    newer = Picture.objects.create(title="Sea", file=picture_file("sea.jpg"))
     assert (picture.newer, picture.older) == (newer, None)
     assert (newer.newer, newer.older) == (None, picture)
     assert newer.get_absolute_url() in client.get(picture.get_absolute_url()).content.decode()
@@ -87,7 +87,7 @@ def test_titles_are_escaped(client, picture):
 
 def test_deletion_asks_first(client, picture):
     """Looking at the question deletes nothing."""
-    page = client.get(reverse("delete", args=[picture.pk]))
+    page = client.get(reverse("pictures:delete", args=[picture.pk]))
     assert "Delete “Lake”?" in page.content.decode()
     assert Picture.objects.count() == 1
 
@@ -96,7 +96,7 @@ def test_deletion_removes_file_and_thumbnails(client, picture, django_capture_on
     """With the row go the file and its thumbnails."""
     assert len(stored()) == 3
     with django_capture_on_commit_callbacks(execute=True):
-        client.post(reverse("delete", args=[picture.pk]))
+        client.post(reverse("pictures:delete", args=[picture.pk]))
     assert Picture.objects.count() == 0
     assert stored() == []
 
@@ -104,7 +104,7 @@ def test_deletion_removes_file_and_thumbnails(client, picture, django_capture_on
 @pytest.mark.django_db(transaction=True)
 def test_a_rolled_back_deletion_keeps_the_files():
     """Files go with the commit, not before."""
-    picture = Picture.objects.create(title="Lake", image=picture_file())
+    picture = Picture.objects.create(title="Lake", file=picture_file())
     before = stored()
     with transaction.atomic():
         picture.delete()
@@ -116,7 +116,8 @@ def test_a_rolled_back_deletion_keeps_the_files():
 def test_changes_need_the_form_token(picture, address):
     """A form of another site changes nothing, and the answer is friendly."""
     arguments = {"upload": [], "delete": [picture.pk]}[address]
-    response = Client(enforce_csrf_checks=True).post(reverse(address, args=arguments))
+    address = reverse(f"pictures:{address}", args=arguments)
+    response = Client(enforce_csrf_checks=True).post(address)
     assert response.status_code == 403
     assert "The form has expired" in response.content.decode()
     assert Picture.objects.count() == 1
@@ -140,8 +141,18 @@ def test_a_broken_page_is_friendly(client, db, monkeypatch, caplog):
 
 
 def test_the_storage_page_lists_the_files(client, picture):
-    """What the storage holds is shown as a tree."""
-    assert "lake.jpg" in client.get("/storage/").content.decode()
+    """What the storages hold is shown as trees."""
+    page = client.get("/storage/").content.decode()
+    assert "lake.jpg" in page
+    assert "/gallery-private/" in page
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_the_listings_are_linked_where_they_are(client, db, settings, debug):
+    """The files are listed in DEBUG alone, so only then the page leads there."""
+    settings.DEBUG = debug
+    page = client.get("/storage/").content.decode()
+    assert ('href="/media/"' in page) is ('href="/private/"' in page) is debug
 
 
 @pytest.mark.parametrize("name", ["gallery.css", "upload.js", "icon.svg"])

@@ -22,6 +22,7 @@ from samples import (
     stored,
 )
 
+REFUSED = "Only JPEG, PNG, GIF and WebP pictures, WebM and MP4 videos can be shown."
 TEMPORARY = "django.core.files.uploadhandler.TemporaryFileUploadHandler"
 
 
@@ -86,13 +87,13 @@ def test_several_pictures_at_once(upload):
     """One form takes as many files as are chosen."""
     page = upload(*[picture_file(f"lake.{FORMATS[format]}", format) for format in FORMATS])
     assert len(stored("pictures")) == Picture.objects.count() == 4
-    assert notices(page) == [("success", "4 pictures are added.")]
+    assert notices(page) == [("success", "4 files are added.")]
 
 
 def test_equal_names_do_not_collide(upload):
     """Two files of one name are both kept, with their own content."""
     upload(picture_file(size=(300, 200)), picture_file(size=(200, 300)))
-    assert {(p.image.width, p.image.height) for p in Picture.objects.all()} == {
+    assert {(p.dimensions[0], p.dimensions[1]) for p in Picture.objects.all()} == {
         (300, 200),
         (200, 300),
     }
@@ -105,8 +106,8 @@ def test_a_bad_file_is_refused_and_the_good_ones_are_kept(upload):
     assert sorted(titles()) == ["One", "Two"]
     assert stored("pictures") == ["pictures/one.jpg", "pictures/two.png"]
     assert notices(page) == [
-        ("success", "2 pictures are added."),
-        ("error", "broken.png: This is not a picture, or it is damaged."),
+        ("success", "2 files are added."),
+        ("error", f"broken.png: {REFUSED}"),
     ]
 
 
@@ -115,11 +116,13 @@ def test_a_bad_file_is_refused_and_the_good_ones_are_kept(upload):
     [
         (damaged_file(), "its end cannot be read"),
         (SimpleUploadedFile("empty.png", b""), "is empty"),
-        (SimpleUploadedFile("notes.txt", picture_bytes()), "Only JPEG, PNG, GIF and WebP"),
-        (picture_file("scan.png", "TIFF"), "Only JPEG, PNG, GIF and WebP"),
+        (SimpleUploadedFile("drawing.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>"), REFUSED),
+        (picture_file("scan.png", "TIFF"), REFUSED),
+        (SimpleUploadedFile("song.webm", b"\x1a\x45\xdf\xa3\x87\x42\x82\x88matroska"), REFUSED),
+        (SimpleUploadedFile("photo.mp4", b"\0\0\0\x18ftypheic\0\0\0\0"), REFUSED),
         (picture_file("x" * 230 + ".jpg"), "at most 200 characters"),
     ],
-    ids=["truncated", "empty", "suffix", "content", "long name"],
+    ids=["truncated", "empty", "drawing", "TIFF", "Matroska", "HEIC", "long name"],
 )
 def test_what_is_refused(upload, file, problem):
     """A bad file is refused with a sentence that says why."""
@@ -131,14 +134,24 @@ def test_what_is_refused(upload, file, problem):
 
 
 def test_a_large_picture_is_refused(upload, settings):
-    """PICTURE_MAX_SIZE is the limit, and the notice names it."""
-    settings.PICTURE_MAX_SIZE = 1024
-    assert "up to 1.0" in notices(upload(picture_file()))[0][1]
+    """MAX_SIZES has the limit, and the notice names it."""
+    settings.MAX_SIZES = {"picture": 1024}
+    assert "A picture may have up to 1.0" in notices(upload(picture_file()))[0][1]
+
+
+@pytest.mark.parametrize(
+    ("given", "stored_as"),
+    [("lake.txt", "lake.jpg"), ("LAKE.JPG", "LAKE.JPG"), ("lake.jpeg", "lake.jpeg")],
+)
+def test_a_file_is_called_what_it_is(upload, given, stored_as):
+    """The content decides, and the stored name agrees with it, as browsers go by the name."""
+    upload(picture_file(given))
+    assert stored("pictures") == [f"pictures/{stored_as}"]
 
 
 def test_no_file_is_told(upload):
     """The form sent without a file says what to do."""
-    assert notices(upload()) == [("error", "Choose at least one picture first.")]
+    assert notices(upload()) == [("error", "Choose at least one file first.")]
 
 
 def test_a_full_storage_refuses_and_keeps_what_was_there(upload, picture, use_storage):

@@ -10,13 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from django.contrib.auth import get_user_model
+from django.core.files.storage import default_storage
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.db import connection
 
-from gallery.seeds import SEEDS, seed
+from gallery.seeds import seed_all
 
 HOST = "127.0.0.1"
 TRY_ANOTHER = "choose another one with --port NUMBER, or any free one with --port 0"
@@ -28,29 +29,35 @@ class Command(BaseCommand):
     help = "Start the gallery: files in memory, database in a temporary SQLite file."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare --port and --no-seed."""
+        """Declare --port, --no-seed and --load."""
         parser.add_argument(
             "--port", type=int, default=8000, help="port to serve on (8000); 0 takes any free one"
         )
         parser.add_argument("--no-seed", action="store_true", help="start with an empty gallery")
+        parser.add_argument(
+            "--load", metavar="DIRECTORY", help="put the files of a directory into the storage too"
+        )
 
-    def handle(self, *, port: int, no_seed: bool, **options) -> None:
+    def handle(self, *, port: int, no_seed: bool, load: str | None, **options) -> None:
         """Take the port first, so that a taken one is told at once."""
         with bound_server(port) as server, temporary_database():
             signal.signal(signal.SIGTERM, lambda *_: sys.exit())
             try:
-                self.run(server, seeds=[] if no_seed else SEEDS)
+                self.prepare(no_seed, load)
+                self.announce(f"http://{HOST}:{server.server_port}/", create_admin())
+                server.serve_forever()
             except KeyboardInterrupt:
                 # tox passes Ctrl+C on a second time, which must not disturb the cleaning up.
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
                 self.stdout.write("\nStopped; the pictures are gone.")
 
-    def run(self, server: ThreadedWSGIServer, seeds: list) -> None:
-        """Create the tables, the first pictures and the admin's user, then serve."""
+    def prepare(self, no_seed: bool, directory: str | None) -> None:
+        """Create the tables, the first pictures, and whatever files are to be there beside them."""
         call_command("migrate", verbosity=0)
-        seed(seeds)
-        self.announce(f"http://{HOST}:{server.server_port}/", create_admin())
-        server.serve_forever()
+        if not no_seed:
+            seed_all()
+        if directory:
+            default_storage.load(directory)
 
     def announce(self, address: str, password: str) -> None:
         """Print where the site is and how to get into its admin."""
