@@ -220,27 +220,41 @@ def bend(angle: float) -> float:
 def day_frames(size: tuple[int, int], count: int = 120) -> Iterator[Image.Image]:
     """Yield the frames of a day: the sun rises over hills, and sets behind them."""
     width, height = size
-    scenes = {name: (gradient(size, *SKIES[name]), Image.new("RGB", size)) for name in SKIES}
-    for name, (_, hills) in scenes.items():
-        layers(hills, HILLS[name], 0.62, height / 18, 6)
-    mask = hills.convert("L").point(lambda value: 255 * (value > 0))
+    night, day = gradient(size, *SKIES["night"]), gradient(size, *SKIES["day"])
+    dark, bright = hills(size, *HILLS["night"]), hills(size, *HILLS["day"])
+    mask = hills(size, "black", *["white"] * 4).convert("L")
+    sun = smooth(sunshine, (width // 3, width // 3))
     for frame in range(count):
         angle = math.pi * (1.35 * frame / count - 0.06)
         light = max(0, math.sin(angle)) ** 0.6
-        (night, dark), (day, bright) = scenes["night"], scenes["day"]
-        image = Image.blend(night, day, light)
-        sun = round(width * (0.5 - 0.42 * math.cos(angle))), round(height * (0.75 - 0.6 * light))
+        shine = Image.new("RGB", size)
+        x, y = width * (0.5 - 0.42 * math.cos(angle)), height * (0.75 - 0.6 * light)
         if angle < math.pi * 1.05:
-            image = glow(image, sun, width // 22, "#fff0c0")
+            shine.paste(sun, (round(x - sun.width / 2), round(y - sun.height / 2)))
+        image = ImageChops.screen(Image.blend(night, day, light), shine)
         image.paste(Image.blend(dark, bright, light), mask=mask)
         yield image
 
 
+def sunshine(size: tuple[int, int]) -> Image.Image:
+    """A sun that lights the dark."""
+    return glow(Image.new("RGB", size), (size[0] // 2, size[1] // 2), size[0] // 7, SUN)
+
+
+def hills(size: tuple[int, int], ground: str, *colours: str) -> Image.Image:
+    """Return hills in their colours, the rest of the image in that of the ground."""
+    image = Image.new("RGB", (size[0] * 2, size[1] * 2), ground)
+    layers(image, colours, 0.62, size[1] / 9, 6)
+    return image.reduce(2)
+
+
 SKIES = {"night": ["#0b1030", "#3a2a5c", "#a9546a"], "day": ["#3f8fd8", "#8cc3ee", "#f6ead0"]}
+# The ground is seen at the edge alone.
 HILLS = {
-    "night": ["#3c2d57", "#2a2148", "#1b1736", "#100f26"],
-    "day": ["#86b08c", "#5f9a6b", "#3f7d54", "#27593f"],
+    "night": ["#3c2d57", "#3c2d57", "#2a2148", "#1b1736", "#100f26"],
+    "day": ["#86b08c", "#86b08c", "#5f9a6b", "#3f7d54", "#27593f"],
 }
+SUN = "#fff0c0"
 
 
 def film() -> bytes:

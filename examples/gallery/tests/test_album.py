@@ -44,7 +44,7 @@ def test_an_address_expires(client, private_picture, later):
     assert 'href="/album/"' in response.content.decode()
 
 
-@pytest.mark.parametrize("change", [("diary", "other"), ("expires=1", "expires=2"), ("?", "?x=")])
+@pytest.mark.parametrize("change", [("diary", "other"), ("expires=", "expires=9"), ("?", "?x=")])
 def test_an_altered_address_is_refused(client, private_picture, change):
     """Neither the name nor the time can be changed."""
     assert client.get(private_picture.file.url.replace(*change)).status_code == 403

@@ -1,0 +1,32 @@
+"""What pages say and fetch while a test uses them."""
+
+
+class Recorder:
+    """Errors on the console and in scripts, the addresses asked for, and the server's answers."""
+
+    def __init__(self):
+        self.problems = []
+        self.requested = []
+        self.responses = []
+
+    def watch(self, page):
+        """Note what a page does from now on, and return it."""
+        page.on("console", self._note_message)
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.on("request", lambda request: self.requested.append(request.url))
+        page.on("response", lambda response: self.responses.append(response))
+        return page
+
+    def _note_message(self, message):
+        if message.type in {"error", "warning"}:
+            self.problems.append(message.text)
+
+    def expect(self, text):
+        """Take complaints that a test provokes out of the problems; there must be one."""
+        expected = [problem for problem in self.problems if text in problem]
+        assert expected, f"no {text!r} in {self.problems}"
+        self.problems = [problem for problem in self.problems if problem not in expected]
+
+    def fetched(self, part):
+        """Return the answers from addresses that contain a text."""
+        return [response for response in self.responses if part in response.url]

@@ -1,0 +1,56 @@
+"""All of the site works by the keyboard alone."""
+
+from PIL import Image
+from playwright.sync_api import expect
+
+from deeds import assert_message, assert_shown, tab_to
+
+
+def test_upload_look_and_delete_by_the_keyboard(page, site, tmp_path):
+    """Tab and Enter are all that is needed, and the focus is always seen."""
+    path = tmp_path / "lake.png"
+    Image.radial_gradient("L").save(path)
+    page.goto(site)
+    tab_to(page, "Add pictures and videos")
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files(path)
+    tab_to(page, "Upload")
+    page.keyboard.press("Enter")
+    assert_message(page, "1 file is added.")
+    tab_to(page, "Lake")
+    page.keyboard.press("Enter")
+    assert_shown(page.get_by_role("img", name="Lake"))
+    tab_to(page, "Delete…")
+    page.keyboard.press("Enter")
+    tab_to(page, "Delete it")
+    page.keyboard.press("Enter")
+    assert_message(page, "“Lake” is deleted")
+
+
+def test_pages_are_turned_by_the_keyboard(page, shown_site):
+    """From picture to picture, to the album and to the storage."""
+    page.goto(shown_site)
+    tab_to(page, "Dawn")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Dawn")).to_be_visible()
+    tab_to(page, "Older")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="A day in five seconds")).to_be_visible()
+    tab_to(page, "Newer", key="Shift+Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Dawn")).to_be_visible()
+    for name in ("Private album", "Storage"):
+        tab_to(page, name)
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name=name)).to_be_visible()
+
+
+def test_the_first_tab_skips_to_the_content(page, shown_site):
+    """Who uses the keyboard need not pass the site's links on each page."""
+    page.goto(shown_site)
+    page.keyboard.press("Tab")
+    expect(page.locator(":focus")).to_have_text("Skip to the content")
+    expect(page.locator(":focus")).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    expect(page.locator("#content")).to_be_focused()

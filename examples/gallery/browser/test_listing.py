@@ -1,0 +1,27 @@
+"""The listing of the files, which DEBUG has at the address of the media."""
+
+from playwright.sync_api import expect
+
+from deeds import assert_shown
+
+
+def test_files_are_found_by_their_folders(page, shown_site, recorder):
+    """From the storage's page to the folder, to the file: previews are seen, links lead there."""
+    page.goto(shown_site + "/storage/")
+    page.get_by_role("link", name="Look at the files").first.click()
+    page.get_by_role("link", name="pictures/").click()
+    expect(page.get_by_role("rowheader")).to_contain_text(["dawn.jpg", "day.webm", "lagoon.jpg"])
+    expect(page.get_by_role("row").filter(has_text="dawn.jpg")).to_contain_text("38.8")
+    assert_shown(page.get_by_role("row").filter(has_text="dawn.jpg").locator("img"))
+    page.get_by_role("link", name="nordlicht-ü.webp").click()
+    assert_shown(page.locator("img"))
+
+
+def test_private_files_are_listed_with_signed_addresses(page, shown_site):
+    """Who develops the site sees them, by addresses as the album has them."""
+    page.goto(shown_site + "/private/album/")
+    link = page.get_by_role("link", name="moonlight.jpg")
+    assert "signature=" in link.get_attribute("href")
+    assert_shown(link.locator("img"))
+    link.click()
+    assert_shown(page.locator("img"))

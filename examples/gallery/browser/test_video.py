@@ -1,0 +1,81 @@
+"""A video seeks, because the player gets the ranges that it asks for."""
+
+import re
+
+import pytest
+from PIL import Image
+
+from deeds import assert_message, seek, upload
+from gallery.webm import key_frame, webm
+
+SIZE, RATE, SECONDS = (640, 360), 6, 20
+MEBIBYTE = 1024 * 1024
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    """Give a video that is too large to be loaded at once: noise, of which nothing can be saved."""
+    noise = [key_frame(Image.effect_noise(SIZE, 110), quality=100) for _ in range(RATE)]
+    path = tmp_path_factory.mktemp("video") / "noise.webm"
+    path.write_bytes(webm(noise * SECONDS, SIZE, RATE))
+    assert path.stat().st_size > 25 * MEBIBYTE
+    return path
+
+
+def ranges(responses):
+    """Return the ranges that the server sent, as (start, end, size of the file)."""
+    parts = [response.header_value("content-range") for response in responses]
+    assert all(response.status == 206 for response in responses)
+    # What Chromium has kept of the file it answers itself, without that header.
+    return [tuple(map(int, re.findall(r"\d+", part))) for part in parts if part]
+
+
+def test_the_player_asks_for_ranges_and_gets_them(page, site, video, recorder):
+    """To seek, the player leaves out most of the file, and plays on from there."""
+    page.goto(site)
+    upload(page, video)
+    assert_message(page, "1 file is added.")
+    page.get_by_role("link", name="Noise").click()
+    player = page.locator("video")
+    recorder.responses.clear()
+    assert seek(player, 17) == 17
+    size = video.stat().st_size
+    answers = recorder.fetched("/media/pictures/noise.webm")
+    for response in answers:
+        assert re.fullmatch(r"bytes=\d+-\d*", response.request.header_value("range"))
+    sent = ranges(answers)
+    assert {total for _, _, total in sent} == {size}
+    # The index leads to the last fifth of the file, and there is no way there but by a range.
+    assert any(0.8 * size < start < end == size - 1 for start, end, _ in sent)
+
+
+def test_the_player_goes_back_and_plays(page, site, video):
+    """After a seek to the end and back again the video runs."""
+    page.goto(site)
+    upload(page, video)
+    page.get_by_role("link", name="Noise").click()
+    player = page.locator("video")
+    assert player.evaluate("video => video.duration") == SECONDS
+    assert [seek(player, second) for second in (19, 3, 11)] == [19, 3, 11]
+    player.evaluate("video => video.play()")
+    page.wait_for_function("video => video.currentTime > 11.2", arg=player.element_handle())
+
+
+def test_a_video_seeks_by_the_keyboard(page, shown_site):
+    """The player's own controls take the arrow keys, each a hundredth of the whole."""
+    page.goto(shown_site)
+    page.get_by_role("link", name="A day in five seconds").click()
+    player = page.locator("video")
+    seek(player, 1)
+    player.focus()
+    for _ in range(20):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_function("video => video.currentTime > 1.5", arg=player.element_handle())
+
+
+def test_the_first_video_is_shown_in_the_grid(page, shown_site):
+    """Its card has a frame of it, of the size in which it was drawn."""
+    page.goto(shown_site)
+    still = page.locator(".card video")
+    page.wait_for_function("video => video.readyState >= 2", arg=still.element_handle())
+    assert still.evaluate("video => [video.videoWidth, video.videoHeight]") == [640, 360]
