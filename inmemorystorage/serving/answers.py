@@ -15,6 +15,9 @@ from .bodies import AsyncBody, Body, Segment, content_range, multipart
 from .ranges import parse_range
 from .representation import Representation
 
+# What a 304 says of what would have been sent (RFC 9110, section 15.4.5).
+_KEPT = {"Cache-Control", "ETag", "Last-Modified"}
+
 
 def answer(
     request: HttpRequest, representation: Representation, headers: dict[str, str]
@@ -52,16 +55,16 @@ def _evaluate_preconditions(
     request: HttpRequest, representation: Representation, headers: dict[str, str]
 ) -> HttpResponseBase | None:
     """Return 304 or 412 where that is the answer (RFC 9110, section 13.2.2, steps 1 to 4)."""
-    whole = HttpResponse(headers=headers)
-    response = get_conditional_response(
-        request, representation.etag, representation.last_modified, whole
-    )
-    return None if response is whole else response
+    response = get_conditional_response(request, representation.etag, representation.last_modified)
+    if response is not None and response.status_code == 304:
+        for name in _KEPT & headers.keys():
+            response[name] = headers[name]
+    return response
 
 
 def _asked_ranges(request: HttpRequest, representation: Representation) -> list[range] | None:
     """Return what `parse_range` does; ``None`` too where the Range header does not count."""
-    header = request.headers.get("Range")
+    header: str | None = request.META.get("HTTP_RANGE")
     if header is None or request.method != "GET" or not _passes_if_range(request, representation):
         return None
     ranges = parse_range(header, representation.size)
@@ -70,7 +73,7 @@ def _asked_ranges(request: HttpRequest, representation: Representation) -> list[
 
 def _passes_if_range(request: HttpRequest, representation: Representation) -> bool:
     """Compare the validator strongly, and a date for being the same (RFC 9110, section 13.1.5)."""
-    validator = request.headers.get("If-Range")
+    validator: str | None = request.META.get("HTTP_IF_RANGE")
     if validator is None:
         return True
     if validator.startswith(('"', "W/")):
