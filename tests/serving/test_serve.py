@@ -16,7 +16,7 @@ import pytest
 from django.core.exceptions import PermissionDenied
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage, Storage
-from django.http import Http404
+from django.http import Http404, HttpResponse
 from django.middleware.gzip import GZipMiddleware
 from django.test import RequestFactory
 from django.utils.http import http_date
@@ -452,6 +452,7 @@ def test_what_is_not_public_may_be_unknown() -> None:
 @pytest.mark.parametrize("method", ["get", "head"])
 def test_file_is_closed(monkeypatch: Any, tmp_path: Path, method: str, headers: Any) -> None:
     """Whatever the answer is, the file is closed at its end, and before where nothing is sent."""
+    monkeypatch.setattr(bodies, "CHUNK_SIZE", 1)
     storage = make_storage("disk", tmp_path)
     opened: list[Any] = []
     open_file = storage.open
@@ -473,8 +474,19 @@ def test_file_is_closed_after_an_error(monkeypatch: Any, tmp_path: Path) -> None
     assert file.closed
 
 
-def test_file_that_becomes_shorter(tmp_path: Path) -> None:
+def test_what_fits_into_a_chunk_is_read_at_once(monkeypatch: Any, storage: Any) -> None:
+    """A small answer is made whole, and its file closed, before it is sent; a large one is not."""
+    assert isinstance(ask(storage, Range="bytes=0-9,20-29"), HttpResponse)
+    monkeypatch.setattr(bodies, "CHUNK_SIZE", 100)
+    for last, streaming in ((99, False), (100, True)):
+        response = ask(storage, Range=f"bytes=0-{last}")
+        assert response.streaming is streaming
+        assert content_of(response) == CONTENT[: last + 1]
+
+
+def test_file_that_becomes_shorter(monkeypatch: Any, tmp_path: Path) -> None:
     """A file that is cut off while it is sent breaks the answer off."""
+    monkeypatch.setattr(bodies, "CHUNK_SIZE", 100)
     storage = make_storage("disk", tmp_path)
     response = ask(storage, Range="bytes=1-")
     Path(storage.path("d/a.bin")).write_bytes(b"short")
