@@ -139,6 +139,26 @@ def test_the_kit_is_measured(capsys: pytest.CaptureFixture[str], benchmark: Any)
     assert sum(is_figure(cell) for row in rows for cell in row[1:]) == 2 * 3 + 2 * 3
 
 
+def test_serving_is_measured(tmp_path: Path) -> None:
+    """Each way to ask has its figures for each contestant, and so has the memory."""
+    script = RUN.with_name("serving.py")
+    small = ["--rounds", "2", "--mib", "1", "--huge", "2", "--files", "3"]
+    run = subprocess.run(
+        [sys.executable, str(script), *small], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert run.returncode == 0 and not run.stderr, run.stderr
+    rows = [
+        line.split(" | ")
+        for line in run.stdout.splitlines()
+        if line.startswith(("| WSGI", "| socket", "| ASGI"))
+    ]
+    assert len(rows) == 3 * 7 + 2
+    sent = {row[0]: row[1:4] for row in rows if "KiB sent" in row[0]}
+    assert sent["| WSGI: 64 KiB of its middle, KiB sent"] == ["64.0", "64.0", "1,024"]
+    # With no KiB sent there is nothing to divide by.
+    assert all(is_figure(cell) or "not modified" in row[0] for row in rows for cell in row[1:])
+
+
 def is_figure(cell: str) -> bool:
     """Tell figures from heads and rules."""
     return cell.strip(" |").replace(",", "").replace(".", "").isdigit()
