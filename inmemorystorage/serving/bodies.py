@@ -82,9 +82,6 @@ class AsyncBody:
         self._body = body
         self.close = body.close
 
-    def __len__(self) -> int:
-        return len(self._body)
-
     async def __aiter__(self) -> AsyncIterator[bytes]:
         chunks = iter(self._body)
         read = sync_to_async(lambda: next(chunks, None), thread_sensitive=False)
