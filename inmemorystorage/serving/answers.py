@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -11,8 +10,7 @@ from django.http.response import HttpResponseBase
 from django.utils.cache import get_conditional_response
 from django.utils.http import parse_http_date_safe
 
-from . import bodies
-from .bodies import AsyncBody, Body, Segment, content_range, multipart
+from .bodies import Body, Segment, content_range, multipart, stream
 from .ranges import parse_range
 from .representation import Representation
 
@@ -92,10 +90,8 @@ def _respond(
 ) -> HttpResponseBase:
     body = Body(representation.file, segments)
     headers["Content-Length"] = str(len(body))
-    if request.method == "HEAD" or len(body) <= bodies.CHUNK_SIZE:
-        # To stream a single chunk gains nothing, and changes threads twice under ASGI.
-        content = b"" if request.method == "HEAD" else b"".join(body)
+    if request.method == "HEAD":
         body.close()
-        return HttpResponse(content, status=status, headers=headers)
-    stream: Any = AsyncBody(body) if isinstance(request, ASGIRequest) else body
-    return StreamingHttpResponse(stream, status=status, headers=headers)
+        return HttpResponse(status=status, headers=headers)
+    content = stream(body, is_async=isinstance(request, ASGIRequest))
+    return StreamingHttpResponse(content, status=status, headers=headers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.core.files import File
@@ -73,6 +74,24 @@ class Body:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def stream(body: Body, *, is_async: bool) -> Any:
+    """
+    Return what a ``StreamingHttpResponse`` takes.
+
+    What fits into a chunk is read at once, and the file closed: under ASGI to read a chunk is to
+    change threads twice.
+    """
+    if len(body) > CHUNK_SIZE:
+        return AsyncBody(body) if is_async else body
+    content = b"".join(body)
+    body.close()
+    return _once(content) if is_async else [content]
+
+
+async def _once(content: bytes) -> AsyncIterator[bytes]:
+    yield content
 
 
 class AsyncBody:

@@ -61,8 +61,6 @@ def consume(response: Any, chunks: int | None = None) -> bytes:
     """Return the content of a response as ASGI reads it, or its first chunks."""
 
     async def read() -> bytes:
-        if not response.streaming:
-            return response.content
         content = b""
         number = 0
         async for chunk in response:
