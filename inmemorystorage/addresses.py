@@ -22,7 +22,7 @@ class AddressMixin(SettingsMixin):
     querystring_auth: bool
     querystring_expire: int
 
-    def url(self, name: str | None, expire: int | None = None) -> str:
+    def url(self, name: str | None, expire: float | None = None) -> str:
         """
         Return the URL of a file; with ``querystring_auth`` one that is signed, and expires.
 

@@ -42,8 +42,20 @@ def take_over(file: IO[bytes]) -> None:
             if root is None or id(tree) in grafted:
                 continue
             grafted.add(id(tree))  # which several names may have
-            for name, node in tree.children.copy().items():
-                root.link(name, node, checks_quota=False)
+            _graft(root, tree)
+
+
+def _graft(root: InMemoryDir, tree: InMemoryDir) -> None:
+    """Move what is in a tree into another one; directories of one name become one."""
+    pending = [(root, tree)]
+    while pending:
+        into, source = pending.pop()
+        for name, node in source.children.copy().items():
+            there = into.children.get(name)
+            if isinstance(there, InMemoryDir) and isinstance(node, InMemoryDir):
+                pending.append((there, node))
+            else:
+                into.link(name, node, checks_quota=False)
 
 
 def _root(label: str) -> InMemoryDir | None:

@@ -11,7 +11,7 @@ from django.core.signing import SignatureExpired, Signer
 EXPIRES, SIGNATURE = "expires", "signature"
 
 
-def sign_url(url: str, lifetime: int) -> str:
+def sign_url(url: str, lifetime: float) -> str:
     """
     Return a URL with a query that says until when it is good, and proves it.
 
@@ -19,7 +19,7 @@ def sign_url(url: str, lifetime: int) -> str:
 
     Signed by https://docs.djangoproject.com/en/stable/topics/signing/, with SECRET_KEY.
     """
-    expires = str(int(time.time()) + lifetime)
+    expires = str(int(time.time() + lifetime))
     signature = _signer().signature(_signed(url, expires))
     return f"{url}?{urlencode({EXPIRES: expires, SIGNATURE: signature})}"
 

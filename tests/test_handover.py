@@ -57,6 +57,16 @@ def test_aliases_and_fields() -> None:
         owner.save("d/b.txt", ContentFile(b"more"))
 
 
+def test_directories_become_one() -> None:
+    """What the next process has made in a directory of the same name stays beside it."""
+    save(default_storage)
+    file = handed_over()
+    default_storage.delete("d/a.txt")
+    save(default_storage, "d/new.txt")
+    take_over(file)
+    assert sorted(default_storage.listdir("d")[1]) == ["a.txt", "new.txt"]
+
+
 def test_storages_that_share_by_location(settings: Any, tmp_path: Path) -> None:
     """The one tree of all that share by their location is handed over, whoever made them."""
     settings.INMEMORYSTORAGE_PERSIST = True

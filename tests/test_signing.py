@@ -75,6 +75,14 @@ def test_url_expires(clock: Any) -> None:
         storage.check_url("a", query_of(url))
 
 
+def test_fractions_of_a_second(clock: Any) -> None:
+    """A lifetime for one URL may be any number of seconds; it ends with a whole one."""
+    url = private().url("a", expire=1.5)
+    assert f"expires={START + 1}&" in url and is_good(private(), "a", url)
+    clock.shift(1)
+    assert not is_good(private(), "a", url)
+
+
 def test_url_is_stable_under_a_frozen_clock() -> None:
     """While time stands still, a URL is the same each time; with either library that stops it."""
     with freeze_time("2026-01-01"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import get_conditional_response
@@ -16,6 +15,9 @@ from .representation import Representation
 
 # What a 304 says of what would have been sent (RFC 9110, section 15.4.5).
 _KEPT = {"Cache-Control", "ETag", "Last-Modified"}
+
+# What an answer says that has none of the file.
+_NO_CONTENT = {"Content-Type": "text/plain", "X-Content-Type-Options": "nosniff"}
 
 
 def answer(
@@ -35,7 +37,7 @@ def answer(
     ranges = _asked_ranges(request, representation)
     if ranges == []:
         representation.file.close()
-        unsatisfied = {"Content-Range": f"bytes */{size}", "Content-Type": "text/plain"}
+        unsatisfied = {"Content-Range": f"bytes */{size}", **_NO_CONTENT}
         return HttpResponse(status=416, headers=unsatisfied)
     if ranges is None:
         headers["Accept-Ranges"] = "bytes"
@@ -55,9 +57,10 @@ def _evaluate_preconditions(
 ) -> HttpResponseBase | None:
     """Return 304 or 412 where that is the answer (RFC 9110, section 13.2.2, steps 1 to 4)."""
     response = get_conditional_response(request, representation.etag, representation.last_modified)
-    if response is not None and response.status_code == 304:
-        for name in _KEPT & headers.keys():
-            response[name] = headers[name]
+    if response is not None:
+        kept = {name: headers[name] for name in _KEPT & headers.keys()}
+        for name, value in (kept if response.status_code == 304 else _NO_CONTENT).items():
+            response[name] = value
     return response
 
 
@@ -93,5 +96,5 @@ def _respond(
     if request.method == "HEAD":
         body.close()
         return HttpResponse(status=status, headers=headers)
-    content = stream(body, is_async=isinstance(request, ASGIRequest))
+    content = stream(body, is_async=hasattr(request, "scope"))
     return StreamingHttpResponse(content, status=status, headers=headers)

@@ -1,12 +1,13 @@
-"""What is at MEDIA_URL, without a line in the project's URLs."""
+"""Files at their URLs, without a line in the URLs of the project."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
-from django.conf import settings
+from django.core.exceptions import PermissionDenied
 from django.core.files.storage import Storage, storages
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
@@ -18,10 +19,13 @@ from ..project import labelled_storages
 from ..storage import InMemoryStorage
 from .views import serve_from
 
+# A path at which nobody has anything.
+_NOWHERE = "/d7b1f9c2/inmemorystorage/nowhere"
+
 
 class MediaMiddleware(MiddlewareMixin):
     """
-    Answer requests for what is at MEDIA_URL, as `serve_media` does.
+    Answer requests for files of storages, as `serve_media` does.
 
     ``runserver`` has it where ``"inmemorystorage.serving"`` is in INSTALLED_APPS.
     """
@@ -37,31 +41,50 @@ def serve_media(request: HttpRequest) -> HttpResponseBase:
     """
     Answer with the file whose URL, by ``storage.url()``, is that of the request.
 
-    The default storage is asked first, then all storages in memory that are at MEDIA_URL too.
-    Raises ``Http404`` where there is no such file, and where the project has a view of its own at
+    Asked are the default storage, if its files have URLs on this site, and all storages in memory.
+    Raises ``Http404`` where none has such a file, and where the project has a view of its own at
     that URL; for those of ``django.conf.urls.static.static`` the disk has what is not found here.
     """
-    prefix = settings.MEDIA_URL or "/"
-    name = request.path[len(prefix) :]
-    is_of_media = request.path.startswith(prefix) and not urlsplit(prefix).netloc
-    is_directory = not name or name.endswith("/")
-    if not is_of_media or (is_directory and prefix == "/") or _is_of_project(request.path_info):
-        raise Http404("There is no file at this URL.")
-    for storage in _media_storages():
-        with contextlib.suppress(Http404):
+    asked = list(_storages_at(request.path))
+    if not asked or _is_of_project(request.path_info):
+        raise Http404("There is no file of a storage at this URL.")
+    denied: PermissionDenied | None = None
+    for storage, name in asked:
+        try:
             return serve_from(storage, request, name)
-    raise Http404(f"There is no file {name!r}.")
+        except Http404:
+            continue
+        except PermissionDenied as error:  # another one may have a file of that name for everybody
+            denied = denied or error
+    raise denied or Http404("There is no file at this URL.")
 
 
 def _is_of_project(path: str) -> bool:
+    """Return whether the project has a view for a path, and not one for whatever is asked."""
+    return _view(path) not in (None, static.serve, _view(_NOWHERE))
+
+
+def _view(path: str) -> Any:
     try:
-        return resolve(path).func is not static.serve
+        return resolve(path).func
     except Resolver404:
-        return False
+        return None
 
 
-def _media_storages() -> Iterator[Storage]:
-    yield storages["default"]
+def _storages_at(path: str) -> Iterator[tuple[Storage, str]]:
+    """Yield the storages whose files may have a path, each with the name that the file has."""
+    default = storages["default"]
+    if not getattr(default, "querystring_auth", False) or isinstance(default, InMemoryStorage):
+        yield from _named(default, path)
     for _, storage in labelled_storages():
-        if isinstance(storage, InMemoryStorage) and storage.base_url == settings.MEDIA_URL:
-            yield storage
+        if isinstance(storage, InMemoryStorage) and storage is not default:
+            yield from _named(storage, path)
+
+
+def _named(storage: Any, path: str) -> Iterator[tuple[Storage, str]]:
+    prefix = getattr(storage, "base_url", None)
+    if not isinstance(prefix, str) or urlsplit(prefix).netloc or not path.startswith(prefix):
+        return
+    name = path[len(prefix) :]
+    if prefix.strip("/") or not (not name or name.endswith("/")):  # the site's root is no listing
+        yield storage, name

@@ -75,6 +75,8 @@ class Place:
 
     def _suggestion(self) -> str:
         """Return a sentence with the names that are nearly this one, or nothing."""
+        if self.name in storages.backends:
+            return f" Did you mean {self.name}:?"
         above, _, last = self.name.rpartition("/")
         while above and not self.at(above).find():
             above, _, last = above.rpartition("/")

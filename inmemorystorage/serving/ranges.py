@@ -10,14 +10,17 @@ _SPECIFIER = re.compile(r"bytes=(.*)", re.IGNORECASE).fullmatch
 _RANGE = re.compile(r"([0-9]+)-([0-9]*)|-([0-9]+)").fullmatch
 # Positions of more digits are past the end of every file; Python refuses to read very long ones.
 _DIGITS = 18
+# More are foolish, or meant to have more sent than the file has: each has headers of its own.
+_MAX_RANGES = 100
 
 
 def parse_range(header: str, size: int) -> list[range] | None:
     """
     Return the positions of the bytes that a Range header asks for, of a file with ``size`` bytes.
 
-    ``None``: the header is to be ignored, since it is malformed, or of another unit, or would have
-    more bytes sent than the file has; RFC 9110, section 14.2 allows that for any. An empty list:
+    ``None``: the header is to be ignored, since it is malformed, or of another unit, or asks for
+    more bytes of the file than it has, or for more than 100 ranges; RFC 9110, section 14.2 allows
+    that for any. An empty list:
     none of the ranges is in the file, which is answered with 416. Ranges that begin past the end
     are left out where others do not. They are given in the order in which they are asked for.
     """
@@ -34,7 +37,8 @@ def _parse_set(range_set: str, size: int) -> list[range] | None:
     # A list may have empty elements (5.6.1.2), but not only such.
     elements = [element for each in range_set.split(",") if (element := each.strip(" \t"))]
     ranges = [_parse(element, size) for element in elements]
-    return [each for each in ranges if each is not None] if ranges and None not in ranges else None
+    known = [each for each in ranges if each is not None]
+    return known if known and len(known) == len(elements) <= _MAX_RANGES else None
 
 
 def _parse(element: str, size: int) -> range | None:

@@ -9,8 +9,9 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-from django.utils.autoreload import DJANGO_AUTORELOAD_ENV
+from django.utils import autoreload
 
 from ..handover import hand_over, take_over
 
@@ -25,18 +26,34 @@ def keep_files(warn: Callable[[str], object]) -> None:
 
     Called in each process: the first, which starts the servers, makes a directory that only this
     user can enter, and removes it at its end; each server takes over what the one before left,
-    and leaves its own.
+    and leaves its own when it is to be started anew.
 
     :param warn: told why files are lost, where they are.
     """
-    if os.environ.get(DJANGO_AUTORELOAD_ENV) != "true":
+    if os.environ.get(autoreload.DJANGO_AUTORELOAD_ENV) != "true":
         directory = tempfile.mkdtemp(prefix="inmemorystorage-handover-")
         os.environ[_ENVIRONMENT] = directory
         atexit.register(shutil.rmtree, directory, ignore_errors=True)
     elif _ENVIRONMENT in os.environ:
         path = Path(os.environ[_ENVIRONMENT], "files")
         _arrive(path, warn)
-        atexit.register(_leave, path, warn)
+        _leave_before_reload(path, warn)
+    else:  # Django's own runserver started this one
+        warn(
+            "Files in memory will not be kept when code changes, since the project could not be "
+            "loaded when runserver was started. Start it again to have them kept."
+        )
+
+
+def _leave_before_reload(path: Path, warn: Callable[[str], object]) -> None:
+    trigger_reload: Any = autoreload.trigger_reload
+
+    def leave_and_reload(filename: str) -> None:
+        _leave(path, warn)
+        trigger_reload(filename)
+
+    # No signal says that the process is going to end for this reason, and not for another one.
+    autoreload.trigger_reload = leave_and_reload
 
 
 def _arrive(path: Path, warn: Callable[[str], object]) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import mimetypes
+import os
 import posixpath
 import re
 from dataclasses import dataclass
@@ -35,22 +35,21 @@ _MISSING_NUMBERS = {errno.ENAMETOOLONG, errno.EACCES, errno.ELOOP}
 @dataclass(frozen=True)
 class Representation:
     """
-    An open file, its name, and its time of modification: seconds since the epoch, or ``None``
-    where the storage knows none.
+    An open file, its name, its number of bytes, and its time of modification: seconds since the
+    epoch, or ``None`` where the storage knows none.
     """
 
     file: File[bytes]
     name: str
+    size: int
     modified: float | None
 
     @property
-    def size(self) -> int:
-        """Return the number of bytes."""
-        return self.file.size
-
-    @property
     def etag(self) -> str | None:
-        """Return a strong entity tag (RFC 9110, section 8.8.3): another one for each change."""
+        """
+        Return a strong entity tag (RFC 9110, section 8.8.3): another one for each change that the
+        storage's clock tells from the one before.
+        """
         if self.modified is None:
             return None
         return f'"{int(self.modified * 1_000_000):x}-{self.size:x}"'
@@ -72,9 +71,12 @@ def open_representation(storage: Storage, name: str) -> Representation:
     try:
         if not _is_normal(name):
             raise ValueError(f"{name!r} is not the normal form of a name.")
+        # Asked before: a file that is replaced between the two goes out with an older tag, which
+        # nothing later has.
+        modified = _modified(storage, name)
         file = storage.open(name)
         try:
-            return Representation(file, name, _modified(storage, name))
+            return Representation(file, name, file.size, modified)
         except BaseException:
             file.close()
             raise
@@ -95,9 +97,15 @@ def _says_missing(error: OSError) -> bool:
 
 
 def _modified(storage: Storage, name: str) -> float | None:
-    with contextlib.suppress(NotImplementedError):
+    try:
         return storage.get_modified_time(name).timestamp()
-    return None
+    except NotImplementedError:
+        return None
+    except Exception:
+        # A bucket has errors of its own for what is not there.
+        if storage.exists(name):
+            raise
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name) from None
 
 
 def content_headers(
@@ -110,9 +118,11 @@ def content_headers(
     :param sandbox: whether HTML, SVG and other XML are kept from running scripts and from reaching
         anything of the site.
     """
-    guessed, coding = mimetypes.guess_type(name)
+    base_name = posixpath.basename(name)
+    # With a slash, or a name could be taken for a URL that says its own type.
+    guessed, coding = mimetypes.guess_type(f"./{base_name}")
     content_type = _PACKED.get(coding or "", guessed or "application/octet-stream")
-    file_name = _CONTROLS.sub("_", posixpath.basename(name))
+    file_name = _CONTROLS.sub("_", base_name)
     headers: dict[str, Any] = {
         "Content-Type": content_type,
         "Content-Encoding": coding if coding in _CODINGS else None,
@@ -124,4 +134,4 @@ def content_headers(
 
 
 def _is_active(content_type: str) -> bool:
-    return content_type.endswith(("html", "xml", "xsl"))
+    return content_type.lower().endswith(("html", "xml", "xsl"))

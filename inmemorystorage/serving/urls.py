@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import storages
-from django.urls import URLPattern, re_path
+from django.urls import URLPattern, get_script_prefix, re_path
 
 from .views import serve
 
@@ -41,5 +41,6 @@ def media_urlpatterns(
         )
     if urlsplit(prefix).netloc:
         return []
-    pattern = rf"^{re.escape(prefix.lstrip('/'))}(?P<name>(?s:.*))\Z"
+    prefix = prefix.removeprefix(get_script_prefix()).strip("/")
+    pattern = rf"^{re.escape(prefix)}/(?P<name>(?s:.*))\Z"
     return [re_path(pattern, serve, {"alias": alias, **options})]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -61,8 +62,8 @@ def serve_from(
     storage: Storage, request: HttpRequest, name: str, public: Public | None = None, **options: bool
 ) -> HttpResponseBase:
     """Answer with a file of a storage, or list a directory, as `serve` does."""
-    if public is not None and not public(request, name):
-        raise PermissionDenied(f"{name!r} is not public.")
+    if public is not None:
+        _check_public(public, request, name)
     if not name or name.endswith("/"):
         if not settings.DEBUG:
             raise Http404("Directories are listed in DEBUG only.")
@@ -77,6 +78,15 @@ def serve_from(
     except BaseException:
         representation.file.close()
         raise
+
+
+def _check_public(public: Public, request: HttpRequest, name: str) -> None:
+    is_public: Any = public(request, name)
+    if inspect.iscoroutine(is_public):
+        is_public.close()
+        raise TypeError("public is called without await: it cannot be an async function.")
+    if not is_public:
+        raise PermissionDenied(f"{name!r} is not public.")
 
 
 def _check_url(storage: Any, request: HttpRequest, name: str) -> bool:

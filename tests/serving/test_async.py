@@ -42,6 +42,19 @@ def test_whole_file_and_ranges() -> None:
     assert consume(response) == CONTENT[5:401]
 
 
+def test_request_in_another_one() -> None:
+    """A request for which another object stands, as REST framework's does, is known."""
+
+    class Wrapped:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.request, name)
+
+    wrapped: Any = Wrapped()
+    wrapped.request = async_request()
+    response: Any = serve_from(make_storage("memory", Path()), wrapped, "d/a.bin")
+    assert response.is_async and consume(response) == CONTENT
+
+
 def test_files_are_read_in_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """The event loop does not wait for a file."""
     storage = make_storage("memory", Path())

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from django.conf.urls.static import static
 from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage, storages
+from django.core.files.storage import FileSystemStorage, default_storage, storages
 from django.http import HttpResponse
 from django.test import AsyncClient, Client
-from django.urls import path, set_script_prefix
+from django.urls import path, re_path, set_script_prefix
 from overrides import use_storage
 from serving.asking import CONTENT, consume, content_of
 from uploads.models import Upload
@@ -60,15 +60,14 @@ def test_async(client: Client) -> None:
     assert asyncio.run(AsyncClient().get("/media/nothing")).status_code == 404
 
 
-def test_other_storages_at_the_same_url(client: Client, settings: Any) -> None:
-    """A storage of a field, or of another alias, whose files have such URLs is asked too."""
+def test_other_storages(client: Client, settings: Any) -> None:
+    """A storage in memory of another alias, or of a field, has its files at their URLs too."""
     use_storage(settings, "second", IN_MEMORY)
     assert ask(client, save(storages["second"], "second.bin")) == (200, CONTENT)
-    elsewhere = Upload._meta.get_field("own").storage
-    assert ask(client, save(elsewhere, "own.bin"))[0] == 404
-    elsewhere.base_url = "/media/"
-    assert ask(client, save(elsewhere, "own.bin")) == (200, CONTENT)
-    del elsewhere.base_url
+    own = Upload._meta.get_field("own").storage
+    assert own.base_url == "/own/"
+    assert ask(client, save(own, "own.bin")) == (200, CONTENT)
+    assert ask(client, "/media/own.bin")[0] == 404
 
 
 def test_signed_urls(client: Client, settings: Any) -> None:
@@ -76,6 +75,39 @@ def test_signed_urls(client: Client, settings: Any) -> None:
     use_storage(settings, "default", IN_MEMORY, querystring_auth=True)
     assert ask(client, save(default_storage, "a.bin")) == (200, CONTENT)
     assert ask(client, "/media/a.bin")[0] == 403
+
+
+def test_beside_a_storage_that_signs(client: Client, settings: Any) -> None:
+    """What one storage refuses another one at the same URL may have for everybody."""
+    use_storage(settings, "default", IN_MEMORY, querystring_auth=True)
+    use_storage(settings, "second", IN_MEMORY)
+    assert ask(client, save(storages["second"], "second.bin")) == (200, CONTENT)
+    assert ask(client, "/media/nothing")[0] == 403
+
+
+class Bucket(FileSystemStorage):
+    """A private bucket, as the default storage: its files have addresses that it signs itself."""
+
+    querystring_auth = True
+
+
+@pytest.mark.parametrize("base_url", ["/media/", "https://bucket.example/", None])
+def test_real_storages(client: Client, settings: Any, tmp_path: Any, base_url: str | None) -> None:
+    """A bucket is not read for whoever asks: neither one that signs, nor one on another host."""
+    (tmp_path / "secret.txt").write_bytes(b"secret")
+    use_storage(settings, "default", f"{__name__}.Bucket", location=tmp_path)
+    bucket = Bucket(location=tmp_path)
+    bucket.querystring_auth = base_url == "/media/"
+    bucket.base_url = base_url
+    storages._storages["default"] = bucket
+    assert ask(client, "/media/secret.txt")[0] == ask(client, "/secret.txt")[0] == 404
+
+
+def test_views_for_everything(client: Client) -> None:
+    """A view for whatever is asked, as that of a single-page application, takes no file's URL."""
+    urlpatterns.append(re_path("^.*$", lambda request: HttpResponse(b"page")))
+    assert ask(client, "/media/d/a.bin") == (200, CONTENT)
+    assert ask(client, "/media/nothing") == ask(client, "/") == (200, b"page")
 
 
 def test_views_of_the_project(client: Client) -> None:

@@ -70,6 +70,15 @@ def test_more_than_the_file() -> None:
     assert parse_range("bytes=0-4999,5000-", SIZE) == [range(5000), range(5000, 10_000)]
 
 
+def test_very_many() -> None:
+    """A hundred ranges are served; more, each of which has headers of its own, are ignored."""
+    ranges = [f"{number}-{number}" for number in range(101)]
+    assert parse_range(f"bytes={','.join(ranges[:100])}", SIZE) == [
+        range(number, number + 1) for number in range(100)
+    ]
+    assert parse_range(f"bytes={','.join(ranges)}", SIZE) is None
+
+
 @pytest.mark.parametrize(("header", "ranges"), [("bytes=0-", None), ("bytes=-5", None)])
 def test_empty_file(header: str, ranges: None) -> None:
     """All of an empty file is no range of it, so the header is ignored."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gzip
+import io
 import re
 import tracemalloc
 from datetime import datetime, timezone
@@ -205,6 +206,17 @@ def test_sandbox(name: str, is_sandboxed: bool) -> None:
     assert "Content-Security-Policy" not in response
 
 
+@pytest.mark.parametrize("name", ["data:text/HTML,x.png", "data:text/html ,x.png", "http://x.svg"])
+def test_names_like_urls(name: str) -> None:
+    """A name that looks like a URL says nothing of its type but by its ending."""
+    storage = InMemoryStorage()
+    with storage.open(name, "w") as file:
+        file.write("x")
+    name = name if "//" not in name else "http:/x.svg"
+    content_type = ask(storage, name, "head")["Content-Type"]
+    assert content_type == ("image/svg+xml" if "svg" in name else "image/png")
+
+
 # Parts.
 
 
@@ -259,6 +271,7 @@ def test_unsatisfiable(storage: Any) -> None:
     response = ask(storage, Range="bytes=1024-,-0")
     assert (response.status_code, response["Content-Range"]) == (416, "bytes */1024")
     assert content_of(response) == b""
+    assert response["X-Content-Type-Options"] == "nosniff"
 
 
 @pytest.mark.parametrize("header", ["bytes=5-4", "lines=0-1", "nonsense", "bytes=0-,0-"])
@@ -323,7 +336,9 @@ def test_modified(storage: Any) -> None:
 def test_preconditions_that_fail(storage: Any) -> None:
     """A client that wants just what it knows is told that it has changed."""
     for headers in ({"If_Match": '"other"'}, {"If_Unmodified_Since": LONG_AGO}):
-        assert get(storage, Range="bytes=0-1", **headers) == (412, b"")
+        response = ask(storage, Range="bytes=0-1", **headers)
+        assert (response.status_code, content_of(response)) == (412, b"")
+        assert response["X-Content-Type-Options"] == "nosniff"
 
 
 def test_preconditions_that_hold(storage: Any) -> None:
@@ -384,6 +399,36 @@ def test_missing_in_a_bucket() -> None:
     assert not_found(Bucket(), "a")
 
 
+def test_bucket_that_opens_late() -> None:
+    """A storage may say that there is nothing only when it is asked for the size."""
+
+    class Late(File):
+        @property
+        def size(self) -> int:
+            raise FileNotFoundError(self.name)
+
+    class Bucket(Storage):
+        def _open(self, name: str, mode: str = "rb") -> File:
+            return Late(io.BytesIO(), name)
+
+    assert not_found(Bucket(), "a")
+
+
+def test_bucket_with_errors_of_its_own() -> None:
+    """An error of the time is told, unless it is for a file that is not there."""
+
+    class Bucket(Unknowing):
+        def get_modified_time(self, name: str) -> Any:
+            raise RuntimeError("the bucket's")
+
+        def exists(self, name: str) -> bool:
+            return name == "there"
+
+    assert not_found(Bucket(), "missing")
+    with pytest.raises(RuntimeError, match="the bucket's"):
+        ask(Bucket(), "there")
+
+
 @pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE, None])
 def test_other_errors_are_told(number: int | None) -> None:
     """A storage that does not work is not taken for one without the file."""
@@ -397,19 +442,35 @@ def test_other_errors_are_told(number: int | None) -> None:
 
 
 def test_file_that_goes_meanwhile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A file that is deleted between two looks is not found, and no handle stays open."""
+    """A file that is deleted between two looks is not found."""
     storage = make_storage("disk", tmp_path)
-    opened: list[Any] = []
+    modified_time = storage.get_modified_time
+
+    def delete_after(name: str) -> Any:
+        modified = modified_time(name)
+        storage.delete(name)
+        return modified
+
+    monkeypatch.setattr(storage, "get_modified_time", delete_after)
+    assert not_found(storage, "d/a.bin")
+
+
+def test_file_that_is_replaced_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Content never goes out under the entity tag of a later one."""
+    storage = make_storage("memory", Path())
     open_file = storage.open
 
-    def open_and_delete(name: str) -> Any:
-        opened.append(open_file(name))
+    def open_and_replace(name: str) -> Any:
+        file = open_file(name)
         storage.delete(name)
-        return opened[0]
+        storage.save(name, ContentFile(CONTENT[::-1]))
+        return file
 
-    monkeypatch.setattr(storage, "open", open_and_delete)
-    assert not_found(storage, "d/a.bin")
-    assert opened[0].closed
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "open", open_and_replace)
+        response = ask(storage)
+    assert content_of(response) == CONTENT
+    assert get(storage, If_None_Match=response["ETag"]) == (200, CONTENT[::-1])
 
 
 # Who may have it.
@@ -432,6 +493,16 @@ def test_public() -> None:
         with pytest.raises(PermissionDenied):
             serve_from(storage, request, name, public)
     assert asked == [(request, name) for name in ("d/a.bin", "secret", "d", "x/../d/a.bin")]
+
+
+def test_public_cannot_be_async() -> None:
+    """A function that would let everybody in, since nobody awaits it, is refused."""
+
+    async def public(request: Any, name: str) -> bool:
+        return False
+
+    with pytest.raises(TypeError, match="cannot be an async function"):
+        serve_from(make_storage("memory", Path()), RequestFactory().get("/"), "d/a.bin", public)
 
 
 def test_what_is_not_public_may_be_unknown() -> None:

@@ -577,6 +577,11 @@ def test_a_missing_name_brings_the_near(name: str, near: str | None) -> None:
     assert fails("cat", name) == f"There is no default:{name}.{said}"
 
 
+def test_an_alias_without_its_colon() -> None:
+    """The name of an alias is taken for a file's, and the message says how an alias is written."""
+    assert fails("ls", "other").endswith(" Did you mean other:?")
+
+
 # The progress bar
 
 

@@ -11,7 +11,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.http import HttpResponse
 from django.test import Client
-from django.urls import include, path
+from django.urls import include, path, set_script_prefix
 from overrides import use_storage
 from serving.asking import CONTENT, content_of
 
@@ -86,6 +86,24 @@ def test_whole_site(settings: Any, use_urls: Any, media_url: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="Set MEDIA_URL, say to 'media/'"):
         media_urlpatterns()
     assert media_urlpatterns("files/")
+
+
+def test_prefix_without_slashes(use_urls: Any) -> None:
+    """A prefix is one of whole components, however it is written."""
+    for prefix in ("files", "/files", "files/"):
+        client = use_urls(*media_urlpatterns(prefix))
+        assert status(client, "/files/d/a.bin") == 200
+        assert status(client, "/filesd/a.bin") == 404
+
+
+def test_script_name(settings: Any, use_urls: Any) -> None:
+    """A prefix of the server's is not one of the project's URLs."""
+    settings.FORCE_SCRIPT_NAME = "/site"
+    set_script_prefix("/site/")
+    settings.MEDIA_URL = "media/"
+    client = use_urls(*media_urlpatterns())
+    assert status(client, "/media/d/a.bin") == 200
+    set_script_prefix("/")
 
 
 def test_storage_without_base_url(settings: Any, use_urls: Any) -> None:
