@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any, cast
 
 from django.apps import apps
-from django.core.files.storage import Storage, default_storage, storages
+from django.core.files.storage import InvalidStorageError, Storage, default_storage, storages
 from django.db.models import FileField, Model
 from django.utils.functional import LazyObject, empty
 
@@ -19,7 +20,9 @@ def labelled_storages() -> Iterator[tuple[str, Storage]]:
     """
     aliases = [*vars(storages)["_storages"].items(), ("default", vars(default_storage)["_wrapped"])]
     yield from ((alias, storage) for alias, storage in aliases if storage is not empty)
-    yield from ((label, unwrapped(field.storage)) for label, field in labelled_fields())
+    for label, field in labelled_fields():
+        with contextlib.suppress(InvalidStorageError):  # of an alias that there is not
+            yield label, unwrapped(field.storage)
 
 
 def labelled_fields() -> Iterator[tuple[str, Any]]:
