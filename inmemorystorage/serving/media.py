@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -45,7 +44,7 @@ def serve_media(request: HttpRequest) -> HttpResponseBase:
     Raises ``Http404`` where none has such a file, and where the project has a view of its own at
     that URL; for those of ``django.conf.urls.static.static`` the disk has what is not found here.
     """
-    asked = list(_storages_at(request.path))
+    asked = _storages_at(request.path)
     if not asked or _is_of_project(request.path_info):
         raise Http404("There is no file of a storage at this URL.")
     denied: PermissionDenied | None = None
@@ -71,20 +70,30 @@ def _view(path: str) -> Any:
         return None
 
 
-def _storages_at(path: str) -> Iterator[tuple[Storage, str]]:
-    """Yield the storages whose files may have a path, each with the name that the file has."""
+def _storages_at(path: str) -> list[tuple[Storage, str]]:
+    """Return the storages whose files may have a path, each with the name that the file has."""
     default = storages["default"]
-    if not getattr(default, "querystring_auth", False) or isinstance(default, InMemoryStorage):
-        yield from _named(default, path)
-    for _, storage in labelled_storages():
-        if isinstance(storage, InMemoryStorage) and storage is not default:
-            yield from _named(storage, path)
+    # Each but once: many fields have one storage.
+    known = {id(storage): storage for _, storage in [("default", default), *labelled_storages()]}
+    return [
+        (storage, name)
+        for storage in known.values()
+        if (name := _name_at(storage, path)) is not None
+        if isinstance(storage, InMemoryStorage) or (storage is default and not _signs(storage))
+    ]
 
 
-def _named(storage: Any, path: str) -> Iterator[tuple[Storage, str]]:
+def _name_at(storage: Any, path: str) -> str | None:
+    """Return the name of the file that has a path for its URL, ``None`` where none can have it."""
     prefix = getattr(storage, "base_url", None)
     if not isinstance(prefix, str) or urlsplit(prefix).netloc or not path.startswith(prefix):
-        return
+        return None
     name = path[len(prefix) :]
-    if prefix.strip("/") or not (not name or name.endswith("/")):  # the site's root is no listing
-        yield storage, name
+    is_directory = not name or name.endswith("/")
+    is_of_site = is_directory and not prefix.strip("/")
+    return None if is_of_site else name
+
+
+def _signs(storage: Storage) -> bool:
+    """Return whether a storage, that of a bucket, gives its files to whom it has signed a URL."""
+    return bool(getattr(storage, "querystring_auth", False))
