@@ -29,6 +29,8 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).parents[1]
+# What the package consists of.
+SHIPPED = {".html", ".py", ".typed"}
 BUILD = "import sys; from setuptools import build_meta; build_meta.build_{}(sys.argv[1])"
 in_checkout = pytest.mark.skipif(
     not (ROOT / ".git").exists() or shutil.which("git") is None,
@@ -167,7 +169,7 @@ def test_what_is_tested_is_the_wheel() -> None:
 def test_installed_files_are_those_of_the_checkout() -> None:
     """The wheel under test was built from the present sources."""
     installed = metadata.files("dj-inmemorystorage") or []
-    package = {str(path): path.locate() for path in installed if path.suffix in {".py", ".typed"}}
+    package = {str(path): path.locate() for path in installed if path.suffix in SHIPPED}
     assert set(package) == {
         name for name in checkout_files() if name.startswith("inmemorystorage/")
     }

@@ -117,7 +117,14 @@ def turned_into(storage: Storage, replacement: Storage) -> Iterator[None]:
     if hasattr(storage, "deconstruct"):
         described = storage.deconstruct()
         vars(replacement)["deconstruct"] = lambda: described
-    storage.__class__, storage.__dict__ = type(replacement), vars(replacement)
+    try:
+        storage.__class__ = type(replacement)
+    except TypeError as error:
+        raise ImproperlyConfigured(
+            f"A {before[0].__name__} cannot be replaced by a storage in memory, since its class "
+            "has __slots__. Take them from the class."
+        ) from error
+    storage.__dict__ = vars(replacement)
     try:
         yield
     finally:

@@ -22,8 +22,9 @@ class Server:
         self.warnings: list[str] = []
         self.at_exit: list[Any] = []
         self._monkeypatch = monkeypatch
-        monkeypatch.delenv("RUN_MAIN", raising=False)
-        monkeypatch.delenv("INMEMORYSTORAGE_HANDOVER", raising=False)
+        for name in ("RUN_MAIN", "INMEMORYSTORAGE_HANDOVER"):
+            monkeypatch.setenv(name, "")  # so that it is put back as it was
+            monkeypatch.delenv(name)
         monkeypatch.setattr("atexit.register", lambda *call, **more: self.at_exit.append(call))
 
     def start(self, *, is_first: bool = False) -> None:

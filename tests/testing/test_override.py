@@ -20,7 +20,7 @@ from django.conf import settings
 from django.contrib.staticfiles.storage import StaticFilesStorage, staticfiles_storage
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
-from django.core.files.storage import FileSystemStorage, default_storage, storages
+from django.core.files.storage import FileSystemStorage, Storage, default_storage, storages
 from django.db import models
 from django.test import override_settings
 from projects import make_project
@@ -200,6 +200,21 @@ def test_a_media_root_that_a_test_overrides(tmp_path: Path) -> None:
         assert save(FileSystemStorage(), "stray.txt") == "stray.txt"
     assert before == settings.MEDIA_ROOT
     assert not list(tmp_path.iterdir())
+
+
+class SlottedStorage(Storage):
+    """A storage that cannot become another one."""
+
+    __slots__ = ("extra",)
+
+
+def test_storage_with_slots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A storage that cannot be replaced is told with the reason, and all others are put back."""
+    monkeypatch.setattr(Document._meta.get_field("one"), "storage", SlottedStorage())
+    before = everything()
+    with pytest.raises(ImproperlyConfigured, match=r"SlottedStorage cannot.*since.*__slots__"):
+        override_storages().enable()
+    assert everything() == before
 
 
 def test_private_directory_goes_with_the_override() -> None:
