@@ -11,25 +11,23 @@ from django.utils.http import parse_http_date_safe
 
 from .bodies import Body, Segment, content_range, multipart, stream
 from .ranges import parse_range
-from .representation import Representation
-
-# What a 304 says of what would have been sent (RFC 9110, section 15.4.5).
-_KEPT = {"Cache-Control", "ETag", "Last-Modified"}
+from .representation import Representation, content_headers
 
 # What an answer says that has none of the file.
 _NO_CONTENT = {"Content-Type": "text/plain", "X-Content-Type-Options": "nosniff"}
 
 
 def answer(
-    request: HttpRequest, representation: Representation, headers: dict[str, str]
+    request: HttpRequest, representation: Representation, cache_control: str, **options: bool
 ) -> HttpResponseBase:
     """
     Return the response; it closes the file.
 
-    :param headers: those that the whole file has.
+    :param cache_control: the header of that name.
+    :param options: those of `content_headers`.
     """
-    headers = {**headers, **representation.validators()}
-    preconditions = _evaluate_preconditions(request, representation, headers)
+    kept = {**representation.validators(), "Cache-Control": cache_control}
+    preconditions = _evaluate_preconditions(request, representation, kept)
     if preconditions is not None:
         representation.file.close()
         return preconditions
@@ -39,26 +37,38 @@ def answer(
         representation.file.close()
         unsatisfied = {"Content-Range": f"bytes */{size}", **_NO_CONTENT}
         return HttpResponse(status=416, headers=unsatisfied)
+    headers = {**content_headers(representation.name, **options), **kept}
     if ranges is None:
         headers["Accept-Ranges"] = "bytes"
         return _respond(request, representation, 200, headers, [range(size)])
     # A middleware that compresses the answer would make other positions of those that it names.
     request.META.pop("HTTP_ACCEPT_ENCODING", None)
-    if len(ranges) == 1:
-        headers["Content-Range"] = content_range(ranges[0], size)
-        return _respond(request, representation, 206, headers, ranges)
-    boundary, segments = multipart(ranges, headers["Content-Type"], size)
-    headers["Content-Type"] = f"multipart/byteranges; boundary={boundary}"
+    segments = _describe_parts(ranges, size, headers)
     return _respond(request, representation, 206, headers, segments)
 
 
+def _describe_parts(
+    ranges: Sequence[range], size: int, headers: dict[str, str]
+) -> Sequence[Segment]:
+    """Say in the headers which parts are sent; return the segments that they consist of."""
+    if len(ranges) == 1:
+        headers["Content-Range"] = content_range(ranges[0], size)
+        return ranges
+    boundary, segments = multipart(ranges, headers["Content-Type"], size)
+    headers["Content-Type"] = f"multipart/byteranges; boundary={boundary}"
+    return segments
+
+
 def _evaluate_preconditions(
-    request: HttpRequest, representation: Representation, headers: dict[str, str]
+    request: HttpRequest, representation: Representation, kept: dict[str, str]
 ) -> HttpResponseBase | None:
-    """Return 304 or 412 where that is the answer (RFC 9110, section 13.2.2, steps 1 to 4)."""
+    """
+    Return 304 or 412 where that is the answer (RFC 9110, section 13.2.2, steps 1 to 4).
+
+    :param kept: what a 304 says of what would have been sent (section 15.4.5).
+    """
     response = get_conditional_response(request, representation.etag, representation.last_modified)
     if response is not None:
-        kept = {name: headers[name] for name in _KEPT & headers.keys()}
         for name, value in (kept if response.status_code == 304 else _NO_CONTENT).items():
             response[name] = value
     return response

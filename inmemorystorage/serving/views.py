@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 
 from .answers import answer
 from .listing import list_directory
-from .representation import content_headers, open_representation
+from .representation import open_representation
 
 Public = Callable[[HttpRequest, str], bool]
 
@@ -71,10 +71,9 @@ def serve_from(
     is_private = _check_url(storage, request, name) or public is not None
     representation = open_representation(storage, name)
     try:
-        headers = content_headers(name, **options)
         # What is asked for again is asked for at the server: it may have changed, or be denied.
-        headers["Cache-Control"] = "private, no-cache" if is_private else "no-cache"
-        return answer(request, representation, headers)
+        cache_control = "private, no-cache" if is_private else "no-cache"
+        return answer(request, representation, cache_control, **options)
     except BaseException:
         representation.file.close()
         raise
