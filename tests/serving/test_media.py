@@ -16,6 +16,8 @@ from overrides import use_storage
 from serving.asking import CONTENT, consume, content_of
 from uploads.models import Upload
 
+from inmemorystorage.serving.management.commands import runserver
+
 IN_MEMORY = "inmemorystorage.InMemoryStorage"
 urlpatterns: list[Any] = []
 
@@ -150,3 +152,21 @@ def test_script_name(client: Client, settings: Any) -> None:
     assert default_storage.url("d/a.bin") == "/site/media/d/a.bin"
     assert ask(client, "/media/d/a.bin") == (200, CONTENT)
     set_script_prefix("/")
+
+
+@pytest.mark.parametrize("debug", [True, False])
+@pytest.mark.parametrize("use_reloader", [True, False])
+def test_runserver(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, debug: bool, use_reloader: bool
+) -> None:
+    """The command has the middleware first in DEBUG, once, and files kept with the autoreloader."""
+    ran: list[str] = []
+    monkeypatch.setattr(runserver, "keep_files", lambda warn: ran.append("keeps files"))
+    monkeypatch.setattr(runserver.Base, "handle", lambda self, **options: ran.append("runs"))
+    settings.DEBUG = debug
+    settings.MIDDLEWARE = ("some.middleware",)
+    for _ in range(2):
+        runserver.Command().handle(use_reloader=use_reloader)
+    assert settings.MIDDLEWARE.count(runserver.MIDDLEWARE) == settings.DEBUG
+    assert settings.MIDDLEWARE[-1] == "some.middleware"
+    assert ran == (["keeps files", "runs"] if use_reloader else ["runs"]) * 2

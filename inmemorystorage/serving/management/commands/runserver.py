@@ -7,24 +7,21 @@ from typing import Any
 
 from django.apps import apps
 from django.conf import settings
+from django.core.management import find_commands
 
 from ...apps import ServingConfig
 from ...reloading import keep_files
 
+NAME = "runserver"
 MIDDLEWARE = "inmemorystorage.serving.media.MediaMiddleware"
 
 
 def next_command() -> Any:
     """Return the ``runserver`` that the project would have without this one, whoever brings it."""
-    names = [config.name for config in apps.get_app_configs()]
-    for name in [*names[names.index(ServingConfig.name) + 1 :], "django.core"]:
-        module = f"{name}.management.commands.runserver"
-        try:
-            return import_module(module).Command
-        except ModuleNotFoundError as error:
-            if error.name is None or not f"{module}.".startswith(f"{error.name}."):
-                raise
-    raise AssertionError("Django has a runserver.")
+    configs = list(apps.get_app_configs())
+    later = configs[[config.name for config in configs].index(ServingConfig.name) + 1 :]
+    owners = (config.name for config in later if NAME in find_commands(f"{config.path}/management"))
+    return import_module(f"{next(owners, 'django.core')}.management.commands.{NAME}").Command
 
 
 Base: Any = next_command()
