@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -11,6 +12,8 @@ from django.core.files import File
 
 # How many bytes are read at once, and so are in memory for each download.
 CHUNK_SIZE = 256 * 1024
+# How many chunks are read for each change of threads, which takes longer than to read one.
+_AT_ONCE = 4
 
 Segment = bytes | range
 
@@ -103,9 +106,10 @@ class AsyncBody:
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         chunks = iter(self._body)
-        read = sync_to_async(lambda: next(chunks, None), thread_sensitive=False)
+        read = sync_to_async(lambda: list(islice(chunks, _AT_ONCE)), thread_sensitive=False)
         try:
-            while (chunk := await read()) is not None:
-                yield chunk
+            while some := await read():
+                for chunk in some:
+                    yield chunk
         finally:  # also where the client has gone away
             self.close()
