@@ -76,6 +76,21 @@ class Server:
             assert time.monotonic() < end, "the server does not come"
             time.sleep(0.1)
 
+    def change_code(self, is_true: Callable[[], bool]) -> None:
+        """Change code until something is so: the autoreloader may begin to look only now."""
+
+        def changed() -> bool:
+            for module in ("urls", "models"):
+                self.project.append(f"uploads/{module}.py", "# changed\n")
+            time.sleep(3)
+            return is_true()
+
+        self.wait_for(changed)
+
+    def wait_for_file(self) -> None:
+        """Wait until the file that was uploaded is there; the server may start once more."""
+        self.wait_for(lambda: self.get("/media/d/a.txt") == (200, b"content"))
+
 
 @contextlib.contextmanager
 def running(project: Project, *options: str) -> Iterator[Server]:
@@ -115,11 +130,10 @@ def test_files_live_through_a_reload(project: Project) -> None:
         assert server.get("/media/d/a.txt", Range="bytes=1-3") == (206, b"ont")
         assert server.get("/media/nothing")[0] == 404
         first = server.process()
-        project.append("uploads/urls.py", "# changed\n")
-        server.wait_for(lambda: server.process() not in ("", first))
-        assert server.get("/media/d/a.txt") == (200, b"content")
+        server.change_code(lambda: server.process() not in ("", first))
+        server.wait_for_file()
         directory = Path(first.split()[1])
-        assert not list(directory.iterdir())
+        server.wait_for(lambda: not list(directory.iterdir()))
     assert not directory.exists() and not project.media.exists()
 
 
@@ -130,12 +144,10 @@ def test_server_that_fails_between(project: Project) -> None:
         first = server.process()
         broken = project.directory / "uploads/broken.py"
         project.append("uploads/models.py", "\nimport uploads.broken\n")
-        server.wait_for(lambda: server.process() == "")
+        server.change_code(lambda: server.process() == "")
         broken.write_text("")
-        time.sleep(2)
-        project.append("uploads/models.py", "\n")
-        server.wait_for(lambda: server.process() not in ("", first))
-        assert server.get("/media/d/a.txt") == (200, b"content")
+        server.change_code(lambda: server.process() not in ("", first))
+        server.wait_for_file()
 
 
 def test_without_reloader(project: Project) -> None:
