@@ -21,7 +21,7 @@ def answer(
     request: HttpRequest, representation: Representation, cache_control: str, **options: bool
 ) -> HttpResponseBase:
     """
-    Return the response; it closes the file.
+    Return the response; one that streams closes the file.
 
     :param cache_control: the header of that name.
     :param options: those of `content_headers`.
@@ -29,12 +29,10 @@ def answer(
     kept = {**representation.validators(), "Cache-Control": cache_control}
     preconditions = _evaluate_preconditions(request, representation, kept)
     if preconditions is not None:
-        representation.file.close()
         return preconditions
     size = representation.size
     ranges = _asked_ranges(request, representation)
     if ranges == []:
-        representation.file.close()
         unsatisfied = {"Content-Range": f"bytes */{size}", **_NO_CONTENT}
         return HttpResponse(status=416, headers=unsatisfied)
     headers = {**content_headers(representation.name, **options), **kept}
@@ -104,7 +102,6 @@ def _respond(
     body = Body(representation.file, segments)
     headers["Content-Length"] = str(len(body))
     if request.method == "HEAD":
-        body.close()
         return HttpResponse(status=status, headers=headers)
     content = stream(body, is_async=hasattr(request, "scope"))
     return StreamingHttpResponse(content, status=status, headers=headers)

@@ -69,14 +69,16 @@ def serve_from(
             raise Http404("Directories are listed in DEBUG only.")
         return list_directory(request, storage, name)
     is_private = _check_url(storage, request, name) or public is not None
+    # What is asked for again is asked for at the server: it may have changed, or be denied.
+    cache_control = "private, no-cache" if is_private else "no-cache"
     representation = open_representation(storage, name)
+    response: HttpResponseBase | None = None
     try:
-        # What is asked for again is asked for at the server: it may have changed, or be denied.
-        cache_control = "private, no-cache" if is_private else "no-cache"
-        return answer(request, representation, cache_control, **options)
-    except BaseException:
-        representation.file.close()
-        raise
+        response = answer(request, representation, cache_control, **options)
+        return response
+    finally:
+        if response is None or not response.streaming:
+            representation.file.close()
 
 
 def _check_public(public: Public, request: HttpRequest, name: str) -> None:
