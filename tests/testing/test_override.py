@@ -304,6 +304,15 @@ def test_staticfiles_stays() -> None:
             assert type(storages["staticfiles"]) is StaticFilesStorage
 
 
+def test_staticfiles_stays_the_object_that_it_was() -> None:
+    """A storage of static files that somebody has used before is not replaced either."""
+    before = storages["staticfiles"]
+    state = vars(before)
+    with override_storages():
+        assert storages["staticfiles"] is before
+        assert type(before) is StaticFilesStorage and vars(before) is state
+
+
 def test_chosen_storages() -> None:
     """A storage can be chosen for an alias, and for a field, also one on the default storage."""
     for_alias, for_field, for_default = (InMemoryStorage() for _ in range(3))
