@@ -4,8 +4,9 @@ The exceptions of this library.
 ::
 
     OSError
-     └── FileNotFoundError
-          └── PathDoesNotExist
+     ├── FileNotFoundError
+     │    └── PathDoesNotExist
+     └── ReadOnlyStorageError
 
 Everything else that a storage raises is the standard library's (``OSError`` with its errno, as a
 disk raises it) or Django's (``SuspiciousFileOperation``, ``ImproperlyConfigured``).
@@ -34,6 +35,23 @@ class PathDoesNotExist(FileNotFoundError):
 
     def __reduce__(self) -> tuple[type[PathDoesNotExist], tuple[str]]:
         return type(self), (self.path,)
+
+
+class ReadOnlyStorageError(OSError):
+    """
+    Say that a storage is not to be written; nothing was.
+
+    Its errno is ``EROFS``, as that of a read-only file system.
+
+    :param message: what was asked, and what would allow it.
+    :param name: of the file; kept as ``filename``.
+    """
+
+    def __init__(self, message: str, name: str) -> None:
+        super().__init__(errno.EROFS, message, name)
+
+    def __reduce__(self) -> tuple[type[ReadOnlyStorageError], tuple[str, str]]:
+        return type(self), (str(self.strerror), str(self.filename))
 
 
 def os_error(code: int, path: str) -> OSError:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import inmemorystorage
-from inmemorystorage import serving, testing
+from inmemorystorage import fallback, serving, testing
 
 PACKAGE = Path(inmemorystorage.__file__).parent
 MODULES = {
@@ -58,7 +58,9 @@ MAY_IMPORT: dict[str, set[str]] = {
         "transfer",
         "volume",
     },
-    "__init__": {"exceptions", "nodes", "storage"},
+    # Several storages in order; and Django's storage API alone.
+    "fallback": {"exceptions"},
+    "__init__": {"exceptions", "fallback", "nodes", "storage"},
     # Django's hooks.
     "checks": {"storage"},
     "apps": {"checks"},
@@ -181,7 +183,7 @@ def test_modules_are_short(module: str) -> None:
     assert len(lines) <= (25 if module == "__init__" else 300)
 
 
-@pytest.mark.parametrize("package", [inmemorystorage, serving, testing])
+@pytest.mark.parametrize("package", [inmemorystorage, fallback, serving, testing])
 def test_all_names_what_is_public(package: types.ModuleType) -> None:
     """`__all__` is sorted, and is what a package offers beside its modules."""
     lazy = {name for name in package.__all__ if getattr(package, name)}
@@ -193,7 +195,7 @@ def test_all_names_what_is_public(package: types.ModuleType) -> None:
     assert package.__all__ == sorted(offered - FROM_ELSEWHERE | lazy)
 
 
-@pytest.mark.parametrize("package", [inmemorystorage, serving, testing])
+@pytest.mark.parametrize("package", [inmemorystorage, fallback, serving, testing])
 def test_other_names_are_refused(package: types.ModuleType) -> None:
     """A name that a package does not offer is an AttributeError, as in any module."""
     with pytest.raises(AttributeError, match="no attribute 'Storage'"):

@@ -5,7 +5,7 @@ import pickle
 
 import pytest
 
-from inmemorystorage import PathDoesNotExist
+from inmemorystorage import PathDoesNotExist, ReadOnlyStorageError
 from inmemorystorage.exceptions import os_error
 
 
@@ -22,6 +22,13 @@ def test_a_missing_path_survives_a_pickle():
     error = pickle.loads(pickle.dumps(PathDoesNotExist("a/b.txt")))
     assert type(error) is PathDoesNotExist
     assert error.path == "a/b.txt"
+
+
+def test_a_read_only_storage_is_an_error_of_the_system():
+    """ReadOnlyStorageError is an OSError, EROFS, with the name; a pickle keeps it."""
+    for error in [made := ReadOnlyStorageError("no", "a.txt"), pickle.loads(pickle.dumps(made))]:
+        assert type(error) is ReadOnlyStorageError and isinstance(error, OSError)
+        assert (error.errno, error.strerror, error.filename) == (errno.EROFS, "no", "a.txt")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,88 @@
+"""What a backend is asked: with a limit of time, and a memory of what it has said."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass, field
+from typing import Any
+
+# How many names are remembered at most.
+_ROOM = 10_000
+
+
+def within(seconds: float | None, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """
+    Return what a function does, in a thread of its own if it has a limit of time.
+
+    Raises ``TimeoutError`` when the time is over; the thread then goes on by itself, and what comes
+    of it is lost.
+    """
+    if seconds is None:
+        return function(*args, **kwargs)
+    answer: Future[Any] = Future()
+    context = contextvars.copy_context()
+
+    def run() -> None:
+        try:
+            answer.set_result(context.run(function, *args, **kwargs))
+        except BaseException as error:
+            answer.set_exception(error)
+
+    # No executor: Python waits at its end for the threads of those, however long they take.
+    threading.Thread(target=run, name=f"FallbackStorage {seconds} s", daemon=True).start()
+    try:
+        return answer.result(seconds)
+    except FutureTimeoutError as error:
+        if answer.done():  # it has raised that by itself
+            raise
+        raise TimeoutError(f"no answer within {seconds} seconds") from error
+
+
+@dataclass
+class Memory:
+    """
+    What a backend has said a short while ago.
+
+    :param missing_for: seconds for which a name that was not there is taken not to be.
+    :param down_for: seconds for which a backend that did not answer is not asked.
+    """
+
+    missing_for: float
+    down_for: float
+    _missing: dict[str, float] = field(default_factory=dict)
+    _down: tuple[float, str] = (0.0, "")
+
+    def is_missing(self, name: str) -> bool:
+        """Return whether a name was not there, a short while ago."""
+        return self._missing.get(name, 0.0) > time.monotonic()
+
+    def note_missing(self, name: str) -> None:
+        """Remember that a name is not there."""
+        if not self.missing_for:
+            return
+        if len(self._missing) >= _ROOM:
+            self._missing.clear()
+        self._missing[name] = time.monotonic() + self.missing_for
+
+    def note_down(self, error: Exception) -> None:
+        """Remember that the backend has not answered."""
+        self._down = time.monotonic() + self.down_for, f"{type(error).__name__}: {error}"
+
+    def check(self, label: str) -> None:
+        """Raise ``ConnectionError`` while a backend that did not answer is left alone."""
+        until, reason = self._down
+        left = until - time.monotonic()
+        if left > 0:
+            raise ConnectionError(
+                f"{label} did not answer ({reason}); it is asked again in {left:.0f} seconds"
+            )
+
+    def forget(self) -> None:
+        """Take nothing for known."""
+        self._missing.clear()
+        self._down = 0.0, ""

@@ -1,0 +1,129 @@
+"""Storages to fall back on: those that note each call, those that fail, those that wait."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import Storage
+
+from inmemorystorage import FallbackStorage, InMemoryStorage
+
+# What an operation of Django's API, or of its predecessors, is called with.
+ARGUMENTS: dict[str, tuple[Any, ...]] = {
+    "open": ("a.txt",),
+    "exists": ("a.txt",),
+    "listdir": ("",),
+    "size": ("a.txt",),
+    "url": ("a.txt",),
+    "path": ("a.txt",),
+    "accessed_time": ("a.txt",),
+    "created_time": ("a.txt",),
+    "modified_time": ("a.txt",),
+    "get_accessed_time": ("a.txt",),
+    "get_created_time": ("a.txt",),
+    "get_modified_time": ("a.txt",),
+    "get_valid_name": ("a.txt",),
+    "get_alternative_name": ("a", ".txt"),
+    "generate_filename": ("a.txt",),
+}
+
+
+class Recording(InMemoryStorage):
+    """A storage in memory that notes what it is asked."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.calls: list[tuple[str, Any]] = []
+
+    def __getattribute__(self, name: str) -> Any:
+        found = super().__getattribute__(name)
+        if name not in NOTED:
+            return found
+
+        def noted(*args: Any, **kwargs: Any) -> Any:
+            self.calls.append((name, args[0] if args else None))
+            return found(*args, **kwargs)
+
+        return noted
+
+    @contextmanager
+    def asked_nothing(self) -> Iterator[None]:
+        """Fail if this storage is asked anything meanwhile."""
+        self.calls.clear()
+        yield
+        assert self.calls == []
+
+
+WRITES = {"save", "_save", "delete", "get_available_name", "is_name_available"}
+NOTED = {*ARGUMENTS, *WRITES}
+
+
+class Failing(Storage):
+    """A storage that raises an error, whatever it is asked."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+        self.calls: list[str] = []
+
+    def __getattribute__(self, name: str) -> Any:
+        if name not in NOTED:
+            return super().__getattribute__(name)
+
+        def fail(*args: Any, **kwargs: Any) -> Any:
+            self.calls.append(name)
+            raise self.error
+
+        return fail
+
+
+class Waiting(InMemoryStorage):
+    """A storage that answers when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.released = threading.Event()
+        self.waits = 0
+
+    def exists(self, name: str) -> bool:
+        """Return whether there is a file, as soon as that is allowed."""
+        self.waits += 1
+        self.released.wait(10)
+        return super().exists(name)
+
+
+class Only:
+    """No storage of Django's, but something with a method or two."""
+
+    def __init__(self, **answers: Any) -> None:
+        for name, answer in answers.items():
+            setattr(self, name, lambda *args, answer=answer: answer)
+
+
+def put(storage: Any, name: str, content: bytes = b"content") -> str:
+    """Save a content; return the name that it got."""
+    return str(storage.save(name, ContentFile(content)))
+
+
+def get(storage: Any, name: str) -> bytes:
+    """Return the bytes of a file."""
+    with storage.open(name) as file:
+        return bytes(file.read())
+
+
+def stocked(*names: str, kind: Any = InMemoryStorage) -> Any:
+    """Return a storage with files that contain their names."""
+    storage = kind()
+    for name in names:
+        put(storage, name, name.encode())
+    return storage
+
+
+def over(*names: str, **options: Any) -> tuple[Any, Any, Any]:
+    """Return a `FallbackStorage`, its first backend, and the one below, which has files."""
+    above, below = InMemoryStorage(), stocked(*names, kind=Recording)
+    below.calls.clear()
+    return FallbackStorage([above, below], **options), above, below
