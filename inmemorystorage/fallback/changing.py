@@ -88,7 +88,7 @@ class ChangingMixin(NamingMixin):
                 return
 
     def _forget_copy(self, name: Any) -> None:
-        if self._cache is not None:
+        if self._cache is not None and is_inside(normal(name)):
             self._cache.forget(normal(name))
 
     def _save(self, name: str, content: Any) -> str:

@@ -116,7 +116,7 @@ class LookupMixin(Storage):
         return {self._reserved, *deleted}
 
     def _is_copy(self, form: str) -> bool:
-        return self._cache is not None and bool(form) and self._cache.has(form)
+        return self._cache is not None and is_inside(form) and self._cache.has(form)
 
     def _first(
         self, operation: str, name: Any, *args: Any, copies_count: bool = False, **kwargs: Any

@@ -54,8 +54,8 @@ class NamingMixin(LookupMixin):
 
     def is_name_available(self, name: str, max_length: int | None = None) -> bool:
         """Return whether ``save()`` would take ``name`` as it stands."""
-        fits = not max_length or len(str(name)) <= max_length
-        return fits and (overwrites(self._writers(name)[0]) or not self.exists(name))
+        is_free = overwrites(self._writers(name)[0]) or not self.exists(name)
+        return is_free and (not max_length or len(str(name)) <= max_length)
 
     def get_alternative_name(self, file_root: str, file_ext: str) -> str:
         """Return another name, as the first backend makes them."""
