@@ -14,14 +14,14 @@ from django.core.files import storage as file_storage
 from django.core.signals import setting_changed
 from django.utils.functional import empty
 
-from .checks import check_default_file_storage, check_options, in_memory_class
+from .checks import check_default_file_storage, check_options, own_class
 
 # Django before 5.1 reads the setting itself.
 DJANGO_READS_SETTING = hasattr(global_settings, "DEFAULT_FILE_STORAGE")
 
 
 class InMemoryStorageConfig(AppConfig):
-    """Honour DEFAULT_FILE_STORAGE where it names an in-memory storage and Django ignores it."""
+    """Honour DEFAULT_FILE_STORAGE where it names one of our storages and Django ignores it."""
 
     name = "inmemorystorage"
     verbose_name = "In-memory storage"
@@ -50,7 +50,7 @@ def _honour_setting() -> None:
 def honour(backend: str | None) -> None:
     """Make ``backend`` the default of STORAGES, if it is one of this library's and not yet so."""
     default = settings.STORAGES.get("default", {})
-    if not backend or default.get("BACKEND") == backend or in_memory_class(backend) is None:
+    if not backend or default.get("BACKEND") == backend or own_class(backend) is None:
         return
     settings.STORAGES = {**settings.STORAGES, "default": {"BACKEND": backend}}
     _forget_default_storage()

@@ -15,16 +15,19 @@ from django.core.checks import CheckMessage, Error, Warning
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
+from .fallback import FallbackStorage
 from .storage import InMemoryStorage
 
+_OURS = (InMemoryStorage, FallbackStorage)
 
-def in_memory_class(backend: str) -> type[InMemoryStorage] | None:
-    """Return what a dotted path names, if that is `InMemoryStorage` or a subclass."""
+
+def own_class(backend: str) -> type[InMemoryStorage | FallbackStorage] | None:
+    """Return what a dotted path names, if that is a storage of this library or a subclass."""
     try:
         found = import_string(backend)
     except Exception:  # what another backend lacks, boto3 or a setting, is for it to say
         return None
-    return found if isinstance(found, type) and issubclass(found, InMemoryStorage) else None
+    return found if isinstance(found, type) and issubclass(found, _OURS) else None
 
 
 def check_default_file_storage(**kwargs: Any) -> list[CheckMessage]:
@@ -43,11 +46,11 @@ def check_default_file_storage(**kwargs: Any) -> list[CheckMessage]:
 
 
 def check_options(**kwargs: Any) -> list[CheckMessage]:
-    """Report the options in STORAGES that an in-memory storage refuses."""
+    """Report the options in STORAGES that a storage of this library refuses."""
     errors: list[CheckMessage] = []
     backends: dict[str, dict[str, Any]] = settings.STORAGES
     for alias, params in backends.items():
-        storage_class = in_memory_class(params.get("BACKEND", ""))
+        storage_class = own_class(params.get("BACKEND", ""))
         if storage_class is not None:
             try:
                 storage_class(**params.get("OPTIONS", {}))

@@ -10,7 +10,7 @@ from django.core.files.storage import Storage, storages
 from .journal import lock
 from .location import disk
 from .nodes import InMemoryDir
-from .project import labelled_fields, labelled_storages, unwrapped
+from .project import labelled_fields, labelled_parts, labelled_storages, unwrapped
 from .storage import InMemoryStorage
 
 # What the tree of the storages that share by their location is called.
@@ -70,4 +70,8 @@ def _storage(label: str) -> Storage | None:
     if label in storages.backends:
         return storages[label]
     field = dict(labelled_fields()).get(label)
-    return None if field is None else unwrapped(field.storage)
+    if field is not None:
+        return unwrapped(field.storage)
+    whole, is_part, _ = label.rpartition(".backends[")
+    storage = _storage(whole) if is_part else None
+    return None if storage is None else dict(labelled_parts(whole, storage)).get(label)

@@ -11,13 +11,30 @@ from django.core.files.storage import InvalidStorageError, Storage, default_stor
 from django.db.models import FileField, Model
 from django.utils.functional import LazyObject, empty
 
+from .fallback import FallbackStorage, ReadOnlyStorage
+
 
 def labelled_storages() -> Iterator[tuple[str, Storage]]:
     """
     Yield the storages that a project has made, each as often as there is a name for it.
 
-    A name is an alias of STORAGES, or ``app.Model.field``.
+    A name is an alias of STORAGES, or ``app.Model.field``; what a `FallbackStorage` of that name
+    writes to is called ``name.backends[0]``.
     """
+    for label, storage in _named_storages():
+        yield label, storage
+        yield from labelled_parts(label, storage)
+
+
+def labelled_parts(label: str, storage: Storage) -> Iterator[tuple[str, Storage]]:
+    """Yield the storages that a `FallbackStorage` writes to; none for any other storage."""
+    backends = storage.backends if isinstance(storage, FallbackStorage) else []
+    for position, backend in enumerate(backends):
+        if not isinstance(backend, ReadOnlyStorage):
+            yield f"{label}.backends[{position}]", backend
+
+
+def _named_storages() -> Iterator[tuple[str, Storage]]:
     aliases = [*vars(storages)["_storages"].items(), ("default", vars(default_storage)["_wrapped"])]
     yield from ((alias, storage) for alias, storage in aliases if storage is not empty)
     for label, field in labelled_fields():

@@ -62,14 +62,23 @@ MAY_IMPORT: dict[str, set[str]] = {
     "fallback": {"exceptions"},
     "__init__": {"exceptions", "fallback", "nodes", "storage"},
     # Django's hooks.
-    "checks": {"storage"},
+    "checks": {"fallback", "storage"},
     "apps": {"checks"},
-    "project": set(),
+    "project": {"fallback"},
     "handover": {"journal", "location", "nodes", "project", "storage"},
     # Files over HTTP, of any storage.
     "serving": {"handover", "project", "storage"},
     # The kit for tests.
-    "testing": {"files", "journal", "location", "nodes", "project", "serving", "storage"},
+    "testing": {
+        "fallback",
+        "files",
+        "journal",
+        "location",
+        "nodes",
+        "project",
+        "serving",
+        "storage",
+    },
 }
 CORE = [
     *("exceptions", "behaviors", "journal", "private", "handles", "nodes"),

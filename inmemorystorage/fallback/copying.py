@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 from tempfile import SpooledTemporaryFile
-from typing import Any
+from typing import IO
 
 from django.conf import settings
 from django.core.files import File
@@ -32,20 +32,17 @@ def copy_up(name: str, source: Backend, target: Backend) -> None:
     with lock_of(name):
         if target.ask("exists", name):
             return
-        with _fetched(name, source) as content:
-            _store(name, content, target)
+        with SpooledTemporaryFile(max_size=settings.FILE_UPLOAD_MAX_MEMORY_SIZE) as content:
+            _fetch(name, source, content)
+            _store(name, File(content, name), target)
         logger.info("copied %r from %s to %s", name, source.label, target.label)
 
 
-def _fetched(name: str, source: Backend) -> File[bytes]:
-    spooled: Any = SpooledTemporaryFile(  # noqa: SIM115 - whoever stores it closes it
-        max_size=settings.FILE_UPLOAD_MAX_MEMORY_SIZE
-    )
+def _fetch(name: str, source: Backend, content: IO[bytes]) -> None:
     with source.ask("open", name) as file:
         for chunk in file.chunks():
-            spooled.write(chunk)
-    spooled.seek(0)
-    return File(spooled, name)
+            content.write(chunk)
+    content.seek(0)
 
 
 def _store(name: str, content: File[bytes], target: Backend) -> None:

@@ -196,16 +196,17 @@ class LookupMixin(Storage):
         backends = [each for each in self._backends if each.route.admits_below(form)]
         inquiry = Inquiry(self._visible(form, backends), "listdir", path)
         is_directory: dict[str, bool] = {}
+        answers = 0
         is_there = False
         for backend, (directories, files) in inquiry.answers():
+            answers += 1
             # Buckets have no directories: they list a missing one as an empty one.
             is_there = is_there or not form or any((directories, files)) or has_file(backend, path)
             entries = dict.fromkeys(directories, True) | dict.fromkeys(files, False)
             for name in self._shown(backend, form, entries):
                 is_directory.setdefault(name, entries[name])
-        if inquiry.failures and not is_there:
+        if not is_there and (inquiry.failures or not answers):
             inquiry.fail(self._backends)
-        inquiry.check_method(self._backends)
         directories = [name for name in is_directory if is_directory[name]]
         return directories, [name for name in is_directory if not is_directory[name]]
 

@@ -95,6 +95,11 @@ class FallbackStorage(ChangingMixin):
         """Return the storages that are asked; those that are not written refuse it."""
         return [each.find() if each.is_writable else each.storage for each in self._backends]
 
+    @property
+    def querystring_auth(self) -> bool:
+        """Return whether a backend gives its files to those alone to whom it has signed a URL."""
+        return any(getattr(each.find(), "querystring_auth", False) for each in self._backends)
+
     def __getattr__(self, name: str) -> Any:
         """Return what the first backend has beyond Django's storage API, as its ``base_url``."""
         if name.startswith("_"):

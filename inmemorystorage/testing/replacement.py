@@ -8,6 +8,8 @@ from typing import Any
 from django.core.files.storage import FileSystemStorage, Storage
 from django.core.files.storage import InMemoryStorage as DjangoInMemoryStorage
 
+from ..fallback import FallbackStorage
+from ..project import unwrapped
 from ..storage import InMemoryStorage
 
 # The storages whose files end with the process.
@@ -31,6 +33,13 @@ def replace_storage(storage: Storage) -> InMemoryStorage:
 @replace_storage.register
 def _(storage: InMemoryStorage) -> InMemoryStorage:
     return storage
+
+
+@replace_storage.register
+def _(storage: FallbackStorage) -> InMemoryStorage:
+    # It behaves like the first of its backends; what that has in memory is not for tests to see.
+    first = unwrapped(storage.backends[0])
+    return InMemoryStorage() if isinstance(first, IN_MEMORY) else replace_storage(first)
 
 
 class InMemoryFileSystemStorage(InMemoryStorage, FileSystemStorage):  # type: ignore[misc]

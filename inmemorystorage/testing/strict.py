@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.files.storage import FileSystemStorage, Storage
 
+from ..fallback import FallbackStorage
 from ..location import is_lent
 from ..storage import InMemoryStorage
 from .interception import Call, add_observer, remove_observer
@@ -94,4 +95,5 @@ def is_in_memory(storage: Storage) -> bool:
     """Return whether what is written to a storage ends with the process."""
     if isinstance(storage, FileSystemStorage) and not isinstance(storage, InMemoryStorage):
         return is_lent(os.fspath(storage.location))
-    return isinstance(storage, IN_MEMORY)
+    # What a FallbackStorage writes, it writes to a backend, which is asked about then.
+    return isinstance(storage, (*IN_MEMORY, FallbackStorage))

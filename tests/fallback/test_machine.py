@@ -49,7 +49,8 @@ QUESTIONS: list[Callable[[Storage, Any], Any]] = [
     lambda storage, name: storage.generate_filename(name),
     lambda storage, name: storage.get_alternative_name(name, ".b"),
 ]
-NAMES = inputs.names.filter(lambda name: name not in inputs.NOT_NAMES)
+NEW = st.sampled_from(["d/new", "d/e/new", "d/new/a", "é/b", "taken/a", "d/a/b", "new"])
+NAMES = st.one_of(NEW, inputs.names.filter(lambda name: name not in inputs.NOT_NAMES))
 texts = st.sampled_from(["", "one\n", "é", "x" * 300])
 
 
