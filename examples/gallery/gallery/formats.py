@@ -24,6 +24,7 @@ FORMATS = {
     "WebM": Format("video", (".webm",)),
     "MP4": Format("video", (".mp4",)),
 }
+SUFFIXES = tuple(dict.fromkeys(each for format in FORMATS.values() for each in format.suffixes))
 VIDEO_SUFFIXES = tuple(
     suffix for format in FORMATS.values() if format.kind == "video" for suffix in format.suffixes
 )

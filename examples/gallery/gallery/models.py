@@ -1,5 +1,6 @@
 """The pictures: those for everybody, and those of the private album."""
 
+from django.conf import settings
 from django.core.files.images import get_image_dimensions
 from django.core.files.storage import Storage, storages
 from django.db import models
@@ -61,6 +62,13 @@ class Picture(AbstractPicture):
     section = "pictures"
 
     file = ThumbnailerField(upload_to="pictures", max_length=200)
+
+    @property
+    def is_of_directory(self) -> bool:
+        """Whether the file is in the directory of `--over`, and stays there when it is deleted."""
+        if settings.OVER is None:
+            return False
+        return self.file.storage.which(self.file.name) not in ("memory", None)
 
 
 def private_storage() -> Storage:

@@ -5,6 +5,8 @@ import os
 import django
 from django.core.management.utils import get_random_secret_key
 
+from .formats import SUFFIXES
+
 # Sessions go with the process, so the key does too.
 SECRET_KEY = get_random_secret_key()
 DEBUG = os.environ.get("GALLERY_DEBUG") == "1"
@@ -33,6 +35,29 @@ STORAGES = {
     },
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+# The directory of `--over`. Its files are seen below those in memory, and none of them is written.
+OVER = os.environ.get("GALLERY_OVER")
+if OVER is not None:
+    STORAGES["memory"] = {
+        "BACKEND": "inmemorystorage.InMemoryStorage",
+        # easy-thumbnails takes the location out of the names that have it: "2024/gallery/a.jpg".
+        "OPTIONS": {"max_size": 256 * MEBIBYTE, "location": "/gallery-memory"},
+    }
+    STORAGES["default"] = {
+        "BACKEND": "inmemorystorage.FallbackStorage",
+        "OPTIONS": {
+            "backends": [
+                "memory",
+                {
+                    "BACKEND": "django.core.files.storage.FileSystemStorage",
+                    "OPTIONS": {"location": OVER},
+                    # What else a person keeps there is nobody's business, nor are hidden files.
+                    "only": [f"*{form}" for each in SUFFIXES for form in (each, each.upper())],
+                    "skip": [".*", "*/.*", "thumbnails/*"],
+                },
+            ]
+        },
+    }
 MEDIA_URL = "/media/"
 # What the storage calls its root; no such directory is needed, and none is made.
 MEDIA_ROOT = "/gallery"

@@ -33,7 +33,7 @@ class PictureDelete(SuccessMessageMixin, DeleteView):
 
     template_name = "gallery/picture_confirm_delete.html"
     context_object_name = "picture"
-    success_message = "“%(title)s” is deleted, and its files with it."
+    success_message = "“%(title)s” is deleted."
 
     def get_success_url(self) -> str:
         """Return to the section that the picture was in."""

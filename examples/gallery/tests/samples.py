@@ -2,6 +2,7 @@
 
 import errno
 import io
+import os
 
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -64,3 +65,20 @@ def image_at(client, url):
     image.load()
     response.close()
     return image
+
+
+def write(path, content=None, modified=1_000_000_000):
+    """Write a file, a picture unless told, that was last changed in 2001: any change tells."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(picture_bytes() if content is None else content)
+    os.utime(path, (modified, modified))
+
+
+def state(directory):
+    """Return what a directory is at this moment, to the last byte and nanosecond."""
+    found = {}
+    for path in [directory, *directory.rglob("*")]:
+        status = path.lstat()
+        content = path.read_bytes() if path.is_file() else None
+        found[path] = (status.st_mode, status.st_ino, status.st_size, status.st_mtime_ns, content)
+    return found

@@ -15,7 +15,7 @@ from PIL import Image
 
 from gallery.models import Picture, PrivatePicture
 from gallery.seeds import PRIVATE_SEEDS, SEEDS, seed_all
-from samples import stored
+from samples import state, stored, write
 
 MANAGE = Path(__file__).parent.parent / "manage.py"
 
@@ -78,6 +78,23 @@ def test_files_of_a_directory_are_brought_in(serve, tmp_path_factory):
     (directory / "notes" / "today.txt").write_text("as it is")
     _, address = serve("--no-seed", "--load", str(directory))
     assert fetch(f"{address}media/notes/today.txt") == b"as it is"
+
+
+def test_a_directory_is_shown_and_left_as_it_is(serve, tmp_path_factory):
+    """With --over the site shows the pictures of a directory, and changes nothing there."""
+    directory = tmp_path_factory.mktemp("photos")
+    write(directory / "2001" / "lake.jpg")
+    before = state(directory)
+    process, address = serve("--over", str(directory))
+    lines = [process.stdout.readline() for _ in range(2)]
+    assert f"Over:    '{directory}'" in lines[1]
+    assert "nothing is changed. Pictures shown: 1, other files passed over: 0." in lines[1]
+    (thumbnail,) = re.findall(r'src="/(media/thumbnails/[^"]+)"', fetch(address).decode())
+    assert fetch(address + thumbnail)[:2] == b"\xff\xd8"
+    assert fetch(f"{address}media/2001/lake.jpg") == (directory / "2001/lake.jpg").read_bytes()
+    process.terminate()
+    assert process.wait(60) == 0
+    assert state(directory) == before
 
 
 def test_a_taken_port_is_told_with_the_cure():
