@@ -40,8 +40,8 @@ OVER = os.environ.get("GALLERY_OVER")
 if OVER is not None:
     STORAGES["memory"] = {
         "BACKEND": "inmemorystorage.InMemoryStorage",
-        # easy-thumbnails takes the location out of the names that have it: "2024/gallery/a.jpg".
-        "OPTIONS": {"max_size": 256 * MEBIBYTE, "location": "/gallery-memory"},
+        # easy-thumbnails takes the location out of names that have it, so it is a hidden one.
+        "OPTIONS": {"max_size": 256 * MEBIBYTE, "location": "/.gallery"},
     }
     STORAGES["default"] = {
         "BACKEND": "inmemorystorage.FallbackStorage",

@@ -345,15 +345,6 @@ def test_odd_names_are_shown(directory, over, client, name):
     assert client.get("/").status_code == client.get(picture.get_absolute_url()).status_code == 200
 
 
-@pytest.mark.parametrize("name", ["gallery", "gallery-private", "media"])
-def test_equal_names_have_thumbnails_of_their_own(directory, over, name):
-    """No directory's name is mistaken for the place of the storage."""
-    write(directory / "2024" / name / "sea_side.jpg")
-    over()
-    first, second = (named(f"2024/{sub}sea_side.jpg").file["grid"] for sub in ("", f"{name}/"))
-    assert first.name != second.name
-
-
 def test_a_thousand_pictures_are_shown(directory, over, client):
     """All of them have a row, and a page has its share."""
     for number in range(998):
