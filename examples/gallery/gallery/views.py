@@ -4,7 +4,8 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.messages.views import SuccessMessageMixin
 from django.core.files.storage import storages
-from django.http import HttpRequest, HttpResponse
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
@@ -26,6 +27,13 @@ class PictureDetail(DetailView):
 
     template_name = "gallery/picture_detail.html"
     context_object_name = "picture"
+
+    def get_object(self, queryset: QuerySet | None = None) -> AbstractPicture:
+        """Return the picture; a directory can lose its file to others meanwhile."""
+        picture = super().get_object(queryset)
+        if not picture.file.storage.exists(picture.file.name):
+            raise Http404(f"The file {picture.file.name!r} is there no more.")
+        return picture
 
 
 class PictureDelete(SuccessMessageMixin, DeleteView):

@@ -65,6 +65,14 @@ def test_a_picture_has_its_page(client, picture):
     assert "640 \N{MULTIPLICATION SIGN} 480" in page
 
 
+def test_a_picture_without_its_file_has_no_page(client, picture):
+    """Where the file was deleted behind the gallery's back, that is no error of the site."""
+    Picture.objects.update(file="pictures/gone.jpg")
+    response = client.get(picture.get_absolute_url())
+    assert response.status_code == 404
+    assert 'href="/"' in response.content.decode()
+
+
 def test_the_picture_itself_is_served(client, picture):
     """The address of the picture gives the picture."""
     assert image_at(client, picture.file.url).size == (640, 480)
