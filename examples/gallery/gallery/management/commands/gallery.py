@@ -80,7 +80,7 @@ class Command(BaseCommand):
         self.stdout.write(f"Admin:   {address}admin/  user: admin  password: {password}")
         if found:
             self.stdout.write(
-                f"Over:    {settings.OVER!r}, where nothing is changed. "
+                f"Over:    {os.path.abspath(settings.OVER)!r}, where nothing is changed. "
                 f"Pictures shown: {found.shown}, other files passed over: {found.passed_over}."
             )
         self.stdout.write("Stop with Ctrl+C. What is added is in memory and ends with the process.")
@@ -99,8 +99,8 @@ def check_over(over: str | None) -> None:
             os.scandir(settings.OVER).close()
     except OSError as error:
         raise CommandError(
-            f"{settings.OVER!r} cannot be shown ({error.strerror}): "
-            "name a directory that has pictures, --over DIRECTORY."
+            f"{settings.OVER and os.path.abspath(settings.OVER)!r} cannot be shown "
+            f"({error.strerror}): name a directory that has pictures, --over DIRECTORY."
         ) from error
 
 
