@@ -12,12 +12,6 @@ LIST = reverse("admin:gallery_picture_changelist")
 ADD = reverse("admin:gallery_picture_add")
 
 
-@pytest.fixture
-def commit(django_capture_on_commit_callbacks):
-    """Give a context in which a request is committed as it is on the site."""
-    return lambda: django_capture_on_commit_callbacks(execute=True)
-
-
 def change(picture):
     """Return the address at which the admin changes a picture."""
     return reverse("admin:gallery_picture_change", args=[picture.pk])
