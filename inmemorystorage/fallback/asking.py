@@ -81,8 +81,3 @@ class Memory:
             raise ConnectionError(
                 f"{label} did not answer ({reason}); it is asked again in {left:.0f} seconds"
             )
-
-    def forget(self) -> None:
-        """Take nothing for known."""
-        self._missing.clear()
-        self._down = 0.0, ""

@@ -1,0 +1,239 @@
+"""What backends may be named by, and what is said of mistakes."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import pytest
+from archive.storages import RemoteStorage
+from django.core.exceptions import ImproperlyConfigured
+from django.core.files.storage import (
+    FileSystemStorage,
+    InvalidStorageError,
+    default_storage,
+    storages,
+)
+from django.test import override_settings
+from django.utils.functional import SimpleLazyObject
+from fallback.layers import get, over, put, stocked
+from overrides import use_storage
+from projects import make_project
+
+from inmemorystorage import FallbackStorage, InMemoryStorage
+
+DOTTED = "inmemorystorage.InMemoryStorage"
+FALLBACK = "inmemorystorage.FallbackStorage"
+
+
+def kinds_of(storage: FallbackStorage) -> list[type]:
+    """Return the classes of the backends, of those that are not written too."""
+    return [type(backend.find()) for backend in storage._backends]
+
+
+def make_memory() -> InMemoryStorage:
+    """Return a storage; a callable as those that file fields take."""
+    return InMemoryStorage(base_url="/made/")
+
+
+def test_what_names_a_backend(settings: Any) -> None:
+    """A backend is an alias, a dotted path, a class, an instance, a callable, or in a dict."""
+    use_storage(settings, "named", DOTTED, base_url="/named/")
+    instance = InMemoryStorage()
+    entries = ["named", DOTTED, InMemoryStorage, instance, make_memory]
+    storage = FallbackStorage(entries)
+    assert kinds_of(storage) == [InMemoryStorage] * 5
+    found = [backend.find() for backend in storage._backends]
+    assert found[0] is storages["named"] and found[3] is instance
+    assert found[4].base_url == "/made/"
+    in_dicts = FallbackStorage(tuple({"BACKEND": entry} for entry in entries))
+    assert kinds_of(in_dicts) == [InMemoryStorage] * 5
+    options = {"BACKEND": DOTTED, "OPTIONS": {"base_url": "/own/"}}
+    assert FallbackStorage([options]).base_url == "/own/"
+
+
+def test_lazy_objects() -> None:
+    """A lazy object counts as what it stands for, and default_storage as the alias."""
+    instance = InMemoryStorage()
+    storage = FallbackStorage([SimpleLazyObject(lambda: instance), default_storage])
+    assert storage._backends[0].find() is instance
+    assert storage._backends[1].find() is storages["default"]
+    assert storage._backends[1].label == "default"
+
+
+def test_backends_are_built_once(settings: Any) -> None:
+    """A backend is made when the storage is, and not again."""
+    made = []
+
+    def make() -> InMemoryStorage:
+        made.append(InMemoryStorage())
+        return made[-1]
+
+    storage = FallbackStorage([make])
+    put(storage, "a.txt")
+    assert get(storage, "a.txt") == b"content" and storage.listdir("") == ([], ["a.txt"])
+    assert len(made) == 1
+
+
+def test_an_alias_follows_the_settings(settings: Any) -> None:
+    """An alias stands for what the settings name by it now."""
+    use_storage(settings, "named", DOTTED, base_url="/one/")
+    storage = FallbackStorage(["named"])
+    assert storage.url("a") == "/one/a"
+    use_storage(settings, "named", DOTTED, base_url="/two/")
+    assert storage.url("a") == "/two/a"
+
+
+def test_the_setting(settings: Any) -> None:
+    """Without backends they are those of FALLBACK_STORAGES, also when that changes."""
+    one, two = stocked("one.txt"), stocked("two.txt")
+    settings.FALLBACK_STORAGES = (one,)
+    storage = FallbackStorage()
+    assert storage.listdir("") == ([], ["one.txt"])
+    with override_settings(FALLBACK_STORAGES=(DOTTED, two)):
+        assert storage.listdir("") == ([], ["two.txt"])
+        storage.delete("two.txt")
+        assert storage.listdir("") == ([], [])
+    assert storage.listdir("") == ([], ["one.txt"])
+
+
+@pytest.mark.parametrize("value", [None, [], ()])
+def test_the_setting_is_missing(settings: Any, value: Any) -> None:
+    """A setting that is missing or empty is said to be, with what to do."""
+    if value is not None:
+        settings.FALLBACK_STORAGES = value
+    with pytest.raises(ImproperlyConfigured, match=r"FALLBACK_STORAGES is missing or empty\. Set"):
+        FallbackStorage()
+
+
+@pytest.mark.parametrize(
+    ("backends", "message"),
+    [
+        ([], "needs backends"),
+        ("default", "a list of storages, not 'default'"),
+        ({"BACKEND": DOTTED}, "a list of storages, not"),
+        (7, "a list of storages, not 7"),
+        (["nowhere"], r"'nowhere' is neither an alias of STORAGES \(default, .* nor the dotted"),
+        (["nowhere.Storage"], "No module named 'nowhere'"),
+        (["inmemorystorage.Nothing"], "'inmemorystorage.Nothing' is neither"),
+        ([None], "None is no storage"),
+        ([7], "7 is no storage"),
+        ([{"OPTIONS": {}}], "BACKEND"),
+        ([{"BACKEND": DOTTED, "OPTION": {}}], r"other keys of BACKEND, OPTIONS, only, skip"),
+        ([{"BACKEND": DOTTED, "OPTIONS": {"x": 1}}], "x"),
+        ([{"BACKEND": RemoteStorage, "OPTIONS": {"x": 1}}], "RemoteStorage cannot be made"),
+        ([{"BACKEND": "default", "OPTIONS": {"x": 1}}], r"stand in STORAGES\['default'\]"),
+        ([{"BACKEND": InMemoryStorage(), "OPTIONS": {"x": 1}}], "it is made already"),
+        ([{"BACKEND": DOTTED, "only": "*.jpg"}], r"only is a list of patterns, not .* '\*.jpg'"),
+    ],
+)
+def test_mistakes_are_told(backends: Any, message: str) -> None:
+    """What names no storage is told when the storage is made, with what there is."""
+    with pytest.raises(ImproperlyConfigured, match=message):
+        FallbackStorage(backends)
+
+
+def test_an_alias_that_cannot_be_made(settings: Any) -> None:
+    """An alias whose backend is not there is told at once."""
+    use_storage(settings, "broken", "nowhere.Storage")
+    with pytest.raises(InvalidStorageError, match="nowhere"):
+        FallbackStorage(["broken"])
+
+
+def test_a_storage_that_leads_back_to_itself(settings: Any) -> None:
+    """Backends that lead back to the same storage are told, with the way they take."""
+    use_storage(settings, "default", FALLBACK, backends=[DOTTED, "default"])
+    with pytest.raises(ImproperlyConfigured, match="leads back to itself: default → default"):
+        storages["default"]
+    use_storage(settings, "one", FALLBACK, backends=["two"])
+    use_storage(settings, "two", FALLBACK, backends=[DOTTED, "one"])
+    with pytest.raises(ImproperlyConfigured, match="two → one → two"):
+        storages["one"]
+    settings.FALLBACK_STORAGES = [FALLBACK]
+    with pytest.raises(ImproperlyConfigured, match="FALLBACK_STORAGES → FALLBACK_STORAGES"):
+        FallbackStorage()
+
+
+def test_in_storages(settings: Any) -> None:
+    """The options stand in STORAGES."""
+    use_storage(settings, "shared", FALLBACK, backends=[DOTTED, stocked("a.txt")], whiteouts=False)
+    assert storages["shared"].listdir("") == ([], ["a.txt"])
+    assert storages["shared"]._deleted is None
+
+
+def test_equality_and_copies(tmp_path: Any) -> None:
+    """Storages that were made alike are equal, and copies have the same files."""
+    storage, _, below = over("a.txt", cache_reads=True)
+    put(storage, "b.txt")
+    again = FallbackStorage(storage._entries, cache_reads=True)
+    assert storage == again and hash(storage) == hash(again)
+    assert storage != FallbackStorage(storage._entries) and storage != FallbackStorage([below])
+    assert storage != InMemoryStorage()
+    disks = [FallbackStorage([FileSystemStorage(tmp_path), DOTTED]) for _ in range(2)]
+    assert disks[0] == disks[1] != FallbackStorage([FileSystemStorage("/other"), DOTTED])
+    for other in (copy.copy(storage), copy.deepcopy(storage), pickle.loads(pickle.dumps(storage))):
+        assert get(other, "a.txt") == b"a.txt" and get(other, "b.txt") == b"content"
+        assert other.deconstruct()[0] == "inmemorystorage.FallbackStorage"
+
+
+def test_copies_of_what_the_settings_name(settings: Any) -> None:
+    """A pickle names an alias, and has what was made by a dotted path."""
+    use_storage(settings, "named", DOTTED, base_url="/one/")
+    storage = FallbackStorage([DOTTED, "named"])
+    put(storage, "a.txt")
+    pickled = pickle.loads(pickle.dumps(storage))
+    use_storage(settings, "named", DOTTED, base_url="/two/")
+    assert get(pickled, "a.txt") == b"content" and pickled.url("b.txt") == "/two/b.txt"
+
+
+def test_repr() -> None:
+    """A repr says who is asked, and who is not written."""
+    storage, *_ = over()
+    assert repr(storage) == "<FallbackStorage: InMemoryStorage, Recording (read-only)>"
+
+
+MODELS = """
+    from inmemorystorage import FallbackStorage
+
+    class Own(InMemoryStorage):
+        pass
+
+    class Upload(models.Model):
+        one = models.FileField(storage=FallbackStorage(["above", "uploads.models.Own"]))
+        two = models.FileField(storage=FallbackStorage([InMemoryStorage(base_url="/own/")]))
+        three = models.FileField(storage=FallbackStorage())
+"""
+SETTINGS = """
+    STORAGES = {
+        "default": {"BACKEND": "inmemorystorage.FallbackStorage"},
+        "above": {"BACKEND": "inmemorystorage.InMemoryStorage"},
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+    FALLBACK_STORAGES = ["above", {"BACKEND": "inmemorystorage.InMemoryStorage", "timeout": 3}]
+"""
+
+
+@pytest.mark.slow
+def test_migrations(tmp_path: Any) -> None:
+    """A field with such a storage is written to a migration once, and reads back equal."""
+    project = make_project(tmp_path, settings=SETTINGS, models=MODELS)
+    project.manage("makemigrations", "uploads")
+    assert "No changes" in project.manage("makemigrations", "uploads", "--check")
+    project.manage("migrate")
+    assert "no issues" in project.manage("check")
+
+
+@pytest.mark.slow
+def test_a_mistake_is_found_by_check(tmp_path: Any) -> None:
+    """manage.py check tells of backends that there are not."""
+    project = make_project(tmp_path, settings=SETTINGS + '    FALLBACK_STORAGES = ["default"]\n')
+    said = project.manage("check", fails=True)
+    assert "inmemorystorage.E001" in said and "leads back to itself" in said
+
+
+def test_the_old_way_to_name_the_default(settings: Any) -> None:
+    """DEFAULT_FILE_STORAGE is honoured where it names this class."""
+    from inmemorystorage.checks import own_class
+
+    assert own_class(FALLBACK) is FallbackStorage
