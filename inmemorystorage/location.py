@@ -64,6 +64,8 @@ class LocationMixin(SettingsMixin):
             self.__dict__.pop("_fixed_location", None)
 
     def _clear_cached_properties(self, setting: Any, **kwargs: Any) -> None:
+        if not isinstance(self, LocationMixin):  # but for now a storage of another class
+            return
         super()._clear_cached_properties(setting, **kwargs)
         if setting in ("MEDIA_ROOT", "INMEMORYSTORAGE_PERSIST"):
             self._forget_location()

@@ -9,7 +9,7 @@ from typing import Any
 from ..exceptions import os_error
 from .backends import Backend, normal
 from .copying import add_witness, copy_up, make_directory
-from .lookup import Inquiry, has_file, is_inside
+from .lookup import Inquiry, has_file, is_inside, is_outside
 from .marks import ancestors
 from .naming import NamingMixin, overwrites
 from .readonly import is_writing
@@ -116,11 +116,12 @@ class ChangingMixin(NamingMixin):
         """
         writers = self._writers(name)
         form = normal(name) if name else ""
-        if self._deleted is None or not is_inside(form):
+        if self._deleted is None or not name or is_outside(form):
             self._change(writers, "delete", name)
             return
         self._forget_copy(name)
         if not self._is_below(form):
+            self._lift_file_above(name, writers[0])
             _delete(name, writers)
         elif self._is_directory(form):
             self._delete_directory(name, form, writers)
@@ -137,18 +138,14 @@ class ChangingMixin(NamingMixin):
         """Delete a directory if the writer does that with one which has as much in it."""
         assert self._deleted is not None
         writer = writers[0]
-        witness = None
-        if any(self.listdir(form)):
-            witness = add_witness(form, writer)
-        elif not has_file(writer, form):
-            make_directory(form, writer)
+        witness = add_witness(form, writer) if any(self.listdir(form)) else None
         try:
             _delete(name, writers)
             is_deleted = witness is None or not has_file(writer, witness)
         finally:
             if witness is not None and has_file(writer, witness):
                 writer.ask("delete", witness)
-        if is_deleted:
+        if is_deleted and form:
             self._deleted.add(form)
 
     def path(self, name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import threading
 from contextlib import suppress
 from tempfile import SpooledTemporaryFile
@@ -64,5 +65,5 @@ def make_directory(directory: str, target: Backend) -> None:
 
 def add_witness(directory: str, target: Backend) -> str:
     """Store an empty file in a directory; return its name, which nobody else has."""
-    name = f"{directory}/.{get_random_string(12)}"
+    name = posixpath.join(directory, f".{get_random_string(12)}")
     return str(target.ask("save", name, ContentFile(b"")))

@@ -6,7 +6,7 @@ import contextlib
 import posixpath
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from django.core.exceptions import SuspiciousOperation
 from django.core.files.storage import Storage
@@ -68,9 +68,10 @@ class LookupMixin(Storage):
     _cache: ReadCache | None
     _reserved: str
 
-    @property
-    def _backends(self) -> list[Backend]:
-        raise NotImplementedError
+    if TYPE_CHECKING:
+
+        @property
+        def _backends(self) -> list[Backend]: ...
 
     def _asked(self, name: Any, *, copies_count: bool = True) -> Iterator[Backend]:
         """
@@ -258,9 +259,14 @@ def has_file(backend: Backend, name: Any) -> bool:
         return False
 
 
+def is_outside(form: str) -> bool:
+    """Return whether a name, in its normal form, leads out of the storage."""
+    return form == ".." or form.startswith(("../", "/"))
+
+
 def is_inside(form: str) -> bool:
     """Return whether a name, in its normal form, is that of something in the storage."""
-    return bool(form) and form != ".." and not form.startswith(("../", "/"))
+    return bool(form) and not is_outside(form)
 
 
 @contextlib.contextmanager

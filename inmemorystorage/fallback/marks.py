@@ -61,8 +61,7 @@ class Marks:
 
     def discard(self, name: str) -> None:
         """Have a name marked no longer."""
-        if self.has(name):
-            self._backend.ask("delete", self._file(name))
+        self._backend.ask("delete", self._file(name))
 
     def names_in(self, directory: str) -> set[str]:
         """Return the last parts of the names that are marked in a directory."""

@@ -8,8 +8,7 @@ from typing import Any
 from django.core.files.storage import FileSystemStorage, Storage
 from django.core.files.storage import InMemoryStorage as DjangoInMemoryStorage
 
-from ..fallback import FallbackStorage
-from ..project import unwrapped
+from ..fallback import FallbackStorage, ReadOnlyStorage
 from ..storage import InMemoryStorage
 
 # The storages whose files end with the process.
@@ -38,8 +37,13 @@ def _(storage: InMemoryStorage) -> InMemoryStorage:
 @replace_storage.register
 def _(storage: FallbackStorage) -> InMemoryStorage:
     # It behaves like the first of its backends; what that has in memory is not for tests to see.
-    first = unwrapped(storage.backends[0])
+    first = storage.backends[0]
     return InMemoryStorage() if isinstance(first, IN_MEMORY) else replace_storage(first)
+
+
+@replace_storage.register
+def _(storage: ReadOnlyStorage) -> InMemoryStorage:
+    return replace_storage(storage.find())
 
 
 class InMemoryFileSystemStorage(InMemoryStorage, FileSystemStorage):  # type: ignore[misc]

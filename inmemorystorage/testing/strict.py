@@ -10,6 +10,7 @@ from django.core.files.storage import FileSystemStorage, Storage
 
 from ..fallback import FallbackStorage
 from ..location import is_lent
+from ..project import labelled_parts
 from ..storage import InMemoryStorage
 from .interception import Call, add_observer, remove_observer
 from .places import storage_label
@@ -95,5 +96,6 @@ def is_in_memory(storage: Storage) -> bool:
     """Return whether what is written to a storage ends with the process."""
     if isinstance(storage, FileSystemStorage) and not isinstance(storage, InMemoryStorage):
         return is_lent(os.fspath(storage.location))
-    # What a FallbackStorage writes, it writes to a backend, which is asked about then.
-    return isinstance(storage, (*IN_MEMORY, FallbackStorage))
+    if isinstance(storage, FallbackStorage):
+        return all(is_in_memory(part) for _, part in labelled_parts("", storage))
+    return isinstance(storage, IN_MEMORY)

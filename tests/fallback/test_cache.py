@@ -12,6 +12,7 @@ from django.core.files.storage import FileSystemStorage
 from fallback.layers import get, over, put, stocked
 
 from inmemorystorage import FallbackStorage, InMemoryStorage
+from inmemorystorage.fallback.copying import copy_up
 from inmemorystorage.testing import fail_storage
 
 
@@ -157,6 +158,7 @@ def test_a_copy_made_meanwhile() -> None:
     storage, above, _ = over("a.txt", cache_reads=True)
     cache, backend = storage._cache, storage._backends[1]
     assert cache.keep("a.txt", backend) and cache.keep("a.txt", backend)
+    copy_up("a.txt", backend, storage._backends[0])
     assert copies(above) == ["a.txt"]
 
 

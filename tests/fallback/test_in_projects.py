@@ -32,6 +32,8 @@ from inmemorystorage.testing import (
 DOTTED = "inmemorystorage.InMemoryStorage"
 FALLBACK = "inmemorystorage.FallbackStorage"
 
+urlpatterns: list[Any] = []  # a project that has none
+
 
 @pytest.fixture
 def default(settings: Any, tmp_path: Path) -> Any:
@@ -154,8 +156,9 @@ def served(name: str) -> bytes:
         response.close()
 
 
-def test_files_are_served(default: Any) -> None:
+def test_files_are_served(settings: Any, default: Any) -> None:
     """What is above and below is served at MEDIA_URL, and what was deleted is not."""
+    settings.ROOT_URLCONF = __name__
     put(default, "a.txt", b"above")
     assert (served("a.txt"), served("below.txt")) == (b"above", b"below")
     default.delete("below.txt")
@@ -165,6 +168,7 @@ def test_files_are_served(default: Any) -> None:
 
 def test_a_private_bucket_is_not_served(settings: Any) -> None:
     """A backend that signs its URLs gives nothing to whoever asks; what is above is served."""
+    settings.ROOT_URLCONF = __name__
     private = InMemoryStorage(querystring_auth=True, base_url="/private/")
     put(private, "secret.txt")
     use_storage(settings, "default", FALLBACK, backends=[DOTTED, private])

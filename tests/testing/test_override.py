@@ -433,3 +433,12 @@ def test_a_storage_that_cannot_be_deconstructed() -> None:
     with override_settings(STORAGES={"plain": {"BACKEND": "archive.storages.PlainStorage"}}):
         with override_storages():
             assert save(storages["plain"]) == "a.txt"
+
+
+def test_settings_change_while_a_storage_in_memory_is_replaced(tmp_path: Path) -> None:
+    """A storage in memory that is another one for a while takes changes of settings as that one."""
+    assert isinstance(storages["default"], InMemoryStorage)
+    with override_storages({"default": FileSystemStorage(tmp_path)}):
+        with override_settings(MEDIA_URL="/other/", MEDIA_ROOT="/other"):
+            assert type(storages["default"]) is FileSystemStorage
+    assert isinstance(storages["default"], InMemoryStorage)
