@@ -112,7 +112,7 @@ def test_a_file_that_was_never_marked_stays(tmp_path: Any) -> None:
 
 def test_copies_that_are_gone(tmp_path: Any) -> None:
     """Where somebody has deleted a copy, the file is read below again."""
-    storage, above, _ = over("1.txt", "2.txt", cache_reads=True, cache_size=7)
+    storage, above, _ = over("1.txt", "2.txt", cache_reads=True, cache_size=20)
     get(storage, "1.txt")
     above.delete("1.txt")
     assert storage.exists("1.txt") and get(storage, "1.txt") == b"1.txt"
