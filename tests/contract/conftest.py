@@ -1,16 +1,27 @@
 """What every test of the contract has: a storage, and what that storage can do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from contract.storages import SUBJECTS, Capabilities, Subject
+from buckets import Server, s3_server
+from contract.storages import SUBJECTS, Capabilities, Place, Subject
 from django.core.files.storage import Storage
 
 
-@pytest.fixture(params=SUBJECTS, ids=lambda subject: subject.label)
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the mark known by which a test says what it needs."""
+    config.addinivalue_line("markers", "needs(capability): only for storages that have it")
+
+
+@pytest.fixture(
+    params=[pytest.param(each, marks=each.marks, id=each.label) for each in SUBJECTS],
+)
 def subject(request: pytest.FixtureRequest) -> Subject:
     """Each storage that the contract is run on, in turn."""
+    for capability in [name for mark in request.node.iter_markers("needs") for name in mark.args]:
+        if not getattr(request.param.can, capability):
+            pytest.skip(f"{request.param.label}: not {capability}")
     return request.param
 
 
@@ -21,11 +32,22 @@ def can(subject: Subject) -> Capabilities:
 
 
 @pytest.fixture
-def make_storage(subject: Subject, tmp_path: Path) -> Callable[..., Storage]:
-    """Make a storage with options, in a directory of the test's own that is there."""
+def make_storage(
+    subject: Subject, tmp_path: Path, request: pytest.FixtureRequest
+) -> Callable[..., Storage]:
+    """Make a storage with options, in a place of the test's own."""
     directory = tmp_path / "media"
     directory.mkdir()
-    return subject.factory(directory)
+    return subject.factory(
+        Place(directory, lambda: request.getfixturevalue("server").make_bucket())
+    )
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """Run one server of buckets for all tests."""
+    with s3_server() as server:
+        yield server
 
 
 @pytest.fixture

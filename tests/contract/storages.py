@@ -1,5 +1,7 @@
 """The storages that the contract is run on: one line each, and what each can do."""
 
+from __future__ import annotations
+
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -7,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
+from buckets import Bucket, needs_s3, shared_connections
 from django.core.files.storage import FileSystemStorage, Storage
 
 from inmemorystorage import InMemoryStorage
@@ -26,6 +30,19 @@ class Capabilities:
     :param keeps_partial_saves: a content that breaks half-way leaves its first half behind.
     :param overwrites: the storage takes ``allow_overwrite``.
     :param follows_media_root: without a location the files are below MEDIA_ROOT.
+    :param opens_like_python: open() has Python's modes, and its handles do what Python's own do.
+    :param has_directories: a directory is there by itself, and is another thing than a file.
+    :param refuses_names: a name that leads out of the storage, or has NUL in it, is refused by
+        every method.
+    :param takes_odd_characters: a name may have a newline in it.
+    :param takes_every_content: what save() takes need not be seekable, or be binary; a temporary
+        upload is gone from the disk afterwards.
+    :param gives_each_a_name: no two that save at once under one name get the same one.
+    :param has_media_urls: url() is the quoted name below the base URL.
+    :param has_disk_options: it takes ``location``, ``base_url`` and permission modes.
+    :param has_every_time: get_accessed_time() and get_created_time() answer, to the microsecond,
+        and a time is an error for what is not there.
+    :param copies_deeply: a deep copy works as well as the storage, and so does a pickled one.
     """
 
     makes_parents: bool = False
@@ -37,6 +54,29 @@ class Capabilities:
     keeps_partial_saves: bool = True
     overwrites: bool = True
     follows_media_root: bool = True
+    opens_like_python: bool = True
+    has_directories: bool = True
+    refuses_names: bool = True
+    takes_odd_characters: bool = True
+    takes_every_content: bool = True
+    gives_each_a_name: bool = True
+    has_media_urls: bool = True
+    has_disk_options: bool = True
+    has_every_time: bool = True
+    copies_deeply: bool = True
+
+
+@dataclass(frozen=True)
+class Place:
+    """
+    Where a test's storages have their files.
+
+    :param directory: is there, and is the test's own.
+    :param make_bucket: makes a bucket; there is no server of buckets before the first.
+    """
+
+    directory: Path
+    make_bucket: Callable[[], Bucket]
 
 
 @dataclass(frozen=True)
@@ -44,23 +84,38 @@ class Subject:
     """
     A storage that the contract is run on.
 
-    :param factory: called with a directory of the test's own, returns what makes storages there:
+    :param factory: called with a place of the test's own, returns what makes storages there:
         a callable that takes the storage's options.
+    :param marks: what the tests on it are marked with.
     """
 
     label: str
-    factory: Callable[[Path], Callable[..., Storage]]
+    factory: Callable[[Place], Callable[..., Storage]]
     can: Capabilities
+    marks: tuple[pytest.MarkDecorator, ...] = ()
 
 
-def on_disk(directory: Path) -> Callable[..., Storage]:
+def on_disk(place: Place) -> Callable[..., Storage]:
     """Return what makes storages on the disk."""
-    return partial(FileSystemStorage, location=directory)
+    return partial(FileSystemStorage, location=place.directory)
 
 
-def in_memory(directory: Path, **options: Any) -> Callable[..., Storage]:
+def in_memory(place: Place, **options: Any) -> Callable[..., Storage]:
     """Return what makes storages in memory."""
-    return partial(InMemoryStorage, location=directory, **options)
+    return partial(InMemoryStorage, location=place.directory, **options)
+
+
+def in_bucket(place: Place) -> Callable[..., Storage]:
+    """Return what makes storages in a bucket; they have no use for a base URL."""
+    from boto3.s3.transfer import TransferConfig
+
+    # One request is no reason to start ten threads.
+    options = place.make_bucket().options | {"transfer_config": TransferConfig(use_threads=False)}
+
+    def make(base_url: str = "", **others: Any) -> Storage:
+        return shared_connections()(file_overwrite=False, **options, **others)
+
+    return make
 
 
 DISK = Capabilities(
@@ -78,6 +133,21 @@ MEMORY = Capabilities(
     limits_names=False,
     keeps_partial_saves=False,
 )
+BUCKET = replace(
+    MEMORY,
+    overwrites=False,
+    follows_media_root=False,
+    opens_like_python=False,
+    has_directories=False,
+    refuses_names=False,
+    takes_odd_characters=False,
+    takes_every_content=False,
+    gives_each_a_name=False,
+    has_media_urls=False,
+    has_disk_options=False,
+    has_every_time=False,
+    copies_deeply=False,  # boto3's TransferConfig is lost by it
+)
 like_disk = partial(in_memory, behaves_like="filesystem")
 
 SUBJECTS = [
@@ -86,4 +156,5 @@ SUBJECTS = [
     Subject("memory", in_memory, MEMORY),
     Subject("filesystem", like_disk, LIKE_DISK),
     Subject("lend_paths", partial(like_disk, lend_paths=True), LENDING),
+    Subject("S3Storage", in_bucket, BUCKET, (pytest.mark.slow, needs_s3)),
 ]

@@ -38,6 +38,7 @@ def test_seek_and_tell(storage: Storage) -> None:
         assert (file.seek(50), file.read()) == (50, b"")
 
 
+@pytest.mark.needs("opens_like_python")
 def test_seek_before_the_start(storage: Storage) -> None:
     """There is nothing before the start of a file."""
     put(storage, "a", b"0123456789")
@@ -48,6 +49,7 @@ def test_seek_before_the_start(storage: Storage) -> None:
         assert file.tell() == 0
 
 
+@pytest.mark.needs("opens_like_python")
 def test_reading_by_pieces(storage: Storage) -> None:
     """read(size), readline(), readlines() and readinto() go on where the last one stopped."""
     put(storage, "a", b"one\ntwo\nthree\nfour")
@@ -59,6 +61,7 @@ def test_reading_by_pieces(storage: Storage) -> None:
         assert file.read() == b""
 
 
+@pytest.mark.needs("opens_like_python")
 def test_writing_lines(storage: Storage) -> None:
     """writelines() writes one after the other and adds nothing."""
     with storage.open("a", "wb") as file:
@@ -66,6 +69,7 @@ def test_writing_lines(storage: Storage) -> None:
     assert get(storage, "a") == b"one\ntwo"
 
 
+@pytest.mark.needs("opens_like_python")
 def test_write_tells_how_much(storage: Storage) -> None:
     """write() returns bytes for a binary handle and characters for a text one."""
     with storage.open("a", "wb") as file:
@@ -74,6 +78,7 @@ def test_write_tells_how_much(storage: Storage) -> None:
         assert file.write("é") == 1
 
 
+@pytest.mark.needs("opens_like_python")
 @pytest.mark.parametrize(("size", "expected"), [(3, b"012"), (0, b""), (12, b"0123456789\0\0")])
 def test_truncate(storage: Storage, size: int, expected: bytes) -> None:
     """truncate() cuts a file or fills it with zeros, and the handle stays where it is."""
@@ -85,6 +90,7 @@ def test_truncate(storage: Storage, size: int, expected: bytes) -> None:
     assert get(storage, "a") == expected
 
 
+@pytest.mark.needs("opens_like_python")
 def test_truncate_where_the_handle_is(storage: Storage) -> None:
     """Without a size truncate() cuts at the position."""
     put(storage, "a", b"0123456789")
@@ -94,6 +100,7 @@ def test_truncate_where_the_handle_is(storage: Storage) -> None:
     assert get(storage, "a") == b"0123"
 
 
+@pytest.mark.needs("opens_like_python")
 def test_writing_beyond_the_end(storage: Storage) -> None:
     """The gap before what is written is filled with zeros."""
     put(storage, "a", b"01")
@@ -165,6 +172,7 @@ def test_closing_one_handle_closes_no_other(storage: Storage) -> None:
         assert first.read() == b"content"
 
 
+@pytest.mark.needs("opens_like_python")
 def test_flushing_shows_what_was_written(storage: Storage) -> None:
     """After flush() the storage and every other handle see it, before the handle is closed."""
     put(storage, "a", b"old")
@@ -182,6 +190,7 @@ def test_closing_shows_what_was_written(storage: Storage) -> None:
     assert (get(storage, "a"), storage.size("a")) == (b"content", 7)
 
 
+@pytest.mark.needs("opens_like_python")
 def test_deleted_file_lives_for_its_handles(storage: Storage) -> None:
     """A handle reads and writes on after its file is deleted, and brings nothing back."""
     put(storage, "a", b"content")
@@ -192,6 +201,7 @@ def test_deleted_file_lives_for_its_handles(storage: Storage) -> None:
     assert not storage.exists("a")
 
 
+@pytest.mark.needs("opens_like_python")
 def test_handle_stays_on_the_file_that_it_opened(storage: Storage) -> None:
     """A new file under the name of a deleted one is another file."""
     put(storage, "a", b"old")
@@ -202,6 +212,7 @@ def test_handle_stays_on_the_file_that_it_opened(storage: Storage) -> None:
     assert get(storage, "a") == b"new"
 
 
+@pytest.mark.needs("opens_like_python")
 @pytest.mark.parametrize("use", USES)
 def test_closed_handle_refuses(storage: Storage, use: str) -> None:
     """Whatever is done with a closed handle is a ValueError."""
@@ -241,6 +252,7 @@ def test_opening_an_open_handle_rewinds_it(storage: Storage) -> None:
         assert file.read() == b"content"
 
 
+@pytest.mark.needs("opens_like_python")
 def test_opening_a_closed_handle_opens_the_file_again(storage: Storage) -> None:
     """open() on a closed handle opens what is under its name now, in its mode or another."""
     put(storage, "a", b"old")
@@ -253,6 +265,7 @@ def test_opening_a_closed_handle_opens_the_file_again(storage: Storage) -> None:
     assert get(storage, "a") == b"newer still"
 
 
+@pytest.mark.needs("opens_like_python")
 def test_opening_a_closed_handle_of_a_deleted_file(storage: Storage) -> None:
     """open() on a closed handle raises ValueError when the file is gone."""
     put(storage, "a")
@@ -263,6 +276,7 @@ def test_opening_a_closed_handle_of_a_deleted_file(storage: Storage) -> None:
         file.open()
 
 
+@pytest.mark.needs("opens_like_python")
 def test_saving_a_handle_that_was_opened_again_for_writing(storage: Storage) -> None:
     """A handle that cannot be read is refused by save(), whatever it was opened for at first."""
     put(storage, "a", b"content")

@@ -23,6 +23,7 @@ def sample(mode: str) -> bytes | str:
     return b"new" if "b" in mode else "new"
 
 
+@pytest.mark.needs("takes_every_content")
 def test_open_without_a_mode_reads_bytes(storage: Storage) -> None:
     """Bytes come out also where text went in."""
     put(storage, "a", "é\n")
@@ -37,6 +38,7 @@ def test_open_gives_a_file_of_django(storage: Storage, mode: str) -> None:
         assert isinstance(file, File)
 
 
+@pytest.mark.needs("opens_like_python")
 @pytest.mark.parametrize("mode", [*READING, *CREATING])
 def test_handle_is_as_the_builtin_open_gives_it(
     storage: Storage, tmp_path: Path, mode: str
@@ -52,6 +54,7 @@ def test_handle_is_as_the_builtin_open_gives_it(
     assert [file.readable(), file.writable(), file.seekable()] == [False] * 3
 
 
+@pytest.mark.needs("opens_like_python")
 @pytest.mark.parametrize("mode", READING)
 def test_reading_what_is_not_there(storage: Storage, mode: str) -> None:
     """A mode that needs the file raises FileNotFoundError and makes nothing."""
@@ -61,6 +64,7 @@ def test_reading_what_is_not_there(storage: Storage, mode: str) -> None:
     assert names(storage) == []
 
 
+@pytest.mark.needs("opens_like_python")
 @pytest.mark.parametrize("mode", CREATING)
 def test_modes_that_create(storage: Storage, mode: str) -> None:
     """Modes with w, a and x make the file, at once and empty."""
@@ -69,6 +73,7 @@ def test_modes_that_create(storage: Storage, mode: str) -> None:
         assert storage.size("new") == 0
 
 
+@pytest.mark.needs("opens_like_python")
 @pytest.mark.parametrize("mode", TRUNCATING)
 def test_modes_that_truncate(storage: Storage, mode: str) -> None:
     """Modes with w empty the file when they open it, before anything is written."""
@@ -79,6 +84,7 @@ def test_modes_that_truncate(storage: Storage, mode: str) -> None:
     assert get(storage, "a") == b"new"
 
 
+@pytest.mark.needs("opens_like_python")
 @pytest.mark.parametrize("mode", APPENDING)
 def test_modes_that_append(storage: Storage, mode: str) -> None:
     """Modes with a write at the end, wherever the handle was moved to."""
@@ -89,6 +95,7 @@ def test_modes_that_append(storage: Storage, mode: str) -> None:
     assert get(storage, "a") == b"old new"
 
 
+@pytest.mark.needs("opens_like_python")
 def test_appending_goes_behind_what_others_appended(storage: Storage) -> None:
     """The end is where the file ends when the bytes are written, not when it was opened."""
     with storage.open("log", "ab") as first:
@@ -97,6 +104,7 @@ def test_appending_goes_behind_what_others_appended(storage: Storage) -> None:
     assert get(storage, "log") == b"second first"
 
 
+@pytest.mark.needs("opens_like_python")
 @pytest.mark.parametrize("mode", EXCLUSIVE)
 def test_modes_that_refuse_an_existing_file(storage: Storage, mode: str) -> None:
     """Modes with x raise FileExistsError and leave the file as it is."""
@@ -106,6 +114,7 @@ def test_modes_that_refuse_an_existing_file(storage: Storage, mode: str) -> None
     assert get(storage, "a") == b"old"
 
 
+@pytest.mark.needs("opens_like_python")
 @pytest.mark.parametrize("mode", ["rb+", "r+"])
 def test_updating_in_place(storage: Storage, mode: str) -> None:
     """Modes with r+ write over what is there and keep the rest."""
@@ -114,6 +123,7 @@ def test_updating_in_place(storage: Storage, mode: str) -> None:
     assert get(storage, "a") == b"new3456789"
 
 
+@pytest.mark.needs("opens_like_python")
 @pytest.mark.parametrize("mode", ["wb+", "ab+", "xb+", "w+", "a+", "x+"])
 def test_reading_back_what_the_handle_wrote(storage: Storage, mode: str) -> None:
     """Modes with + read as well as they write."""
@@ -123,6 +133,7 @@ def test_reading_back_what_the_handle_wrote(storage: Storage, mode: str) -> None
         assert file.read() == sample(mode)
 
 
+@pytest.mark.needs("opens_like_python")
 @pytest.mark.parametrize("mode", ["wb", "ab", "w", "a"])
 def test_reading_through_a_handle_for_writing(storage: Storage, mode: str) -> None:
     """A handle that only writes refuses to read."""
@@ -130,6 +141,7 @@ def test_reading_through_a_handle_for_writing(storage: Storage, mode: str) -> No
         file.read()
 
 
+@pytest.mark.needs("opens_like_python")
 @pytest.mark.parametrize("mode", ["rb", "r"])
 def test_writing_through_a_handle_for_reading(storage: Storage, mode: str) -> None:
     """A handle that only reads refuses to write and to truncate."""
@@ -142,6 +154,7 @@ def test_writing_through_a_handle_for_reading(storage: Storage, mode: str) -> No
     assert get(storage, "a") == b"old"
 
 
+@pytest.mark.needs("opens_like_python")
 @pytest.mark.parametrize(("mode", "wrong"), [("wb", "text"), ("w", b"bytes")])
 def test_writing_the_wrong_type(storage: Storage, mode: str, wrong: bytes | str) -> None:
     """Text is not for binary handles, nor are bytes for text."""
@@ -149,6 +162,7 @@ def test_writing_the_wrong_type(storage: Storage, mode: str, wrong: bytes | str)
         file.write(wrong)
 
 
+@pytest.mark.needs("opens_like_python")
 @pytest.mark.parametrize("mode", INVALID)
 def test_modes_that_do_not_exist(storage: Storage, mode: str) -> None:
     """A mode that open() does not know is a ValueError, before anything happens to a file."""
@@ -160,6 +174,7 @@ def test_modes_that_do_not_exist(storage: Storage, mode: str) -> None:
     assert get(storage, "a") == b"old"
 
 
+@pytest.mark.needs("has_directories")
 @pytest.mark.parametrize("mode", [*READING, *TRUNCATING, *APPENDING])
 def test_opening_a_directory(storage: Storage, mode: str) -> None:
     """A directory is no file, whatever the mode."""
@@ -168,6 +183,7 @@ def test_opening_a_directory(storage: Storage, mode: str) -> None:
         storage.open("d", mode)
 
 
+@pytest.mark.needs("has_directories")
 @pytest.mark.parametrize("mode", ["rb", "wb", "ab", "xb"])
 def test_opening_below_a_file(storage: Storage, mode: str) -> None:
     """A file is no directory, whatever the mode."""
@@ -177,6 +193,7 @@ def test_opening_below_a_file(storage: Storage, mode: str) -> None:
     assert names(storage) == ["a"]
 
 
+@pytest.mark.needs("opens_like_python")
 @pytest.mark.parametrize("mode", ["wb", "a", "x+"])
 def test_creating_below_a_missing_directory(storage: Storage, can: Capabilities, mode: str) -> None:
     """Only some storages make directories for open()."""
@@ -222,6 +239,7 @@ def test_binary_keeps_newlines(storage: Storage) -> None:
     assert read_and_close(storage.open("a", "rb")) == b"one\r\ntwo\rthree\n"
 
 
+@pytest.mark.needs("opens_like_python")
 def test_a_mode_and_a_name_that_cannot_be(storage: Storage) -> None:
     """open() refuses letters that no mode has, then the name, then a mode that lacks a letter."""
     for name, mode, error in [

@@ -52,7 +52,13 @@ CONTENTS: dict[str, Callable[[bytes], Any]] = {
 }
 
 
-@pytest.fixture(params=CONTENTS)
+def take(label: str) -> Any:
+    """Return a kind of content as a parameter; a text is not for each storage."""
+    text = "text" in label or label == "StringIO"
+    return pytest.param(label, marks=[pytest.mark.needs("takes_every_content")] * text)
+
+
+@pytest.fixture(params=map(take, CONTENTS))
 def make_content(request: pytest.FixtureRequest) -> Callable[[bytes], Any]:
     """Each kind of content that Django's save() takes, in turn."""
     return CONTENTS[request.param]
@@ -105,6 +111,7 @@ def test_saving_a_handle_of_the_storage(storage: Storage) -> None:
     assert (get(storage, "a"), get(storage, "b")) == (b"content", b"content")
 
 
+@pytest.mark.needs("takes_every_content")
 def test_saving_what_cannot_be_rewound(storage: Storage) -> None:
     """An object that can only be read is saved from where it is."""
 
@@ -115,6 +122,7 @@ def test_saving_what_cannot_be_rewound(storage: Storage) -> None:
     assert get(storage, "a") == b"content"
 
 
+@pytest.mark.needs("takes_every_content")
 def test_temporary_upload_is_consumed(storage: Storage) -> None:
     """The file of a large upload is gone from the disk when it is saved, and closing it is fine."""
     upload = temporary(b"content")
@@ -144,12 +152,14 @@ def test_saving_under_a_taken_name(storage: Storage) -> None:
     assert [get(storage, name) for name in ["d/a.txt", second]] == [b"first", b"second"]
 
 
+@pytest.mark.needs("has_directories")
 def test_saving_under_the_name_of_a_directory(storage: Storage) -> None:
     """A directory's name is taken too."""
     put(storage, "d/a")
     assert re.fullmatch(f"d{SUFFIX}", put(storage, "d"))
 
 
+@pytest.mark.needs("has_directories")
 def test_saving_below_a_file(storage: Storage) -> None:
     """Where a file is there can be no directory, and nothing is stored."""
     put(storage, "a", b"content")
@@ -160,6 +170,7 @@ def test_saving_below_a_file(storage: Storage) -> None:
     assert names(storage) == ["a"]
 
 
+@pytest.mark.needs("gives_each_a_name")
 def test_saving_many_at_once(storage: Storage) -> None:
     """Threads that save under one name get a name each, and no content is lost."""
     contents = [b"%d" % number for number in range(40)]
@@ -203,6 +214,7 @@ def test_max_length_that_is_too_short(storage: Storage) -> None:
     assert names(storage) == ["abc.txt"]
 
 
+@pytest.mark.needs("takes_every_content")
 def test_broken_content(storage: Storage, can: Capabilities) -> None:
     """A content's error is raised as it is; only some storages keep what came before it."""
     with pytest.raises(ConnectionResetError):

@@ -16,6 +16,7 @@ TICK = 0.02
 ASKING = ["get_accessed_time", "get_created_time", "get_modified_time"]
 
 
+@pytest.mark.needs("has_media_urls")
 @pytest.mark.parametrize(
     ("name", "url"),
     [
@@ -35,6 +36,7 @@ def test_url(storage: Storage, name: str | None, url: str) -> None:
     assert storage.url(name) == url
 
 
+@pytest.mark.needs("has_media_urls")
 def test_url_of_a_name_that_looks_like_one(storage: Storage) -> None:
     """A colon does not make a URL of a name."""
     assert storage.url("http:a/b") == "/media/http%3Aa/b"
@@ -67,6 +69,7 @@ def test_file_at_its_path(storage: Storage, can: Capabilities) -> None:
         assert get(storage, "d/a") == b"changed"
 
 
+@pytest.mark.needs("has_every_time")
 @pytest.mark.parametrize("ask", ASKING)
 def test_times_are_aware(storage: Storage, settings, ask: str) -> None:
     """With USE_TZ times are aware, in UTC, and of just now."""
@@ -77,6 +80,7 @@ def test_times_are_aware(storage: Storage, settings, ask: str) -> None:
     assert abs(django_timezone.now() - answer) < timedelta(minutes=1)
 
 
+@pytest.mark.needs("has_every_time")
 @pytest.mark.parametrize("ask", ASKING)
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "America/St_Johns"])
 def test_times_are_naive(storage: Storage, settings, zone: str, ask: str) -> None:
@@ -89,6 +93,7 @@ def test_times_are_naive(storage: Storage, settings, zone: str, ask: str) -> Non
     assert abs(datetime.now() - answer) < timedelta(minutes=1)
 
 
+@pytest.mark.needs("has_every_time")
 @pytest.mark.parametrize("ask", ASKING)
 def test_times_of_a_directory(storage: Storage, ask: str) -> None:
     """A directory has times too."""
@@ -96,6 +101,7 @@ def test_times_of_a_directory(storage: Storage, ask: str) -> None:
     assert abs(django_timezone.now() - getattr(storage, ask)("d")) < timedelta(minutes=1)
 
 
+@pytest.mark.needs("has_every_time")
 @pytest.mark.parametrize("ask", ASKING)
 def test_times_of_what_is_not_there(storage: Storage, ask: str) -> None:
     """What is not there has no times."""
@@ -103,6 +109,7 @@ def test_times_of_what_is_not_there(storage: Storage, ask: str) -> None:
         getattr(storage, ask)("missing")
 
 
+@pytest.mark.needs("has_every_time")
 @pytest.mark.parametrize("mode", ["wb", "ab", "rb+"])
 def test_writing_moves_the_modified_time(storage: Storage, mode: str) -> None:
     """A write makes the modified time a later one."""
@@ -113,6 +120,7 @@ def test_writing_moves_the_modified_time(storage: Storage, mode: str) -> None:
     assert storage.get_modified_time("a") > before
 
 
+@pytest.mark.needs("has_every_time")
 def test_reading_leaves_the_modified_time(storage: Storage) -> None:
     """Reading, and asking for this and that, is no modification."""
     put(storage, "a", b"content")

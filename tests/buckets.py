@@ -1,0 +1,162 @@
+"""Buckets on loopback: moto's S3, and what reaches it. The one place that asks for moto."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from importlib.util import find_spec
+from typing import Any
+
+import pytest
+
+INSTALLED = all(map(find_spec, ["moto", "werkzeug", "storages", "boto3"]))
+needs_s3 = pytest.mark.skipif(
+    not INSTALLED, reason="moto[server,s3] and django-storages[s3] are not installed"
+)
+
+# Given as options, so that nothing of the machine's own account is ever asked for.
+ACCOUNT = {"access_key": "nobody", "secret_key": "nothing", "region_name": "us-east-1"}
+HARMLESS = frozenset({"GET", "HEAD"})
+numbers = itertools.count(1)
+
+
+@dataclass
+class Server:
+    """
+    A running server of buckets.
+
+    :param endpoint: the URL at which it listens.
+    :param requests: the method and the path of each request that reached it, in order.
+    :param refuses: every request is answered with 403, as without a permission.
+    """
+
+    endpoint: str = ""
+    requests: list[tuple[str, str]] = field(default_factory=list)
+    refuses: bool = False
+
+    @cached_property
+    def client(self) -> Any:
+        """Return boto3's own client, which knows nothing of storages."""
+        return connect(self.endpoint).meta.client
+
+    def changes(self) -> list[tuple[str, str]]:
+        """Return the requests that can change something."""
+        return [request for request in self.requests if request[0] not in HARMLESS]
+
+    def make_bucket(self) -> Bucket:
+        """Make an empty bucket, with a name that no other has."""
+        bucket = Bucket(self, f"bucket-{next(numbers)}")
+        self.client.create_bucket(Bucket=bucket.name)
+        return bucket
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A bucket, seen past every storage."""
+
+    server: Server
+    name: str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Return the options of an S3Storage on this bucket."""
+        return ACCOUNT | {
+            "bucket_name": self.name,
+            "endpoint_url": self.server.endpoint,
+            "querystring_auth": False,
+        }
+
+    def tags(self) -> dict[str, str]:
+        """Return the ETag of each object by its key: what tells one content from another."""
+        pages = self.server.client.get_paginator("list_objects_v2").paginate(Bucket=self.name)
+        return {each["Key"]: each["ETag"] for page in pages for each in page.get("Contents", ())}
+
+    def fill(self, contents: Iterable[tuple[str, bytes]]) -> None:
+        """Upload a content for each key, some at once."""
+
+        def upload(content: tuple[str, bytes]) -> None:
+            self.server.client.put_object(Bucket=self.name, Key=content[0], Body=content[1])
+
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(upload, contents))
+
+
+def connect(endpoint: str) -> Any:
+    """Return boto3's resource of a server, with the account that the options have too."""
+    import boto3.session
+
+    return boto3.session.Session().resource(
+        "s3",
+        endpoint_url=endpoint,
+        region_name=ACCOUNT["region_name"],
+        aws_access_key_id=ACCOUNT["access_key"],
+        aws_secret_access_key=ACCOUNT["secret_key"],
+    )
+
+
+@cache
+def shared_connections() -> type:
+    """
+    Return a class of S3Storage whose storages share a connection for each thread.
+
+    Making a connection costs more than most tests, and each storage makes its own.
+    """
+    from storages.backends.s3 import S3Storage
+
+    connections: dict[tuple[str, int], Any] = {}
+
+    class SharedS3Storage(S3Storage):  # type: ignore[misc]
+        @property
+        def connection(self) -> Any:
+            key = self.endpoint_url, threading.get_ident()
+            if key not in connections:
+                connections[key] = connect(self.endpoint_url)
+            return connections[key]
+
+        unsigned_connection = connection
+
+    return SharedS3Storage
+
+
+@contextmanager
+def s3_server() -> Iterator[Server]:
+    """Run a server of buckets on a free port of 127.0.0.1, in threads of this process."""
+    from moto.moto_server.werkzeug_app import (
+        DomainDispatcherApplication,
+        MotoRequestHandler,
+        create_backend_app,
+    )
+    from werkzeug.serving import make_server
+
+    class Handler(MotoRequestHandler):
+        """A handler that prints nothing, and does not wait to send an answer."""
+
+        disable_nagle_algorithm = True
+
+        def log(self, type: str, message: str, *arguments: Any) -> None:
+            """Keep quiet."""
+
+    moto, server = DomainDispatcherApplication(create_backend_app), Server()
+
+    def answer(environ: dict[str, Any], start_response: Any) -> Any:
+        server.requests.append((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
+        if not server.refuses:
+            return moto(environ, start_response)
+        start_response("403 Forbidden", [("Content-Length", "0")])
+        return []
+
+    listening = make_server("127.0.0.1", 0, answer, threaded=True, request_handler=Handler)
+    server.endpoint = f"http://127.0.0.1:{listening.server_port}"
+    thread = threading.Thread(target=listening.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        listening.shutdown()
+        thread.join()
+        listening.server_close()
