@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import socket
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib.util import find_spec
@@ -44,10 +45,6 @@ class Server:
         """Return boto3's own client, which knows nothing of storages."""
         return connect(self.endpoint).meta.client
 
-    def changes(self) -> list[tuple[str, str]]:
-        """Return the requests that can change something."""
-        return [request for request in self.requests if request[0] not in HARMLESS]
-
     def make_bucket(self) -> Bucket:
         """Make an empty bucket, with a name that no other has."""
         bucket = Bucket(self, f"bucket-{next(numbers)}")
@@ -70,6 +67,15 @@ class Bucket:
             "endpoint_url": self.server.endpoint,
             "querystring_auth": False,
         }
+
+    def requests(self) -> list[tuple[str, str]]:
+        """Return the requests that reached the bucket."""
+        path = f"/{self.name}"
+        return [each for each in self.server.requests if f"{each[1]}/".startswith(f"{path}/")]
+
+    def changes(self) -> list[tuple[str, str]]:
+        """Return the requests that can change something in the bucket."""
+        return [each for each in self.requests() if each[0] not in HARMLESS]
 
     def tags(self) -> dict[str, str]:
         """Return the ETag of each object by its key: what tells one content from another."""
@@ -160,3 +166,25 @@ def s3_server() -> Iterator[Server]:
         listening.shutdown()
         thread.join()
         listening.server_close()
+
+
+@contextmanager
+def silent_port() -> Iterator[tuple[str, list[socket.socket]]]:
+    """Run a port that accepts and never answers; yield its URL, and what it has accepted."""
+    accepted: list[socket.socket] = []
+
+    def accept() -> None:
+        with suppress(OSError):  # of the port that is closed
+            while True:
+                accepted.append(listening.accept()[0])
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=accept)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}", accepted
+        finally:
+            listening.shutdown(socket.SHUT_RDWR)
+            thread.join()
+            for connection in accepted:
+                connection.close()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from buckets import Server, s3_server
+from contract.pairs import PAIRS
 from contract.storages import SUBJECTS, Capabilities, Place, Subject
 from django.core.files.storage import Storage
 
@@ -15,7 +16,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(
-    params=[pytest.param(each, marks=each.marks, id=each.label) for each in SUBJECTS],
+    params=[pytest.param(each, marks=each.marks, id=each.label) for each in [*SUBJECTS, *PAIRS]],
 )
 def subject(request: pytest.FixtureRequest) -> Subject:
     """Each storage that the contract is run on, in turn."""

@@ -25,6 +25,8 @@ class Capabilities:
     :param deletes_trees: ``delete()`` takes a directory with all that is in it.
     :param deletes_quietly: ``delete()`` of a name below a file is silent.
     :param has_paths: ``path()`` answers, and a handle's ``name`` is the path.
+    :param has_paths_below: ``path()`` of what is nowhere is one in a storage below.
+    :param looks_before_paths: ``path()`` looks for the file, and so refuses what is no name.
     :param has_files_at_paths: what is at ``path()`` is the file.
     :param limits_names: a name may have 255 bytes for each of its components.
     :param keeps_partial_saves: a content that breaks half-way leaves its first half behind.
@@ -49,6 +51,8 @@ class Capabilities:
     deletes_trees: bool = False
     deletes_quietly: bool = False
     has_paths: bool = True
+    has_paths_below: bool = False
+    looks_before_paths: bool = False
     has_files_at_paths: bool = True
     limits_names: bool = True
     keeps_partial_saves: bool = True
@@ -77,6 +81,12 @@ class Place:
 
     directory: Path
     make_bucket: Callable[[], Bucket]
+
+    def make_directory(self, name: str) -> Path:
+        """Make a directory beside its own."""
+        directory = self.directory.with_name(name)
+        directory.mkdir()
+        return directory
 
 
 @dataclass(frozen=True)
@@ -150,11 +160,14 @@ BUCKET = replace(
 )
 like_disk = partial(in_memory, behaves_like="filesystem")
 
+# A server of buckets takes its time, and is not installed everywhere.
+IN_BUCKETS = (pytest.mark.slow, needs_s3)
+
 SUBJECTS = [
     # Django's own comes first: what it fails is wrong in the contract.
     Subject("FileSystemStorage", on_disk, DISK),
     Subject("memory", in_memory, MEMORY),
     Subject("filesystem", like_disk, LIKE_DISK),
     Subject("lend_paths", partial(like_disk, lend_paths=True), LENDING),
-    Subject("S3Storage", in_bucket, BUCKET, (pytest.mark.slow, needs_s3)),
+    Subject("S3Storage", in_bucket, BUCKET, IN_BUCKETS),
 ]

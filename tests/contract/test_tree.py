@@ -105,6 +105,7 @@ def test_deleting_below_a_file(tree: Storage, can: Capabilities) -> None:
     assert get(tree, "a") == b"content"
 
 
+@pytest.mark.needs("has_directories")
 def test_deleting_an_empty_directory(tree: Storage) -> None:
     """A directory is still there when its last file is gone, and can be deleted then."""
     tree.delete("d/e/a")
