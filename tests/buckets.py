@@ -132,11 +132,7 @@ def shared_connections() -> type:
 @contextmanager
 def s3_server() -> Iterator[Server]:
     """Run a server of buckets on a free port of 127.0.0.1, in threads of this process."""
-    from moto.moto_server.werkzeug_app import (
-        DomainDispatcherApplication,
-        MotoRequestHandler,
-        create_backend_app,
-    )
+    from moto.moto_server.werkzeug_app import MotoRequestHandler, create_backend_app
     from werkzeug.serving import make_server
 
     class Handler(MotoRequestHandler):
@@ -147,7 +143,8 @@ def s3_server() -> Iterator[Server]:
         def log(self, type: str, message: str, *arguments: Any) -> None:
             """Keep quiet."""
 
-    moto, server = DomainDispatcherApplication(create_backend_app), Server()
+    # S3 alone: all of moto looks at each request for the service that it is meant for.
+    moto, server = create_backend_app("s3"), Server()
 
     def answer(environ: dict[str, Any], start_response: Any) -> Any:
         server.requests.append((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
