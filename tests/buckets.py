@@ -126,7 +126,14 @@ def shared_connections() -> type:
 
         unsigned_connection = connection
 
+    SharedS3Storage.__qualname__ = SharedS3Storage.__name__  # as which it is pickled
     return SharedS3Storage
+
+
+def __getattr__(name: str) -> Any:
+    if name == "SharedS3Storage":
+        return shared_connections()
+    raise AttributeError(name)
 
 
 @contextmanager

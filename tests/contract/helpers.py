@@ -1,5 +1,6 @@
 """Short ways to say what a test of the contract does to a storage."""
 
+import pickle
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -37,6 +38,11 @@ def names(storage: Storage, directory: str = "") -> list[str]:
 def raises_unless(condition: bool, error: type[Exception]) -> AbstractContextManager[Any]:
     """Expect an error where the storage cannot do something."""
     return nullcontext() if condition else pytest.raises(error)
+
+
+def repickled(storage: Storage) -> Storage:
+    """Return what comes out of a pickle."""
+    return pickle.loads(pickle.dumps(storage))
 
 
 def read_and_close(file: File) -> Any:

@@ -57,7 +57,6 @@ def both(first: Capabilities, second: Capabilities) -> Capabilities:
         first,
         has_paths_below=not first.has_paths and second.has_paths,
         looks_before_paths=first.refuses_names or second.refuses_names,
-        copies_deeply=first.copies_deeply and second.copies_deeply,
         # What is nowhere has the URL that the last one gives it.
         has_media_urls=second.has_media_urls,
     )

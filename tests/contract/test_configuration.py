@@ -1,13 +1,12 @@
 """Where a storage gets its options from, and how it is copied."""
 
 import copy
-import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from contract.helpers import get, put
+from contract.helpers import get, put, repickled
 from contract.storages import Capabilities
 from django.core.files.storage import Storage
 from django.utils.module_loading import import_string
@@ -21,11 +20,6 @@ MODES = {
 def deeply(duplicate: Callable[[Storage], Storage]) -> Any:
     """Return a way to copy a storage, as a parameter."""
     return pytest.param(duplicate, marks=pytest.mark.needs("copies_deeply"))
-
-
-def repickled(storage: Storage) -> Storage:
-    """Return what comes out of a pickle."""
-    return pickle.loads(pickle.dumps(storage))
 
 
 @pytest.mark.needs("has_disk_options")

@@ -1,0 +1,107 @@
+"""What is said of each storage is so: what it can do, and what it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from io import BytesIO
+
+import pytest
+from contract.helpers import get, names, put, repickled, write
+from contract.storages import Capabilities
+from django.core.exceptions import SuspiciousFileOperation
+from django.core.files.storage import Storage
+
+PROBES: dict[str, Callable[[Storage], bool]] = {}
+
+
+def probe(does: Callable[[Storage], bool]) -> Callable[[Storage], bool]:
+    """Have a function show whether a storage has the capability of its name."""
+    PROBES[does.__name__] = does
+    return does
+
+
+@probe
+def opens_like_python(storage: Storage) -> bool:
+    """Append to a file that is not there."""
+    write(storage, "a", b"content", "ab")
+    return get(storage, "a") == b"content"
+
+
+@probe
+def has_directories(storage: Storage) -> bool:
+    """Ask for the directory of a file."""
+    put(storage, "d/a")
+    return storage.exists("d")
+
+
+@probe
+def refuses_names(storage: Storage) -> bool:
+    """Delete what is outside."""
+    with suppress(SuspiciousFileOperation):
+        storage.delete("../a")
+        return False
+    return True
+
+
+@probe
+def takes_odd_characters(storage: Storage) -> bool:
+    """Save under a name with a newline."""
+    put(storage, "a\nb")
+    return names(storage) == ["a\nb"]
+
+
+@probe
+def takes_every_content(storage: Storage) -> bool:
+    """Save what can only be read."""
+
+    class Stream:
+        read = BytesIO(b"content").read
+
+    storage.save("a", Stream())
+    return get(storage, "a") == b"content"
+
+
+@probe
+def has_media_urls(storage: Storage) -> bool:
+    """Ask for the URL of what is nowhere."""
+    return storage.url("a") == "/media/a"
+
+
+@probe
+def has_disk_options(storage: Storage) -> bool:
+    """Ask for an option."""
+    return storage.base_url == "/media/"
+
+
+@probe
+def has_every_time(storage: Storage) -> bool:
+    """Ask when a file was made."""
+    put(storage, "a")
+    times = storage.get_accessed_time("a"), storage.get_created_time("a")
+    return all(isinstance(time, datetime) for time in times)
+
+
+@probe
+def copies_deeply(storage: Storage) -> bool:
+    """Read what a pickled storage has saved."""
+    other = repickled(storage)
+    return get(other, put(other, "a", b"content")) == b"content"
+
+
+@probe
+def has_paths(storage: Storage) -> bool:
+    """Ask for the path of a file."""
+    put(storage, "a")
+    return storage.path("a").endswith("a")
+
+
+@pytest.mark.parametrize("capability", PROBES)
+def test_capability(storage: Storage, can: Capabilities, capability: str) -> None:
+    """A storage does what it is said to do; what it is said not to do, it does not."""
+    try:
+        does = PROBES[capability](storage)
+    except Exception:
+        does = False
+    assert does == getattr(can, capability)
