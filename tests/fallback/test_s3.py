@@ -221,6 +221,34 @@ def test_copies(
     assert read(other, "texts/1/1.txt") == b"text 1"
 
 
+def test_a_timeout_keeps_connections(bucket: Bucket) -> None:
+    """Questions with a timeout share a connection: S3Storage makes one for each thread."""
+    sessions: list[object] = []
+
+    class Counting(import_string(S3)):
+        def _create_session(self) -> Any:
+            sessions.append(super()._create_session())
+            return sessions[-1]
+
+    production = {"BACKEND": Counting, "OPTIONS": bucket.options, "timeout": 60}
+    storage = FallbackStorage([MEMORY, production])
+    assert all(storage.exists(name) for name in PICTURES * 5)
+    assert len(sessions) == 1
+
+
+def test_pickled_with_a_path(bucket: Bucket) -> None:
+    """What names a backend is enough to make it again: boto3's own options are lost by a pickle."""
+    assert read(repickled(over(bucket)), "texts/1/1.txt") == b"text 1"
+
+
+def test_directories_that_a_console_made(bucket: Bucket) -> None:
+    """A directory that is listed can be listed, also if all that is in it is its own key."""
+    bucket.fill([("empty/", b"")])
+    storage = over(bucket)
+    assert "empty" in storage.listdir("")[0]
+    assert storage.listdir("empty") == ([], [])
+
+
 def ask_for_pictures(storage: FallbackStorage) -> None:
     """Ask for a page of pictures, as a gallery does; none of them answers."""
     for name in PICTURES * 5:
