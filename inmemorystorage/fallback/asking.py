@@ -3,21 +3,63 @@
 from __future__ import annotations
 
 import contextvars
+import functools
+import os
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 from typing import Any
 
 # How many names are remembered at most.
 _ROOM = 10_000
 
 
+class _Worker(threading.Thread):
+    """A thread that does one thing after the other; clients keep their connections by thread."""
+
+    def __init__(self) -> None:
+        # No executor's: Python waits at its end for the threads of those, however long they take.
+        super().__init__(name="FallbackStorage", daemon=True)
+        self.work: SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = SimpleQueue()
+        self.start()
+
+    def run(self) -> None:
+        """Do what comes."""
+        while True:
+            self._do(*self.work.get())
+
+    def _do(self, answer: Future[Any], function: Callable[[], Any]) -> None:
+        """Answer; be there for others before somebody is told, who may ask the next question."""
+        try:
+            result = function()
+        except BaseException as error:
+            _idle[os.getpid()].append(self)
+            answer.set_exception(error)
+        else:
+            _idle[os.getpid()].append(self)
+            answer.set_result(result)
+
+
+# Of each process, since threads do not live on in one that is forked off. The last one that was
+# used comes first, with its connections.
+_idle: defaultdict[int, list[_Worker]] = defaultdict(list)
+
+
+def _worker() -> _Worker:
+    try:
+        return _idle[os.getpid()].pop()
+    except IndexError:
+        return _Worker()
+
+
 def within(seconds: float | None, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """
-    Return what a function does, in a thread of its own if it has a limit of time.
+    Return what a function does, in another thread if it has a limit of time.
 
     Raises ``TimeoutError`` when the time is over; the thread then goes on by itself, and what comes
     of it is lost.
@@ -26,15 +68,8 @@ def within(seconds: float | None, function: Callable[..., Any], *args: Any, **kw
         return function(*args, **kwargs)
     answer: Future[Any] = Future()
     context = contextvars.copy_context()
-
-    def run() -> None:
-        try:
-            answer.set_result(context.run(function, *args, **kwargs))
-        except BaseException as error:
-            answer.set_exception(error)
-
-    # No executor: Python waits at its end for the threads of those, however long they take.
-    threading.Thread(target=run, name=f"FallbackStorage {seconds} s", daemon=True).start()
+    work = functools.partial(context.run, function, *args, **kwargs)
+    _worker().work.put((answer, work))
     try:
         return answer.result(seconds)
     except FutureTimeoutError as error:
@@ -56,6 +91,7 @@ class Memory:
     down_for: float
     _missing: dict[str, float] = field(default_factory=dict)
     _down: tuple[float, str] = (0.0, "")
+    _known: set[str] = field(default_factory=set)
 
     def is_missing(self, name: str) -> bool:
         """Return whether a name was not there, a short while ago."""
@@ -68,6 +104,12 @@ class Memory:
         if len(self._missing) >= _ROOM:
             self._missing.clear()
         self._missing[name] = time.monotonic() + self.missing_for
+
+    def is_news(self, error: Exception) -> bool:
+        """Return whether an error is the first of its class."""
+        known = type(error).__name__ in self._known
+        self._known.add(type(error).__name__)
+        return not known
 
     def note_down(self, error: Exception) -> None:
         """Remember that the backend has not answered."""

@@ -17,7 +17,7 @@ from django.utils.module_loading import import_string
 
 from ..exceptions import PathDoesNotExist
 from .asking import Memory, within
-from .failures import is_missing, is_unreachable
+from .failures import is_answer, is_missing, is_unreachable
 from .readonly import ReadOnlyStorage
 from .routes import Route
 
@@ -68,6 +68,16 @@ class Backend:
     def __post_init__(self) -> None:
         self.storage = ReadOnlyStorage(self.find, self.label)
 
+    def __getstate__(self) -> dict[str, Any]:
+        state = {name: value for name, value in vars(self).items() if name != "storage"}
+        if isinstance(self.find, _Made) and not self.is_writable:
+            state["find"] = self.find.unmade()  # not all clients can be pickled
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.__post_init__()
+
     def allow_writing(self) -> None:
         """Have the storage itself asked, which can be written."""
         self.is_writable = True
@@ -100,14 +110,17 @@ class Backend:
         return False
 
     def _note(self, error: Exception, name: str, remembers: bool) -> None:
-        if remembers and is_missing(error):
-            self.memory.note_missing(name)
+        if is_missing(error):
+            if remembers:
+                self.memory.note_missing(name)
         elif is_unreachable(error):
             self.memory.note_down(error)
             logger.warning(
                 "%s does not answer (%s: %s); it is not asked for %g seconds",
                 *(self.label, type(error).__name__, error, self.memory.down_for),
             )
+        elif not is_answer(error) and self.memory.is_news(error):
+            logger.warning("%s fails (%s: %s)", self.label, type(error).__name__, error)
 
 
 def make_backends(entries: Any, writable: Any) -> list[Backend]:
@@ -205,10 +218,10 @@ def _find(backend: Any, options: Any) -> tuple[str, Callable[[], Any]]:
     if isinstance(backend, str) and backend in storages.backends:
         return backend, _find_alias(backend, options)
     if isinstance(backend, str):
-        return backend, _Found(_make(backend, _import(backend), options))
+        return backend, _Made(backend, _import(backend), options)
     if callable(backend):
         label = f"{backend.__module__}.{backend.__qualname__}"
-        return label, _Found(_make(label, backend, options))
+        return label, _Made(label, backend, options)
     if isinstance(backend, LazyObject):
         bool(backend)  # have it find what it stands for
         backend = backend.__dict__["_wrapped"]
@@ -228,6 +241,30 @@ class _Found:
 
     def __call__(self) -> Any:
         return self._storage
+
+
+class _Made:
+    """Return the storage that a class or a function makes, at once or when it is asked for."""
+
+    def __init__(self, label: str, make: Any, options: Any, *, at_once: bool = True) -> None:
+        self._args = label, make, options
+        self._storage: Any = self._make() if at_once else None
+
+    def __call__(self) -> Any:
+        if self._storage is None:
+            self._storage = self._make()
+        return self._storage
+
+    def unmade(self) -> _Made:
+        """Return what makes another such storage."""
+        return _Made(*self._args, at_once=False)
+
+    def _make(self) -> Any:
+        label, make, options = self._args
+        try:
+            return make(**(options or {})) if callable(make) else make
+        except TypeError as error:
+            raise ImproperlyConfigured(f"The backend {label} cannot be made: {error}.") from error
 
 
 class _Alias:
@@ -258,10 +295,3 @@ def _import(path: str) -> Any:
             f"{path!r} is neither an alias of STORAGES ({', '.join(storages.backends)}) nor the "
             f"dotted path of a storage: {error}."
         ) from error
-
-
-def _make(label: str, make: Any, options: Any) -> Any:
-    try:
-        return make(**(options or {})) if callable(make) else make
-    except TypeError as error:
-        raise ImproperlyConfigured(f"The backend {label} cannot be made: {error}.") from error

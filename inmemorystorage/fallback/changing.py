@@ -9,7 +9,7 @@ from typing import Any
 from ..exceptions import os_error
 from .backends import Backend, normal
 from .copying import add_witness, copy_up, make_directory
-from .lookup import Inquiry, has_file, is_inside, is_outside
+from .lookup import Inquiry, has_file, has_node, is_inside, is_outside
 from .marks import ancestors
 from .naming import NamingMixin, overwrites
 from .readonly import is_writing
@@ -132,7 +132,7 @@ class ChangingMixin(NamingMixin):
     def _is_below(self, form: str) -> bool:
         """Return whether a backend that is not written shows a file or a directory."""
         below = [each for each in self._asked(form) if not each.is_writable]
-        return any(has_file(each, form) or is_directory(each, form) for each in below)
+        return any(has_node(each, form) or is_directory(each, form) for each in below)
 
     def _delete_directory(self, name: str, form: str, writers: list[Backend]) -> None:
         """Delete a directory if the writer does that with one which has as much in it."""
@@ -197,6 +197,8 @@ def is_directory(backend: Backend, name: str) -> bool:
         backend.ask("open", name).close()  # a bucket lists a file, too, as an empty directory
     except (IsADirectoryError, PermissionError):
         return True
+    except FileNotFoundError:
+        return has_file(backend, f"{name}/")
     except Exception:
         return False
     return False

@@ -37,6 +37,11 @@ def is_unreachable(error: BaseException) -> bool:
     return not names.isdisjoint(_UNREACHABLE_NAMES) or number in _UNREACHABLE_NUMBERS
 
 
+def is_answer(error: BaseException) -> bool:
+    """Return whether an error says something of a name, or of what a storage does not do."""
+    return isinstance(error, (OSError, ValueError, NotImplementedError, AttributeError, TypeError))
+
+
 def _http_status(error: BaseException) -> Any:
     """Return the status that an HTTP API has answered with: as boto3 keeps it, or as others do."""
     response = getattr(error, "response", None)

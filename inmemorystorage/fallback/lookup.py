@@ -17,6 +17,9 @@ from .cache import ReadCache
 from .failures import raise_failure
 from .marks import Marks
 
+# What a bucket lists for keys with two slashes, or one at their end.
+_NO_NAMES = {"", "."}
+
 
 class Inquiry:
     """
@@ -114,7 +117,7 @@ class LookupMixin(Storage):
         if self._deleted is not None:
             with _telling_of_failures(directory):
                 deleted = self._deleted.names_in(directory)
-        return {self._reserved, *deleted}
+        return {self._reserved, *_NO_NAMES, *deleted}
 
     def _is_copy(self, form: str) -> bool:
         return self._cache is not None and is_inside(form) and self._cache.has(form)
@@ -202,7 +205,7 @@ class LookupMixin(Storage):
         for backend, (directories, files) in inquiry.answers():
             answers += 1
             # Buckets have no directories: they list a missing one as an empty one.
-            is_there = is_there or not form or any((directories, files)) or has_file(backend, path)
+            is_there = is_there or not form or any((directories, files)) or has_node(backend, form)
             entries = dict.fromkeys(directories, True) | dict.fromkeys(files, False)
             for name in self._shown(backend, form, entries):
                 is_directory.setdefault(name, entries[name])
@@ -241,7 +244,9 @@ class LookupMixin(Storage):
 
     def _shown(self, backend: Backend, directory: str, entries: dict[str, bool]) -> Iterator[str]:
         """Yield the names of a listing that were not deleted, and for which a backend is asked."""
-        hidden = {self._reserved} if backend.is_writable else self._deleted_in(directory)
+        hidden = (
+            {self._reserved, *_NO_NAMES} if backend.is_writable else self._deleted_in(directory)
+        )
         for name, is_directory in entries.items():
             full = posixpath.join(directory, name)
             admits = backend.route.admits_below if is_directory else backend.route.admits
@@ -257,6 +262,11 @@ def has_file(backend: Backend, name: Any) -> bool:
         raise
     except Exception:
         return False
+
+
+def has_node(backend: Backend, form: str) -> bool:
+    """Return whether a backend has a file, or an empty directory: a bucket's key with a slash."""
+    return has_file(backend, form) or has_file(backend, f"{form}/")
 
 
 def is_outside(form: str) -> bool:

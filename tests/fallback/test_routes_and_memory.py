@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 
@@ -131,20 +132,41 @@ def test_an_answer_in_time() -> None:
         FallbackStorage([{"BACKEND": Failing(own), "timeout": 30}], writable=[]).size("a.txt")
 
 
+def workers() -> list[threading.Thread]:
+    """Return the threads that ask."""
+    return [each for each in threading.enumerate() if each.name == "FallbackStorage"]
+
+
 def test_a_thread_that_waits_does_not_keep_the_process() -> None:
     """The thread of a backend that hangs ends with the process."""
     hanging = Waiting()
     storage = FallbackStorage([InMemoryStorage(), {"BACKEND": hanging, "timeout": 0.01}])
     try:
         assert not storage.exists("a.txt")
-        waiting = [
-            each for each in threading.enumerate() if each.name.startswith("FallbackStorage")
-        ]
-        assert waiting and all(thread.daemon for thread in waiting)
+        assert workers() and all(thread.daemon for thread in workers())
     finally:
         hanging.released.set()
-    for thread in waiting:
-        thread.join(10)
+
+
+def test_threads_are_used_again() -> None:
+    """Questions one after the other are asked in one thread, which has the client's connection."""
+    storage = FallbackStorage([{"BACKEND": stocked("a.txt"), "timeout": 30}], writable=[])
+    storage.exists("a.txt")
+    before = workers()
+    for _ in range(50):
+        storage.exists("a.txt")
+    assert workers() == before
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_process_that_is_forked_off() -> None:
+    """A child of a process that has asked asks in threads of its own."""
+    storage = FallbackStorage([{"BACKEND": stocked("a.txt"), "timeout": 30}], writable=[])
+    assert storage.exists("a.txt")
+    child = os.fork()
+    if not child:
+        os._exit(0 if storage.exists("a.txt") else 1)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_a_dead_backend_is_asked_again(clock: list[float]) -> None:
@@ -163,13 +185,16 @@ def test_a_dead_backend_is_asked_again(clock: list[float]) -> None:
     assert len(dead.calls) == 2
 
 
-def test_other_errors_are_no_silence() -> None:
-    """A backend that answers with an error is asked again at once."""
-    failing = Failing(PermissionError("closed"))
+def test_other_errors_are_no_silence(caplog: pytest.LogCaptureFixture) -> None:
+    """A backend that answers with an error is asked again at once, with one warning."""
+    failing = Failing(ZeroDivisionError("a fault"))
     storage = FallbackStorage([InMemoryStorage(), failing])
-    for _ in range(3):
-        assert not storage.exists("a.txt")
+    with caplog.at_level(logging.WARNING, "inmemorystorage.fallback"):
+        assert [storage.exists(f"{number}.txt") for number in range(3)] == [False] * 3
     assert len(failing.calls) == 3
+    assert [each.message for each in caplog.records] == [
+        "Failing fails (ZeroDivisionError: a fault)"
+    ]
 
 
 def test_the_first_backend_is_always_asked() -> None:
