@@ -93,6 +93,13 @@ class Memory:
     _down: tuple[float, str] = (0.0, "")
     _known: set[str] = field(default_factory=set)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # The clock is another one elsewhere.
+        return {"missing_for": self.missing_for, "down_for": self.down_for}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]
+
     def is_missing(self, name: str) -> bool:
         """Return whether a name was not there, a short while ago."""
         return self._missing.get(name, 0.0) > time.monotonic()

@@ -5,19 +5,15 @@ from __future__ import annotations
 import logging
 import posixpath
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.files.storage import DefaultStorage, storages
-from django.utils.functional import LazyObject
-from django.utils.module_loading import import_string
 
 from ..exceptions import PathDoesNotExist
 from .asking import Memory, within
 from .failures import is_answer, is_missing, is_unreachable
+from .finding import MadeStorage, find_storage
 from .readonly import ReadOnlyStorage
 from .routes import Route
 
@@ -33,10 +29,6 @@ _OF_A_NAME = {
     *("open", "exists", "size", "accessed_time", "created_time", "modified_time"),
     *("get_accessed_time", "get_created_time", "get_modified_time"),
 }
-# What a storage has at least one of.
-OPERATIONS = {*_OF_A_NAME, "save", "_save", "delete", "listdir", "url", "path"}
-
-_resolving: ContextVar[tuple[str, ...]] = ContextVar("_resolving", default=())
 
 
 def normal(name: Any) -> str:
@@ -70,7 +62,7 @@ class Backend:
 
     def __getstate__(self) -> dict[str, Any]:
         state = {name: value for name, value in vars(self).items() if name != "storage"}
-        if isinstance(self.find, _Made) and not self.is_writable:
+        if isinstance(self.find, MadeStorage) and not self.is_writable:
             state["find"] = self.find.unmade()  # not all clients can be pickled
         return state
 
@@ -88,6 +80,8 @@ class Backend:
 
     def ask(self, operation: str, *args: Any, **kwargs: Any) -> Any:
         """Return what the storage answers, or has answered a short while ago."""
+        if operation == "url" and not self.is_writable:  # for which no client asks its engine
+            return self.storage.url(*args, **kwargs)
         if self.is_writable:
             return getattr(self.find(), operation)(*args, **kwargs)
         name = normal(args[0]) if args else ""
@@ -103,6 +97,23 @@ class Backend:
         if operation == "exists" and not answer:
             self.memory.note_missing(name)
         return answer
+
+    def store(self, name: str, content: Any) -> None:
+        """
+        Store a file under just this name, whatever names the storage would choose.
+
+        Where somebody stores one there meanwhile, that one counts. Raises ``OSError`` where the
+        storage keeps its files under other names.
+        """
+        saved = self.ask("_save" if self.has("_save") else "save", name, content)
+        if normal(saved) == name:
+            return
+        self.ask("delete", saved)
+        if not self.ask("exists", name):
+            raise OSError(
+                f"{self.label} stores {name!r} as {saved!r}. What a FallbackStorage writes to must "
+                "keep names as they are."
+            )
 
     def _answer_missing(self, operation: str, name: str) -> bool:
         if operation != "exists":
@@ -139,6 +150,8 @@ def make_backends(entries: Any, writable: Any) -> list[Backend]:
             "the setting FALLBACK_STORAGES, which has the aliases, dotted paths, classes or "
             "instances of storages."
         )
+    if writable is not None and (isinstance(writable, str) or not isinstance(writable, Sequence)):
+        raise ImproperlyConfigured(f"writable is a list of backends, not {writable!r}.")
     backends = [_make_backend(entry) for entry in entries]
     chosen = backends[:1] if writable is None else _choose(backends, writable)
     for backend in chosen:
@@ -166,21 +179,6 @@ def _names(backend: Backend) -> list[Any]:
     return [entry, entry["BACKEND"]] if isinstance(entry, dict) else [entry]
 
 
-@contextmanager
-def resolving(what: str) -> Iterator[None]:
-    """Refuse to find what is being found already, which would go on for ever."""
-    chain = _resolving.get()
-    if what in chain:
-        raise ImproperlyConfigured(
-            "A FallbackStorage leads back to itself: " + " → ".join([*chain, what]) + "."
-        )
-    token = _resolving.set((*chain, what))
-    try:
-        yield
-    finally:
-        _resolving.reset(token)
-
-
 def _make_backend(entry: Any) -> Backend:
     given = entry if isinstance(entry, dict) else {"BACKEND": entry}
     unknown = [key for key in given if key not in KEYS]
@@ -189,7 +187,10 @@ def _make_backend(entry: Any) -> Backend:
             f"A backend is an alias, a dotted path, a class, an instance, or a dict with BACKEND "
             f"and other keys of {', '.join(KEYS)}; not {entry!r}."
         )
-    label, find = _find(given["BACKEND"], given.get("OPTIONS"))
+    for key in ("timeout", "missing_for", "down_for"):
+        if not isinstance(given.get(key, 0), (int, float, type(None))):
+            raise ImproperlyConfigured(f"{key} is a number of seconds, not {given[key]!r}.")
+    label, find = find_storage(given["BACKEND"], given.get("OPTIONS"))
     timeout = given.get("timeout")
     return Backend(
         entry=entry,
@@ -206,92 +207,6 @@ def _make_backend(entry: Any) -> Backend:
 
 def _patterns(given: dict[str, Any], key: str) -> tuple[str, ...]:
     patterns = given.get(key, ())
-    if isinstance(patterns, str):
-        raise ImproperlyConfigured(f"{key} is a list of patterns, not the one text {patterns!r}.")
+    if isinstance(patterns, str) or not all(isinstance(each, str) for each in patterns):
+        raise ImproperlyConfigured(f"{key} is a list of patterns, not {patterns!r}.")
     return tuple(patterns)
-
-
-def _find(backend: Any, options: Any) -> tuple[str, Callable[[], Any]]:
-    """Return what a backend is called, and what returns its storage."""
-    if isinstance(backend, DefaultStorage):
-        backend = "default"
-    if isinstance(backend, str) and backend in storages.backends:
-        return backend, _find_alias(backend, options)
-    if isinstance(backend, str):
-        return backend, _Made(backend, _import(backend), options)
-    if callable(backend):
-        label = f"{backend.__module__}.{backend.__qualname__}"
-        return label, _Made(label, backend, options)
-    if isinstance(backend, LazyObject):
-        bool(backend)  # have it find what it stands for
-        backend = backend.__dict__["_wrapped"]
-    if options or not any(hasattr(backend, operation) for operation in OPERATIONS):
-        raise ImproperlyConfigured(
-            f"{backend!r} is no storage that can be made"
-            + (" with OPTIONS: it is made already." if options else ".")
-        )
-    return type(backend).__name__, _Found(backend)
-
-
-class _Found:
-    """Return a storage that is found already."""
-
-    def __init__(self, storage: Any) -> None:
-        self._storage = storage
-
-    def __call__(self) -> Any:
-        return self._storage
-
-
-class _Made:
-    """Return the storage that a class or a function makes, at once or when it is asked for."""
-
-    def __init__(self, label: str, make: Any, options: Any, *, at_once: bool = True) -> None:
-        self._args = label, make, options
-        self._storage: Any = self._make() if at_once else None
-
-    def __call__(self) -> Any:
-        if self._storage is None:
-            self._storage = self._make()
-        return self._storage
-
-    def unmade(self) -> _Made:
-        """Return what makes another such storage."""
-        return _Made(*self._args, at_once=False)
-
-    def _make(self) -> Any:
-        label, make, options = self._args
-        try:
-            return make(**(options or {})) if callable(make) else make
-        except TypeError as error:
-            raise ImproperlyConfigured(f"The backend {label} cannot be made: {error}.") from error
-
-
-class _Alias:
-    """Return the storage that an alias stands for, also when the settings change."""
-
-    def __init__(self, alias: str) -> None:
-        self._alias = alias
-
-    def __call__(self) -> Any:
-        return storages[self._alias]
-
-
-def _find_alias(alias: str, options: Any) -> Callable[[], Any]:
-    if options:
-        raise ImproperlyConfigured(
-            f"OPTIONS for the alias {alias!r} stand in STORAGES[{alias!r}], not at its mention."
-        )
-    with resolving(alias):
-        storages[alias]  # so that a mistake is told at once
-    return _Alias(alias)
-
-
-def _import(path: str) -> Any:
-    try:
-        return import_string(path)
-    except ImportError as error:
-        raise ImproperlyConfigured(
-            f"{path!r} is neither an alias of STORAGES ({', '.join(storages.backends)}) nor the "
-            f"dotted path of a storage: {error}."
-        ) from error

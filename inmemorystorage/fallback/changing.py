@@ -8,8 +8,9 @@ from typing import Any
 
 from ..exceptions import os_error
 from .backends import Backend, normal
-from .copying import add_witness, copy_up, make_directory
-from .lookup import Inquiry, has_file, has_node, is_inside, is_outside
+from .copying import add_witness, copy_up, lock_of, make_directory, wait_for_copy
+from .files import BelowFile
+from .lookup import Inquiry, has_file, has_node, is_inside, is_outside, may_have
 from .marks import ancestors
 from .naming import NamingMixin, overwrites
 from .readonly import is_writing
@@ -22,11 +23,15 @@ class ChangingMixin(NamingMixin):
         if not _is_mode(mode):
             return self._backends[0].ask("open", name, mode)  # which refuses it
         if is_writing(mode):
-            return self._open_for_change(name, mode)
+            with lock_of(normal(name)):
+                return self._open_for_change(name, mode)
+        wait_for_copy(normal(name))
         backend, file = self._first("open", name, mode, copies_count=True)
-        if self._cache is None:
+        if self._cache is not None:
+            file = self._open_copy(name, mode, backend, file)
+        elif backend.is_writable:
             return file
-        return self._open_copy(name, mode, backend, file)
+        return BelowFile(file, self, name, mode)
 
     def _open_copy(self, name: str, mode: str, backend: Backend, file: Any) -> Any:
         """Have a file that is open in a backend below copied up; return it opened there."""
@@ -34,18 +39,28 @@ class ChangingMixin(NamingMixin):
         form = normal(name)
         if backend.is_writable:
             self._cache.touch(form)
-        elif self._cache.keep(form, backend):
+        elif self._keep_copy(form, mode, backend, file):
             with contextlib.suppress(FileNotFoundError):  # others may have needed its room
                 copy = self._cache.target.ask("open", name, mode)
                 file.close()
                 return copy
         return file
 
+    def _keep_copy(self, form: str, mode: str, backend: Backend, file: Any) -> bool:
+        assert self._cache is not None
+        if "b" in mode:
+            is_kept = self._cache.keep(form, backend, file, self._is_hidden)
+            file.seek(0)
+            return is_kept
+        with backend.ask("open", form) as binary:
+            return self._cache.keep(form, backend, binary, self._is_hidden)
+
     def _open_for_change(self, name: str, mode: str) -> Any:
         writer = self._writers(name)[0]
         self._refuse_below(name, writer)
         self._lift_file_above(name, writer)
-        self._forget_copy(name)
+        if "x" not in mode:
+            self._forget_copy(name)
         self._lift_for_change(name, mode, writer)
         try:
             return writer.ask("open", name, mode)
@@ -59,7 +74,7 @@ class ChangingMixin(NamingMixin):
     def _refuse_below(self, name: str, writer: Backend) -> None:
         """Raise where a backend that is not written would hide the change from who reads."""
         above = self._backends[: self._backends.index(writer)]
-        for backend in above:
+        for backend in self._visible(normal(name), above):
             if not backend.is_writable and has_file(backend, name):
                 backend.storage.refuse("a change", name)
 
@@ -94,17 +109,26 @@ class ChangingMixin(NamingMixin):
     def _save(self, name: str, content: Any) -> str:
         writers = self._writers(name)
         self._lift_file_above(name, writers[0])
-        self._forget_copy(name)
-        if overwrites(writers[0]):
-            self._refuse_below(name, writers[0])
-            self._lift_for_change(name, "w", writers[0])
-        return str(self._change(writers, "_save", name, content))
+        with lock_of(normal(name)):
+            self._forget_copy(name)
+            if overwrites(writers[0]):
+                self._refuse_below(name, writers[0])
+                self._lift_for_change(name, "w", writers[0])
+            return self._save_to_first(writers, name, content)
 
-    def _change(self, writers: list[Backend], operation: str, name: str, *args: Any) -> Any:
-        """Return the answer of the first that can be written; raise as reading does."""
-        inquiry = Inquiry(writers, operation, name)
-        for _, answer in inquiry.answers(*args):
-            return answer
+    def _save_to_first(self, writers: list[Backend], name: str, content: Any) -> str:
+        """Save to the first that takes it; half a file in one would hide the whole in the next."""
+        failures: list[tuple[str, Exception]] = []
+        for writer in writers:
+            leaves_half = writers[1:] and not has_file(writer, name)
+            inquiry = Inquiry([writer], "_save", name)
+            for _, saved in inquiry.answers(content):
+                return str(saved)
+            failures += inquiry.failures
+            if leaves_half:
+                with contextlib.suppress(Exception):
+                    writer.ask("delete", name)
+        inquiry.failures = failures
         inquiry.fail(writers)
 
     def delete(self, name: str) -> None:
@@ -117,22 +141,26 @@ class ChangingMixin(NamingMixin):
         writers = self._writers(name)
         form = normal(name) if name else ""
         if self._deleted is None or not name or is_outside(form):
-            self._change(writers, "delete", name)
+            self._first_of(writers, "delete", name)
             return
-        self._forget_copy(name)
-        if not self._is_below(form):
-            self._lift_file_above(name, writers[0])
-            _delete(name, writers)
-        elif self._is_directory(form):
-            self._delete_directory(name, form, writers)
-        else:
-            self._deleted.add(form)
-            _delete(name, writers)
+        with lock_of(form):
+            self._forget_copy(name)
+            if not self._is_below(form):
+                self._lift_file_above(name, writers[0])
+                _delete(name, writers)
+            elif self._is_directory(form):
+                self._delete_directory(name, form, writers)
+            else:
+                self._deleted.add(form)
+                _delete(name, writers)
 
     def _is_below(self, form: str) -> bool:
         """Return whether a backend that is not written shows a file or a directory."""
         below = [each for each in self._asked(form) if not each.is_writable]
-        return any(has_node(each, form) or is_directory(each, form) for each in below)
+        return any(
+            may_have(each, form) or has_node(each, form) or is_directory(each, form)
+            for each in below
+        )
 
     def _delete_directory(self, name: str, form: str, writers: list[Backend]) -> None:
         """Delete a directory if the writer does that with one which has as much in it."""
@@ -172,9 +200,10 @@ class ChangingMixin(NamingMixin):
             writer = self._writers(name)[0]
             path = writer.ask("path", name)
         if path is not None:
-            self._refuse_below(name, writer)
-            self._forget_copy(name)
-            self._lift_for_change(name, "a", writer)
+            with lock_of(normal(name)):
+                self._refuse_below(name, writer)
+                self._forget_copy(name)
+                self._lift_for_change(name, "a", writer)
         return path
 
     def _is_directory(self, form: str) -> bool:

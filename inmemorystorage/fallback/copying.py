@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import posixpath
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from tempfile import SpooledTemporaryFile
-from typing import IO
+from typing import IO, Any
 
 from django.conf import settings
 from django.core.files import File
@@ -15,46 +16,68 @@ from django.utils.crypto import get_random_string
 
 from .backends import Backend, logger
 
-# A few for all names: who copies one name waits for nobody but who copies it, as a rule.
+# A few for all names: who changes one name waits for nobody but who changes it, as a rule.
 _locks = [threading.RLock() for _ in range(64)]
+_on_their_way: set[str] = set()
 
 
 def lock_of(name: str) -> threading.RLock:
-    """Return the lock that is held while a name is copied."""
+    """Return the lock that is held while a name is copied, or changed."""
     return _locks[hash(name) % len(_locks)]
 
 
-def copy_up(name: str, source: Backend, target: Backend) -> None:
+def wait_for_copy(name: str) -> None:
+    """Wait until a file is whole that another thread is copying."""
+    if name in _on_their_way:
+        with lock_of(name):
+            pass
+
+
+@contextmanager
+def _being_copied(name: str) -> Iterator[None]:
+    with lock_of(name):
+        _on_their_way.add(name)
+        try:
+            yield
+        finally:
+            _on_their_way.discard(name)
+
+
+def copy_up(name: str, source: Backend, target: Backend, file: Any = None) -> None:
     """
     Copy a file from one backend to another, unless that has it.
 
     It is read to its end before anything is written; what fails in writing leaves nothing behind.
+    Other threads wait for it with `wait_for_copy`.
+
+    :param file: the file, if it is open for reading bytes already.
     """
-    with lock_of(name):
+    with _being_copied(name):
         if target.ask("exists", name):
             return
         with SpooledTemporaryFile(max_size=settings.FILE_UPLOAD_MAX_MEMORY_SIZE) as content:
-            _fetch(name, source, content)
+            if file is None:
+                with source.ask("open", name) as opened:
+                    _fetch(opened, content)
+            else:
+                _fetch(file, content)
             _store(name, File(content, name), target)
         logger.info("copied %r from %s to %s", name, source.label, target.label)
 
 
-def _fetch(name: str, source: Backend, content: IO[bytes]) -> None:
-    with source.ask("open", name) as file:
-        for chunk in file.chunks():
-            content.write(chunk)
+def _fetch(file: Any, content: IO[bytes]) -> None:
+    for chunk in file.chunks():
+        content.write(chunk)
     content.seek(0)
 
 
 def _store(name: str, content: File[bytes], target: Backend) -> None:
     try:
-        saved = target.ask("save", name, content)
+        target.store(name, content)
     except BaseException:
         with suppress(Exception):
             target.ask("delete", name)
         raise
-    if saved != name:  # somebody has stored a file there meanwhile, which counts
-        target.ask("delete", saved)
 
 
 def make_directory(directory: str, target: Backend) -> None:
@@ -66,4 +89,5 @@ def make_directory(directory: str, target: Backend) -> None:
 def add_witness(directory: str, target: Backend) -> str:
     """Store an empty file in a directory; return its name, which nobody else has."""
     name = posixpath.join(directory, f".{get_random_string(12)}")
-    return str(target.ask("save", name, ContentFile(b"")))
+    target.store(name, ContentFile(b""))
+    return name

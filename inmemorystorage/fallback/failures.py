@@ -6,6 +6,8 @@ import errno
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from django.core.exceptions import SuspiciousOperation
+
 from ..exceptions import PathDoesNotExist
 
 Failures = Sequence[tuple[str, Exception]]
@@ -21,6 +23,10 @@ _UNREACHABLE_NAMES = {
     *("ConnectionError", "TimeoutError", "HTTPClientError", "Timeout", "ConnectTimeout"),
     *("MaxRetryError", "TransportError", "ServiceRequestError", "SSHException", "gaierror"),
 }
+# About the call, or about what a storage does not do; an OSError is about a file.
+_ANSWERS = (
+    *(OSError, ValueError, NotImplementedError, AttributeError, TypeError, SuspiciousOperation),
+)
 # A shape is an answer: the name leads through a file, or to a directory.
 _SHAPES = (NotADirectoryError, IsADirectoryError)
 
@@ -39,7 +45,7 @@ def is_unreachable(error: BaseException) -> bool:
 
 def is_answer(error: BaseException) -> bool:
     """Return whether an error says something of a name, or of what a storage does not do."""
-    return isinstance(error, (OSError, ValueError, NotImplementedError, AttributeError, TypeError))
+    return isinstance(error, _ANSWERS)
 
 
 def _http_status(error: BaseException) -> Any:

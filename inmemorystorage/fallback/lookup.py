@@ -14,8 +14,10 @@ from django.core.files.storage import Storage
 from ..exceptions import PathDoesNotExist
 from .backends import Backend, logger, normal
 from .cache import ReadCache
+from .copying import wait_for_copy
 from .failures import raise_failure
 from .marks import Marks
+from .routes import Route
 
 # What a bucket lists for keys with two slashes, or one at their end.
 _NO_NAMES = {"", "."}
@@ -169,6 +171,7 @@ class LookupMixin(Storage):
 
     def size(self, name: str) -> int:
         """Return the bytes that a file has; raise ``FileNotFoundError`` where there is none."""
+        wait_for_copy(normal(name))
         size: int = self._first("size", name, copies_count=True)[1]
         return size
 
@@ -178,16 +181,13 @@ class LookupMixin(Storage):
         return url
 
     def _having(self, name: Any) -> Iterator[Backend]:
-        """Yield the backends that have a file, or the last of those asked."""
-        last, is_there = None, False
-        for backend in self._asked(name or "", copies_count=False):
-            last = backend
+        """Yield the backends that have a file, and the last of those asked, whether or not."""
+        asked = [*self._asked(name or "", copies_count=False)]
+        for backend in asked[:-1]:
             with contextlib.suppress(SuspiciousOperation):  # which has a URL, even so
                 if has_file(backend, name):
-                    is_there = True
                     yield backend
-        if last is not None and not is_there:
-            yield last
+        yield from asked[-1:]
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
         """
@@ -247,6 +247,9 @@ class LookupMixin(Storage):
         hidden = (
             {self._reserved, *_NO_NAMES} if backend.is_writable else self._deleted_in(directory)
         )
+        if backend.route == Route():
+            yield from (name for name in entries if name not in hidden)
+            return
         for name, is_directory in entries.items():
             full = posixpath.join(directory, name)
             admits = backend.route.admits_below if is_directory else backend.route.admits
@@ -262,6 +265,14 @@ def has_file(backend: Backend, name: Any) -> bool:
         raise
     except Exception:
         return False
+
+
+def may_have(backend: Backend, form: str) -> bool:
+    """Return whether a backend has a file, or does not tell."""
+    try:
+        return bool(backend.ask("exists", form))
+    except Exception:
+        return True
 
 
 def has_node(backend: Backend, form: str) -> bool:

@@ -15,6 +15,9 @@ class Asked(Protocol):
     def ask(self, operation: str, *args: Any, **kwargs: Any) -> Any:
         """Return what the backend answers."""
 
+    def store(self, name: str, content: Any) -> None:
+        """Store a file under just this name."""
+
 
 def ancestors(name: str) -> Iterator[str]:
     """Yield the directories above a name, from the top, which itself is none of them."""
@@ -54,10 +57,17 @@ class Marks:
         """Return whether a name is marked, or a directory above it."""
         return any(map(self.has, [*ancestors(name), name]))
 
-    def add(self, name: str) -> None:
-        """Mark a name."""
-        if not self.has(name):
-            self._backend.ask("save", self._file(name), ContentFile(b""))
+    def add(self, name: str, text: str = "") -> None:
+        """Mark a name, with a text."""
+        self._backend.store(self._file(name), ContentFile(text.encode()))
+
+    def text(self, name: str) -> str:
+        """Return the text that a name is marked with; empty if it is not."""
+        try:
+            with self._backend.ask("open", self._file(name)) as file:
+                return bytes(file.read()).decode()
+        except FileNotFoundError:
+            return ""
 
     def discard(self, name: str) -> None:
         """Have a name marked no longer."""

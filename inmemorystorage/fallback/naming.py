@@ -10,7 +10,7 @@ from django.core.files.storage import Storage
 
 from ..exceptions import ReadOnlyStorageError
 from .backends import Backend, normal
-from .lookup import LookupMixin, has_file
+from .lookup import LookupMixin, has_file, may_have
 
 # What storages call their option to write over files.
 _OVERWRITES = ("_allow_overwrite", "file_overwrite", "overwrite_files")
@@ -46,11 +46,17 @@ class NamingMixin(LookupMixin):
         ``SuspiciousFileOperation`` where ``max_length`` leaves no room for a name.
         """
         writer = self._writers(name)[0]
+        # One that gives the name of a file that it has writes over it, or has deleted it just now.
+        given = {normal(name)} if not overwrites(writer) and has_file(writer, name) else set()
         if writer.has("get_available_name"):
             name = writer.ask("get_available_name", name, max_length=max_length)
-        if overwrites(writer) or not self.exists(name):
+        if overwrites(writer) or normal(name) in given or not self._may_be_taken(name):
             return name
-        return Storage.get_available_name(_Names(self), name, max_length=max_length)
+        return Storage.get_available_name(_Names(self, name), name, max_length=max_length)
+
+    def _may_be_taken(self, name: str) -> bool:
+        """Return whether a backend has a name, or does not tell: then another name is safe."""
+        return any(may_have(backend, name) for backend in self._asked(name))
 
     def is_name_available(self, name: str, max_length: int | None = None) -> bool:
         """Return whether ``save()`` would take ``name`` as it stands."""
@@ -80,15 +86,16 @@ def overwrites(writer: Backend) -> bool:
 
 
 class _Names(Storage):
-    """Asks a `FallbackStorage` for names, and Django where it gives one a second time."""
+    """Asks a `FallbackStorage` for other names than one, and Django where it repeats itself."""
 
-    def __init__(self, storage: NamingMixin) -> None:
+    def __init__(self, storage: NamingMixin, name: str) -> None:
         self._storage = storage
+        self._taken = name
         self._tried: set[str] = set()
 
     def exists(self, name: str) -> bool:
         """Return whether a name is taken."""
-        return self._storage.exists(name)
+        return name == self._taken or self._storage.exists(name)
 
     def get_alternative_name(self, file_root: str, file_ext: str) -> str:
         """Return another name than any before."""

@@ -13,9 +13,9 @@ from ..exceptions import ReadOnlyStorageError
 _MORE = {"accessed_time", "created_time", "modified_time", "base_url", "location"}
 
 
-def is_writing(mode: str) -> bool:
+def is_writing(mode: Any) -> bool:
     """Return whether ``open()`` in a mode changes a file, or makes one."""
-    return not set("wax+").isdisjoint(mode)
+    return isinstance(mode, str) and not set("wax+").isdisjoint(mode)
 
 
 def _reading(operation: str) -> Any:

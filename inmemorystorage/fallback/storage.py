@@ -11,9 +11,10 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.deconstruct import deconstructible
 
-from .backends import Backend, make_backends, resolving
+from .backends import Backend, make_backends
 from .cache import ReadCache
 from .changing import ChangingMixin
+from .finding import resolving
 from .marks import Marks
 
 _MEBIBYTE = 1024 * 1024
@@ -56,16 +57,18 @@ class FallbackStorage(ChangingMixin):
         self._whiteouts = whiteouts
         self._cache_reads = cache_reads
         self._cache_size = cache_size
+        if not isinstance(cache_size, int):
+            raise ImproperlyConfigured(f"cache_size is a number of bytes, not {cache_size!r}.")
         self._find_backends()
 
-    def _find_backends(self) -> _Found:
+    def _find_backends(self) -> _Resolved:
         """Find the backends that are named, here or in the settings as they are now."""
         entries = self._entries
         with contextlib.ExitStack() as stack:
             if entries is None:
                 stack.enter_context(resolving(_SETTING))
                 entries = _setting()
-            self._found = _Found(entries, make_backends(entries, self._writable))
+            self._found = _Resolved(entries, make_backends(entries, self._writable))
         self._stand_on(self._found.backends)
         return self._found
 
@@ -102,7 +105,7 @@ class FallbackStorage(ChangingMixin):
 
     def __getattr__(self, name: str) -> Any:
         """Return what the first backend has beyond Django's storage API, as its ``base_url``."""
-        if name.startswith("_"):
+        if name.startswith("_") or "_found" not in vars(self):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return getattr(self.backends[0], name)
 
@@ -133,7 +136,13 @@ class FallbackStorage(ChangingMixin):
         vars(self).update(state)
         self._stand_on(self._found.backends)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+    def __copy__(self) -> FallbackStorage:
+        """Return a storage with the same backends, and the same room for copies."""
+        copied = type(self).__new__(type(self))
+        vars(copied).update(vars(self))
+        return copied
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> FallbackStorage:
         # Models are deep-copied with their fields and storages; the files are not.
         return copy.copy(self)
 
@@ -155,7 +164,7 @@ class _Described:
 
 
 @dataclass
-class _Found:
+class _Resolved:
     """The backends, and the entries by which they were found."""
 
     entries: Any

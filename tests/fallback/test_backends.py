@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import pickle
 from typing import Any
 
@@ -22,6 +23,7 @@ from overrides import use_storage
 from projects import make_project
 
 from inmemorystorage import FallbackStorage, InMemoryStorage
+from inmemorystorage.fallback.asking import Memory
 
 DOTTED = "inmemorystorage.InMemoryStorage"
 FALLBACK = "inmemorystorage.FallbackStorage"
@@ -125,13 +127,51 @@ def test_the_setting_is_missing(settings: Any, value: Any) -> None:
         ([{"BACKEND": RemoteStorage, "OPTIONS": {"x": 1}}], "RemoteStorage cannot be made"),
         ([{"BACKEND": "default", "OPTIONS": {"x": 1}}], r"stand in STORAGES\['default'\]"),
         ([{"BACKEND": InMemoryStorage(), "OPTIONS": {"x": 1}}], "it is made already"),
-        ([{"BACKEND": DOTTED, "only": "*.jpg"}], r"only is a list of patterns, not .* '\*.jpg'"),
+        ([{"BACKEND": DOTTED, "skip": [1]}], r"skip is a list of patterns, not \[1\]"),
+        ([{"BACKEND": DOTTED, "timeout": "1"}], "timeout is a number of seconds, not '1'"),
+        ([{"BACKEND": DOTTED, "only": "*.jpg"}], r"only is a list of patterns, not '\*.jpg'"),
     ],
 )
 def test_mistakes_are_told(backends: Any, message: str) -> None:
     """What names no storage is told when the storage is made, with what there is."""
     with pytest.raises(ImproperlyConfigured, match=message):
         FallbackStorage(backends)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("writable", "default"), ("writable", 0), ("cache_size", "10")]
+)
+def test_mistaken_options_are_told(option: str, value: Any) -> None:
+    """An option of the wrong type is told, and not taken for something else."""
+    with pytest.raises(ImproperlyConfigured, match=rf"{option} is .*, not {value!r}"):
+        FallbackStorage([DOTTED], **{option: value})
+
+
+def test_callables_without_a_name() -> None:
+    """Any callable makes a backend, and a storage that can be called is one."""
+    made = FallbackStorage([functools.partial(InMemoryStorage, base_url="/partial/")])
+    assert made.base_url == "/partial/"
+
+    class Callable(InMemoryStorage):
+        __call__ = None
+
+    called = Callable()
+    type(called).__call__ = lambda self: None  # type: ignore[assignment, method-assign]
+    assert FallbackStorage([called])._backends[0].find() is called
+
+
+def test_a_storage_that_is_not_made_yet() -> None:
+    """An attribute asked for before there are backends is an AttributeError."""
+    with pytest.raises(AttributeError, match="base_url"):
+        FallbackStorage.__new__(FallbackStorage).base_url  # noqa: B018
+
+
+def test_what_was_remembered_is_not_pickled() -> None:
+    """A pickle does not say of a backend that it does not answer: elsewhere it may."""
+    storage = FallbackStorage([DOTTED, {"BACKEND": stocked("a.txt"), "missing_for": 60}])
+    assert not storage.exists("b.txt")
+    memory = pickle.loads(pickle.dumps(storage))._backends[1].memory
+    assert memory == Memory(missing_for=60, down_for=30)
 
 
 def test_an_alias_that_cannot_be_made(settings: Any) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import pickle
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 from fallback.layers import get, over, put, stocked
 
@@ -135,8 +138,8 @@ def test_a_copy_that_is_gone_at_once() -> None:
     storage, above, _ = over("a.txt", cache_reads=True)
     keep = storage._cache.keep
 
-    def keep_and_lose(name: str, source: Any) -> bool:
-        kept = keep(name, source)
+    def keep_and_lose(name: str, *args: Any) -> bool:
+        kept = keep(name, *args)
         above.delete(name)
         return bool(kept)
 
@@ -153,13 +156,149 @@ def test_many_readers_at_once() -> None:
     assert len(copies(above)) <= 2
 
 
+def keep(storage: Any, name: str) -> bool:
+    """Have a file copied up as by somebody who has just opened it."""
+    with storage.backends[1].open(name) as file:
+        return bool(storage._cache.keep(name, storage._backends[1], file, storage._is_hidden))
+
+
 def test_a_copy_made_meanwhile() -> None:
     """Who comes to copy what was copied meanwhile does nothing."""
     storage, above, _ = over("a.txt", cache_reads=True)
-    cache, backend = storage._cache, storage._backends[1]
-    assert cache.keep("a.txt", backend) and cache.keep("a.txt", backend)
-    copy_up("a.txt", backend, storage._backends[0])
+    assert keep(storage, "a.txt") and keep(storage, "a.txt")
+    copy_up("a.txt", storage._backends[1], storage._backends[0])
     assert copies(above) == ["a.txt"]
+
+
+def test_a_file_deleted_while_it_is_read() -> None:
+    """A copy that comes after the file was deleted is not made."""
+    storage, above, _ = over("a.txt", cache_reads=True)
+    storage.delete("a.txt")
+    assert not keep(storage, "a.txt")
+    assert copies(above) == [] and not storage.exists("a.txt")
+
+
+def test_deleting_while_others_read() -> None:
+    """Whoever reads at that moment, a deleted file stays deleted."""
+    for _ in range(20):
+        storage, *_ = over("a.txt", cache_reads=True)
+        with ThreadPoolExecutor(3) as threads:
+            for _ in range(4):
+                threads.submit(get, storage, "a.txt")
+            threads.submit(storage.delete, "a.txt")
+        assert not storage.exists("a.txt")
+
+
+def test_what_is_no_copy_any_more_stays() -> None:
+    """A file that was changed behind the storage's back is not deleted for room."""
+    storage, above, _ = over("1.txt", "2.txt", cache_reads=True, cache_size=5)
+    get(storage, "1.txt")
+    with above.open("1.txt", "wb") as file:
+        file.write(b"mine, and no copy")
+    get(storage, "2.txt")
+    assert get(storage, "1.txt") == b"mine, and no copy"
+    get(storage, "2.txt")
+    assert copies(above) == ["1.txt", "2.txt"]
+
+
+def test_an_exclusive_open_of_a_copy() -> None:
+    """A copy that is not opened, since it is there, stays a copy."""
+    storage, above, _ = over("1.txt", "2.txt", cache_reads=True, cache_size=5)
+    get(storage, "1.txt")
+    with pytest.raises(FileExistsError):
+        storage.open("1.txt", "xb")
+    get(storage, "2.txt")
+    assert copies(above) == ["2.txt"]
+
+
+class NoTimes(InMemoryStorage):
+    """A storage that knows no times and lists nothing."""
+
+    def get_modified_time(self, name: str) -> Any:
+        """Refuse, as Django's base class does."""
+        raise NotImplementedError
+
+    def listdir(self, path: str) -> Any:
+        """Refuse, too."""
+        raise NotImplementedError
+
+
+def test_a_storage_without_times_and_listings() -> None:
+    """Copies can be kept in a storage with the least of methods."""
+    above = NoTimes()
+    storage = FallbackStorage([above, stocked("1.txt", "2.txt")], cache_reads=True, cache_size=5)
+    for name in ("1.txt", "2.txt", "1.txt"):
+        assert get(storage, name) == name.encode()
+    assert above.exists("1.txt") and not above.exists("2.txt")
+    put(storage, "3.txt")
+    storage.delete("1.txt")
+    assert not storage.exists("1.txt")
+
+
+class CannotDelete(InMemoryStorage):
+    """A storage that fails half-way, and then cannot delete the half."""
+
+    def _save(self, name: str, content: Any) -> str:
+        if name.startswith(".fallback"):
+            return super()._save(name, content)
+        super()._save(name, ContentFile(b"half"))
+        raise OSError(28, "No space left on device")
+
+    def delete(self, name: str) -> None:
+        """Delete marks alone."""
+        if not name.startswith(".fallback"):
+            raise OSError(5, "Input/output error")
+        super().delete(name)
+
+
+def test_half_a_copy_that_stays() -> None:
+    """Half a copy that cannot be deleted is known for what it is."""
+    storage = FallbackStorage([CannotDelete(), stocked("a.txt")], cache_reads=True)
+    assert get(storage, "a.txt") == b"a.txt"
+    assert storage._cache.has("a.txt")
+
+
+def test_deep_copies_share_their_room() -> None:
+    """Copies of a storage, as Django makes of fields, have one limit together."""
+    storage, above, _ = over("1.txt", "2.txt", "3.txt", cache_reads=True, cache_size=10)
+    for number, each in enumerate([storage, copy.deepcopy(storage), copy.copy(storage)], start=1):
+        get(each, f"{number}.txt")
+    assert copies(above) == ["2.txt", "3.txt"]
+
+
+class Slow(InMemoryStorage):
+    """A storage in which the first half of a file is seen before the second is written."""
+
+    def __init__(self) -> None:
+        super().__init__(behaves_like="filesystem", location=f"/slow/{id(self)}")
+        self.half_there = threading.Event()
+        self.goes_on = threading.Event()
+
+    def _save(self, name: str, content: Any) -> str:
+        if name.startswith(".fallback"):
+            return super()._save(name, content)
+        saved = super()._save(name, ContentFile(b"ha"))
+        self.half_there.set()
+        self.goes_on.wait(10)
+        with self.open(name, "wb") as file:
+            file.write(content.read())
+        return saved
+
+
+@pytest.mark.parametrize("cache_reads", [True, False])
+def test_half_a_copy_is_not_seen(cache_reads: bool) -> None:
+    """Who reads a file while another thread copies it waits until the copy is whole."""
+    above = Slow()
+    storage = FallbackStorage([above, stocked("half.txt")], cache_reads=cache_reads)
+    with ThreadPoolExecutor(3) as threads:
+        mode = "rb" if cache_reads else "rb+"
+        copying = threads.submit(lambda: storage.open("half.txt", mode).close())
+        assert above.half_there.wait(10)
+        reading = threads.submit(get, storage, "half.txt")
+        size = threads.submit(storage.size, "half.txt")
+        above.goes_on.set()
+        assert (reading.result(10), size.result(10)) == (b"half.txt", 8)
+        copying.result(10)
 
 
 def test_an_error_below_is_an_error() -> None:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import pytest
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.storage import FileSystemStorage
-from fallback.layers import ARGUMENTS, Failing, Only, get, over, put, stocked
+from fallback.layers import ARGUMENTS, Failing, Only, Recording, get, over, put, stocked
 
 from inmemorystorage import FallbackStorage, InMemoryStorage
 
@@ -206,3 +206,19 @@ def test_the_log_says_who_was_asked(caplog: pytest.LogCaptureFixture) -> None:
         get(storage, "a.txt")
     assert "open('a.txt') on InMemoryStorage" in caplog.text
     assert "No such file" in caplog.text
+
+
+def test_url_while_nobody_answers() -> None:
+    """A page with pictures has their addresses, also where the backend below does not answer."""
+    below = stocked("a.txt", kind=Recording)
+    storage = FallbackStorage([InMemoryStorage(base_url="/above/"), below])
+    below.exists = refuse
+    with pytest.raises(ConnectionRefusedError):
+        FallbackStorage([below], writable=[]).exists("a.txt")
+    storage.exists("a.txt")
+    assert storage.url("a.txt") == below.url("a.txt")
+
+
+def refuse(name: str) -> bool:
+    """Raise as a backend that does not answer."""
+    raise ConnectionRefusedError(111, "refused")
