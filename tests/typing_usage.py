@@ -15,7 +15,13 @@ from django.test.runner import DiscoverRunner
 from django.urls import path
 from typing_extensions import assert_type
 
-from inmemorystorage import InMemoryDir, InMemoryFile, InMemoryStorage, PathDoesNotExist
+from inmemorystorage import (
+    FallbackStorage,
+    InMemoryDir,
+    InMemoryFile,
+    InMemoryStorage,
+    PathDoesNotExist,
+)
 from inmemorystorage.serving import media_urlpatterns, serve
 from inmemorystorage.testing import (
     InMemoryStorageRunnerMixin,
@@ -147,3 +153,19 @@ def use_the_kit(media: Media, captured: capture_storage_operations) -> None:
     assert_type(captured[0], Operation)
     assert_type(captured[0].op, str)
     assert_type(replace_storage(storages["default"]), InMemoryStorage)
+
+
+def use_several() -> None:
+    """Ask several storages in order."""
+    FallbackStorage()
+    storage = FallbackStorage(
+        ["local", Storage, InMemoryStorage(), {"BACKEND": "production", "timeout": 3}],
+        writable=["local", 2],
+        whiteouts=False,
+        cache_reads=True,
+        cache_size=1024,
+    )
+    assert_type(storage.exists("a.txt"), bool)
+    assert_type(storage.listdir(""), tuple[list[str], list[str]])
+    assert_type(storage.url("a.txt"), str)
+    assert_type(storage.get_modified_time("a.txt"), datetime)

@@ -78,6 +78,7 @@ class MadeStorage:
         self._storage: Any = self._make() if at_once else None
 
     def __call__(self) -> Any:
+        """Return the storage, made now if it was not."""
         if self._storage is None:
             self._storage = self._make()
         return self._storage
