@@ -166,12 +166,17 @@ def _choose(backends: list[Backend], writable: Any) -> Iterator[Backend]:
         if isinstance(wanted, int) and not isinstance(wanted, bool):
             same = backends[wanted : wanted + 1] if wanted >= 0 else []
         found = same or [each for each in backends if wanted in _names(each)]
-        if len(found) != 1:
+        if len(found) != 1:  # labels, since entries may have secrets
+            labels = [each.label for each in backends]
             raise ImproperlyConfigured(
-                f"writable names {wanted!r}, which is {len(found)} of the backends. Name one as "
-                f"backends does, or by its position from 0: {[each.entry for each in backends]!r}."
+                f"writable names {_label(wanted)}, which is {len(found)} of the backends. Name one "
+                f"as backends does, or by its position from 0: {', '.join(labels)}."
             )
         yield found[0]
+
+
+def _label(entry: Any) -> str:
+    return f"a dict with {', '.join(map(str, entry))}" if isinstance(entry, dict) else repr(entry)
 
 
 def _names(backend: Backend) -> list[Any]:
@@ -185,7 +190,7 @@ def _make_backend(entry: Any) -> Backend:
     if unknown or "BACKEND" not in given:
         raise ImproperlyConfigured(
             f"A backend is an alias, a dotted path, a class, an instance, or a dict with BACKEND "
-            f"and other keys of {', '.join(KEYS)}; not {entry!r}."
+            f"and other keys of {', '.join(KEYS)}; not {_label(entry)}."
         )
     for key in ("timeout", "missing_for", "down_for"):
         if not isinstance(given.get(key, 0), (int, float, type(None))):

@@ -97,14 +97,24 @@ class ReadCache:
         return f"{self.target.ask('size', name)} {modified}"
 
     def _make_room(self, size: int) -> None:
+        for name, freed in self._take_excess(size):
+            try:
+                self._drop(name)
+            except BaseException:
+                with self._lock:
+                    self._known()[name] = freed
+                raise
+
+    def _take_excess(self, size: int) -> list[tuple[str, int]]:
+        """Return the copies that must go; they are known no longer."""
+        excess = []
         with self._lock:
             known = self._known()
             total = sum(known.values()) + size
             while known and total > self._size:
-                name, freed = next(iter(known.items()))
-                self._drop(name)
-                del known[name]
-                total -= freed
+                excess.append(known.popitem(last=False))
+                total -= excess[-1][1]
+        return excess
 
     def _drop(self, name: str) -> None:
         with lock_of(name):

@@ -23,8 +23,7 @@ class ChangingMixin(NamingMixin):
         if not _is_mode(mode):
             return self._backends[0].ask("open", name, mode)  # which refuses it
         if is_writing(mode):
-            with lock_of(normal(name)):
-                return self._open_for_change(name, mode)
+            return self._open_for_change(name, mode)
         wait_for_copy(normal(name))
         backend, file = self._first("open", name, mode, copies_count=True)
         if self._cache is not None:
@@ -59,9 +58,14 @@ class ChangingMixin(NamingMixin):
         writer = self._writers(name)[0]
         self._refuse_below(name, writer)
         self._lift_file_above(name, writer)
-        if "x" not in mode:
-            self._forget_copy(name)
-        self._lift_for_change(name, mode, writer)
+        with lock_of(normal(name)):
+            if "x" not in mode:
+                self._forget_copy(name)
+            self._lift_for_change(name, mode, writer)
+            return self._open_above(name, mode, writer)
+
+    def _open_above(self, name: str, mode: str, writer: Backend) -> Any:
+        """Open a file; make the directory for it where only a backend below has that."""
         try:
             return writer.ask("open", name, mode)
         except FileNotFoundError:
@@ -143,10 +147,12 @@ class ChangingMixin(NamingMixin):
         if self._deleted is None or not name or is_outside(form):
             self._first_of(writers, "delete", name)
             return
-        with lock_of(form):
+        is_below = self._is_below(form)
+        if not is_below:
+            self._lift_file_above(name, writers[0])
+        with lock_of(form):  # one at a time: it is taken with no other held
             self._forget_copy(name)
-            if not self._is_below(form):
-                self._lift_file_above(name, writers[0])
+            if not is_below:
                 _delete(name, writers)
             elif self._is_directory(form):
                 self._delete_directory(name, form, writers)

@@ -147,6 +147,15 @@ def test_mistaken_options_are_told(option: str, value: Any) -> None:
         FallbackStorage([DOTTED], **{option: value})
 
 
+def test_secrets_are_not_told() -> None:
+    """What is said of a mistake does not show the options of a backend."""
+    secret = {"BACKEND": DOTTED, "OPTIONS": {"base_url": "/secret/"}}
+    for backends, writable in ([secret | {"opti": 1}], None), ([secret], [{"x": "secret"}]):
+        with pytest.raises(ImproperlyConfigured) as caught:
+            FallbackStorage(backends, writable=writable)
+        assert "secret" not in str(caught.value)
+
+
 def test_callables_without_a_name() -> None:
     """Any callable makes a backend, and a storage that can be called is one."""
     made = FallbackStorage([functools.partial(InMemoryStorage, base_url="/partial/")])

@@ -306,3 +306,36 @@ def test_an_error_below_is_an_error() -> None:
     storage, *_ = over("a.txt", cache_reads=True)
     with fail_storage("open", PermissionError("closed")), pytest.raises(PermissionError):
         storage.open("a.txt")
+
+
+def test_room_that_cannot_be_made() -> None:
+    """A copy that cannot be deleted counts on, and is deleted when that can be done."""
+    storage, above, _ = over("1.txt", "2.txt", cache_reads=True, cache_size=5)
+    get(storage, "1.txt")
+    above.delete = refuse
+    assert get(storage, "2.txt") == b"2.txt"
+    del above.delete
+    assert get(storage, "2.txt") == b"2.txt"
+    assert copies(above) == ["2.txt"]
+
+
+def refuse(name: str) -> None:
+    """Raise as a disk that cannot be written any more."""
+    raise OSError(30, "Read-only file system")
+
+
+def test_changing_while_others_make_room() -> None:
+    """Threads that read, which makes room, and threads that change the same files all go on."""
+    names = [f"{number}.txt" for number in range(6)]
+    storage, *_ = over(*names, cache_reads=True, cache_size=10)
+
+    def use(number: int) -> None:
+        name = names[number % 6]
+        if number % 7:
+            get(storage, name)
+        else:
+            storage.open(name, "ab").close()
+
+    with ThreadPoolExecutor(8) as threads:
+        assert [*threads.map(use, range(600), timeout=60)] == [None] * 600
+    assert [get(storage, name) for name in names] == [name.encode() for name in names]
