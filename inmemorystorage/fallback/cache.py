@@ -39,7 +39,8 @@ class ReadCache:
         with self._lock:
             if self._sizes is not None:
                 self._sizes.pop(name, None)
-            self._marks.discard(name)
+            with suppress(ValueError, OSError):  # what cannot be a name has no mark
+                self._marks.discard(name)
 
     def touch(self, name: str) -> None:
         """Note that a copy is read."""

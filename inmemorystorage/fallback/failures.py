@@ -27,8 +27,9 @@ _UNREACHABLE_NAMES = {
 _ANSWERS = (
     *(OSError, ValueError, NotImplementedError, AttributeError, TypeError, SuspiciousOperation),
 )
-# A shape is an answer: the name leads through a file, or to a directory.
-_SHAPES = (NotADirectoryError, IsADirectoryError)
+# What a name is like, whether or not there is a file: it leads through one, or to a directory, or
+# no file can have it.
+_SHAPES = {errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
 
 
 def is_missing(error: BaseException) -> bool:
@@ -76,7 +77,7 @@ def raise_failure(failures: Failures, name: str) -> NoReturn:
 def _choose(failures: Failures, name: str) -> Exception:
     errors = [error for _, error in failures]
     if not all(map(is_missing, errors)):
-        shapes = [error for error in errors if isinstance(error, _SHAPES)]
+        shapes = [error for error in errors if getattr(error, "errno", None) in _SHAPES]
         return shapes[0] if shapes and is_missing(errors[0]) else errors[0]
     found = [error for error in errors if isinstance(error, FileNotFoundError)]
     return found[0] if found else PathDoesNotExist(name)
