@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from contract.storages import (
     BUCKET,
     DISK,
@@ -47,7 +48,7 @@ def over(first: Subject, second: Subject) -> Subject:
         f"{first.label} over {second.label}",
         factory,
         both(first.can, second.can),
-        first.marks or second.marks,
+        first.marks or second.marks or (pytest.mark.slow,),  # since there are so many
     )
 
 
