@@ -156,6 +156,7 @@ def served(name: str) -> bytes:
         response.close()
 
 
+@pytest.mark.django_db  # whose connections the end of a response looks after
 def test_files_are_served(settings: Any, default: Any) -> None:
     """What is above and below is served at MEDIA_URL, and what was deleted is not."""
     settings.ROOT_URLCONF = __name__
@@ -166,6 +167,7 @@ def test_files_are_served(settings: Any, default: Any) -> None:
         served("below.txt")
 
 
+@pytest.mark.django_db  # whose connections the end of a response looks after
 def test_a_private_bucket_is_not_served(settings: Any) -> None:
     """A backend that signs its URLs gives nothing to whoever asks; what is above is served."""
     settings.ROOT_URLCONF = __name__
