@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import threading
 import time
 
@@ -165,6 +166,7 @@ def test_a_process_that_is_forked_off() -> None:
     assert storage.exists("a.txt")
     child = os.fork()
     if not child:
+        signal.alarm(30)  # ends a child that waits for ever
         os._exit(0 if storage.exists("a.txt") else 1)
     assert os.waitpid(child, 0)[1] == 0
 
