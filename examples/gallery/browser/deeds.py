@@ -1,6 +1,8 @@
 """What a visitor does on the pages."""
 
-from playwright.sync_api import expect
+from contextlib import suppress
+
+from playwright.sync_api import TimeoutError, expect
 
 LOADED = "image => image.complete && image.naturalWidth > 0"
 ARRIVED = "video => video.readyState >= video.HAVE_CURRENT_DATA && !video.seeking"
@@ -35,6 +37,20 @@ def tab_to(page, name, key="Tab"):
             assert focused.evaluate("e => getComputedStyle(e).outlineStyle") != "none"
             return focused
     raise AssertionError(f"{name!r} cannot be reached by {key}")
+
+
+def press_for_chooser(page, key):
+    """Press a key that opens the file chooser; on a busy machine Chromium may miss the first."""
+    with suppress(TimeoutError):
+        return chooser_by(page, key, timeout=10_000)
+    return chooser_by(page, key, timeout=30_000)
+
+
+def chooser_by(page, key, timeout):
+    """Return the file chooser that a key opens within some milliseconds."""
+    with page.expect_file_chooser(timeout=timeout) as chooser:
+        page.keyboard.press(key)
+    return chooser.value
 
 
 def assert_message(page, text):

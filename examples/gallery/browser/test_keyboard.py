@@ -3,7 +3,7 @@
 from PIL import Image
 from playwright.sync_api import expect
 
-from deeds import assert_message, assert_shown, tab_to
+from deeds import assert_message, assert_shown, press_for_chooser, tab_to
 
 
 def test_upload_look_and_delete_by_the_keyboard(page, site, tmp_path):
@@ -12,9 +12,7 @@ def test_upload_look_and_delete_by_the_keyboard(page, site, tmp_path):
     Image.radial_gradient("L").save(path)
     page.goto(site)
     tab_to(page, "Add pictures and videos")
-    with page.expect_file_chooser() as chooser:
-        page.keyboard.press("Enter")
-    chooser.value.set_files(path)
+    press_for_chooser(page, "Enter").set_files(path)
     tab_to(page, "Upload")
     page.keyboard.press("Enter")
     assert_message(page, "1 file is added.")
