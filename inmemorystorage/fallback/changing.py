@@ -10,7 +10,7 @@ from ..exceptions import os_error
 from .backends import Backend, normal
 from .copying import add_witness, copy_up, lock_of, make_directory, wait_for_copy
 from .files import BelowFile
-from .lookup import Inquiry, has_file, has_node, is_inside, is_outside, may_have
+from .lookup import Inquiry, has_file, is_inside, is_outside, may_have
 from .marks import ancestors
 from .naming import NamingMixin, overwrites
 from .readonly import is_writing
@@ -163,10 +163,7 @@ class ChangingMixin(NamingMixin):
     def _is_below(self, form: str) -> bool:
         """Return whether a backend that is not written shows a file or a directory."""
         below = [each for each in self._asked(form) if not each.is_writable]
-        return any(
-            may_have(each, form) or has_node(each, form) or is_directory(each, form)
-            for each in below
-        )
+        return any(may_have(each, form) or is_directory(each, form) for each in below)
 
     def _delete_directory(self, name: str, form: str, writers: list[Backend]) -> None:
         """Delete a directory if the writer does that with one which has as much in it."""
@@ -196,10 +193,10 @@ class ChangingMixin(NamingMixin):
             return str(self._first("path", name)[1])
         if holder.is_writable:
             return str(holder.ask("path", name))
-        lifted = self._lifted_path(name, holder)
+        lifted = self._lifted_path(name)
         return str(holder.ask("path", name)) if lifted is None else lifted
 
-    def _lifted_path(self, name: str, holder: Backend) -> str | None:
+    def _lifted_path(self, name: str) -> str | None:
         """Copy a file up and return its path there, or ``None`` where that has none."""
         path: str | None = None
         with contextlib.suppress(Exception):

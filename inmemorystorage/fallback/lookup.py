@@ -114,12 +114,11 @@ class LookupMixin(Storage):
         return False
 
     def _deleted_in(self, directory: str) -> set[str]:
-        """Return the names in a directory that were deleted, and the reserved one."""
-        deleted: set[str] = set()
+        """Return the names in a directory that were deleted from what is below."""
         if self._deleted is not None:
             with _telling_of_failures(directory):
-                deleted = self._deleted.names_in(directory)
-        return {self._reserved, *_NO_NAMES, *deleted}
+                return self._deleted.names_in(directory)
+        return set()
 
     def _is_copy(self, form: str) -> bool:
         return self._cache is not None and is_inside(form) and self._cache.has(form)
@@ -244,9 +243,9 @@ class LookupMixin(Storage):
 
     def _shown(self, backend: Backend, directory: str, entries: dict[str, bool]) -> Iterator[str]:
         """Yield the names of a listing that were not deleted, and for which a backend is asked."""
-        hidden = (
-            {self._reserved, *_NO_NAMES} if backend.is_writable else self._deleted_in(directory)
-        )
+        hidden = {self._reserved, *_NO_NAMES}
+        if not backend.is_writable:
+            hidden |= self._deleted_in(directory)
         if backend.route == Route():
             yield from (name for name in entries if name not in hidden)
             return

@@ -1,22 +1,13 @@
-"""Names that are noted beside the files of a storage, each by an empty file."""
+"""Names that are noted beside the files of a storage, each by a small file."""
 
 from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
-from typing import Any, Protocol
 
 from django.core.files.base import ContentFile
 
-
-class Asked(Protocol):
-    """What keeps the marks: a backend that can be written."""
-
-    def ask(self, operation: str, *args: Any, **kwargs: Any) -> Any:
-        """Return what the backend answers."""
-
-    def store(self, name: str, content: Any) -> None:
-        """Store a file under just this name."""
+from .backends import Backend
 
 
 def ancestors(name: str) -> Iterator[str]:
@@ -37,7 +28,7 @@ class Marks:
     it can both be marked, and one listing gives the marks of a directory.
     """
 
-    def __init__(self, backend: Asked, reserved: str, kind: str) -> None:
+    def __init__(self, backend: Backend, reserved: str, kind: str) -> None:
         self._backend = backend
         self._reserved = reserved
         self._top = f"{reserved}/{kind}"

@@ -127,3 +127,8 @@ def over(*names: str, **options: Any) -> tuple[Any, Any, Any]:
     above, below = InMemoryStorage(), stocked(*names, kind=Recording)
     below.calls.clear()
     return FallbackStorage([above, below], **options), above, below
+
+
+def refuse(name: str) -> bool:
+    """Raise as a backend that does not answer."""
+    raise ConnectionRefusedError(111, "refused")

@@ -12,7 +12,7 @@ from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage
 from django.core.files.storage import InMemoryStorage as DjangoInMemoryStorage
-from fallback.layers import WRITES, Failing, Only, Recording, get, over, put, stocked
+from fallback.layers import WRITES, Failing, Only, Recording, get, over, put, refuse, stocked
 
 from inmemorystorage import FallbackStorage, InMemoryStorage, ReadOnlyStorageError
 
@@ -393,11 +393,6 @@ def test_a_deletion_while_nobody_answers() -> None:
     storage.delete("a.txt")
     del below.exists
     assert not storage.exists("a.txt")
-
-
-def refuse(name: str) -> bool:
-    """Raise as a backend that does not answer."""
-    raise ConnectionRefusedError(111, "refused")
 
 
 def test_names_while_nobody_answers() -> None:

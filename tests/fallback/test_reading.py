@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import pytest
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.storage import FileSystemStorage
-from fallback.layers import ARGUMENTS, Failing, Only, Recording, get, over, put, stocked
+from fallback.layers import ARGUMENTS, Failing, Only, Recording, get, over, put, refuse, stocked
 
 from inmemorystorage import FallbackStorage, InMemoryStorage
 
@@ -217,8 +217,3 @@ def test_url_while_nobody_answers() -> None:
         FallbackStorage([below], writable=[]).exists("a.txt")
     storage.exists("a.txt")
     assert storage.url("a.txt") == below.url("a.txt")
-
-
-def refuse(name: str) -> bool:
-    """Raise as a backend that does not answer."""
-    raise ConnectionRefusedError(111, "refused")
