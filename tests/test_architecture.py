@@ -58,8 +58,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         "transfer",
         "volume",
     },
-    # Several storages in order; and Django's storage API alone.
+    # Several storages in order, and Django's storage API alone.
     "fallback": {"exceptions"},
+    # Key-value stores, and Django's storage API on them.
+    "kvstore": {"behaviors", "exceptions", "naming"},
     "__init__": {"exceptions", "fallback", "nodes", "storage"},
     # Django's hooks.
     "checks": {"fallback", "storage"},

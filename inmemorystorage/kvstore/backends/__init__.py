@@ -1,0 +1,91 @@
+"""The engines: which class stands behind a scheme, and what it needs to be installed."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib import import_module
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
+
+from ..uri import hint
+from .base import Backend, Entry, Inserted
+
+__all__ = ["Backend", "Entry", "Inserted", "find_class"]
+
+# The module of each scheme, and the extra that brings its client.
+SCHEMES: dict[str, tuple[str, str | None]] = {
+    "locmem": ("locmem", None),
+    "db": ("db", None),
+    "memcached": ("memcached", "memcached"),
+    "redis": ("redis", "redis"),
+    "rediss": ("redis", "redis"),
+    "valkey": ("redis", "redis"),
+    "unix": ("redis", "redis"),
+    "sdb": ("simpledb", "aws"),
+    "simpledb": ("simpledb", "aws"),
+    "dynamodb": ("dynamodb", "aws"),
+    "googleappengine": ("appengine", "appengine"),
+    "appengine": ("appengine", "appengine"),
+    "tokyotyrant": ("tokyotyrant", "memcached"),
+}
+
+
+@lru_cache(maxsize=64)
+def find_class(scheme: str) -> type[Backend]:
+    """
+    Return the class behind a scheme: one of `SCHEMES`, or a dotted path.
+
+    Raises ``ImproperlyConfigured`` for a scheme that there is not, and where a client library is
+    not installed.
+    """
+    if scheme in SCHEMES:
+        return _built_in(scheme)
+    if "." in scheme:
+        return _third_party(scheme)
+    raise ImproperlyConfigured(
+        f"There is no key-value store with the scheme {scheme!r}.{hint(scheme, SCHEMES)} "
+        f"There are {', '.join(SCHEMES)}, and dotted paths."
+    )
+
+
+def _built_in(scheme: str) -> type[Backend]:
+    module, extra = SCHEMES[scheme]
+    try:
+        found = import_module(f"{__name__}.{module}")
+    except ImportError as error:
+        if extra is None:
+            raise
+        raise ImproperlyConfigured(
+            f"{scheme}:// needs a client that is not installed ({error}). "
+            f"Install it with: pip install dj-inmemorystorage[{extra}]"
+        ) from error
+    found_class: type[Backend] = found.StorageClass
+    return found_class
+
+
+def _third_party(path: str) -> type[Backend]:
+    try:
+        found = _import(path)
+    except ImportError as error:
+        raise ImproperlyConfigured(
+            f"The key-value store {path!r} cannot be imported: {error}"
+        ) from error
+    if isinstance(found, type) and issubclass(found, Backend):
+        return found
+    raise ImproperlyConfigured(
+        f"{path!r} is no key-value store: its StorageClass has to be a subclass of "
+        "inmemorystorage.kvstore.Backend."
+    )
+
+
+def _import(path: str) -> Any:
+    """Return a module's ``StorageClass``, or what the path itself names."""
+    try:
+        module = import_module(path)
+    except ModuleNotFoundError as error:
+        if not path.startswith(error.name or " "):
+            raise
+        return import_string(path)
+    return getattr(module, "StorageClass", module)

@@ -1,0 +1,100 @@
+"""``locmem://name``: dicts of this process, one for each name."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from .base import Backend, Entry, Inserted
+
+
+class _Memory:
+    """What all the backends of one name share."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.values: dict[str, bytes] = {}
+        self.directories: dict[str, dict[str, Entry]] = {}
+
+
+_memories: defaultdict[str, _Memory] = defaultdict(_Memory)
+
+
+class StorageClass(Backend):
+    """A store in memory, of this process alone."""
+
+    adds = has_entries = lists_entries = True
+
+    def __init__(self, store: str, parameters: Mapping[str, Any]) -> None:
+        super().__init__(store, parameters)
+        self._memory = _memories[store]
+
+    def get(self, key: str) -> bytes | None:
+        """Return the value of a key, ``None`` where there is none."""
+        return self._memory.values.get(key)
+
+    def set(self, key: str, value: bytes, ttl: float | None = None) -> None:
+        """Store a value under a key; it stays."""
+        self._memory.values[key] = value
+
+    def add(self, key: str, value: bytes) -> bool:
+        """Store a value where there is none; return whether it was stored."""
+        with self._memory.lock:
+            if key in self._memory.values:
+                return False
+            self._memory.values[key] = value
+            return True
+
+    def delete(self, key: str) -> None:
+        """Delete a key; silent where it is not there."""
+        self._memory.values.pop(key, None)
+
+    def read_entries(
+        self, places: Sequence[tuple[str, str]], *, bodies: bool = True
+    ) -> list[Entry | None]:
+        """Return the entries at several places."""
+        return [self._memory.directories.get(each, {}).get(name) for each, name in places]
+
+    def insert_entry(
+        self, directory: str, name: str, entry: Entry, *, marker: str | None
+    ) -> Inserted:
+        """Store an entry where there is none."""
+        with self._memory.lock:
+            entries = self._memory.directories.get(directory, {})
+            if marker is not None and marker not in entries:
+                return Inserted.NO_DIRECTORY
+            if name in entries:
+                return Inserted.TAKEN
+            self._memory.directories.setdefault(directory, {})[name] = entry
+            return Inserted.DONE
+
+    def replace_entry(self, directory: str, name: str, meta: bytes, entry: Entry) -> bool:
+        """Store an entry in the place of another."""
+        with self._memory.lock:
+            if not self._has(directory, name, meta):
+                return False
+            self._memory.directories[directory][name] = entry
+            return True
+
+    def remove_entry(self, directory: str, name: str, meta: bytes) -> bool:
+        """Remove an entry, and the directory that has no other."""
+        with self._memory.lock:
+            if not self._has(directory, name, meta):
+                return False
+            entries = self._memory.directories[directory]
+            del entries[name]
+            if not entries:
+                del self._memory.directories[directory]
+            return True
+
+    def list_entries(self, directory: str) -> Iterator[tuple[str, bytes]]:
+        """Yield the name and the ``meta`` of each entry of a directory."""
+        with self._memory.lock:
+            entries = [*self._memory.directories.get(directory, {}).items()]
+        return ((name, entry.meta) for name, entry in entries)
+
+    def _has(self, directory: str, name: str, meta: bytes) -> bool:
+        entry = self._memory.directories.get(directory, {}).get(name)
+        return entry is not None and entry.meta == meta

@@ -1,0 +1,74 @@
+"""The backends that are open: one for each thread and URI, closed when a request is finished."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from asgiref.local import Local
+from django.core.signals import request_finished
+
+from .backends import Backend, find_class
+from .uri import Uri, parse
+
+# Without these, all that a URI may have behind "?" is its backend's.
+COMMON = ("namespace", "serializer")
+
+_open = Local()
+
+
+def backend_for(uri: str) -> Backend:
+    """
+    Return the backend behind a URI, the same for one thread each time.
+
+    Raises ``ImproperlyConfigured`` for a URI that is mistaken, with what is wrong in it.
+    """
+    backends = _backends()
+    if uri not in backends:
+        backends[uri] = make_backend(uri)
+    return backends[uri]
+
+
+def make_backend(uri: str) -> Backend:
+    """Return a new backend behind a URI."""
+    parsed = parse(uri)
+    rest = {name: text for name, text in parsed.parameters.items() if name not in COMMON}
+    return find_class(parsed.scheme).from_uri(Uri(parsed.scheme, parsed.store, rest))
+
+
+def _backends() -> dict[str, Backend]:
+    """Return this thread's backends; a process that was forked has none of its parent's."""
+    pid = os.getpid()
+    if getattr(_open, "pid", None) != pid:
+        _open.pid = pid
+        _open.backends = {}
+    backends: dict[str, Backend] = _open.backends
+    return backends
+
+
+def close_connections(**kwargs: Any) -> None:
+    """Close what this thread has open; it is opened again when it is used."""
+    for backend in _backends().values():
+        backend.close()
+
+
+request_finished.connect(close_connections, dispatch_uid="inmemorystorage.kvstore")
+
+
+@contextmanager
+def reporting(uri: str, label: str) -> Iterator[Backend]:
+    """
+    Give the backend behind a URI, and have the errors of its client become ``OSError``.
+
+    :param label: the key or the file that the error names.
+    """
+    backend = backend_for(uri)
+    try:
+        yield backend
+    except backend.client_errors as error:
+        number = backend.error_number(error)
+        text = f"{parse(uri)}: {backend.error_text(error)}"
+        raise OSError(number or errno.EIO, text, label) from error

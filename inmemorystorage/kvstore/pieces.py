@@ -1,0 +1,93 @@
+"""Values that are longer than an engine's own may be: in pieces, of which a head tells."""
+
+from __future__ import annotations
+
+import errno
+import json
+import uuid
+import zlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from .backends import Backend
+from .keys import fit
+
+# With what a head begins, and neither JSON nor a pickle.
+_MARK = b"\x01"
+
+
+class Head(NamedTuple):
+    """What stands under the key of a value in pieces."""
+
+    id: str
+    number: int
+    checksum: int
+
+    def dump(self) -> bytes:
+        """Return the head as it is stored."""
+        return _MARK + json.dumps(self).encode()
+
+
+class Pieces:
+    """
+    The values of a store, of any length.
+
+    :param backend: where they are.
+    :param prefix: with which the keys of pieces begin.
+    """
+
+    def __init__(self, backend: Backend, prefix: str) -> None:
+        self._backend = backend
+        self._prefix = prefix
+
+    def get(self, key: str) -> bytes | None:
+        """Return the value of a key; raise ``OSError`` where the engine has lost a part of it."""
+        return self.join(key, self._backend.get(key))
+
+    def join(self, key: str, value: bytes | None) -> bytes | None:
+        """Return the whole of what was found under a key."""
+        while (head := _head(value)) is not None:
+            pieces = self._backend.get_many([*self._keys(head)])
+            whole = b"".join(each or b"" for each in pieces)
+            if zlib.crc32(whole) == head.checksum and None not in pieces:
+                return whole
+            found, value = value, self._backend.get(key)
+            if value == found:  # nobody has written another in the meantime
+                raise OSError(errno.EIO, "the store has lost a part of this value", key)
+        return value
+
+    def set(self, key: str, value: bytes) -> None:
+        """Store a value; readers see the one before or this one, whole."""
+        limit = self._backend.value_max
+        if limit is None:
+            self._backend.set(key, value)
+            return
+        before = self._backend.get(key)
+        self._backend.set(key, value if len(value) <= limit else self._cut(value, limit))
+        self._drop(before)
+
+    def delete(self, key: str) -> None:
+        """Delete a key with the pieces of its value."""
+        before = None if self._backend.value_max is None else self._backend.get(key)
+        self._backend.delete(key)
+        self._drop(before)
+
+    def _cut(self, value: bytes, limit: int) -> bytes:
+        """Store the pieces of a value, and return its head."""
+        head = Head(uuid.uuid4().hex, -(-len(value) // limit), zlib.crc32(value))
+        parts = (value[start : start + limit] for start in range(0, len(value), limit))
+        self._backend.set_many(zip(self._keys(head), parts, strict=True))
+        return head.dump()
+
+    def _drop(self, value: bytes | None) -> None:
+        if (head := _head(value)) is not None:
+            self._backend.delete_many(self._keys(head))
+
+    def _keys(self, head: Head) -> Iterator[str]:
+        return (fit(self._backend, self._prefix, f"{head.id}.{n}") for n in range(head.number))
+
+
+def _head(value: bytes | None) -> Head | None:
+    if value is None or not value.startswith(_MARK):
+        return None
+    return Head(*json.loads(value[len(_MARK) :]))

@@ -1,0 +1,7 @@
+"""`KeyValueStorage`."""
+
+from django.core.files.storage import Storage
+
+
+class KeyValueStorage(Storage):
+    """To come."""

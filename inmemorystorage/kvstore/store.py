@@ -1,0 +1,142 @@
+"""`KeyValueStore`: keys and values behind a URI."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from .backends import Backend
+from .connections import backend_for, reporting
+from .keys import fit
+from .pieces import Pieces
+from .serializers import SERIALIZERS, Serializer
+from .uri import hint, parse
+
+SETTING = "KEY_VALUE_STORE_BACKEND"
+_NAMESPACE = "kvstore"
+
+
+def namespace_of(uri: str) -> str:
+    """Return the namespace in which all keys of a URI are, with its colon."""
+    return parse(uri).parameters.get("namespace", _NAMESPACE) + ":"
+
+
+def find_serializer(uri: str) -> Serializer:
+    """Return how a URI has values written down; raise ``ImproperlyConfigured`` for another."""
+    name = parse(uri).parameters.get("serializer", "json")
+    if name not in SERIALIZERS:
+        raise ImproperlyConfigured(
+            f"{parse(uri)} has no serializer {name!r}.{hint(name, SERIALIZERS)} "
+            f"It has {', '.join(SERIALIZERS)}."
+        )
+    return SERIALIZERS[name]
+
+
+class KeyValueStore:
+    """
+    A store for values by keys, behind a URI.
+
+    Values are what JSON can say, and ``bytes``, ``datetime``, ``date``, ``time``, ``timedelta``,
+    ``Decimal`` and ``UUID`` in it, which are read as what they were; a tuple is read as a list.
+    Keys are text of any length and with any character. Each operation raises ``OSError`` that
+    names the key where the engine does not answer or refuses.
+
+    :param uri: ``scheme://store?parameters``.
+
+    Raises ``ImproperlyConfigured`` for a URI that is mistaken.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
+        backend_for(uri)
+        find_serializer(uri)
+
+    @property
+    def uri(self) -> str:
+        """Return the URI, with credentials if it has any."""
+        return self._uri
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return the value of a key, or ``default`` where there is none."""
+        with reporting(self.uri, str(key)) as backend:
+            found = self._pieces(backend).get(self._key(backend, key))
+        return default if found is None else self._serializer.loads(found)
+
+    def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
+        """Return the values of those keys that are there, in as few requests as there can be."""
+        wanted = [*dict.fromkeys(keys)]
+        with reporting(self.uri, ", ".join(map(str, wanted))) as backend:
+            places = [self._key(backend, key) for key in wanted]
+            pieces = self._pieces(backend)
+            found = zip(wanted, map(pieces.join, places, backend.get_many(places)), strict=True)
+            return {key: self._serializer.loads(value) for key, value in found if value is not None}
+
+    def set(self, key: str, value: Any) -> None:
+        """
+        Store a value under a key.
+
+        Raises ``TypeError`` for a value that the serializer has no word for; nothing is stored.
+        """
+        data = self._serializer.dumps(value)
+        with reporting(self.uri, str(key)) as backend:
+            self._pieces(backend).set(self._key(backend, key), data)
+
+    def delete(self, key: str) -> None:
+        """Delete a key; silent where it is not there."""
+        with reporting(self.uri, str(key)) as backend:
+            self._pieces(backend).delete(self._key(backend, key))
+
+    def has_key(self, key: str) -> bool:
+        """Return whether there is a value for a key."""
+        with reporting(self.uri, str(key)) as backend:
+            return backend.has_key(self._key(backend, key))
+
+    def __contains__(self, key: str) -> bool:
+        return self.has_key(key)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {parse(self.uri)}>"
+
+    @property
+    def _serializer(self) -> Serializer:
+        return find_serializer(self.uri)
+
+    def _key(self, backend: Backend, key: str) -> str:
+        return fit(backend, f"{namespace_of(self.uri)}v:", str(key))
+
+    def _pieces(self, backend: Backend) -> Pieces:
+        return Pieces(backend, f"{namespace_of(self.uri)}p:")
+
+
+class DefaultStore(KeyValueStore):
+    """The store of the setting KEY_VALUE_STORE_BACKEND, which is followed while it changes."""
+
+    def __init__(self) -> None:
+        """Look at nothing: the setting may not be there yet."""
+
+    @property
+    def uri(self) -> str:
+        """Return the setting; raise ``ImproperlyConfigured`` where it is missing."""
+        uri: str | None = getattr(settings, SETTING, None)
+        if not uri:
+            raise ImproperlyConfigured(
+                f"The setting {SETTING} is missing. Set it to the URI of a store, as "
+                "'redis://127.0.0.1:6379/0' or 'locmem://'."
+            )
+        return uri
+
+
+kvstore = DefaultStore()
+
+
+def get_kvstore(uri: str | None = None) -> KeyValueStore:
+    """
+    Return the store behind a URI, or that of the setting KEY_VALUE_STORE_BACKEND.
+
+    Raises ``ImproperlyConfigured`` for a URI that is mistaken, with what is wrong in it; that of
+    the setting is looked at when the store is first used.
+    """
+    return kvstore if uri is None else KeyValueStore(uri)

@@ -1,0 +1,136 @@
+"""The URI of a store: ``scheme://store?parameters``."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from django.core.exceptions import ImproperlyConfigured
+
+_SCHEME = re.compile(r"[A-Za-z_][\w+.-]*").fullmatch
+
+
+@dataclass(frozen=True)
+class Uri:
+    """
+    The parts of a URI.
+
+    Credentials are in ``store`` alone, and are left out of ``str()`` and ``repr()``.
+
+    :param scheme: which engine, or the dotted path of a third party's.
+    :param store: what stands between ``://`` and ``?``, with its percent-encoding.
+    :param parameters: what stands behind ``?``, decoded.
+    """
+
+    scheme: str
+    store: str
+    parameters: Mapping[str, str] = field(hash=False)
+
+    @property
+    def place(self) -> str:
+        """Return ``store`` without its credentials."""
+        return self.store.rpartition("@")[2]
+
+    @property
+    def credentials(self) -> tuple[str | None, str | None]:
+        """Return the user and the password, decoded; ``None`` for what the URI leaves out."""
+        user, colon, password = self.store.rpartition("@")[0].partition(":")
+        return unquote(user) or None, unquote(password) if colon else None
+
+    def hosts(self, default_port: int) -> list[tuple[str, int]]:
+        """
+        Return the hosts and ports of ``host:port;host:port``, without what follows a slash.
+
+        Raises ``ImproperlyConfigured`` where there is no host, and for a port that is no number
+        from 1 to 65535.
+        """
+        hosts = [each for each in self.place.partition("/")[0].split(";") if each]
+        if not hosts:
+            raise ImproperlyConfigured(f"{self} names no host: write {self.scheme}://host:port.")
+        return [self._host(each, default_port) for each in hosts]
+
+    def _host(self, text: str, default_port: int) -> tuple[str, int]:
+        host, _, port = text.rpartition("]")[2].partition(":")
+        if text.startswith("["):  # an IPv6 address
+            host = text[1:].partition("]")[0]
+        number = port or str(default_port)
+        if not (number.isascii() and number.isdigit() and 0 < int(number) < 65536):
+            raise ImproperlyConfigured(
+                f"{self} has the port {port!r}: a port is a number from 1 to 65535."
+            )
+        return unquote(host), int(number)
+
+    def options(self, known: Mapping[str, Callable[[str], Any]]) -> dict[str, Any]:
+        """
+        Return the parameters, each as what ``known`` makes of its text.
+
+        Raises ``ImproperlyConfigured`` for one that is not known, or that cannot be read.
+        """
+        return {name: self._option(name, text, known) for name, text in self.parameters.items()}
+
+    def _option(self, name: str, text: str, known: Mapping[str, Callable[[str], Any]]) -> Any:
+        if name not in known:
+            raise ImproperlyConfigured(
+                f"{self} has no parameter {name!r}.{hint(name, known)} "
+                f"It has {', '.join(sorted(known)) or 'none'}."
+            )
+        try:
+            return known[name](text)
+        except ValueError as error:
+            raise ImproperlyConfigured(
+                f"{self} cannot have the parameter {name}={text!r}: {error}"
+            ) from None
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.place}"
+
+    def __repr__(self) -> str:
+        return f"<Uri: {self}>"
+
+
+@lru_cache(maxsize=256)
+def parse(uri: str) -> Uri:
+    """
+    Return the parts of ``scheme://store?parameters``.
+
+    Raises ``ImproperlyConfigured`` for what has not this form; the text itself, which may have a
+    password in it, is not in the message.
+    """
+    scheme, separator, rest = uri.partition("://") if isinstance(uri, str) else ("", "", "")
+    if not separator or not _SCHEME(scheme):
+        raise ImproperlyConfigured(
+            "The URI of a key-value store is written scheme://store?parameters, as in "
+            "redis://127.0.0.1:6379/0; the one that was given has no scheme."
+        )
+    store, _, query = rest.partition("?")
+    return Uri(scheme, store, dict(parse_qsl(query, keep_blank_values=True)))
+
+
+def yes_or_no(text: str) -> bool:
+    """Read a parameter that is on or off; raise ``ValueError`` for anything else."""
+    answers = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+    if text.lower() not in answers:
+        raise ValueError("it is 1 or 0.")
+    return answers[text.lower()]
+
+
+def seconds(text: str) -> float:
+    """Read a parameter that is a time in seconds; raise ``ValueError`` for anything else."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1
+    if not 0 < number < float("inf"):
+        raise ValueError("it is a number of seconds, more than 0.")
+    return number
+
+
+def hint(name: str, valid: Iterable[str]) -> str:
+    """Return a question for what was meant, or nothing."""
+    close = difflib.get_close_matches(name, list(valid), n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
