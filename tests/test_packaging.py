@@ -22,6 +22,7 @@ from typing import NamedTuple
 import pytest
 
 import inmemorystorage
+from inmemorystorage.kvstore.backends import SCHEMES
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -143,7 +144,11 @@ def test_metadata_says_what_setup_cfg_says(shipped: Shipped) -> None:
     assert shipped.metadata["Version"] == declared["version"]
     assert shipped.metadata["Summary"] == declared["description"]
     assert shipped.metadata["Requires-Python"] == ">=3.10"
-    assert set(shipped.metadata.get_all("Requires-Dist", [])) == {"Django>=4.2", "six>=1.16"}
+    required = shipped.metadata.get_all("Requires-Dist", [])
+    assert {each for each in required if "extra ==" not in each} == {"Django>=4.2", "six>=1.16"}
+    assert set(shipped.metadata.get_all("Provides-Extra", [])) == {
+        extra for _, extra in SCHEMES.values() if extra
+    }
     assert shipped.metadata.get_all("Classifier") == declared["classifiers"].split("\n")[1:]
 
 
