@@ -9,14 +9,14 @@ from urllib.parse import urljoin
 
 from django.utils.encoding import filepath_to_uri
 
-from .configuration import SettingsMixin
+from .configuration import BaseUrlMixin
 from .signing import check_signature, sign_url
 
 # A name that is its own URL, to which urljoin() adds nothing but the base.
 is_plain_url = re.compile(r"(?:[A-Za-z0-9_~-][A-Za-z0-9_.~-]*(?:/(?!\Z)|\Z))+").fullmatch
 
 
-class AddressMixin(SettingsMixin):
+class AddressMixin(BaseUrlMixin):
     """Give URLs to names, and know again those that it has signed."""
 
     querystring_auth: bool

@@ -13,12 +13,29 @@ from django.utils.functional import cached_property
 from .behaviors import Behavior
 
 
-class SettingsMixin(Storage, StorageSettingsMixin):  # in the order of FileSystemStorage
+class BaseUrlMixin(Storage, StorageSettingsMixin):  # in the order of FileSystemStorage
+    """Answer with the base URL that was given, and else with MEDIA_URL."""
+
+    _base_url: str | None
+
+    @property
+    def base_url(self) -> str | None:
+        """Return what URLs begin with, with a slash at the end; ``None``: there are no URLs."""
+        if self._base_url is not None and not self._base_url.endswith("/"):
+            self._base_url += "/"
+        base_url: str | None = self._value_or_setting(self._base_url, settings.MEDIA_URL)
+        return base_url
+
+    def _datetime(self, timestamp: float) -> datetime:
+        """Return a time aware in UTC if USE_TZ is set, else naive in local time."""
+        return datetime.fromtimestamp(timestamp, tz=timezone.utc if settings.USE_TZ else None)
+
+
+class SettingsMixin(BaseUrlMixin):
     """Answer with an option where one is given, and else with the setting."""
 
     behavior: Behavior
     _location: str | os.PathLike[str] | None
-    _base_url: str | None
     _file_permissions_mode: int | None
     _directory_permissions_mode: int | None
 
@@ -33,10 +50,7 @@ class SettingsMixin(Storage, StorageSettingsMixin):  # in the order of FileSyste
     @cached_property
     def base_url(self) -> str | None:
         """Return what URLs begin with, with a slash at the end; ``None``: there are no URLs."""
-        if self._base_url is not None and not self._base_url.endswith("/"):
-            self._base_url += "/"
-        base_url: str | None = self._value_or_setting(self._base_url, settings.MEDIA_URL)
-        return base_url
+        return super().base_url
 
     @cached_property
     def file_permissions_mode(self) -> int | None:
@@ -59,7 +73,3 @@ class SettingsMixin(Storage, StorageSettingsMixin):  # in the order of FileSyste
         return self.behavior.shares_by_location or getattr(
             settings, "INMEMORYSTORAGE_PERSIST", False
         )
-
-    def _datetime(self, timestamp: float) -> datetime:
-        """Return a time aware in UTC if USE_TZ is set, else naive in local time."""
-        return datetime.fromtimestamp(timestamp, tz=timezone.utc if settings.USE_TZ else None)

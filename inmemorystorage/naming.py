@@ -24,8 +24,12 @@ class NamingMixin(Storage):
     def is_name_available(self, name: str, max_length: int | None = None) -> bool:
         """Return whether ``save()`` would take ``name`` as it stands."""
         is_too_long = bool(max_length) and len(name) > cast("int", max_length)
-        is_free = self._allow_overwrite or not self.exists(name)
+        is_free = self._allow_overwrite or not self._is_taken(name)
         return is_free and not is_too_long
+
+    def _is_taken(self, name: str) -> bool:
+        """Return whether ``save()`` needs another name, unless it may overwrite."""
+        return self.exists(name)
 
     def get_alternative_name(self, file_root: str, file_ext: str) -> str:
         """Return another name, with random letters; the same where ``save()`` may overwrite."""

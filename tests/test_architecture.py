@@ -61,7 +61,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Several storages in order, and Django's storage API alone.
     "fallback": {"exceptions"},
     # Key-value stores, and Django's storage API on them.
-    "kvstore": {"behaviors", "exceptions", "naming"},
+    "kvstore": {"addresses", "behaviors", "exceptions", "naming"},
     "__init__": {"exceptions", "fallback", "nodes", "storage"},
     # Django's hooks.
     "checks": {"fallback", "storage"},

@@ -6,7 +6,8 @@ import hashlib
 
 from .backends import Backend
 
-_HASHED = "sha256-"
+# With what begins what is hashed.
+HASHED = "sha256-"
 
 
 def fit(backend: Backend, prefix: str, key: str) -> str:
@@ -15,8 +16,8 @@ def fit(backend: Backend, prefix: str, key: str) -> str:
 
     :param prefix: of ASCII, and short; what it is for keeps keys of different kinds apart.
     """
-    if not _fits(backend, prefix + key) or key.startswith(_HASHED):
-        key = _HASHED + hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+    if not _fits(backend, prefix + key) or key.startswith(HASHED):
+        key = HASHED + hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
     return prefix + key
 
 

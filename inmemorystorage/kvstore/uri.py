@@ -111,6 +111,13 @@ def parse(uri: str) -> Uri:
     return Uri(scheme, store, dict(parse_qsl(query, keep_blank_values=True)))
 
 
+def without_credentials(uri: str) -> str:
+    """Return a URI without the user and the password that it may have."""
+    parsed = parse(uri)
+    _, separator, query = uri.partition("?")
+    return f"{parsed}{separator}{query}"
+
+
 def yes_or_no(text: str) -> bool:
     """Read a parameter that is on or off; raise ``ValueError`` for anything else."""
     answers = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}

@@ -14,6 +14,7 @@ from buckets import Bucket, needs_s3, shared_connections
 from django.core.files.storage import FileSystemStorage, Storage
 
 from inmemorystorage import InMemoryStorage
+from inmemorystorage.kvstore import KeyValueStorage
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,9 @@ class Capabilities:
         upload is gone from the disk afterwards.
     :param gives_each_a_name: no two that save at once under one name get the same one.
     :param has_media_urls: url() is the quoted name below the base URL.
-    :param has_disk_options: it takes ``location``, ``base_url`` and permission modes.
+    :param has_base_url: it takes ``base_url``, and a migration can write it down.
+    :param has_disk_options: it takes a path as ``location``, and permission modes.
+    :param shows_writes: who has a file open sees what others write to it.
     :param has_every_time: get_accessed_time() and get_created_time() answer, to the microsecond,
         and a time is an error for what is not there.
     :param copies_deeply: a deep copy works as well as the storage, and so does a pickled one.
@@ -65,7 +68,9 @@ class Capabilities:
     takes_every_content: bool = True
     gives_each_a_name: bool = True
     has_media_urls: bool = True
+    has_base_url: bool = True
     has_disk_options: bool = True
+    shows_writes: bool = True
     has_every_time: bool = True
     copies_deeply: bool = True
 
@@ -128,6 +133,11 @@ def in_bucket(place: Place) -> Callable[..., Storage]:
     return make
 
 
+def on_locmem(place: Place, **options: Any) -> Callable[..., Storage]:
+    """Return what makes storages on a dict of this process."""
+    return partial(KeyValueStorage, f"locmem://{place.directory}", **options)
+
+
 DISK = Capabilities(
     # Django's own has it since 5.1.
     overwrites="allow_overwrite" in inspect.signature(FileSystemStorage.__init__).parameters
@@ -154,10 +164,14 @@ BUCKET = replace(
     takes_every_content=False,
     gives_each_a_name=False,
     has_media_urls=False,
+    has_base_url=False,
     has_disk_options=False,
+    shows_writes=False,
     has_every_time=False,
     copies_deeply=False,  # boto3's TransferConfig is lost by it
 )
+# What is saved is another content, and who reads goes on with the one that was opened.
+KEY_VALUE = replace(MEMORY, follows_media_root=False, has_disk_options=False, shows_writes=False)
 like_disk = partial(in_memory, behaves_like="filesystem")
 
 # A server of buckets takes its time, and is not installed everywhere.
@@ -169,5 +183,7 @@ SUBJECTS = [
     Subject("memory", in_memory, MEMORY),
     Subject("filesystem", like_disk, LIKE_DISK),
     Subject("lend_paths", partial(like_disk, lend_paths=True), LENDING),
+    Subject("locmem", on_locmem, KEY_VALUE),
+    Subject("locmem in small chunks", partial(on_locmem, chunk_size=7), KEY_VALUE),
     Subject("S3Storage", in_bucket, BUCKET, IN_BUCKETS),
 ]

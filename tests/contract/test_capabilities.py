@@ -10,6 +10,7 @@ from io import BytesIO
 import pytest
 from contract.helpers import get, names, put, repickled, write
 from contract.storages import Capabilities
+from django.conf import settings
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.storage import Storage
 
@@ -70,9 +71,24 @@ def has_media_urls(storage: Storage) -> bool:
 
 
 @probe
-def has_disk_options(storage: Storage) -> bool:
-    """Ask for an option."""
+def has_base_url(storage: Storage) -> bool:
+    """Ask for the base URL."""
     return storage.base_url == "/media/"
+
+
+@probe
+def has_disk_options(storage: Storage) -> bool:
+    """Ask for the permissions of files."""
+    return storage.file_permissions_mode is settings.FILE_UPLOAD_PERMISSIONS
+
+
+@probe
+def shows_writes(storage: Storage) -> bool:
+    """Read what is written after a file was opened."""
+    put(storage, "a", b"old")
+    with storage.open("a") as file:
+        write(storage, "a", b"new content", "r+b")
+        return file.read() == b"new content"
 
 
 @probe

@@ -1,0 +1,1 @@
+"""Files on a key-value store: entries, contents in chunks, handles."""

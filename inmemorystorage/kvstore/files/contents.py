@@ -1,0 +1,186 @@
+"""Contents: in the entry itself where they are short, else in chunks of their own."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import struct
+import time
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from .cutting import cut
+from .engine import Engine
+from .records import Kind, Record
+from .suspects import LEASE, Suspects
+
+# Before each chunk stands its CRC-32.
+_CHECKSUM = struct.Struct(">I")
+# Bytes that are sent at once.
+_BATCH = 8 * 1024 * 1024
+# Chunks that are looked for at once where nobody knows how many there are.
+_PROBED = 64
+
+
+@dataclass
+class Upload:
+    """
+    A content that is about to be stored.
+
+    :param body: all of it, where it fits into an entry.
+    :param chunks: the rest, or nothing.
+    """
+
+    body: bytes
+    chunks: Iterator[bytes] | None = None
+
+
+class Contents:
+    """
+    The contents of a store.
+
+    :param engine: where they are.
+    :param chunk_size: bytes of a chunk, of which an engine may take less.
+    :param ttl: seconds after which they may be gone.
+    """
+
+    def __init__(self, engine: Engine, chunk_size: int, ttl: float | None) -> None:
+        self.engine = engine
+        self.suspects = Suspects(engine, self.drop)
+        self._wanted_size = chunk_size
+        self._ttl = ttl
+
+    @property
+    def chunk_size(self) -> int:
+        """Return how many bytes of a content a chunk has."""
+        limit = self.engine.backend.value_max
+        room = self._wanted_size if limit is None else limit - _CHECKSUM.size
+        return min(self._wanted_size, room)
+
+    def begin(self, pieces: Iterable[bytes]) -> Upload:
+        """Read so much of a content as tells whether it fits into an entry."""
+        chunks = cut(pieces, self.chunk_size)
+        first = list(itertools.islice(chunks, 2))
+        limit = min(self.chunk_size, self.engine.backend.body_max)
+        if first[1:] or (first and len(first[0]) > limit):
+            return Upload(b"", itertools.chain(first, chunks))
+        return Upload(b"".join(first))
+
+    def record(self, body: bytes = b"") -> Record:
+        """Return the record of a content that is in its entry."""
+        new = Record.new(Kind.FILE)
+        expires = None if self._ttl is None else new.created + self._ttl
+        return replace(new, size=len(body), checksum=zlib.crc32(body), expires=expires)
+
+    def storing(self, label: str, place: tuple[str, str], content: str) -> Storing:
+        """Return what stores a content in chunks, inside a ``with``."""
+        return Storing(self, label, place, content, self._ttl)
+
+    def read(self, label: str, record: Record, first: int, count: int) -> list[memoryview] | None:
+        """
+        Return some chunks of a content; ``None`` where one is not there, or not as it was stored.
+
+        :param first: the number of the first.
+        """
+        numbers = range(first, first + count)
+        keys = [self.key(record.content, number) for number in numbers]
+        chunks = [_opened(value) for value in self.engine.ask(label, "get_many", keys)]
+        whole = [each for each in chunks if each is not None]
+        lengths = [record.chunk_length(number) for number in numbers]
+        return whole if [len(each) for each in whole] == lengths else None
+
+    def drop(self, label: str, content: str, chunks: int) -> None:
+        """Delete the chunks of a content; where their number is unknown (0), all that there are."""
+        if chunks:
+            self._delete(label, content, 0, chunks)
+            return
+        for first in itertools.count(0, _PROBED):
+            if not self._has_any(label, content, first):
+                return
+            self._delete(label, content, first, _PROBED)
+
+    def _has_any(self, label: str, content: str, first: int) -> bool:
+        keys = (self.key(content, first + number) for number in range(_PROBED))
+        return any(self.engine.ask(label, "has_key", key) for key in keys)
+
+    def _delete(self, label: str, content: str, first: int, count: int) -> None:
+        keys = [self.key(content, first + number) for number in range(count)]
+        self.engine.ask(label, "delete_many", keys)
+
+    def key(self, content: str, number: int) -> str:
+        """Return the key of a chunk."""
+        return self.engine.key("c", f"{content}.{number}")
+
+
+class Storing:
+    """
+    A content that is being stored, of which the block makes the content of a name.
+
+    What is stored is dropped where the block raises; where this process ends before the block does,
+    somebody's sweeping does it.
+
+    :param contents: of the store.
+    :param label: what errors name.
+    :param place: of the name.
+    :param content: which content it is.
+    :param ttl: seconds after which it may be gone.
+    """
+
+    def __init__(
+        self,
+        contents: Contents,
+        label: str,
+        place: tuple[str, str],
+        content: str,
+        ttl: float | None,
+    ) -> None:
+        self._contents = contents
+        self._label = label
+        self._place = place
+        self._content = content
+        self._ttl = ttl
+        self._sent = 0
+
+    def __enter__(self) -> Storing:
+        self._contents.suspects.add(self._label, self._content, self._place)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *info: object) -> None:
+        # An error in here hides none before it, and none after the content is in its place.
+        with contextlib.suppress(OSError):
+            if kind is not None and self._sent:
+                self._contents.drop(self._label, self._content, self._sent)
+            self._contents.suspects.forget(self._label, self._content)
+
+    def store(self, chunks: Iterator[bytes]) -> Record:
+        """Store chunks, of which all but the last are of one size; return the content's record."""
+        length = self._contents.chunk_size
+        size, renewed = 0, time.monotonic()
+        while batch := [*itertools.islice(chunks, max(1, _BATCH // length))]:
+            self._send(batch)
+            size += sum(map(len, batch))
+            if time.monotonic() - renewed > LEASE / 4:
+                self._contents.suspects.renew(self._label, self._content, self._place)
+                renewed = time.monotonic()
+        return replace(
+            self._contents.record(), content=self._content, size=size, chunk_size=length, checksum=0
+        )
+
+    def _send(self, batch: list[bytes]) -> None:
+        first, self._sent = self._sent, self._sent + len(batch)
+        keys = [self._contents.key(self._content, number) for number in range(first, self._sent)]
+        values = [*zip(keys, map(_sealed, batch), strict=True)]
+        self._contents.engine.ask(self._label, "set_many", values, self._ttl)
+
+
+def _sealed(chunk: bytes) -> bytes:
+    return _CHECKSUM.pack(zlib.crc32(chunk)) + chunk
+
+
+def _opened(value: bytes | None) -> memoryview | None:
+    """Return a chunk as it was stored, ``None`` for what is not one any more."""
+    if value is None or len(value) < _CHECKSUM.size:
+        return None
+    chunk = memoryview(value)[_CHECKSUM.size :]
+    return chunk if value.startswith(_CHECKSUM.pack(zlib.crc32(chunk))) else None

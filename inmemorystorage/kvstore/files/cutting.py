@@ -1,0 +1,41 @@
+"""A content as chunks of one length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, cast
+
+import six
+from django.core.files import File
+
+
+def pieces_of(content: Any, size: int) -> Iterator[bytes]:
+    """
+    Yield the bytes of a content as it gives them, text as UTF-8.
+
+    :param size: bytes in which it is read, where it is Django's to say.
+
+    Raises what reading raises, and ``TypeError`` when text follows bytes or the reverse.
+    """
+    own = "chunks" in vars(content) or type(content).chunks is not File.chunks
+    kind: type | None = None
+    for piece in content.chunks() if own else content.chunks(size):
+        kind = kind or type(piece)
+        if not isinstance(piece, kind):
+            raise TypeError(f"{content!r} gives {type(piece).__name__} after {kind.__name__}.")
+        yield six.ensure_binary(cast("bytes | str", piece))
+
+
+def cut(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """Yield the same bytes in chunks of ``size``, the last one shorter."""
+    gathered = bytearray()
+    for piece in pieces:
+        if not gathered and len(piece) == size:
+            yield piece
+            continue
+        gathered += piece
+        while len(gathered) >= size:
+            yield bytes(gathered[:size])
+            del gathered[:size]
+    if gathered:
+        yield bytes(gathered)

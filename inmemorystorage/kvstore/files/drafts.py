@@ -1,0 +1,216 @@
+"""Writing: in a local file, of which the store gets the whole each time."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator
+from typing import IO, Any, NamedTuple
+
+from ...behaviors import Behavior
+from ...exceptions import os_error
+from .contents import Contents
+from .engine import Found
+from .names import Name
+from .reading import ContentIO
+from .records import Kind, Record
+from .tree import Tree
+
+# What open(2) does to a name, and has been done in the store.
+_TO_NAMES = os.O_CREAT | os.O_EXCL | os.O_TRUNC
+_PIECE = 1024 * 1024
+
+
+class Draft:
+    """
+    A file that is open for change, as ``open()`` gives it, on a copy in a local file.
+
+    Modes, positions and newlines are those of Python's own file. `commit` puts the copy into the
+    store; what others have put there in the meantime is replaced, or where this appends, kept.
+
+    :param tree: the store's names, and ``contents`` its contents.
+    :param behavior: what happens where storages disagree.
+    :param resolve: returns the name of the file.
+    :param mode: as ``open()`` has it.
+    :param shown: the ``name`` that the file shows.
+
+    Raises what ``open()`` raises, for the mode first.
+    """
+
+    def __init__(
+        self,
+        tree: Tree,
+        contents: Contents,
+        behavior: Behavior,
+        resolve: Callable[[], Name],
+        mode: str,
+        shown: str,
+    ) -> None:
+        self._tree = tree
+        self._contents = contents
+        self._behavior = behavior
+        self._resolve = resolve
+        self._copy = ""
+        encoding = None if "b" in mode else "utf-8"
+        try:
+            self.stream: IO[Any] = open(  # noqa: SIM115 (the file of another one)
+                shown, mode, encoding=encoding, opener=self._open
+            )
+        except BaseException:
+            self._forget()
+            raise
+
+    def _open(self, shown: str, flags: int) -> int:
+        """Open the file as open(2) does, and return a descriptor of its copy."""
+        self._name, self._flags = self._resolve(), flags
+        found = self._begin()
+        descriptor, self._copy = tempfile.mkstemp()
+        os.close(descriptor)
+        self._take(found)
+        return os.open(self._copy, flags & ~_TO_NAMES)
+
+    def _begin(self) -> Found:
+        """Do to the name what the flags say, and return what is there then."""
+        found = self._tree.find(self._name)
+        there = found if found is not None and found.record.is_there else None
+        if there is not None and there.record.kind is Kind.DIRECTORY:
+            raise os_error(errno.EISDIR, self._name.text)
+        if self._flags & os.O_EXCL and there is not None:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self._name.text)
+        if there is not None and not self._flags & os.O_TRUNC:
+            return there
+        if there is None:
+            self._check_creation()
+        return self._empty()
+
+    def _check_creation(self) -> None:
+        """Raise what open(2) raises where no file can be made."""
+        missing = self._tree.missing(self._name)
+        if not self._flags & os.O_CREAT or missing.errno == errno.ENOTDIR:
+            raise missing
+        above = self._name.above()
+        if above and not self._behavior.creates_parents and self._tree.find(above[-1]) is None:
+            raise missing
+
+    def _empty(self) -> Found:
+        """Put an empty file there."""
+        record = self._contents.record()
+
+        def change(found: Found | None) -> tuple[Record, bytes]:
+            nonlocal record
+            if found is not None:
+                record = found.record.changed(record)
+            return record, b""
+
+        self._tree.put(self._name, change)
+        return Found(record, b"", b"")
+
+    def _take(self, found: Found, tail: IO[bytes] | None = None) -> None:
+        """Have what is in the store in the copy, and behind it what is only here."""
+        self._record = found.record
+        with ContentIO(self._contents, found.record, found.body, self._name.text) as stored:
+            self._write(stored)
+        self._committed = self._state()
+        if tail is not None:
+            self._write(tail, "ab")
+
+    def _write(self, source: Any, mode: str = "wb") -> None:
+        with open(self._copy, mode) as copy:
+            shutil.copyfileobj(source, copy, _PIECE)
+
+    def commit(self) -> None:
+        """
+        Put what was written into the store, if it is another content than before.
+
+        Silent where the file is not there any more, as writing to a deleted file is.
+        """
+        while (state := self._state()) != self._committed:
+            try:
+                self._store()
+            except _Behind:
+                self._follow()
+                continue
+            except _Gone:
+                pass
+            self._committed = state
+
+    def _store(self) -> None:
+        upload = self._contents.begin(self._pieces())
+        record = self._contents.record(upload.body)
+        if upload.chunks is None:
+            self._put(record, upload.body)
+            return
+        place = self._tree.place(self._name)
+        with self._contents.storing(self._name.text, place, record.content) as storing:
+            self._put(storing.store(upload.chunks))
+
+    def _put(self, record: Record, body: bytes = b"") -> None:
+        def change(found: Found | None) -> tuple[Record, bytes]:
+            if found is None or found.record.inode != self._record.inode:
+                raise _Gone
+            if self._flags & os.O_APPEND and found.record.content != self._record.content:
+                raise _Behind
+            return found.record.changed(record), body
+
+        self._tree.put(self._name, change)
+        self._record = self._record.changed(record)
+
+    def _follow(self) -> None:
+        """Have what others have put there in the copy, before what is appended to it."""
+        found = self._tree.find(self._name)
+        if found is None or not found.record.is_there:
+            return  # and is found to be gone
+        with open(self._copy, "rb") as copy, tempfile.TemporaryFile() as tail:
+            copy.seek(self._committed.size)
+            shutil.copyfileobj(copy, tail, _PIECE)
+            tail.seek(0)
+            self._take(found, tail)
+
+    def _pieces(self) -> Iterator[bytes]:
+        with open(self._copy, "rb") as copy:
+            while piece := copy.read(_PIECE):
+                yield piece
+
+    def _state(self) -> State:
+        size = checksum = 0
+        for piece in self._pieces():
+            size, checksum = size + len(piece), zlib.crc32(piece, checksum)
+        return State(size, checksum)
+
+    @property
+    def size(self) -> int:
+        """Return the number of bytes, those that are written included."""
+        self.stream.flush()
+        return os.path.getsize(self._copy)
+
+    def close(self) -> None:
+        """Close the file, and put what was written into the store."""
+        if self.stream.closed:
+            return
+        try:
+            self.stream.close()
+            self.commit()
+        finally:
+            self._forget()
+
+    def _forget(self) -> None:
+        if self._copy:
+            os.unlink(self._copy)
+
+
+class State(NamedTuple):
+    """What tells one content from another."""
+
+    size: int
+    checksum: int
+
+
+class _Gone(Exception):
+    """The file is not there any more, or another one is."""
+
+
+class _Behind(Exception):
+    """Somebody else has changed the file that is appended to."""

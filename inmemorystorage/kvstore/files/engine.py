@@ -1,0 +1,94 @@
+"""A store as the files on it use it: each question with the name that an error says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..backends import Backend, Entry, Inserted
+from ..connections import backend_for, reporting
+from ..keys import fit
+from ..store import namespace_of
+from .records import Record
+
+# What is in each directory that can have entries; no file is called so.
+MARKER = "."
+
+
+@dataclass(frozen=True)
+class Found:
+    """An entry that is there, and the ``meta`` by which it is known again."""
+
+    record: Record
+    meta: bytes
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Engine:
+    """
+    The store behind a URI.
+
+    Every method but the first raises ``OSError`` that names ``label`` where the engine fails.
+
+    :param uri: the store's.
+    """
+
+    uri: str
+
+    @property
+    def backend(self) -> Backend:
+        """Return what this thread reaches the store by."""
+        return backend_for(self.uri)
+
+    def ask(self, label: str, operation: str, *args: Any, **options: Any) -> Any:
+        """Return what a method of the backend returns; what it yields, as a list."""
+        with reporting(self.uri, label) as backend:
+            answer = getattr(backend, operation)(*args, **options)
+            return answer if isinstance(answer, (list, bytes)) else _collected(answer)
+
+    def key(self, kind: str, key: str) -> str:
+        """Return a key of this store, of one kind."""
+        return fit(self.backend, f"{namespace_of(self.uri)}{kind}:", key)
+
+    def stored_name(self, name: str) -> str:
+        """Return a name as the engine takes it."""
+        return fit(self.backend, "", name)
+
+    def place(self, directory: str, name: str) -> tuple[str, str]:
+        """Return where the entry of a name is."""
+        return self.key("d", directory), self.stored_name(name)
+
+    def read(self, label: str, places: Sequence[tuple[str, str]]) -> list[Found | None]:
+        """Return what is at some places."""
+        return [each and _found(each) for each in self.ask(label, "read_entries", places)]
+
+    def insert(
+        self, label: str, place: tuple[str, str], entry: Entry, *, inside: bool = True
+    ) -> Inserted:
+        """Store an entry where there is none; ``inside`` a directory, only where that is."""
+        marker = MARKER if inside else None
+        inserted: Inserted = self.ask(label, "insert_entry", *place, entry, marker=marker)
+        return inserted
+
+    def replace(self, label: str, place: tuple[str, str], meta: bytes, entry: Entry) -> bool:
+        """Store an entry in the place of another, if it is still there."""
+        return bool(self.ask(label, "replace_entry", *place, meta, entry))
+
+    def remove(self, label: str, place: tuple[str, str], meta: bytes) -> bool:
+        """Remove an entry, if it is still there."""
+        return bool(self.ask(label, "remove_entry", *place, meta))
+
+    def list(self, label: str, directory: str) -> Iterable[tuple[str, bytes]]:
+        """Return the names and the metas of a directory, as the engine has them."""
+        listed: Iterable[tuple[str, bytes]] = self.ask(label, "list_entries", directory)
+        return listed
+
+
+def _found(entry: Entry) -> Found:
+    return Found(Record.load(entry.meta), entry.meta, entry.body)
+
+
+def _collected(answer: Any) -> Any:
+    return list(answer) if hasattr(answer, "__next__") else answer

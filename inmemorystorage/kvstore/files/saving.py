@@ -1,0 +1,163 @@
+"""Saving: a name is claimed before a byte is stored, and what is stored is seen as a whole."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.files.base import ContentFile
+
+from ...behaviors import Behavior
+from ...naming import NamingMixin
+from .contents import Contents, Storing
+from .cutting import pieces_of
+from .engine import Found
+from .names import Name
+from .records import Kind, Record
+from .suspects import LEASE
+from .tree import Tree
+
+
+class SavingMixin(NamingMixin):
+    """Store contents under names that are free."""
+
+    behavior: Behavior
+    _tree: Tree
+    _contents: Contents
+    _ttl: float | None
+    _done: dict[str, float]
+
+    def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
+        """
+        Store ``content`` under ``name``, or one like it that is free; return the name.
+
+        :param name: relative to the location; ``None`` takes the content's own.
+        :param content: a ``File``, anything with ``read()``, bytes, or text (kept as UTF-8).
+        :param max_length: characters that the name may have.
+
+        Raises ``SuspiciousFileOperation`` for a name outside of the location or one that
+        ``max_length`` leaves no room for, and ``OSError`` where the store fails: nothing is stored.
+        """
+        if isinstance(content, (bytes, str)):
+            content = ContentFile(content, name)
+        return super().save(name, content, max_length=max_length)
+
+    def _save(self, name: str, content: Any) -> str:
+        self._resolve(name)  # refused before anything is read
+        upload = self._contents.begin(pieces_of(content, self._contents.chunk_size))
+        if upload.chunks is None:
+            saved = self._save_entry(name, self._contents.record(upload.body), upload.body)
+        else:
+            saved = self._save_chunks(name, upload.chunks)
+        if hasattr(content, "temporary_file_path"):
+            os.remove(content.temporary_file_path())
+        self._tidy(saved, upload.chunks is not None)
+        return saved.text.replace("\\", "/")
+
+    def sweep(self) -> int:
+        """
+        Clear away what processes have left that were killed while they saved; return how much.
+
+        What is younger than an hour may be somebody's who is still at it, and stays. Saving a file
+        that needs chunks does this from time to time.
+        """
+        return self._contents.suspects.sweep()
+
+    def _tidy(self, saved: Name, has_chunks: bool) -> None:
+        """Look now and then for what is over; an error in that is not one of what was saved."""
+        with contextlib.suppress(OSError):
+            if has_chunks and self._is_due("sweep", LEASE / 4):
+                self.sweep()
+            if self._ttl is not None and self._is_due(saved.directory, self._ttl):
+                self._tree.remove_expired(saved.parent)
+
+    def _is_due(self, what: str, seconds: float) -> bool:
+        """Return whether something was last done that long ago, by this storage."""
+        now = time.monotonic()
+        if now - self._done.get(what, -seconds) < seconds:
+            return False
+        self._done[what] = now
+        return True
+
+    def _save_entry(self, name: str, record: Record, body: bytes) -> Name:
+        """Store a content that fits into an entry."""
+        overwrites = self._allow_overwrite
+        while True:
+            resolved = self._resolve(name)
+            if overwrites:
+                self._overwrite(resolved, record, body)
+                return resolved
+            if self._tree.insert(resolved, record, body):
+                return resolved
+            name, overwrites = self._other_name(name)
+
+    def _save_chunks(self, name: str, chunks: Iterator[bytes]) -> Name:
+        """Store a content that needs chunks."""
+        overwrites = self._allow_overwrite
+        while True:
+            resolved, claim = self._resolve(name), Record.new(Kind.CLAIM)
+            place = self._tree.place(resolved)
+            with self._contents.storing(resolved.text, place, claim.content) as storing:
+                if overwrites:
+                    self._overwrite(resolved, storing.store(chunks))
+                    return resolved
+                if self._tree.insert(resolved, claim):
+                    self._fulfil(resolved, claim, storing, chunks)
+                    return resolved
+            name, overwrites = self._other_name(name)
+
+    def _fulfil(self, name: Name, claim: Record, storing: Storing, chunks: Iterator[bytes]) -> None:
+        """Put the file to the name that is claimed for it."""
+        claimed = self._tree.found(name, claim)
+        try:
+            record = claim.changed(storing.store(chunks))
+            if not self._tree.replace(name, claimed, record):
+                raise OSError(errno.ESTALE, "somebody deleted what was being saved", name.text)
+        except BaseException:
+            with contextlib.suppress(OSError):  # the first error is the one to tell of
+                self._tree.remove(name, claimed)
+            raise
+
+    def _overwrite(self, name: Name, record: Record, body: bytes = b"") -> None:
+        def change(found: Found | None) -> tuple[Record, bytes]:
+            stays = found is not None and self.behavior.overwrites_in_place
+            return (found.record.changed(record) if found and stays else record), body
+
+        self._tree.put(name, change)
+
+    def _other_name(self, name: str) -> tuple[str, bool]:
+        """Return another name than a taken one, or that one again if it is to be written over."""
+        other = self.get_available_name(name)
+        if other != name or not self._has_own_names():
+            return other, False
+        if self.behavior.yields_to_names:
+            return name, True
+        raise FileExistsError(
+            errno.EEXIST,
+            "get_available_name() insists on a taken name; allow_overwrite=True "
+            "has save() write over the file",
+            name,
+        )
+
+    def _has_own_names(self) -> bool:
+        own = type(self).get_available_name is not SavingMixin.get_available_name
+        return own or "get_available_name" in vars(self)
+
+    def _is_taken(self, name: str) -> bool:
+        found = self._find(name)
+        return found is not None and not found.is_expired
+
+    def _find(self, name: str) -> Record | None:
+        """Return what is at a name, ``None`` also for what no name can be."""
+        try:
+            found = self._tree.find(self._resolve(name))
+        except ValueError:
+            return None
+        return None if found is None else found.record
+
+    def _resolve(self, name: str) -> Name:
+        raise NotImplementedError

@@ -1,0 +1,110 @@
+"""
+Contents that may belong to no file: those being stored, and those being dropped.
+
+Each is noted before it can come to that, and the note is removed when it cannot any more. What a
+process that was killed has left is found by its note, once that is due.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ..backends import Entry
+from .engine import Engine
+from .records import Kind
+
+# Seconds after which nobody is at work on a content any more, unless the note was renewed.
+LEASE = 3600.0
+
+
+class Note(NamedTuple):
+    """What is noted: when it is due, the place of the name, and how many chunks there are."""
+
+    due: float
+    directory: str
+    name: str
+    chunks: int
+
+    @classmethod
+    def new(cls, place: tuple[str, str], chunks: int) -> Note:
+        """Return a note that is due after the lease."""
+        return cls(time.time() + LEASE, *place, chunks)
+
+    def entry(self) -> Entry:
+        """Return the note as it is stored."""
+        return Entry(json.dumps(self).encode())
+
+
+class Suspects:
+    """
+    The notes of a store; where it cannot list them, there are none.
+
+    :param engine: the store.
+    :param drop: deletes the chunks of a content.
+    """
+
+    def __init__(self, engine: Engine, drop: Callable[[str, str, int], None]) -> None:
+        self._engine = engine
+        self._drop = drop
+
+    def add(self, label: str, content: str, place: tuple[str, str], chunks: int = 0) -> None:
+        """
+        Note a content that is the one of a place, or is not.
+
+        :param chunks: how many it has, 0 where that is not known yet.
+        """
+        if self._engine.backend.lists_entries:
+            entry = Note.new(place, chunks).entry()
+            self._engine.insert(label, self._place(content), entry, inside=False)
+
+    def renew(self, label: str, content: str, place: tuple[str, str]) -> None:
+        """Put off when a note is due; raise ``OSError`` where somebody has dropped the content."""
+        if not self._engine.backend.lists_entries:
+            return
+        at = self._place(content)
+        before = self._engine.ask(label, "read_entries", [at])[0]
+        entry = Note.new(place, 0).entry()
+        if before is None or not self._engine.replace(label, at, before.meta, entry):
+            raise OSError(errno.ESTALE, "storing took so long that it was given up", label)
+
+    def forget(self, label: str, content: str) -> None:
+        """Remove the note of a content."""
+        if not self._engine.backend.lists_entries:
+            return
+        note = self._engine.ask(label, "read_entries", [self._place(content)])[0]
+        if note is not None:
+            self._engine.remove(label, self._place(content), note.meta)
+
+    def clear(self, label: str, content: str, chunks: int = 0) -> None:
+        """Drop a content that is no file's, and remove its note."""
+        self._drop(label, content, chunks)
+        self.forget(label, content)
+
+    def sweep(self) -> int:
+        """Drop what is due and is no file's; return how many contents were."""
+        directory, now = self._engine.key("s", ""), time.time()
+        due = [
+            (content, Note(*json.loads(meta)))
+            for content, meta in self._engine.list(directory, directory)
+            if json.loads(meta)[0] <= now
+        ]
+        return sum(self._judge(content, note) for content, note in due)
+
+    def _judge(self, content: str, note: Note) -> bool:
+        place = note.directory, note.name
+        found = self._engine.read(note.name, [place])[0]
+        if found is not None and found.record.content == content:
+            if found.record.kind is Kind.FILE:
+                self.forget(note.name, content)
+                return False
+            # A claim: nobody commits to it from here on.
+            self._engine.remove(note.name, place, found.meta)
+        self.clear(note.name, content, note.chunks)
+        return True
+
+    def _place(self, content: str) -> tuple[str, str]:
+        return self._engine.key("s", ""), content

@@ -1,0 +1,215 @@
+"""The tree of names: which files and directories there are, and how both come and go."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import itertools
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from ...behaviors import Behavior
+from ...exceptions import os_error
+from ..backends import Entry, Inserted
+from ..keys import HASHED
+from .contents import Contents
+from .engine import MARKER, Engine, Found
+from .names import Name
+from .records import Kind, Record
+
+
+class Tree:
+    """
+    The names in a store.
+
+    :param engine: the store.
+    :param contents: where the contents are that names lose.
+    :param behavior: what happens where storages disagree.
+    """
+
+    def __init__(self, engine: Engine, contents: Contents, behavior: Behavior) -> None:
+        self._engine = engine
+        self._contents = contents
+        self._behavior = behavior
+
+    @property
+    def can_list(self) -> bool:
+        """Return whether the engine can list a directory."""
+        return self._engine.backend.lists_entries
+
+    def place(self, name: Name) -> tuple[str, str]:
+        """Return where the engine has the entry of a name."""
+        return self._engine.place(name.directory, name.last)
+
+    def find(self, name: Name) -> Found | None:
+        """Return what is at a name, also a claim and what has expired; ``None``: nothing."""
+        if not name.last:
+            return Found(Record(Kind.DIRECTORY, ""), b"", b"")
+        return self._engine.read(name.text, [self.place(name)])[0]
+
+    def look_up(self, name: Name) -> Found:
+        """Return the file or the directory at a name; raise what stat(2) raises."""
+        found = self.find(name)
+        if found is None or not found.record.is_there:
+            raise self.missing(name)
+        return found
+
+    def found(self, name: Name, record: Record) -> Found:
+        """Return what is found at a name after that record was put there, without a body."""
+        return Found(record, self._entry(record, name).meta, b"")
+
+    def missing(self, name: Name) -> OSError:
+        """Return the error for a name at which nothing is: below a file it is another one."""
+        above = name.above()
+        found = self._engine.read(name.text, [self.place(each) for each in above])
+        is_below_file = any(each and each.record.kind is Kind.FILE for each in found)
+        return os_error(errno.ENOTDIR if is_below_file else errno.ENOENT, name.text)
+
+    def names(self, name: Name) -> tuple[list[str], list[str]]:
+        """Return the directories and the files in a directory; raise what scandir(3) raises."""
+        listed = self._list(name)
+        if not listed and name.last and self.look_up(name).record.kind is Kind.FILE:
+            raise os_error(errno.ENOTDIR, name.text)
+        there = [(stored, meta) for stored, meta in listed if stored != MARKER and _is_there(meta)]
+        directories = [_own_name(*each) for each in there if _is(Kind.DIRECTORY, each[1])]
+        return directories, [_own_name(*each) for each in there if _is(Kind.FILE, each[1])]
+
+    def _list(self, name: Name) -> list[tuple[str, bytes]]:
+        return [*self._engine.list(name.text, self._engine.key("d", name.path))]
+
+    def make_directories(self, names: list[Name]) -> None:
+        """Make directories that are not there; raise what ``os.makedirs()`` raises for a file."""
+        for number, name in enumerate(names):
+            self._make_directory(name, errno.ENOTDIR if names[number + 1 :] else errno.EEXIST)
+
+    def _make_directory(self, name: Name, if_file: int) -> None:
+        entry = self._entry(Record.new(Kind.DIRECTORY), name)
+        outcome = self._engine.insert(name.text, self.place(name), entry, inside=False)
+        if outcome is Inserted.TAKEN:
+            found = self.find(name)
+            if found is not None and found.record.kind is not Kind.DIRECTORY:
+                raise os_error(if_file, name.text)
+        self._engine.insert(name.text, self._marker(name), _OPEN, inside=False)
+
+    def _marker(self, name: Name) -> tuple[str, str]:
+        """Return the place of the entry without which nothing is put into a directory."""
+        return self._engine.key("d", name.path), MARKER
+
+    def insert(self, name: Name, record: Record, body: bytes = b"") -> bool:
+        """
+        Put an entry to a name at which nothing is; return whether that was so.
+
+        The directories above are made.
+        """
+        entry = self._entry(record, name, body)
+        while True:
+            outcome = self._engine.insert(
+                name.text, self.place(name), entry, inside=bool(name.directory)
+            )
+            if outcome is Inserted.NO_DIRECTORY:
+                self.make_directories(name.above())
+            elif outcome is Inserted.DONE or not self._has_expired(name):
+                return outcome is Inserted.DONE
+
+    def _has_expired(self, name: Name) -> bool:
+        """Return whether there is nothing at a name any more; remove what has expired."""
+        found = self.find(name)
+        if found is None:
+            return True
+        return found.record.is_expired and self.remove(name, found)
+
+    def put(self, name: Name, change: Callable[[Found | None], tuple[Record, bytes]]) -> None:
+        """
+        Put an entry to a name, whatever is there.
+
+        :param change: given what is there, returns the record and the body that are to be. Called
+            again where somebody else was faster.
+
+        Raises ``IsADirectoryError``, and what ``change`` raises; nothing is put then.
+        """
+        while True:
+            found = self.find(name)
+            if found is not None and found.record.kind is Kind.DIRECTORY:
+                raise os_error(errno.EISDIR, name.text)
+            changed = change(found if found is None or found.record.is_there else None)
+            if self._change(name, found, *changed):
+                return
+
+    def _change(self, name: Name, found: Found | None, record: Record, body: bytes) -> bool:
+        if found is None:
+            return self.insert(name, record, body)
+        return self.replace(name, found, record, body)
+
+    def replace(self, name: Name, found: Found, record: Record, body: bytes = b"") -> bool:
+        """Put an entry in the place of another, if it is still there."""
+        entry = self._entry(record, name, body)
+        change = partial(self._engine.replace, name.text, self.place(name), found.meta, entry)
+        return self._lose(name, found.record, change)
+
+    def remove(self, name: Name, found: Found) -> bool:
+        """Remove an entry, if it is still there."""
+        change = partial(self._engine.remove, name.text, self.place(name), found.meta)
+        return self._lose(name, found.record, change)
+
+    def _lose(self, name: Name, record: Record, change: Callable[[], bool]) -> bool:
+        """Change an entry, and drop the content that it has had before."""
+        suspects = self._contents.suspects
+        if record.chunks:
+            suspects.add(name.text, record.content, self.place(name), record.chunks)
+        done = change()
+        if done and record.chunks:
+            with contextlib.suppress(OSError):  # the change is done; a sweeping drops the rest
+                suspects.clear(name.text, record.content, record.chunks)
+        return done
+
+    def remove_expired(self, directory: Name) -> int:
+        """Remove the files of a directory whose time is over; return how many those were."""
+        listed = self._list(directory)
+        old = [_own_name(*each) for each in listed if each[0] != MARKER and not _is_there(each[1])]
+        return sum(self._has_expired(directory.below(own)) for own in old)
+
+    def delete(self, name: Name) -> None:
+        """Delete a file, or a directory as the behavior has it; raise what unlink(2) raises."""
+        found = self.look_up(name)
+        if found.record.kind is Kind.DIRECTORY:
+            self._delete_directory(name, found)
+        else:
+            # Whoever was faster has deleted this file, or has put another in its place.
+            self.remove(name, found)
+
+    def _delete_directory(self, name: Name, found: Found) -> None:
+        # Nothing is put into it from here on, unless somebody makes it again.
+        self._engine.remove(name.text, self._marker(name), _OPEN.meta)
+        if not self._behavior.deletes_trees and any(self.names(name)):
+            self._engine.insert(name.text, self._marker(name), _OPEN, inside=False)
+            raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), name.text)
+        for own in itertools.chain(*self.names(name)):
+            with contextlib.suppress(FileNotFoundError):
+                self.delete(name.below(own))
+        if name.last:
+            self.remove(name, found)
+            if self._list(name):
+                self.make_directories([*name.above(), name])
+
+    def _entry(self, record: Record, name: Name, body: bytes = b"") -> Entry:
+        if self._engine.stored_name(name.last) != name.last:
+            record = replace(record, name=name.last)
+        return Entry(record.dump(), body)
+
+
+# What stands at a marker.
+_OPEN = Entry(Kind.DIRECTORY.value)
+
+
+def _is(kind: Kind, meta: bytes) -> bool:
+    return meta[:1] == kind.value
+
+
+def _is_there(meta: bytes) -> bool:
+    return b'"x":' not in meta or Record.load(meta).is_there
+
+
+def _own_name(stored: str, meta: bytes) -> str:
+    return Record.load(meta).name or stored if stored.startswith(HASHED) else stored
