@@ -1,0 +1,254 @@
+"""
+``redis://host:port/db``, Redis or Valkey; also ``rediss://`` (TLS), ``valkey://``, ``unix://``.
+
+The entries of a directory are in two hashes, whose keys have one hash tag and so one slot of a
+cluster: ``{.directory}:m`` has the meta of each name, for listings, and ``{.directory}:b`` the meta
+and the body, so that one command reads an entry that is whole. Both are written by scripts.
+"""
+
+from __future__ import annotations
+
+import errno
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from hashlib import sha1
+from typing import Any, NamedTuple
+
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    ConnectionError,
+    NoPermissionError,
+    NoScriptError,
+    RedisClusterException,
+    RedisError,
+    TimeoutError,
+)
+
+from ..uri import Uri
+from .base import Backend, Entry, Inserted
+from .networks import network_errno
+from .packing import pack, unpack
+from .redis_clients import PARAMETERS, connector
+
+# What a request may have, and an answer before the next asks for more: bytes, and keys.
+_BATCH_BYTES = 8 * 2**20
+_BATCH_KEYS = 512
+_FIRST_KEYS = 16
+
+_FULL = "OOM command not allowed"
+
+
+class _Script(NamedTuple):
+    """A script, which a server runs as one step."""
+
+    text: str
+    sha: str
+
+
+def _script(text: str) -> _Script:
+    return _Script(text, sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+# KEYS: the two hashes. ARGV: the name, the meta that is expected, the meta, the packed entry.
+_REPLACE = _script("""
+if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[4])
+return 1
+""")
+_REMOVE = _script("""
+if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
+redis.call('HDEL', KEYS[1], ARGV[1])
+redis.call('HDEL', KEYS[2], ARGV[1])
+return 1
+""")
+# ARGV: the name, the meta, the packed entry, and the marker if there has to be one.
+_INSERT = _script("""
+if ARGV[4] and redis.call('HEXISTS', KEYS[1], ARGV[4]) == 0 then return 'no directory' end
+if redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2]) == 0 then return 'taken' end
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
+return 'done'
+""")
+
+
+class StorageClass(Backend):
+    """A database of a Redis or Valkey server, or a cluster."""
+
+    parameters = PARAMETERS
+    client_errors = (RedisError, RedisClusterException)
+    adds = has_entries = lists_entries = True
+
+    def __init__(
+        self, store: str, parameters: Mapping[str, Any], connect: Callable[[], Any]
+    ) -> None:
+        super().__init__(store, parameters)
+        self._connect = connect
+
+    @classmethod
+    def from_uri(cls, uri: Uri) -> StorageClass:
+        """Return the backend behind ``uri``; nothing is connected yet."""
+        options = uri.options(cls.parameters)
+        return cls(uri.store, options, connector(uri, options))
+
+    @cached_property
+    def _client(self) -> Any:
+        return self._connect()
+
+    def get(self, key: str) -> bytes | None:
+        """Return the value of a key, ``None`` where there is none."""
+        value: bytes | None = self._client.get(key)
+        return value
+
+    def set(self, key: str, value: bytes, ttl: float | None = None) -> None:
+        """Store a value under a key; the server drops it after ``ttl`` seconds."""
+        self._client.set(key, value, px=_milliseconds(ttl))
+
+    def delete(self, key: str) -> None:
+        """Delete a key; silent where it is not there."""
+        self._client.unlink(key)
+
+    def has_key(self, key: str) -> bool:
+        """Return whether there is a value for a key."""
+        return bool(self._client.exists(key))
+
+    def add(self, key: str, value: bytes) -> bool:
+        """Store a value where there is none, atomically; return whether it was stored."""
+        return bool(self._client.set(key, value, nx=True))
+
+    def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        """Return the values of several keys, some with each request: more if they are short."""
+        found: list[bytes | None] = []
+        number = _FIRST_KEYS
+        while batch := keys[len(found) : len(found) + number]:
+            values = self._pipelined("get", ((key,) for key in batch))
+            found += values
+            if sum(len(value or b"") for value in values) < _BATCH_BYTES // 4:
+                number = min(2 * number, _BATCH_KEYS)
+        return found
+
+    def set_many(self, values: Iterable[tuple[str, bytes]], ttl: float | None = None) -> None:
+        """Store several values, some with each request; those before one that fails may be."""
+        expiry = _milliseconds(ttl)
+        for batch in _batches(values):
+            self._pipelined("set", ((key, value, None, expiry) for key, value in batch))
+
+    def delete_many(self, keys: Iterable[str]) -> None:
+        """Delete several keys; silent for those that are not there."""
+        for batch in _batches((key, b"") for key in keys):
+            self._pipelined("unlink", ((key,) for key, _ in batch))
+
+    def read_entries(
+        self, places: Sequence[tuple[str, str]], *, bodies: bool = True
+    ) -> list[Entry | None]:
+        """Return the entries at several places, each whole, in one round trip."""
+        names: dict[str, dict[str, Entry | None]] = {}
+        for directory, name in places:
+            names.setdefault(directory, {})[name] = None
+        keys = [_hashes(directory)[bodies] for directory in names]
+        fields = [[*map(_encode, each)] for each in names.values()]
+        read = unpack if bodies else Entry
+        for each, values in zip(
+            names.values(), self._pipelined("hmget", zip(keys, fields, strict=True)), strict=True
+        ):
+            each.update(
+                (name, None if value is None else read(value))
+                for name, value in zip(each, values, strict=True)
+            )
+        return [names[directory][name] for directory, name in places]
+
+    def insert_entry(
+        self, directory: str, name: str, entry: Entry, *, marker: str | None
+    ) -> Inserted:
+        """Store an entry where there is none, atomically."""
+        markers = () if marker is None else (_encode(marker),)
+        args = _encode(name), entry.meta, pack(entry), *markers
+        return Inserted(self._run(_INSERT, directory, args).decode())
+
+    def replace_entry(self, directory: str, name: str, meta: bytes, entry: Entry) -> bool:
+        """Store an entry in the place of the one with that ``meta``, if it is still there."""
+        args = _encode(name), meta, entry.meta, pack(entry)
+        return bool(self._run(_REPLACE, directory, args))
+
+    def remove_entry(self, directory: str, name: str, meta: bytes) -> bool:
+        """Remove the entry with that ``meta``, if it is still there; return whether it was."""
+        return bool(self._run(_REMOVE, directory, (_encode(name), meta)))
+
+    def list_entries(self, directory: str) -> Iterator[tuple[str, bytes]]:
+        """Yield the name and the ``meta`` of each entry of a directory."""
+        entries: dict[bytes, bytes] = self._client.hgetall(_hashes(directory)[False])
+        return ((_decode(name), meta) for name, meta in entries.items())
+
+    def error_number(self, error: Exception) -> int:
+        """Return the errno of the ``OSError`` that a client's exception becomes."""
+        if _FULL in str(error):
+            return errno.ENOSPC
+        if isinstance(error, (AuthenticationError, AuthorizationError, NoPermissionError)):
+            return errno.EACCES
+        if isinstance(error, TimeoutError):
+            return errno.ETIMEDOUT
+        lost = errno.ECONNRESET if isinstance(error, ConnectionError) else errno.EIO
+        return network_errno(error) or lost
+
+    def close(self) -> None:
+        """Close the connections; of a cluster is kept who has which keys."""
+        client = self.__dict__.get("_client")
+        if client is None:
+            return
+        nodes = client.get_nodes() if hasattr(client, "get_nodes") else ()
+        for each in [node.redis_connection for node in nodes] if nodes else [client]:
+            if each is not None:
+                each.close()
+
+    def _run(self, script: _Script, directory: str, args: tuple[bytes, ...]) -> Any:
+        """Run a script on a directory; send its text where the server does not know it."""
+        operands = (2, *_hashes(directory), *args)
+        try:
+            return self._client.evalsha(script.sha, *operands)
+        except NoScriptError:
+            return self._client.eval(script.text, *operands)
+
+    def _pipelined(self, command: str, calls: Iterable[tuple[Any, ...]]) -> list[Any]:
+        """Send commands at once; raise what the first that failed did."""
+        with self._client.pipeline(transaction=False) as pipeline:
+            for args in calls:
+                getattr(pipeline, command)(*args)
+            # Raised by ourselves: the client would write each value into the error's message.
+            answers: list[Any] = pipeline.execute(raise_on_error=False)
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+        return answers
+
+
+def _hashes(directory: str) -> tuple[bytes, bytes]:
+    """Return the keys of a directory's metas and bodies; the dot is there as no tag is empty."""
+    tag = b"{." + _encode(directory) + b"}"
+    return tag + b":m", tag + b":b"
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _decode(text: bytes) -> str:
+    return text.decode("utf-8", "surrogatepass")
+
+
+def _milliseconds(ttl: float | None) -> int | None:
+    return None if ttl is None else max(1, math.ceil(ttl * 1000))
+
+
+def _batches(values: Iterable[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
+    """Yield values in lists that are bounded in number and in bytes."""
+    batch: list[tuple[str, bytes]] = []
+    size = 0
+    for pair in values:
+        batch.append(pair)
+        size += len(pair[1])
+        if size >= _BATCH_BYTES or len(batch) == _BATCH_KEYS:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

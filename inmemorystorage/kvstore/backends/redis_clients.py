@@ -1,0 +1,115 @@
+"""What the URI of a Redis server says, as a client of redis-py."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from django.core.exceptions import ImproperlyConfigured
+from redis import Redis, RedisCluster
+from redis.backoff import NoBackoff
+from redis.cluster import ClusterNode
+from redis.retry import Retry
+
+from ..uri import Uri, seconds, yes_or_no
+
+_PORT = 6379
+_TIMEOUT = 5.0
+# Where the engines' own command-line clients look for a password.
+_PASSWORDS = ("REDISCLI_AUTH", "VALKEYCLI_AUTH")
+_TLS = "ssl_"
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"it is one of {', '.join(words)}.")
+        return text
+
+    return read
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError("it is a number, 0 or more.")
+    return int(text)
+
+
+PARAMETERS: Mapping[str, Callable[[str], Any]] = {
+    "timeout": seconds,
+    "db": _number,
+    "cluster": yes_or_no,
+    "ssl_cert_reqs": _one_of("none", "optional", "required"),
+    "ssl_check_hostname": yes_or_no,
+    "ssl_ca_certs": str,
+    "ssl_certfile": str,
+    "ssl_keyfile": str,
+}
+
+
+def connector(uri: Uri, options: Mapping[str, Any]) -> Callable[[], Any]:
+    """
+    Return what makes a client of the server behind a URI.
+
+    Raises ``ImproperlyConfigured`` for a URI that is mistaken.
+    """
+    tls = {name: value for name, value in options.items() if name.startswith(_TLS)}
+    if tls and uri.scheme != "rediss":
+        raise ImproperlyConfigured(
+            f"{uri} cannot have the parameter {min(tls)}: that is for rediss://."
+        )
+    if uri.scheme == "unix":
+        return _at_a_path(uri, options)
+    if uri.scheme == "rediss":
+        tls["ssl"] = True
+    return _at_hosts(uri, options, tls)
+
+
+def _at_a_path(uri: Uri, options: Mapping[str, Any]) -> Callable[[], Any]:
+    if not uri.place.startswith("/"):
+        raise ImproperlyConfigured(f"{uri} names no socket: write unix:///path/to.sock.")
+    if options.get("cluster"):
+        raise ImproperlyConfigured(f"{uri} cannot be a cluster: that is for hosts and ports.")
+    return lambda: Redis(
+        unix_socket_path=unquote(uri.place), db=options.get("db", 0), **_common(uri, options)
+    )
+
+
+def _at_hosts(uri: Uri, options: Mapping[str, Any], tls: dict[str, Any]) -> Callable[[], Any]:
+    hosts, db = uri.hosts(_PORT), _database(uri, options)
+    if options.get("cluster"):
+        if db:
+            raise ImproperlyConfigured(f"{uri} is a cluster, which has no other database than 0.")
+        nodes = [ClusterNode(*host) for host in hosts]
+        return lambda: RedisCluster(startup_nodes=nodes, **tls, **_common(uri, options))
+    if len(hosts) > 1:
+        raise ImproperlyConfigured(f"{uri} has several hosts, which only ?cluster=1 can have.")
+    host, port = hosts[0]
+    return lambda: Redis(host=host, port=port, db=db, **tls, **_common(uri, options))
+
+
+def _database(uri: Uri, options: Mapping[str, Any]) -> int:
+    path = uri.place.partition("/")[2]
+    try:
+        return int(options.get("db", 0)) if not path else _number(path)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{uri} has the database {path!r}: {error}") from None
+
+
+def _common(uri: Uri, options: Mapping[str, Any]) -> dict[str, Any]:
+    user, password = uri.credentials
+    if user is None and password is None:
+        password = next((os.environ[name] for name in _PASSWORDS if os.environ.get(name)), None)
+    timeout = options.get("timeout", _TIMEOUT)
+    return {
+        "username": user,
+        "password": password,
+        "socket_timeout": timeout,
+        "socket_connect_timeout": timeout,
+        # All there is to be said, and a round trip less for each new connection.
+        "protocol": 2,
+        # Whether a command was carried out when its answer was lost, a second try cannot know.
+        "retry": Retry(NoBackoff(), 0),
+    }

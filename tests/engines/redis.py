@@ -1,0 +1,105 @@
+"""Redis servers of the tests' own: one, or a cluster of three, without persistence."""
+
+from __future__ import annotations
+
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from .processes import Process, at_a_free_port, find_program, free_port, wait_until
+
+_SLOTS = 16384
+
+
+@dataclass
+class Server:
+    """
+    A running server.
+
+    :param process: what runs it, to stop it and to start it.
+    :param port: the one it listens at.
+    :param directory: its own; relative paths among its options are from here.
+    """
+
+    process: Process
+    port: int
+    directory: Path
+
+    @property
+    def uri(self) -> str:
+        """Return its URI."""
+        return f"redis://127.0.0.1:{self.port}"
+
+    def ask(self, *words: str | int) -> bytes:
+        """Send a command past every client library, and return the raw answer."""
+        return ask(self.port, *words)
+
+
+def ask(port: int, *words: str | int) -> bytes:
+    """Send a command to the server at a port, and return the raw answer, with its first line."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(" ".join(map(str, words)).encode() + b"\r\n")
+        with connection.makefile("rb") as answer:
+            first: bytes = answer.readline()
+            if first[:1] == b"$" and int(first[1:]) >= 0:
+                first += answer.read(int(first[1:]))
+            return first
+
+
+@contextmanager
+def redis_server(*options: str) -> Iterator[Server]:
+    """Run a server for a block, with options as on its command line, without the port."""
+    program = find_program("redis-server")
+    with tempfile.TemporaryDirectory(prefix="redis-") as name:
+        directory = Path(name)
+
+        def make(port: int) -> Process:
+            command = [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", name]
+            command += ["--save", "", "--appendonly", "no", *options]
+            # One that wants a password answers that it does.
+            return Process(command, lambda: _answers(port), directory / "log")
+
+        with at_a_free_port(make) as (process, port):
+            yield Server(process, port, directory)
+
+
+def _answers(port: int) -> bool:
+    return ask(port, "PING").startswith((b"+PONG", b"-NOAUTH"))
+
+
+@contextmanager
+def redis_cluster(number: int = 3) -> Iterator[list[Server]]:
+    """Run a cluster of masters for a block, each with its part of the slots."""
+    with ExitStack() as stack:
+        servers = [stack.enter_context(_node()) for _ in range(number)]
+        edges = [_SLOTS * each // number for each in range(number + 1)]
+        for server, start, end in zip(servers, edges, edges[1:], strict=False):
+            server.ask("CLUSTER", "ADDSLOTSRANGE", start, end - 1)
+            bus = _bus(servers[0])
+            server.ask("CLUSTER", "MEET", "127.0.0.1", servers[0].port, bus)
+        wait_until(lambda: all(_is_whole(server, number) for server in servers), "the cluster")
+        yield servers
+
+
+@contextmanager
+def _node() -> Iterator[Server]:
+    # A bus of its own choice: by itself it is the port and 10,000, which may be none.
+    with redis_server("--cluster-enabled", "yes", "--cluster-port", str(free_port())) as server:
+        yield server
+
+
+def _bus(server: Server) -> int:
+    command = server.process.command
+    return int(command[[*command].index("--cluster-port") + 1])
+
+
+def _is_whole(server: Server, number: int) -> bool:
+    told = server.ask("CLUSTER", "INFO")
+    return (
+        b"cluster_state:ok" in told
+        and b"cluster_known_nodes:%d" % number in told
+        and b"cluster_slots_ok:%d" % _SLOTS in told
+    )
