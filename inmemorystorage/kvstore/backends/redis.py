@@ -28,14 +28,13 @@ from redis.exceptions import (
 
 from ..uri import Uri
 from .base import Backend, Entry, Inserted
+from .batches import BATCH_BYTES, BATCH_KEYS, batches
 from .networks import network_errno
 from .packing import pack, unpack
 from .redis_clients import PARAMETERS, connector
 
-# What a request may have, and an answer before the next asks for more: bytes, and keys.
-_BATCH_BYTES = 8 * 2**20
-_BATCH_KEYS = 512
-_FIRST_KEYS = 16
+# How many values are asked for at once, before it is known how long they are.
+_FIRST_KEYS = 8
 
 _FULL = "OOM command not allowed"
 
@@ -124,19 +123,19 @@ class StorageClass(Backend):
         while batch := keys[len(found) : len(found) + number]:
             values = self._pipelined("get", ((key,) for key in batch))
             found += values
-            if sum(len(value or b"") for value in values) < _BATCH_BYTES // 4:
-                number = min(2 * number, _BATCH_KEYS)
+            if sum(len(value or b"") for value in values) < BATCH_BYTES // 2:
+                number = min(2 * number, BATCH_KEYS)
         return found
 
     def set_many(self, values: Iterable[tuple[str, bytes]], ttl: float | None = None) -> None:
         """Store several values, some with each request; those before one that fails may be."""
         expiry = _milliseconds(ttl)
-        for batch in _batches(values):
+        for batch in batches(values):
             self._pipelined("set", ((key, value, None, expiry) for key, value in batch))
 
     def delete_many(self, keys: Iterable[str]) -> None:
         """Delete several keys; silent for those that are not there."""
-        for batch in _batches((key, b"") for key in keys):
+        for batch in batches((key, b"") for key in keys):
             self._pipelined("unlink", ((key,) for key, _ in batch))
 
     def read_entries(
@@ -238,17 +237,3 @@ def _decode(text: bytes) -> str:
 
 def _milliseconds(ttl: float | None) -> int | None:
     return None if ttl is None else max(1, math.ceil(ttl * 1000))
-
-
-def _batches(values: Iterable[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
-    """Yield values in lists that are bounded in number and in bytes."""
-    batch: list[tuple[str, bytes]] = []
-    size = 0
-    for pair in values:
-        batch.append(pair)
-        size += len(pair[1])
-        if size >= _BATCH_BYTES or len(batch) == _BATCH_KEYS:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch

@@ -20,6 +20,9 @@ _TIMEOUT = 5.0
 # Where the engines' own command-line clients look for a password.
 _PASSWORDS = ("REDISCLI_AUTH", "VALKEYCLI_AUTH")
 _TLS = "ssl_"
+# What is read from a socket at once. The client's own 32 KiB cost more for a value of 1 MiB than
+# the value itself does.
+_READ_SIZE = 256 * 1024
 
 
 def _one_of(*words: str) -> Callable[[str], str]:
@@ -108,6 +111,7 @@ def _common(uri: Uri, options: Mapping[str, Any]) -> dict[str, Any]:
         "password": password,
         "socket_timeout": timeout,
         "socket_connect_timeout": timeout,
+        "socket_read_size": _READ_SIZE,
         # All there is to be said, and a round trip less for each new connection.
         "protocol": 2,
         # Whether a command was carried out when its answer was lost, a second try cannot know.
