@@ -1,0 +1,44 @@
+"""memcached servers of the tests' own."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from .processes import Process, accepts, at_a_free_port, find_program
+
+
+@dataclass
+class Server:
+    """
+    A running server.
+
+    :param process: what runs it, to stop it and to start it.
+    :param port: the one it listens at.
+    """
+
+    process: Process
+    port: int
+
+    @property
+    def address(self) -> str:
+        """Return host and port, as a URI has them."""
+        return f"127.0.0.1:{self.port}"
+
+
+@contextmanager
+def memcached_server(*options: str) -> Iterator[Server]:
+    """Run a server for a block, with options as on its command line, without the port."""
+    program = find_program("memcached")
+    with tempfile.TemporaryDirectory(prefix="memcached-") as directory:
+
+        def make(port: int) -> Process:
+            # -u is for root, who may not run it as itself; others are not asked.
+            command = [program, "-l", "127.0.0.1", "-p", str(port), "-U", "0", "-u", "nobody"]
+            return Process([*command, *options], lambda: accepts(port), Path(directory, "log"))
+
+        with at_a_free_port(make) as (process, port):
+            yield Server(process, port)
