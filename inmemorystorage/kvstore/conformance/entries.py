@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from ..backends import Entry, Inserted
-from ..connections import backend_for, close_connections, reporting
+from ..connections import backend_for, reporting
 from .values import ValueTests
 
 _EIGHT = [b"%d" % number for number in range(8)]
@@ -55,7 +55,7 @@ class StoreConformance(ValueTests):
         try:
             return getattr(backend_for(self.uri), operation)(*args, **options)
         finally:
-            close_connections()
+            self.leave_thread()
 
     def test_entries(self) -> None:
         """An entry is inserted once, replaced and removed by who knows it."""

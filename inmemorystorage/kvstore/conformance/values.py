@@ -43,6 +43,10 @@ class ValueTests:
         """Do for unittest what `teardown_method` does for pytest."""
         self.teardown_method()
 
+    def leave_thread(self) -> None:
+        """Leave no connection behind in a thread that ends; a backend may have others to close."""
+        close_connections()
+
     def key(self, key: str = "key") -> str:
         """Return a key of the test's own."""
         self._used.add(self.prefix + key)
@@ -104,6 +108,18 @@ class ValueTests:
         assert self.store.get_many([]) == {}
         assert self.store.get_many([keys[0], keys[0], keys[1]]) == {keys[0]: 0}
 
+    def test_many_are_stored_and_deleted_at_once(self) -> None:
+        """Of several values for one key the last is stored, and what is not there is left out."""
+        keys = [self.prefix + str(number) for number in range(250)]
+        backend = self.backend
+        backend.set_many((key, value) for value in [b"old", b"\x00\xff"] for key in keys)
+        assert backend.get_many([*keys, self.prefix]) == [b"\x00\xff"] * len(keys) + [None]
+        backend.delete_many(iter([*keys, keys[0], self.prefix]))
+        assert backend.get_many(keys) == [None] * len(keys)
+        backend.set_many([])
+        backend.delete_many([])
+        assert backend.get_many([]) == []
+
     def test_values_longer_than_the_engine_takes(self) -> None:
         """A value may be longer than the engine's own limit; what it leaves is cleared away."""
         limit = self.backend.value_max or 100_000
@@ -136,7 +152,7 @@ class ValueTests:
         def work(key: str) -> Any:
             self.store.set(key, key)
             value = self.store.get(key)
-            close_connections()
+            self.leave_thread()
             return value
 
         with ThreadPoolExecutor(4) as threads:
