@@ -62,6 +62,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "fallback": {"exceptions"},
     # Key-value stores, and Django's storage API on them.
     "kvstore": {"addresses", "behaviors", "exceptions", "naming"},
+    "management": {"kvstore"},
     "__init__": {"exceptions", "fallback", "nodes", "storage"},
     # Django's hooks.
     "checks": {"fallback", "storage"},

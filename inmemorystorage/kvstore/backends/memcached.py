@@ -16,7 +16,7 @@ from hashlib import sha256
 from pymemcache.exceptions import MemcacheServerError
 
 from .base import Entry, Inserted
-from .batches import batches
+from .batches import BATCH_KEYS, batches, batches_of_values
 from .memcached_clients import MemcachedProtocol, stored
 from .packing import pack, unpack
 
@@ -43,20 +43,20 @@ class StorageClass(MemcachedProtocol):
     def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
         """Return the values of several keys, in one request to each server."""
         found: dict[str, bytes] = {}
-        for batch in batches((key, b"") for key in keys):
+        for batch in batches(keys, BATCH_KEYS):
             for answer in self.servers.call_many("get_many", dict(batch)):
                 found |= answer
         return [found.get(key) for key in keys]
 
     def set_many(self, values: Iterable[tuple[str, bytes]], ttl: float | None = None) -> None:
         """Store several values, some with each request; those before one that fails may be."""
-        for batch in batches(values):
+        for batch in batches_of_values(values):
             for failed in self.servers.call_many("set_many", dict(batch), **self.expiry(ttl)):
                 stored(not failed, ", ".join(failed))
 
     def delete_many(self, keys: Iterable[str]) -> None:
         """Delete several keys; silent for those that are not there."""
-        for batch in batches((key, b"") for key in keys):
+        for batch in batches(keys, BATCH_KEYS):
             for _ in self.servers.call_many("delete_many", dict(batch)):
                 pass
 

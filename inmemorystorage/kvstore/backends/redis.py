@@ -28,7 +28,7 @@ from redis.exceptions import (
 
 from ..uri import Uri
 from .base import Backend, Entry, Inserted
-from .batches import BATCH_BYTES, BATCH_KEYS, batches
+from .batches import BATCH_BYTES, BATCH_KEYS, batches, batches_of_values
 from .networks import network_errno
 from .packing import pack, unpack
 from .redis_clients import PARAMETERS, connector
@@ -130,13 +130,13 @@ class StorageClass(Backend):
     def set_many(self, values: Iterable[tuple[str, bytes]], ttl: float | None = None) -> None:
         """Store several values, some with each request; those before one that fails may be."""
         expiry = _milliseconds(ttl)
-        for batch in batches(values):
+        for batch in batches_of_values(values):
             self._pipelined("set", ((key, value, None, expiry) for key, value in batch))
 
     def delete_many(self, keys: Iterable[str]) -> None:
         """Delete several keys; silent for those that are not there."""
-        for batch in batches((key, b"") for key in keys):
-            self._pipelined("unlink", ((key,) for key, _ in batch))
+        for batch in batches(keys, BATCH_KEYS):
+            self._pipelined("unlink", ((key,) for key in batch))
 
     def read_entries(
         self, places: Sequence[tuple[str, str]], *, bodies: bool = True

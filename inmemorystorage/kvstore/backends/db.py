@@ -1,0 +1,258 @@
+"""``db://table?alias=``: a table of a database of the project, through Django's connection."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import lru_cache, reduce
+from operator import or_
+from typing import Any, ClassVar
+
+from django.apps.registry import Apps
+from django.core.exceptions import ImproperlyConfigured
+from django.db import (
+    DatabaseError,
+    IntegrityError,
+    InterfaceError,
+    connections,
+    models,
+)
+from django.db.models import Q, QuerySet
+from django.db.transaction import Atomic
+
+from ..uri import hint
+from .base import Backend, Entry, Inserted
+from .batches import batches
+from .vendors import LONGEST, OTHERS, VENDORS, is_missing_table, number_of
+
+# Django puts quotes around a name, and does not look for those that are in it. PostgreSQL cuts a
+# longer name off.
+_TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}").fullmatch
+
+# The name in a row that has a value, and no entry.
+_VALUE = ""
+
+# In one statement: old releases of SQLite have 999 variables at most.
+_ROWS = 200
+_PAGE = 2000
+
+
+def _alias(text: str) -> str:
+    """Read the alias of a database; raise ``ValueError`` where the setting has none of it."""
+    if text not in connections.settings:
+        raise ValueError(f"DATABASES has no {text!r}.{hint(text, connections.settings)}")
+    return text
+
+
+@lru_cache(maxsize=64)
+def _model(table: str) -> type[models.Model]:
+    """Return a model of a table, which no app and no migration knows."""
+    options = {
+        "apps": Apps(),
+        "app_label": "inmemorystorage",
+        "db_table": table,
+        "constraints": [
+            models.UniqueConstraint(fields=["key", "name"], name=f"{table[:48]}_key_name")
+        ],
+        # As the tables between models: who listens to the signals of all models hears nothing.
+        "auto_created": True,
+    }
+    columns = {
+        "id": models.BigAutoField(primary_key=True),
+        "key": models.CharField(max_length=250),
+        "name": models.CharField(max_length=250),
+        "meta": models.BinaryField(),
+        "body": models.BinaryField(),
+    }
+    meta = type("Meta", (), options)
+    return type("Row", (models.Model,), {"__module__": __name__, "Meta": meta, **columns})
+
+
+class StorageClass(Backend):
+    """
+    A store in a table, which ``manage.py createkvstoretable`` makes.
+
+    It is part of the transaction that is open: what is rolled back is undone. Routers are not
+    asked: the database is that of ``?alias=``, or ``default``.
+    """
+
+    parameters: ClassVar[Mapping[str, Callable[[str], Any]]] = {"alias": _alias}
+    client_errors = (DatabaseError, InterfaceError)
+    adds = True
+
+    def __init__(self, store: str, parameters: Mapping[str, Any]) -> None:
+        super().__init__(store, parameters)
+        if not _TABLE(store):
+            raise ImproperlyConfigured(
+                f"db://{store.rpartition('@')[2]} names no table: write db://table, with at most "
+                "63 letters of English, digits and underscores."
+            )
+        self._using: str = parameters.get("alias", "default")
+        self._model = _model(store)
+        vendor = self._vendor = VENDORS.get(connections[self._using].vendor, OTHERS)
+        self.key_max, self.plain_keys = vendor.key_max, vendor.plain_keys
+        self.value_max = vendor.value_max
+        self.has_entries = self.lists_entries = vendor.has_entries
+
+    def get(self, key: str) -> bytes | None:
+        """Return the value of a key, ``None`` where there is none."""
+        return self.get_many([key])[0]
+
+    def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        """Return the values of several keys, ``None`` for those that are not there."""
+        found: dict[str, bytes] = {}
+        for batch in batches(keys, _ROWS):
+            rows = self._rows.filter(key__in=batch, name=_VALUE).values_list("key", "body")
+            found.update((key, bytes(body)) for key, body in rows)
+        return [found.get(key) for key in keys]
+
+    def has_key(self, key: str) -> bool:
+        """Return whether there is a value for a key."""
+        return self._rows.filter(key=key, name=_VALUE).exists()
+
+    def set(self, key: str, value: bytes, ttl: float | None = None) -> None:
+        """Store a value under a key; it stays."""
+        self.set_many([(key, value)])
+
+    def set_many(self, values: Iterable[tuple[str, bytes]], ttl: float | None = None) -> None:
+        """Store several values, some in a statement."""
+        for batch in batches(values, _ROWS, size=LONGEST, measure=lambda each: len(each[1])):
+            # Each key once, which PostgreSQL insists on, and all transactions in one order.
+            self._upsert(
+                [self._row(key, body=value) for key, value in sorted({**dict(batch)}.items())]
+            )
+
+    def add(self, key: str, value: bytes) -> bool:
+        """Store a value where there is none; return whether it was stored."""
+        return self._insert(self._row(key, body=value))
+
+    def delete(self, key: str) -> None:
+        """Delete a key; silent where it is not there."""
+        self.delete_many([key])
+
+    def delete_many(self, keys: Iterable[str]) -> None:
+        """Delete several keys, some in a statement."""
+        for batch in batches(keys, _ROWS):
+            self._rows.filter(key__in=batch, name=_VALUE).delete()
+
+    def read_entries(
+        self, places: Sequence[tuple[str, str]], *, bodies: bool = True
+    ) -> list[Entry | None]:
+        """Return the entries at several places."""
+        columns = ["meta", "body"] if bodies else ["meta"]
+        found: dict[tuple[str, str], Entry] = {}
+        for batch in batches(places, _ROWS):
+            wanted = reduce(or_, (Q(key=directory, name=name) for directory, name in batch))
+            for key, name, *rest in self._rows.filter(wanted).values_list("key", "name", *columns):
+                found[key, name] = Entry(*map(bytes, rest))
+        return [found.get(place) for place in places]
+
+    def insert_entry(
+        self, directory: str, name: str, entry: Entry, *, marker: str | None
+    ) -> Inserted:
+        """Store an entry where there is none; the marker stays until the transaction ends."""
+        row = self._row(directory, name, *entry)
+        if marker is None:
+            return Inserted.DONE if self._insert(row) else Inserted.TAKEN
+        try:
+            with Atomic(self._using, savepoint=True, durable=False):
+                # Written first: a transaction of SQLite that begins with reading may not write.
+                result = Inserted.DONE if self._insert(row) else Inserted.TAKEN
+                if not self._lock(directory, marker):
+                    raise LookupError(marker)
+                return result
+        except LookupError:  # and what was written is taken back
+            return Inserted.NO_DIRECTORY
+
+    def replace_entry(self, directory: str, name: str, meta: bytes, entry: Entry) -> bool:
+        """Store an entry in the place of another."""
+        old = self._rows.filter(key=directory, name=name, meta=meta)
+        return bool(old.update(meta=entry.meta, body=entry.body))
+
+    def remove_entry(self, directory: str, name: str, meta: bytes) -> bool:
+        """Remove an entry, if it is still the one that is known."""
+        return bool(self._rows.filter(key=directory, name=name, meta=meta).delete()[0])
+
+    def list_entries(self, directory: str) -> Iterator[tuple[str, bytes]]:
+        """Yield the name and the ``meta`` of each entry of a directory, along the index."""
+        # In pages: no cursor stays open in between, and what reads them may write, or stop.
+        rows = self._rows.filter(key=directory).order_by("name").values_list("name", "meta")
+        last = _VALUE
+        more = True
+        while more:
+            page = [(name, bytes(meta)) for name, meta in rows.filter(name__gt=last)[:_PAGE]]
+            yield from page
+            if more := len(page) == _PAGE:
+                last = page[-1][0]
+
+    def create(self) -> str | None:
+        """Make the table; return which, ``None`` where it is there."""
+        connection = connections[self._using]
+        if self.store in connection.introspection.table_names():
+            return None
+        # Not as a context manager, which SQLite refuses in a transaction.
+        editor = connection.schema_editor(collect_sql=True)
+        editor.deferred_sql = []
+        editor.create_model(self._model)
+        with Atomic(self._using, savepoint=True, durable=False), connection.cursor() as cursor:
+            for statement in [*editor.collected_sql, *map(str, editor.deferred_sql)]:
+                cursor.execute(statement)
+        return f"the table {self.store} in the database {self._using}"
+
+    def error_number(self, error: Exception) -> int:
+        """Return the errno for what the database's driver says."""
+        return number_of(error)
+
+    def error_text(self, error: Exception) -> str:
+        """Return what the database says, with the cure for a missing table."""
+        text = str(error).strip()
+        if is_missing_table(error):
+            text += f" - make the table with: manage.py createkvstoretable 'db://{self.store}"
+            text += "'" if self._using == "default" else f"?alias={self._using}'"
+        return text
+
+    @property
+    def _rows(self) -> QuerySet[Any]:
+        return self._model._base_manager.using(self._using)
+
+    def _row(self, key: str, name: str = _VALUE, meta: bytes = b"", body: bytes = b"") -> Any:
+        return self._model(key=key, name=name, meta=meta, body=body)
+
+    def _upsert(self, rows: list[Any]) -> None:
+        """Insert rows, or write over those that are there."""
+        features = connections[self._using].features
+        if features.supports_update_conflicts:
+            target = ["key", "name"] if features.supports_update_conflicts_with_target else None
+            self._rows.bulk_create(
+                rows, update_conflicts=True, unique_fields=target, update_fields=["meta", "body"]
+            )
+            return
+        for row in rows:
+            old = self._rows.filter(key=row.key, name=row.name)
+            done = False
+            while not done:  # again where one came in between
+                done = bool(old.update(meta=row.meta, body=row.body)) or self._insert(row)
+
+    def _insert(self, row: Any) -> bool:
+        """Insert a row; return whether there was none, and leave the transaction as it was."""
+        try:
+            with self._savepoint():
+                self._rows.bulk_create([row])
+        except IntegrityError:
+            return False
+        return True
+
+    def _savepoint(self) -> AbstractContextManager[Any]:
+        """Return what undoes a statement that failed; one alone is a transaction by itself."""
+        if connections[self._using].get_autocommit():
+            return nullcontext()
+        return Atomic(self._using, savepoint=True, durable=False)
+
+    def _lock(self, key: str, name: str) -> bool:
+        """Return whether a row is there, and have it stay until the transaction ends."""
+        row = self._rows.filter(key=key, name=name).values_list("id").order_by()
+        sql, values = row.query.get_compiler(self._using).as_sql()
+        with connections[self._using].cursor() as cursor:
+            cursor.execute(sql + self._vendor.lock, values)
+            return cursor.fetchone() is not None

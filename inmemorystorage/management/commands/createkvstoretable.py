@@ -1,0 +1,49 @@
+"""``manage.py createkvstoretable``: make the tables that key-value stores need."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from ...kvstore import Backend, get_kvstore, kvstore
+from ...kvstore.connections import close_connections, reporting
+from ...kvstore.uri import parse
+
+
+class Command(BaseCommand):
+    """Make what each store needs before it can be used, as `createcachetable` does for caches."""
+
+    help = "Makes the tables that key-value stores need: of a database, DynamoDB or SimpleDB."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take the URIs of stores."""
+        parser.add_argument(
+            "uris",
+            nargs="*",
+            metavar="URI",
+            help="a store, as db://table?alias=default; without any, KEY_VALUE_STORE_BACKEND",
+        )
+
+    def handle(self, *args: Any, uris: list[str], verbosity: int, **options: Any) -> None:
+        """Make what each store needs, and tell what was made."""
+        try:
+            for uri in uris or [kvstore.uri]:
+                said = _make(get_kvstore(uri).uri)
+                if verbosity:
+                    self.stdout.write(f"{parse(uri)}: {said}.")
+        finally:
+            close_connections()
+
+
+def _make(uri: str) -> str:
+    """Make what a store needs; return what is to be said of it."""
+    try:
+        with reporting(uri, str(parse(uri))) as backend:
+            made = backend.create()
+    except OSError as error:
+        raise CommandError(str(error)) from error
+    if made is not None:
+        return f"made {made}"
+    needs_nothing = type(backend).create is Backend.create
+    return "there is nothing to be made" if needs_nothing else "what it needs is there already"

@@ -1,0 +1,160 @@
+"""Databases beside the default one, and what a store in a table does on each of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connections, transaction
+from django.test.utils import CaptureQueriesContext
+
+import inmemorystorage
+from inmemorystorage.kvstore.backends import Entry, Inserted
+from inmemorystorage.kvstore.backends.db import StorageClass
+from inmemorystorage.kvstore.conformance import StoreConformance
+
+# A process of its own, which adds keys and says how many of them it was that added.
+ADDS = """
+import json, sys
+from django.conf import settings
+settings.configure(DATABASES={"default": {}, "other": json.loads(sys.argv[1])})
+import django
+django.setup()
+from inmemorystorage.kvstore.connections import backend_for
+backend = backend_for(sys.argv[2])
+print(sum(backend.add(f"{sys.argv[3]}{number}", b"value") for number in range(40)))
+"""
+PATHS = [Path(inmemorystorage.__file__).parents[1], Path(__file__).parents[1]]
+
+
+@contextmanager
+def database(alias: str, settings: dict[str, Any]) -> Iterator[None]:
+    """Have a database in DATABASES, with a table for a store in it."""
+    connections.settings[alias] = connections.configure_settings({"default": {}, alias: settings})[
+        alias
+    ]
+    try:
+        call_command("createkvstoretable", f"db://store?alias={alias}", verbosity=0)
+        yield
+    finally:
+        connections[alias].close()
+        del connections[alias], connections.settings[alias]
+
+
+class DatabaseConformance(StoreConformance):
+    """
+    What a store in a table does.
+
+    :cvar alias: the database's.
+    """
+
+    alias: str
+    backend: StorageClass
+
+    def leave_thread(self) -> None:
+        """Close the thread's connections, as Django does when a request is finished."""
+        super().leave_thread()
+        connections.close_all()
+
+    def test_adding_twice_leaves_the_transaction_as_it_was(self) -> None:
+        """What is not added is no error of the transaction: what follows is committed."""
+        with transaction.atomic(self.alias):
+            assert self.backend.add(self.key("a"), b"one") is True
+            assert self.backend.add(self.key("a"), b"two") is False
+            self.backend.set(self.key("b"), b"three")
+        assert self.backend.get_many([self.key("a"), self.key("b")]) == [b"one", b"three"]
+        self.backend.delete_many([self.key("a"), self.key("b")])
+
+    def test_large_values_at_once(self) -> None:
+        """Values that are too much for one statement are stored in several."""
+        values = {self.key(str(number)): b"%d" % number * 2**21 for number in range(4)}
+        self.backend.set_many(values.items())
+        assert self.backend.get_many([*values]) == [*values.values()]
+        self.backend.delete_many(values)
+
+    def test_rollback_undoes(self) -> None:
+        """What was set, deleted and inserted in a transaction is undone with it."""
+        backend, old, new = self.backend, self.key("old"), self.key("new")
+        backend.set(old, b"old")
+        with transaction.atomic(self.alias):
+            backend.set(new, b"new")
+            backend.delete(old)
+            assert backend.insert_entry(new, "a", Entry(b"a"), marker=None) is Inserted.DONE
+            transaction.set_rollback(True, self.alias)
+        assert backend.get_many([old, new]) == [b"old", None]
+        assert backend.read_entries([(new, "a")]) == [None]
+        backend.delete(old)
+
+    def test_without_autocommit(self) -> None:
+        """Where the project commits by itself, nothing is there before it does."""
+        connection, key = connections[self.alias], self.key()
+        connection.set_autocommit(False)
+        try:
+            self.backend.set(key, b"undone")
+            assert self.backend.add(key, b"other") is False
+            connection.rollback()
+            assert self.backend.add(key, b"done") is True
+            assert self.backend.insert_entry(key, ".", Entry(b"."), marker=None) is Inserted.DONE
+            assert self.backend.insert_entry(key, "a", Entry(b"a"), marker=".") is Inserted.DONE
+            connection.commit()
+        finally:
+            connection.set_autocommit(True)
+        assert self.backend.get(key) == b"done"
+        self.backend.delete(key)
+        for name in ["a", "."]:
+            assert self.backend.remove_entry(key, name, name.encode()) is True
+
+    def test_a_listing_comes_in_pages(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A directory of many names is read in one scan, and what is listed can be removed."""
+        monkeypatch.setattr("inmemorystorage.kvstore.backends.db._PAGE", 10)
+        place, names = self.key(), [f"n{number}" for number in range(30)]
+        for name in names:
+            self.backend.insert_entry(place, name, Entry(b"meta", b"body"), marker=None)
+        with CaptureQueriesContext(connections[self.alias]) as queries:
+            assert [name for name, _ in self.backend.list_entries(place)] == sorted(names)
+        assert len(queries) == 4
+        assert not [each for each in queries if "body" in each["sql"]]
+        for name, meta in self.backend.list_entries(place):
+            assert self.backend.remove_entry(place, name, meta) is True
+        assert [*self.backend.list_entries(place)] == []
+
+    def test_queries(self) -> None:
+        """One statement reads, lists, replaces or removes, whatever there is of places."""
+        backend, place, entry = self.backend, self.key(), Entry(b"meta", b"body")
+        with CaptureQueriesContext(connections[self.alias]) as queries:
+            backend.get(place)
+            backend.has_key(place)
+            backend.read_entries([(place, "a"), (place, "b")])
+            backend.replace_entry(place, "a", b"", entry)
+            backend.remove_entry(place, "a", b"")
+            list(backend.list_entries(place))
+        statements = [each["sql"].partition(" ")[0] for each in queries]
+        begin_and_commit = {"BEGIN", "COMMIT"}
+        assert [each for each in statements if each not in begin_and_commit] == [
+            *("SELECT", "SELECT", "SELECT", "UPDATE", "DELETE", "SELECT")
+        ]
+
+    def test_processes_add_once(self) -> None:
+        """Of processes that add a key at once, one succeeds."""
+        settings = json.dumps(connections.settings[self.alias], default=str)
+        command = [sys.executable, "-c", ADDS, settings, self.uri.replace(self.alias, "other")]
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, PATHS))}
+
+        def add(number: int) -> int:
+            arguments = [*command, self.prefix]
+            return int(
+                subprocess.run(arguments, env=environment, capture_output=True, check=True).stdout
+            )
+
+        with ThreadPoolExecutor(3) as threads:
+            assert sum(threads.map(add, range(3))) == 40
+        self.backend.delete_many([f"{self.prefix}{number}" for number in range(40)])

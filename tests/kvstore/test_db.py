@@ -1,0 +1,214 @@
+"""A store in a table of SQLite, and what the command says that makes it."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import CommandError, call_command
+from django.db import connections, models
+from django.db.models.signals import post_delete, post_save
+from django.db.utils import DataError, InterfaceError, OperationalError
+from engines.databases import DatabaseConformance, database
+
+from inmemorystorage.kvstore import get_kvstore
+from inmemorystorage.kvstore.backends import db
+from inmemorystorage.kvstore.connections import backend_for, close_connections, make_backend
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _sqlite(tmp_path_factory: Any, django_db_blocker: Any) -> Iterator[None]:
+    """Have a database in a file: threads and processes have no share in one in memory."""
+    path = tmp_path_factory.mktemp("sqlite") / "db.sqlite3"
+    settings = {"ENGINE": "django.db.backends.sqlite3", "NAME": path, "OPTIONS": {"timeout": 60}}
+    with django_db_blocker.unblock(), database("sqlite", settings):
+        yield
+
+
+class TestSQLite(DatabaseConformance):
+    """A table in SQLite."""
+
+    uri, alias = "db://store?alias=sqlite", "sqlite"
+
+    def test_signals_are_silent(self) -> None:
+        """Who listens to the signals of all models hears nothing of what is stored."""
+        heard: list[Any] = []
+
+        def hear(sender: type[models.Model], **kwargs: Any) -> None:
+            heard.append(sender)
+
+        for signal in [post_save, post_delete]:
+            signal.connect(hear)
+        try:
+            self.backend.set(self.key(), b"value")
+            self.backend.delete(self.key())
+        finally:
+            for signal in [post_save, post_delete]:
+                signal.disconnect(hear)
+        assert heard == []
+
+
+class TestWithoutUpsert(DatabaseConformance):
+    """A database whose Django backend has no upsert, as Oracle's."""
+
+    uri, alias = "db://store?alias=sqlite", "sqlite"
+
+    @pytest.fixture(autouse=True)
+    def _no_upsert(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        features = type(connections["sqlite"].features)
+        monkeypatch.setattr(features, "supports_update_conflicts", False)
+
+    def test_set_where_another_is_made(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A row that came between looking and inserting is written over."""
+
+        def insert(row: Any) -> bool:
+            monkeypatch.undo()
+            assert self.backend.add(row.key, b"other") is True
+            return False
+
+        monkeypatch.setattr(self.backend, "_insert", insert)
+        monkeypatch.setattr(
+            type(connections["sqlite"].features), "supports_update_conflicts", False
+        )
+        rows = [self.backend._row(self.key(), body=b"value")]
+        self.backend._upsert(rows)
+        assert self.backend.get(self.key()) == b"value"
+
+
+@pytest.fixture
+def missing() -> str:
+    """Return the URI of a store whose table is not there."""
+    return "db://missing?alias=sqlite"
+
+
+def test_missing_table_has_its_cure(missing: str) -> None:
+    """A table that nobody made is an OSError that says how it is made."""
+    with pytest.raises(
+        OSError, match=r"createkvstoretable 'db://missing\?alias=sqlite': 'key'$"
+    ) as raised:
+        get_kvstore(missing).get("key")
+    assert (raised.value.errno, raised.value.filename) == (errno.EIO, "key")
+
+
+def run(*uris: str, **options: Any) -> str:
+    """Run the command; return what it says."""
+    said = StringIO()
+    call_command("createkvstoretable", *uris, stdout=said, **options)
+    return said.getvalue()
+
+
+def test_command_makes_the_table_once() -> None:
+    """The command makes a table that can be used, and says at the second time that it is there."""
+    uri = "db://once?alias=sqlite"
+    made = "db://once: made the table once in the database sqlite.\n"
+    assert run(uri) == made
+    get_kvstore(uri).set("key", "value")
+    assert run(uri) == "db://once: what it needs is there already.\n"
+    assert get_kvstore(uri).get("key") == "value"
+
+
+@pytest.mark.django_db
+def test_command_makes_the_table_of_the_setting(settings: Any) -> None:
+    """Without a URI it is the setting's, and the default database's; in a transaction too."""
+    settings.KEY_VALUE_STORE_BACKEND = "db://of_the_setting"
+    assert "the table of_the_setting in the database default" in run()
+    assert backend_for("db://of_the_setting").add("key", b"value") is True
+    with pytest.raises(OSError, match=r"createkvstoretable 'db://missing': 'key'$"):
+        get_kvstore("db://missing").get("key")
+
+
+def test_command_says_where_nothing_is_to_be_made() -> None:
+    """A store that needs nothing is told so, and all that are given are looked at."""
+    assert run("locmem://", "locmem://a") == (
+        "locmem://: there is nothing to be made.\nlocmem://a: there is nothing to be made.\n"
+    )
+    assert run("locmem://", verbosity=0) == ""
+
+
+def test_command_fails_with_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the database says is the command's error."""
+
+    def refuse(self: object) -> None:
+        raise OperationalError("no rights")
+
+    monkeypatch.setattr(db.StorageClass, "create", refuse)
+    with pytest.raises(CommandError, match="no rights"):
+        run("db://refused?alias=sqlite")
+
+
+@pytest.mark.parametrize("table", ["", "a.b", 'a"b', "a b", "1a", "é", "x" * 64, "a%20b", "a;b"])
+def test_names_of_tables(table: str) -> None:
+    """A table's name is one that no quote ends, and no database cuts."""
+    with pytest.raises(ImproperlyConfigured, match="names no table"):
+        make_backend(f"db://{table}")
+
+
+def test_unknown_alias() -> None:
+    """A database that the project has not is named, with the one that was meant."""
+    with pytest.raises(ImproperlyConfigured, match="Did you mean 'sqlite'"):
+        make_backend("db://store?alias=sqlit")
+
+
+class Stub:
+    """What stands for a database that is not here."""
+
+    def __init__(self, vendor: str) -> None:
+        self.vendor = vendor
+
+
+@pytest.mark.parametrize(
+    ("vendor", "entries", "value_max"),
+    [("mysql", True, 2**22), ("oracle", False, 2**22), ("postgresql", True, None)],
+)
+def test_other_databases(
+    vendor: str, entries: bool, value_max: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a database may not tell apart is hashed, and what it may not do is not declared."""
+    monkeypatch.setattr(db, "connections", {"default": Stub(vendor)})
+    backend = db.StorageClass("store", {})
+    assert (backend.has_entries, backend.value_max, backend.plain_keys) == (
+        entries,
+        value_max,
+        True,
+    )
+
+
+class DriverError(Exception):
+    """An error of a driver."""
+
+    def __init__(self, *args: Any, **state: Any) -> None:
+        super().__init__(*args)
+        self.__dict__.update(state)
+
+
+@pytest.mark.parametrize(
+    ("error", "cause", "number"),
+    [
+        (InterfaceError, DriverError("closed"), errno.ECONNRESET),
+        (OperationalError, DriverError("lost", sqlstate=None), errno.ECONNRESET),
+        (OperationalError, DriverError("stopped", pgcode="57P01"), errno.ECONNRESET),
+        (OperationalError, DriverError("full", sqlstate="53100"), errno.ENOSPC),
+        (OperationalError, DriverError("database or disk is full"), errno.ENOSPC),
+        (OperationalError, DriverError("database is locked"), errno.ETIMEDOUT),
+        (OperationalError, DriverError(2003, "Can't connect"), errno.ECONNREFUSED),
+        (OperationalError, DriverError("slow", sqlstate="57014"), errno.ETIMEDOUT),
+        (OperationalError, DriverError("else", sqlstate="40001"), errno.EIO),
+        (DataError, DriverError("NUL", sqlstate=None), errno.EIO),
+    ],
+)
+def test_error_numbers(error: type[Exception], cause: Exception, number: int) -> None:
+    """What a driver says is told as a disk or a socket would."""
+    raised = error(*cause.args)
+    raised.__cause__ = cause
+    assert make_backend("db://store").error_number(raised) == number
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    """Leave no backend of a database that is gone."""
+    yield
+    close_connections()
