@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 from django.conf import settings
+from engines.stores import Stores, leave_thread
 from media_guard import fail_if_written
 
 # A timing never decides a test, hence no deadline and no check for slow examples.
@@ -34,3 +37,20 @@ def pytest_runtest_teardown() -> Generator[None, None, None]:
     """Fail the test that wrote to MEDIA_ROOT, once its fixtures of every scope are down."""
     yield
     fail_if_written(Path(settings.MEDIA_ROOT))
+
+
+@pytest.fixture(scope="session")
+def stores(django_db_blocker: Any) -> Iterator[Stores]:
+    """Have stores, each of them started by the first test that asks for it."""
+    stack = ExitStack()
+    yield Stores(stack, django_db_blocker.unblock)
+    with django_db_blocker.unblock():
+        stack.close()
+
+
+@pytest.fixture
+def store_uri(stores: Stores, django_db_blocker: Any) -> Iterator[Callable[[str], str]]:
+    """Return what gives the URI of a store by its name, in a namespace of the test's own."""
+    with django_db_blocker.unblock():
+        yield stores.uri
+        leave_thread()

@@ -81,6 +81,11 @@ class KeyValueStorage(_Deconstructible, SavingMixin, AddressMixin):
         self._done: dict[str, float] = {}
 
     @property
+    def uri(self) -> str:
+        """Return the store's URI, with credentials if it has any."""
+        return self._options[0]
+
+    @property
     def location(self) -> str:
         """Return the directory of the store in which the files are."""
         return self._top
@@ -94,7 +99,7 @@ class KeyValueStorage(_Deconstructible, SavingMixin, AddressMixin):
     def _content(self, name: str) -> ContentIO:
         """Return the content of a file, to be read."""
         resolved = self._resolve(name)
-        found = self._tree.look_up(resolved)
+        found = self._tree.look_up(resolved, body=True)
         if found.record.kind is not Kind.FILE:
             raise os_error(errno.EISDIR, resolved.text)
 
@@ -135,13 +140,7 @@ class KeyValueStorage(_Deconstructible, SavingMixin, AddressMixin):
         Raises `PathDoesNotExist`, ``NotADirectoryError`` for a file, and ``NotImplementedError``
         where the engine cannot list.
         """
-        resolved = self._resolve(path)
-        if not self._tree.can_list:
-            raise NotImplementedError(
-                f"{parse(self._options[0])} cannot list what it has. Use redis://, db:// or "
-                "dynamodb:// where directories are listed."
-            )
-        return self._tree.names(resolved)
+        return self._tree.names(self._resolve(path))
 
     def size(self, name: str) -> int:
         """Return the number of bytes of a file; raise `PathDoesNotExist` where there is none."""
@@ -186,7 +185,7 @@ class KeyValueStorage(_Deconstructible, SavingMixin, AddressMixin):
         return hash(self._options)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__}: {parse(self._options[0])}>"
+        return f"<{type(self).__name__}: {parse(self.uri)}>"
 
 
 def _find_behavior(name: str | None) -> Behavior:

@@ -40,7 +40,11 @@ def make_storage(
     directory = tmp_path / "media"
     directory.mkdir()
     return subject.factory(
-        Place(directory, lambda: request.getfixturevalue("server").make_bucket())
+        Place(
+            directory,
+            lambda: request.getfixturevalue("server").make_bucket(),
+            lambda name: request.getfixturevalue("store_uri")(name),
+        )
     )
 
 

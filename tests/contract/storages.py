@@ -82,10 +82,12 @@ class Place:
 
     :param directory: is there, and is the test's own.
     :param make_bucket: makes a bucket; there is no server of buckets before the first.
+    :param store_uri: gives the URI of a key-value store, which is started before the first.
     """
 
     directory: Path
     make_bucket: Callable[[], Bucket]
+    store_uri: Callable[[str], str]
 
     def make_directory(self, name: str) -> Path:
         """Make a directory beside its own."""
@@ -138,6 +140,15 @@ def on_locmem(place: Place, **options: Any) -> Callable[..., Storage]:
     return partial(KeyValueStorage, f"locmem://{place.directory}", **options)
 
 
+def in_store(name: str) -> Callable[[Place], Callable[..., Storage]]:
+    """Return what makes storages on a key-value store that tests start."""
+
+    def factory(place: Place) -> Callable[..., Storage]:
+        return partial(KeyValueStorage, place.store_uri(name))
+
+    return factory
+
+
 DISK = Capabilities(
     # Django's own has it since 5.1.
     overwrites="allow_overwrite" in inspect.signature(FileSystemStorage.__init__).parameters
@@ -185,5 +196,9 @@ SUBJECTS = [
     Subject("lend_paths", partial(like_disk, lend_paths=True), LENDING),
     Subject("locmem", on_locmem, KEY_VALUE),
     Subject("locmem in small chunks", partial(on_locmem, chunk_size=7), KEY_VALUE),
+    *(
+        Subject(name, in_store(name), KEY_VALUE, (pytest.mark.slow,))
+        for name in ["redis", "cluster", "sqlite", "postgresql"]
+    ),
     Subject("S3Storage", in_bucket, BUCKET, IN_BUCKETS),
 ]

@@ -44,7 +44,7 @@ class StorageClass(MemcachedProtocol):
         """Return the values of several keys, in one request to each server."""
         found: dict[str, bytes] = {}
         for batch in batches(keys, BATCH_KEYS):
-            for answer in self.servers.call_many("get_many", dict(batch)):
+            for answer in self.servers.call_many("get_many", dict.fromkeys(batch, b"")):
                 found |= answer
         return [found.get(key) for key in keys]
 
@@ -57,7 +57,7 @@ class StorageClass(MemcachedProtocol):
     def delete_many(self, keys: Iterable[str]) -> None:
         """Delete several keys; silent for those that are not there."""
         for batch in batches(keys, BATCH_KEYS):
-            for _ in self.servers.call_many("delete_many", dict(batch)):
+            for _ in self.servers.call_many("delete_many", dict.fromkeys(batch, b"")):
                 pass
 
     def read_entries(

@@ -74,7 +74,7 @@ class Draft:
 
     def _begin(self) -> Found:
         """Do to the name what the flags say, and return what is there then."""
-        found = self._tree.find(self._name)
+        found = self._tree.find(self._name, body=True)
         there = found if found is not None and found.record.is_there else None
         if there is not None and there.record.kind is Kind.DIRECTORY:
             raise os_error(errno.EISDIR, self._name.text)
@@ -160,7 +160,7 @@ class Draft:
 
     def _follow(self) -> None:
         """Have what others have put there in the copy, before what is appended to it."""
-        found = self._tree.find(self._name)
+        found = self._tree.find(self._name, body=True)
         if found is None or not found.record.is_there:
             return  # and is found to be gone
         with open(self._copy, "rb") as copy, tempfile.TemporaryFile() as tail:

@@ -60,9 +60,12 @@ class Engine:
         """Return where the entry of a name is."""
         return self.key("d", directory), self.stored_name(name)
 
-    def read(self, label: str, places: Sequence[tuple[str, str]]) -> list[Found | None]:
-        """Return what is at some places."""
-        return [each and _found(each) for each in self.ask(label, "read_entries", places)]
+    def read(
+        self, label: str, places: Sequence[tuple[str, str]], *, bodies: bool = False
+    ) -> list[Found | None]:
+        """Return what is at some places; without ``bodies``, those are empty."""
+        entries = self.ask(label, "read_entries", places, bodies=bodies)
+        return [each and _found(each) for each in entries]
 
     def insert(
         self, label: str, place: tuple[str, str], entry: Entry, *, inside: bool = True

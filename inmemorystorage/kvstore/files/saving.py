@@ -116,7 +116,7 @@ class SavingMixin(NamingMixin):
         try:
             record = claim.changed(storing.store(chunks))
             if not self._tree.replace(name, claimed, record):
-                raise OSError(errno.ESTALE, "somebody deleted what was being saved", name.text)
+                raise OSError(errno.ESTALE, "somebody has taken the name meanwhile", name.text)
         except BaseException:
             with contextlib.suppress(OSError):  # the first error is the one to tell of
                 self._tree.remove(name, claimed)

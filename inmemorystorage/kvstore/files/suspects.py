@@ -86,6 +86,8 @@ class Suspects:
 
     def sweep(self) -> int:
         """Drop what is due and is no file's; return how many contents were."""
+        if not self._engine.backend.lists_entries:
+            return 0
         directory, now = self._engine.key("s", ""), time.time()
         due = [
             (content, Note(*json.loads(meta)))

@@ -14,6 +14,7 @@ from ...behaviors import Behavior
 from ...exceptions import os_error
 from ..backends import Entry, Inserted
 from ..keys import HASHED
+from ..uri import parse
 from .contents import Contents
 from .engine import MARKER, Engine, Found
 from .names import Name
@@ -34,24 +35,23 @@ class Tree:
         self._contents = contents
         self._behavior = behavior
 
-    @property
-    def can_list(self) -> bool:
-        """Return whether the engine can list a directory."""
-        return self._engine.backend.lists_entries
-
     def place(self, name: Name) -> tuple[str, str]:
         """Return where the engine has the entry of a name."""
         return self._engine.place(name.directory, name.last)
 
-    def find(self, name: Name) -> Found | None:
-        """Return what is at a name, also a claim and what has expired; ``None``: nothing."""
+    def find(self, name: Name, *, body: bool = False) -> Found | None:
+        """
+        Return what is at a name, also a claim and what has expired; ``None``: nothing.
+
+        :param body: whether the content that is in the entry is wanted.
+        """
         if not name.last:
             return Found(Record(Kind.DIRECTORY, ""), b"", b"")
-        return self._engine.read(name.text, [self.place(name)])[0]
+        return self._engine.read(name.text, [self.place(name)], bodies=body)[0]
 
-    def look_up(self, name: Name) -> Found:
+    def look_up(self, name: Name, *, body: bool = False) -> Found:
         """Return the file or the directory at a name; raise what stat(2) raises."""
-        found = self.find(name)
+        found = self.find(name, body=body)
         if found is None or not found.record.is_there:
             raise self.missing(name)
         return found
@@ -77,6 +77,11 @@ class Tree:
         return directories, [_own_name(*each) for each in there if _is(Kind.FILE, each[1])]
 
     def _list(self, name: Name) -> list[tuple[str, bytes]]:
+        if not self._engine.backend.lists_entries:
+            raise NotImplementedError(
+                f"{parse(self._engine.uri)} cannot list a directory, nor delete one. Stores that "
+                "can are redis://, db://, dynamodb:// and locmem://."
+            )
         return [*self._engine.list(name.text, self._engine.key("d", name.path))]
 
     def make_directories(self, names: list[Name]) -> None:
@@ -164,11 +169,12 @@ class Tree:
                 suspects.clear(name.text, record.content, record.chunks)
         return done
 
-    def remove_expired(self, directory: Name) -> int:
-        """Remove the files of a directory whose time is over; return how many those were."""
-        listed = self._list(directory)
+    def remove_expired(self, directory: Name) -> None:
+        """Remove the files of a directory whose time is over, if it can be listed."""
+        listed = self._list(directory) if self._engine.backend.lists_entries else []
         old = [_own_name(*each) for each in listed if each[0] != MARKER and not _is_there(each[1])]
-        return sum(self._has_expired(directory.below(own)) for own in old)
+        for own in old:
+            self._has_expired(directory.below(own))
 
     def delete(self, name: Name) -> None:
         """Delete a file, or a directory as the behavior has it; raise what unlink(2) raises."""
@@ -180,6 +186,7 @@ class Tree:
             self.remove(name, found)
 
     def _delete_directory(self, name: Name, found: Found) -> None:
+        self._list(name)  # refused before anything is changed
         # Nothing is put into it from here on, unless somebody makes it again.
         self._engine.remove(name.text, self._marker(name), _OPEN.meta)
         if not self._behavior.deletes_trees and any(self.names(name)):

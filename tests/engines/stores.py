@@ -1,0 +1,96 @@
+"""The stores that tests share: each is started when it is first asked for, and once."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from django.db import connections
+
+from inmemorystorage.kvstore.connections import close_connections
+
+from . import postgresql
+from .databases import database
+from .memcached import memcached_server
+from .redis import redis_cluster, redis_server
+
+
+@contextmanager
+def _redis() -> Iterator[str]:
+    pytest.importorskip("redis")
+    with redis_server() as server:
+        yield server.uri
+
+
+@contextmanager
+def _cluster() -> Iterator[str]:
+    pytest.importorskip("redis")
+    with redis_cluster() as servers:
+        yield f"{servers[0].uri}?cluster=1"
+
+
+@contextmanager
+def _memcached() -> Iterator[str]:
+    pytest.importorskip("pymemcache")
+    with memcached_server() as server:
+        yield f"memcached://{server.address}"
+
+
+@contextmanager
+def _sqlite() -> Iterator[str]:
+    with TemporaryDirectory(prefix="sqlite-") as directory:
+        path = Path(directory) / "db.sqlite3"
+        settings = {"ENGINE": "django.db.backends.sqlite3", "NAME": path}
+        with database("sqlite-files", settings | {"OPTIONS": {"timeout": 60}}):
+            yield "db://store?alias=sqlite-files"
+
+
+@contextmanager
+def _postgresql() -> Iterator[str]:
+    postgresql.skip_without()
+    with postgresql.cluster() as settings, database("postgresql-files", settings):
+        yield "db://store?alias=postgresql-files"
+
+
+STARTED: dict[str, Callable[[], AbstractContextManager[str]]] = {
+    "redis": _redis,
+    "cluster": _cluster,
+    "memcached": _memcached,
+    "sqlite": _sqlite,
+    "postgresql": _postgresql,
+}
+
+
+@dataclass
+class Stores:
+    """
+    Stores of the tests' own.
+
+    :param stack: ends them.
+    :param unblock: gives access to the databases.
+    """
+
+    stack: ExitStack
+    unblock: Callable[[], AbstractContextManager[Any]]
+    uris: dict[str, str] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def uri(self, name: str) -> str:
+        """Return the URI of a store, in a namespace that nobody has used."""
+        if name not in self.uris:
+            with self.unblock():
+                self.uris[name] = self.stack.enter_context(STARTED[name]())
+        uri = self.uris[name]
+        return f"{uri}{'&' if '?' in uri else '?'}namespace=n{next(self.numbers)}"
+
+
+def leave_thread() -> None:
+    """Close what this thread has open, as the end of a request does."""
+    close_connections()
+    connections.close_all()
