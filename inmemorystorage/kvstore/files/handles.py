@@ -14,6 +14,9 @@ from .reading import ContentIO
 if TYPE_CHECKING:
     from ..storage import KeyValueStorage
 
+# Bytes that a buffer has: more than Python's own, for a chunk is far away.
+_BUFFER = 64 * 1024
+
 # The modes in which nothing is written.
 READING = {"r", "rb", "br", "rt", "tr"}
 
@@ -98,7 +101,7 @@ class StoredFile(File):  # type: ignore[type-arg]
 
 def _stack(content: ContentIO, mode: str) -> Any:
     """Return what ``open()`` puts on a raw device for reading."""
-    buffered = io.BufferedReader(content, io.DEFAULT_BUFFER_SIZE * 8)
+    buffered = io.BufferedReader(content, _BUFFER)
     if "b" in mode:
         return buffered
     stream: Any = io.TextIOWrapper(buffered, encoding="utf-8")

@@ -87,7 +87,7 @@ class ContentIO(io.RawIOBase):
         """Go to a position, as lseek(2) does."""
         self._check_open()
         starts = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._record.size}
-        position = starts.get(whence, -offset - 1) + offset
+        position = starts[whence] + offset
         if position < 0:
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         self._position = position

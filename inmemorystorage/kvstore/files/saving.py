@@ -154,9 +154,10 @@ class SavingMixin(NamingMixin):
     def _find(self, name: str) -> Record | None:
         """Return what is at a name, ``None`` also for what no name can be."""
         try:
-            found = self._tree.find(self._resolve(name))
-        except ValueError:
+            resolved = self._resolve(name)
+        except (OSError, ValueError):
             return None
+        found = self._tree.find(resolved)
         return None if found is None else found.record
 
     def _resolve(self, name: str) -> Name:

@@ -1,0 +1,72 @@
+"""What tests of files on a store do: save in chunks, look behind the storage, break things."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.files.base import ContentFile
+
+from inmemorystorage.kvstore import KeyValueStorage
+from inmemorystorage.kvstore.backends import locmem
+from inmemorystorage.kvstore.connections import backend_for
+
+numbers = itertools.count(1)
+CHUNK = 10
+LONG = b"0123456789" * 5
+
+
+def make(**options: Any) -> KeyValueStorage:
+    """Return an empty storage in a memory of its own, which cuts contents into small chunks."""
+    return KeyValueStorage(f"locmem://files-{next(numbers)}", chunk_size=CHUNK, **options)
+
+
+def save(storage: KeyValueStorage, name: str, content: bytes = LONG) -> str:
+    """Save a content, by default one that needs chunks."""
+    return storage.save(name, ContentFile(content))
+
+
+def read(storage: KeyValueStorage, name: str) -> bytes:
+    """Return the content of a file."""
+    with storage.open(name) as file:
+        return file.read()
+
+
+def memory(storage: KeyValueStorage) -> Any:
+    """Return the dicts behind a storage."""
+    backend = backend_for(storage.uri)
+    assert isinstance(backend, locmem.StorageClass)
+    return backend._memory
+
+
+def chunks(storage: KeyValueStorage) -> dict[str, bytes]:
+    """Return all chunks that there are, by their keys."""
+    found: dict[str, bytes] = memory(storage).values
+    return found
+
+
+def notes(storage: KeyValueStorage) -> list[str]:
+    """Return the contents that are noted because they may be no file's."""
+    return [
+        name for key, each in memory(storage).directories.items() if ":s:" in key for name in each
+    ]
+
+
+class Content:
+    """
+    A content in pieces, which does something in between.
+
+    :param pieces: what it gives; what is callable is called.
+    """
+
+    def __init__(self, *pieces: Any) -> None:
+        self.pieces = pieces
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the pieces."""
+        for piece in self.pieces:
+            if callable(piece):
+                piece()
+            else:
+                yield piece

@@ -1,0 +1,217 @@
+"""What a process leaves that is killed while it saves, and what is over after its time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from kvstore.deeds import CHUNK, LONG, Content, chunks, make, memory, notes, read, save
+
+from inmemorystorage.kvstore import KeyValueStorage
+from inmemorystorage.kvstore.backends import locmem
+
+START = 1_800_000_000
+
+
+class Killed(BaseException):
+    """What nobody catches: the process is gone."""
+
+
+@pytest.fixture(autouse=True)
+def clock() -> Iterator[Any]:
+    """Have a time that goes on when a test says so, and two chunks sent at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("inmemorystorage.kvstore.files.contents._BATCH", 2 * CHUNK)
+        patch.setattr("time.monotonic", lambda: time.time())
+        with time_machine.travel(START, tick=False) as clock:
+            yield clock
+
+
+def kill_while_saving(storage: KeyValueStorage, after: str, **content: Any) -> None:
+    """Have the process end once a method of the backend was called, with nothing done after it."""
+    with pytest.MonkeyPatch.context() as patch:
+        method = getattr(locmem.StorageClass, after)
+
+        def last(self: Any, *args: Any, **options: Any) -> Any:
+            method(self, *args, **options)
+            for name in OPERATIONS:
+                patch.setattr(locmem.StorageClass, name, stopped)
+            raise Killed
+
+        def stopped(self: Any, *args: Any, **options: Any) -> Any:
+            raise Killed
+
+        patch.setattr(locmem.StorageClass, after, last)
+        with pytest.raises(Killed):
+            save(storage, "d/a", **content)
+
+
+OPERATIONS = [
+    *("insert_entry", "replace_entry", "remove_entry", "read_entries", "list_entries"),
+    *("set_many", "get_many", "delete_many", "has_key"),
+]
+
+
+@pytest.mark.parametrize("after", ["insert_entry", "set_many"])
+def test_a_killed_saver_leaves_nothing_to_be_read(clock: Any, after: str) -> None:
+    """What it has left is not seen, and is swept an hour later: not before."""
+    storage = make()
+    kill_while_saving(storage, after)
+    assert not storage.exists("d/a")
+    clock.shift(timedelta(minutes=59))
+    assert storage.sweep() == 0
+    assert notes(storage) != []
+    clock.shift(timedelta(minutes=2))
+    assert storage.sweep() == 1
+    assert (chunks(storage), notes(storage)) == ({}, [])
+    assert save(storage, "d/a") == "d/a"
+    assert storage.sweep() == 0
+
+
+def test_a_saver_killed_at_the_end(clock: Any) -> None:
+    """A file that was put to its name stays, though its saver had no time to say so."""
+    storage = make()
+    kill_while_saving(storage, "replace_entry")
+    assert read(storage, "d/a") == LONG
+    clock.shift(timedelta(hours=2))
+    assert storage.sweep() == 0
+    assert notes(storage) == []
+    assert read(storage, "d/a") == LONG
+
+
+@pytest.mark.parametrize("after", ["replace_entry", "remove_entry"])
+def test_a_content_that_was_lost_and_not_dropped(clock: Any, after: str) -> None:
+    """A content that was replaced by one who was killed is swept."""
+    storage = make(allow_overwrite=True)
+    save(storage, "d/a")
+    if after == "replace_entry":
+        kill_while_saving(storage, after, content=b"short")
+        assert read(storage, "d/a") == b"short"
+    else:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(locmem.StorageClass, "delete_many", lambda self, keys: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                storage.delete("d/a")
+    assert len(chunks(storage)) == 5
+    clock.shift(timedelta(hours=2))
+    assert storage.sweep() == 1
+    assert (chunks(storage), notes(storage)) == ({}, [])
+
+
+def test_a_long_content_of_many_chunks_is_swept(clock: Any) -> None:
+    """However many chunks there are, all of them go."""
+    storage = make()
+    patch = pytest.MonkeyPatch()
+    patch.setattr("inmemorystorage.kvstore.files.contents._BATCH", 2000)
+    kill_while_saving(storage, "set_many", content=LONG * 30)
+    patch.undo()
+    assert len(chunks(storage)) == 150
+    clock.shift(timedelta(hours=2))
+    storage.sweep()
+    assert chunks(storage) == {}
+
+
+def test_saving_sweeps_from_time_to_time(clock: Any) -> None:
+    """A save that needs chunks clears away what was left, but not each."""
+    storage = make()
+    kill_while_saving(storage, "set_many")
+    clock.shift(timedelta(hours=2))
+    save(storage, "short", b"short")
+    assert len(notes(storage)) == 1
+    save(storage, "long")
+    assert notes(storage) == []
+    kill_while_saving(storage, "set_many", content=LONG)
+    clock.shift(timedelta(hours=2))
+    assert notes(storage) != []
+    save(storage, "long")
+    assert notes(storage) == []
+
+
+def test_slow_saving_is_not_swept(clock: Any) -> None:
+    """Who takes hours has time as long as something comes from time to time."""
+    storage = make()
+    other = KeyValueStorage(storage.uri)
+
+    def wait() -> None:
+        clock.shift(timedelta(minutes=40))
+        assert other.sweep() == 0
+
+    assert storage.save("a", Content(LONG, wait, LONG, wait, LONG, wait, LONG)) == "a"
+    assert read(storage, "a") == LONG * 4
+
+
+def test_saving_that_stood_still_is_given_up(clock: Any) -> None:
+    """Who comes back after it was swept has saved nothing, and says so."""
+    storage = make()
+
+    def wait() -> None:
+        clock.shift(timedelta(hours=2))
+        assert KeyValueStorage(storage.uri).sweep() == 1
+
+    with pytest.raises(OSError, match=r"took so long.*'a'"):
+        storage.save("a", Content(LONG, wait, LONG))
+    assert (chunks(storage), notes(storage)) == ({}, [])
+    assert not storage.exists("a")
+
+
+def test_an_error_while_sweeping_is_none_of_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was saved is saved."""
+    storage = make()
+
+    def fail(self: Any) -> int:
+        raise ConnectionResetError
+
+    monkeypatch.setattr("inmemorystorage.kvstore.files.suspects.Suspects.sweep", fail)
+    assert save(storage, "a") == "a"
+
+
+@pytest.mark.parametrize("content", [b"short", LONG])
+def test_files_vanish_after_their_time(clock: Any, content: bytes) -> None:
+    """With a ttl a file is gone when it is over, as one that never was."""
+    storage = make(ttl=60)
+    save(storage, "d/a", content)
+    clock.shift(59)
+    assert (read(storage, "d/a"), storage.listdir("d")) == (content, ([], ["a"]))
+    clock.shift(2)
+    assert (storage.exists("d/a"), storage.listdir("d")) == (False, ([], []))
+    for use in [storage.open, storage.size, storage.get_modified_time]:
+        with pytest.raises(FileNotFoundError):
+            use("d/a")
+    storage.delete("d/a")
+    assert save(storage, "d/a", b"new") == "d/a"
+    assert read(storage, "d/a") == b"new"
+
+
+def test_what_vanished_is_cleared_away(clock: Any) -> None:
+    """Saving to a directory removes the files in it whose time is over, with their chunks."""
+    storage = make(ttl=60)
+    for name in ["d/a", "d/b", "e/a"]:
+        save(storage, name)
+    clock.shift(61)
+    save(storage, "d/c", b"short")
+    assert len(chunks(storage)) == 5
+    names = [name for each in memory(storage).directories.values() for name in each]
+    assert sorted(names) == [".", ".", "a", "c", "d", "e"]
+
+
+def test_writing_begins_the_time_anew(clock: Any) -> None:
+    """A file that is written to has all of its time again."""
+    storage = make(ttl=60)
+    save(storage, "a", b"one")
+    clock.shift(50)
+    with storage.open("a", "ab") as file:
+        file.write(b"two")
+    clock.shift(50)
+    assert read(storage, "a") == b"onetwo"
+    clock.shift(11)
+    with storage.open("a", "ab") as file:
+        file.write(b"three")
+    assert read(storage, "a") == b"three"
+    clock.shift(61)
+    with storage.open("a", "xb") as file:
+        file.write(b"four")
+    assert read(storage, "a") == b"four"
