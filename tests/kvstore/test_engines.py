@@ -1,0 +1,180 @@
+"""Files on engines that fail: a lost connection, a full server, a server that drops what it has."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+from engines.memcached import memcached_server
+from engines.redis import Server, redis_server
+from engines.stores import leave_thread
+from kvstore.deeds import read, save
+
+from inmemorystorage.kvstore import KeyValueStorage
+
+pytestmark = pytest.mark.slow
+
+MEBIBYTE = 2**20
+CHUNKS = 5 * MEBIBYTE
+
+
+def content(size: int) -> bytes:
+    """Return bytes that repeat late."""
+    return b"".join(b"%07d\n" % number for number in range(size // 8))
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """Run a Redis of the test's own, which it may stop."""
+    pytest.importorskip("redis")
+    with redis_server() as server:
+        yield server
+        leave_thread()
+
+
+def test_a_server_that_is_stopped_and_started(server: Server) -> None:
+    """While it is away each operation is an error that names the file; then all goes on."""
+    storage = KeyValueStorage(server.uri)
+    save(storage, "d/a")
+    server.process.stop()
+    uses: list[Callable[[], Any]] = [
+        lambda: save(storage, "d/b"),
+        lambda: storage.open("d/a"),
+        lambda: storage.open("d/a", "wb"),
+        lambda: storage.exists("d/a"),
+        lambda: storage.size("d/a"),
+        lambda: storage.delete("d/a"),
+        lambda: storage.listdir("d"),
+        lambda: storage.get_modified_time("d/a"),
+    ]
+    for use in uses:
+        with pytest.raises(ConnectionError, match=r"redis://127.0.0.1:\d+: .*'d"):
+            use()
+    server.process.start()
+    assert save(storage, "d/b") == "d/b"
+    assert storage.listdir("d") == ([], ["b"])
+
+
+def test_a_server_that_goes_while_a_file_is_saved(server: Server) -> None:
+    """A save that loses its server is an error, and nothing is there that a reader sees."""
+    storage = KeyValueStorage(server.uri)
+    save(storage, "d/other")
+
+    class Content:
+        def chunks(self) -> Iterator[bytes]:
+            yield content(CHUNKS * 2)
+            server.process.stop()
+            yield content(CHUNKS * 2)
+
+    with pytest.raises(ConnectionError, match=r"'d/a'"):
+        storage.save("d/a", Content())
+    server.process.start()
+    assert not storage.exists("d/a")
+    assert save(storage, "d/a") == "d/a"
+
+
+def test_a_server_that_goes_while_a_file_is_read(server: Server) -> None:
+    """A reader gets an error, and never a content that is cut off."""
+    storage = KeyValueStorage(server.uri)
+    save(storage, "a", content(CHUNKS))
+    with storage.open("a") as file:
+        assert len(file.read(100)) == 100
+        server.process.stop()
+        with pytest.raises(ConnectionError, match="'a'"):
+            file.read()
+
+
+@pytest.mark.parametrize("size", [MEBIBYTE // 2, CHUNKS])
+def test_a_full_server(server: Server, size: int) -> None:
+    """Where there is no room, that is said with the name of the file, and nothing half is left."""
+    storage = KeyValueStorage(server.uri)
+    save(storage, "d/a")
+    server.ask("CONFIG", "SET", "maxmemory", f"{size // MEBIBYTE + 1}mb")
+    with pytest.raises(OSError, match=r"OOM command not allowed.*'d/b\d+'") as info:
+        for number in range(8):
+            save(storage, f"d/b{number}", content(size))
+    assert info.value.errno == errno.ENOSPC
+    server.ask("CONFIG", "SET", "maxmemory", "0")
+    for name in storage.listdir("d")[1][1:]:
+        assert read(storage, f"d/{name}") == content(size)
+
+
+def test_a_server_that_evicts(server: Server) -> None:
+    """What a server has thrown away is missed: no content is read that is not whole."""
+    storage = KeyValueStorage(server.uri)
+    server.ask("CONFIG", "SET", "maxmemory", "8mb")
+    server.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-random")
+    outcomes = set()
+    for number in range(12):
+        name = f"d{number}/a"
+        try:
+            save(storage, name, content(CHUNKS // 2))
+            outcomes.add(read(storage, name) == content(CHUNKS // 2))
+        except OSError as error:
+            assert name in str(error)
+            outcomes.add(type(error).__name__)
+    for number in range(12):
+        try:
+            outcomes.add(read(storage, f"d{number}/a") == content(CHUNKS // 2))
+        except OSError as error:
+            outcomes.add(type(error).__name__)
+    assert False not in outcomes
+    assert outcomes & {"OSError", "PathDoesNotExist", "FileNotFoundError"}
+
+
+@pytest.fixture
+def memcached() -> Iterator[KeyValueStorage]:
+    """Return a storage on a memcached of the test's own, which has little room."""
+    pytest.importorskip("pymemcache")
+    with memcached_server("-m", "16") as server:
+        yield KeyValueStorage(f"memcached://{server.address}")
+        leave_thread()
+
+
+def test_files_on_memcached(memcached: KeyValueStorage) -> None:
+    """Files are saved, read, written and deleted; what is longer than a value is cut."""
+    for name, size in [("d/short", 10), ("d/long", 3 * MEBIBYTE)]:
+        assert save(memcached, name, content(size)) == name
+        assert save(memcached, name, b"other") != name
+        assert (memcached.exists(name), memcached.size(name)) == (True, size // 8 * 8)
+        with memcached.open(name, "ab") as file:
+            file.write(b"end")
+        assert read(memcached, name) == content(size) + b"end"
+        memcached.delete(name)
+        assert not memcached.exists(name)
+    assert memcached.exists("d")
+
+
+def test_memcached_cannot_list(memcached: KeyValueStorage) -> None:
+    """What needs a listing is refused with the stores that have one, and changes nothing."""
+    save(memcached, "d/a")
+    for use in [memcached.listdir, memcached.delete]:
+        with pytest.raises(NotImplementedError, match="cannot list a directory.*redis://"):
+            use("d")
+    assert memcached.exists("d/a")
+    assert memcached.sweep() == 0
+
+
+def test_times_on_memcached(memcached: KeyValueStorage) -> None:
+    """A ttl needs no listing."""
+    storage = KeyValueStorage(memcached.uri, ttl=60)
+    storage.save("d/a", ContentFile(content(3 * MEBIBYTE)))
+    assert read(storage, "d/a") == content(3 * MEBIBYTE)
+
+
+def test_memcached_drops_what_has_no_room(memcached: KeyValueStorage) -> None:
+    """A chunk that memcached dropped without a word is missed when the file is read."""
+    names = [save(memcached, f"a{number}", content(3 * MEBIBYTE)) for number in range(12)]
+    outcomes = set()
+    for name in names:
+        try:
+            outcomes.add(read(memcached, name) == content(3 * MEBIBYTE))
+        except OSError as error:
+            assert name in str(error)
+            outcomes.add(error.errno in (errno.EIO, errno.ENOENT))
+    assert outcomes == {True}
+    with pytest.raises(OSError, match="'a0'"):
+        read(memcached, "a0")

@@ -1,0 +1,142 @@
+"""Several processes on one store: each gets a name, and a killed one leaves nothing half."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connections
+from kvstore.deeds import read
+
+import inmemorystorage
+from inmemorystorage.kvstore import KeyValueStorage
+
+pytestmark = pytest.mark.slow
+
+WORKER = Path(__file__).with_name("workers.py")
+PACKAGE = Path(inmemorystorage.__file__).parents[1]
+STORES = ["redis", "postgresql", "sqlite"]
+PROCESSES = 8
+ROUNDS = 150
+KILLS = 50
+
+
+def databases(uri: str) -> str:
+    """Return what DATABASES has for a store, as JSON."""
+    alias = uri.partition("alias=")[2].partition("&")[0]
+    if not alias:
+        return "{}"
+    return json.dumps({"default": {}, alias: connections.settings[alias]}, default=str)
+
+
+@contextmanager
+def worker(task: str, uri: str, *arguments: Any) -> Iterator[subprocess.Popen[str]]:
+    """Run a process for a block; end it with it."""
+    command = [sys.executable, str(WORKER), task, uri, databases(uri), *map(str, arguments)]
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(PACKAGE)},
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def answers(process: subprocess.Popen[str]) -> Any:
+    """Return what a process says next."""
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line, f"the process ended with {process.wait()}"
+    return json.loads(line)
+
+
+@pytest.mark.parametrize("name", STORES)
+def test_processes_that_save_under_one_name(store_uri: Callable[[str], str], name: str) -> None:
+    """Whoever saves gets a name of his own, and what he saved is there."""
+    uri = store_uri(name)
+    rounds = ROUNDS if name == "redis" else 20
+    with all_of([worker("race", uri, number, rounds) for number in range(PROCESSES)]) as processes:
+        saved = []
+        for _ in range(rounds):
+            for process in processes:
+                process.stdin.write("go\n")
+                process.stdin.flush()
+            saved += [answers(process) for process in processes]
+    storage = KeyValueStorage(uri)
+    assert len({each for each, _ in saved}) == PROCESSES * rounds
+    assert sorted(storage.listdir("race")[1]) == sorted(each.split("/")[1] for each, _ in saved)
+    assert [read(storage, each).decode() for each, _ in saved] == [text for _, text in saved]
+
+
+@contextmanager
+def all_of(managers: list[Any]) -> Iterator[list[Any]]:
+    """Enter several context managers for a block."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(each) for each in managers]
+
+
+@pytest.mark.parametrize("name", STORES)
+def test_a_process_that_is_killed_while_it_saves(
+    store_uri: Callable[[str], str], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each file that is seen is whole, however often a saver is killed; the rest is swept."""
+    uri = store_uri(name)
+    kills, chance = (KILLS if name == "redis" else 5), random.Random(6)
+    storage = KeyValueStorage(uri)
+    told = []
+    for turn in range(kills):
+        with worker("save_for_ever", uri, turn) as process:
+            told.append(answers(process))
+            time.sleep(chance.uniform(0, 0.02))
+            process.kill()
+    names = [f"kept/{each}" for each in storage.listdir("kept")[1]]
+    assert set(told) <= set(names)
+    for each in names:
+        content = read(storage, each)
+        assert hashlib.sha256(content[64:]).hexdigest().encode() == content[:64], each
+    monkeypatch.setattr("inmemorystorage.kvstore.files.suspects.time", Later())
+    swept = storage.sweep()
+    assert swept > 0 or name != "redis"  # or nobody was killed in the middle
+    assert storage.sweep() == 0
+    assert [f"kept/{each}" for each in storage.listdir("kept")[1]] == names
+    for each in names:
+        storage.delete(each)
+    assert left(storage) == []
+
+
+class Later:
+    """A clock two hours ahead."""
+
+    def time(self) -> float:
+        """Return the time."""
+        return time.time() + 7200
+
+
+def left(storage: KeyValueStorage) -> list[Any]:
+    """Return the chunks and the notes that are in a store."""
+    engine = storage._contents.engine
+    notes = engine.ask("", "list_entries", engine.key("s", ""))
+    return [*notes, *chunks_of(storage)]
+
+
+def chunks_of(storage: KeyValueStorage) -> list[Any]:
+    """Return the keys of all chunks, as the engine itself knows them."""
+    backend, prefix = storage._contents.engine.backend, storage._contents.engine.key("c", "")
+    if hasattr(backend, "_client"):
+        return [*backend._client.scan_iter(match=f"{prefix}*", count=1000)]
+    return [*backend._rows.filter(key__startswith=prefix).values_list("key", flat=True)]
