@@ -9,8 +9,12 @@ from typing import Any
 
 from ..backends import Entry, Inserted
 from ..connections import backend_for, reporting
+from ..keys import fit
+from .inputs import KEYS
 from .values import ValueTests
 
+# What directories begin with: "{}" mean something in a key of Redis.
+_STARTS = ["}", "{}", "{a}", "{", "a}b{", "é\n"]
 _EIGHT = [b"%d" % number for number in range(8)]
 
 
@@ -88,6 +92,22 @@ class StoreConformance(ValueTests):
         assert backend.insert_entry(place, "a", entry, marker=".") is Inserted.TAKEN
         for name in [".", "a"]:
             assert backend.remove_entry(place, name, entry.meta) is True
+
+    def test_entries_of_any_name(self) -> None:
+        """A directory and a name may have any character that a file's can, as they are fitted."""
+        self.needs("has_entries")
+        backend = self.backend
+        names = [fit(backend, "", key) for key in KEYS if "\0" not in key]
+        starts = [fit(backend, "", start + self.prefix) for start in _STARTS]
+        places = [(start, name) for start in starts for name in names]
+        for place in places:
+            entry = Entry(repr(place).encode(), b"body")
+            assert backend.insert_entry(*place, entry, marker=None) is Inserted.DONE, place
+        found = backend.read_entries(places)
+        assert [each and each.meta for each in found] == [repr(each).encode() for each in places]
+        for place in places:
+            assert backend.remove_entry(*place, repr(place).encode()) is True, place
+        assert backend.read_entries(places) == [None] * len(places)
 
     def test_one_of_many_inserts(self) -> None:
         """Of threads that insert or replace one entry at once, one succeeds."""
