@@ -71,13 +71,14 @@ def _answers(port: int) -> bool:
 
 
 @contextmanager
-def redis_cluster(number: int = 3) -> Iterator[list[Server]]:
-    """Run a cluster of masters for a block, each with its part of the slots."""
+def redis_cluster(*options: str, number: int = 3) -> Iterator[list[Server]]:
+    """Run a cluster of masters for a block, each with its part of the slots and these options."""
     with ExitStack() as stack:
-        servers = [stack.enter_context(_node()) for _ in range(number)]
+        servers = [stack.enter_context(_node(*options)) for _ in range(number)]
         edges = [_SLOTS * each // number for each in range(number + 1)]
         for server, start, end in zip(servers, edges, edges[1:], strict=False):
             server.ask("CLUSTER", "ADDSLOTSRANGE", start, end - 1)
+        for server in servers[1:]:
             bus = _bus(servers[0])
             server.ask("CLUSTER", "MEET", "127.0.0.1", servers[0].port, bus)
         wait_until(lambda: all(_is_whole(server, number) for server in servers), "the cluster")
@@ -85,9 +86,10 @@ def redis_cluster(number: int = 3) -> Iterator[list[Server]]:
 
 
 @contextmanager
-def _node() -> Iterator[Server]:
+def _node(*options: str) -> Iterator[Server]:
     # A bus of its own choice: by itself it is the port and 10,000, which may be none.
-    with redis_server("--cluster-enabled", "yes", "--cluster-port", str(free_port())) as server:
+    bus = "--cluster-port", str(free_port())
+    with redis_server("--cluster-enabled", "yes", *bus, *options) as server:
         yield server
 
 

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import errno
+import subprocess
+import threading
 from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+from engines.processes import find_program, free_port, wait_until
 from engines.redis import Server, redis_cluster, redis_server
+from engines.wire import Wire, recorded
+from kvstore.using import all_texts, closing, failing, use
 
+from inmemorystorage.kvstore import Backend
+from inmemorystorage.kvstore.backends import Entry, Inserted
 from inmemorystorage.kvstore.conformance import StoreConformance
+from inmemorystorage.kvstore.connections import make_backend
 
 pytest.importorskip("redis")
 pytestmark = pytest.mark.slow
+
+ENTRY = Entry(b"meta", b"body")
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +38,12 @@ def cluster() -> Iterator[list[Server]]:
     """Run a cluster."""
     with redis_cluster() as servers:
         yield servers
+
+
+@pytest.fixture(autouse=True)
+def _closing() -> Iterator[None]:
+    with closing():
+        yield
 
 
 class TestRedis(StoreConformance):
@@ -43,3 +62,311 @@ class TestCluster(StoreConformance):
     @classmethod
     def _started(cls, cluster: list[Server]) -> None:
         cls.uri = f"{cluster[0].uri}?cluster=1"
+
+
+def set_and_get(backend: Backend) -> bytes | None:
+    """Set a key, and return what is read of it."""
+    backend.set("key", b"value")
+    return backend.get("key")
+
+
+def insert(backend: Backend) -> Inserted:
+    """Insert an entry where none is."""
+    backend.remove_entry("directory", "name", ENTRY.meta)
+    return backend.insert_entry("directory", "name", ENTRY, marker=None)
+
+
+@pytest.mark.parametrize("userinfo", [":se%20cret", "default:se%20cret"])
+def test_a_password_in_the_uri(userinfo: str) -> None:
+    """A server with a password is reached with it, percent-encoded."""
+    with redis_server("--requirepass", "se cret") as server:
+        assert use(f"redis://{userinfo}@127.0.0.1:{server.port}", set_and_get) == b"value"
+
+
+def test_a_password_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the URI has none, the password is where redis-cli looks for it."""
+    monkeypatch.setenv("REDISCLI_AUTH", "secret")
+    with redis_server("--requirepass", "secret") as server:
+        assert use(f"valkey://127.0.0.1:{server.port}", set_and_get) == b"value"
+
+
+@pytest.mark.parametrize("query", ["", "?cluster=1"])
+def test_a_wrong_password_is_told_to_nobody(query: str) -> None:
+    """The error for a wrong password has no password in it, and neither has one without."""
+    with redis_server("--requirepass", "secret") as server:
+        for userinfo in (":wrong-word@", ""):
+            error = failing(f"redis://{userinfo}127.0.0.1:{server.port}{query}", set_and_get)
+            assert error.errno == errno.EACCES
+            assert "wrong-word" not in all_texts(error)
+            assert "secret" not in all_texts(error)
+
+
+def test_a_socket_of_the_file_system() -> None:
+    """unix:// reaches a database of a server by its socket."""
+    with redis_server("--unixsocket", "of redis.sock") as server:
+        uri = f"unix://{server.directory}/of%20redis.sock"
+        use(f"{uri}?db=3", lambda backend: backend.set("key", b"third"))
+        assert use(uri, lambda backend: backend.get("key")) is None
+        assert b"db3:keys=1" in server.ask("INFO", "keyspace")
+        server.process.stop()
+        # No FileNotFoundError, which would say that a file is not there.
+        assert failing(uri, set_and_get).errno in (errno.ECONNRESET, errno.ECONNREFUSED)
+        assert failing(uri, set_and_get).errno == errno.ECONNREFUSED
+
+
+def test_databases(server: Server) -> None:
+    """The path is the number of the database, and so is ?db=; one that is not there is told."""
+    use(f"{server.uri}/5", lambda backend: backend.set("only", b"fifth"))
+    read = [use(server.uri + rest, lambda b: b.get("only")) for rest in ("/5", "?db=5", "/", "")]
+    assert read == [b"fifth", b"fifth", None, None]
+    assert "out of range" in str(failing(f"{server.uri}/99", set_and_get))
+
+
+class Tls(NamedTuple):
+    """A certificate that nobody but itself has signed, and what a server is told of it."""
+
+    certificate: Path
+    options: list[str]
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
+    """Make a certificate for 127.0.0.1."""
+    directory = tmp_path_factory.mktemp("tls")
+    certificate, key = directory / "certificate.pem", directory / "key.pem"
+    command = [find_program("openssl"), "req", "-x509", "-nodes", "-days", "2", "-newkey"]
+    command += ["ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-subj", "/CN=tests", "-addext"]
+    command += ["subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)
+    options = ["--tls-cert-file", str(certificate), "--tls-key-file", str(key)]
+    options += ["--tls-ca-cert-file", str(certificate), "--tls-auth-clients", "no"]
+    return Tls(certificate, options)
+
+
+@pytest.mark.parametrize("rest", ["?ssl_ca_certs={}", "?ssl_cert_reqs=none"])
+def test_tls(tls: Tls, rest: str) -> None:
+    """rediss:// reaches a server whose certificate is known, or not asked for."""
+    port = str(free_port())
+    with redis_server("--tls-port", port, *tls.options):
+        uri = f"rediss://127.0.0.1:{port}{rest.format(tls.certificate)}"
+        assert use(uri, set_and_get) == b"value"
+
+
+def test_tls_of_a_cluster(tls: Tls) -> None:
+    """rediss:// reaches all nodes of a cluster over TLS, also those that the first one names."""
+    port = str(free_port())
+    options = ["--tls-port", port, "--tls-cluster", "yes", *tls.options]
+    with redis_cluster(*options, number=1):
+        uri = f"rediss://127.0.0.1:{port}?cluster=1&ssl_ca_certs={tls.certificate}"
+        assert use(uri, set_and_get) == b"value"
+
+
+def test_tls_with_a_certificate_that_nobody_knows(tls: Tls) -> None:
+    """A certificate is looked at if the URI does not say otherwise."""
+    port = str(free_port())
+    with redis_server("--tls-port", port, *tls.options):
+        error = failing(f"rediss://127.0.0.1:{port}", set_and_get)
+    assert error.errno == errno.EPROTO
+    assert "CERTIFICATE_VERIFY_FAILED" in str(error)
+
+
+def test_a_full_server() -> None:
+    """A server that takes no more is ENOSPC for all that writes; deleting makes room again."""
+    with redis_server("--maxmemory", "8mb", "--maxmemory-policy", "noeviction") as server:
+        many = [(f"key{number}", b"secret content" * 700) for number in range(1000)]
+        error = failing(server.uri, lambda backend: backend.set_many(many))
+        assert (error.errno, "OOM command not allowed" in str(error)) == (errno.ENOSPC, True)
+        assert "secret content" not in all_texts(error)
+        server.ask("CONFIG", "SET", "maxmemory", "4mb")  # so that not even a small value fits
+        for write in (set_and_get, insert, lambda backend: backend.add("other", b"value")):
+            assert failing(server.uri, write).errno == errno.ENOSPC
+        place = "directory", "name"
+        assert use(server.uri, lambda backend: backend.read_entries([place])) == [None]
+        use(server.uri, lambda backend: backend.delete_many(key for key, _ in many))
+        # The memory is freed in the background.
+        wait_until(lambda: use(server.uri, set_and_get) == b"value", "room")
+        assert use(server.uri, insert) is Inserted.DONE
+
+
+def test_a_server_that_is_stopped_and_started() -> None:
+    """Operations fail while the server is away, and work with the same client when it is back."""
+    with redis_server() as server:
+        assert use(server.uri, set_and_get) == b"value"
+        server.process.kill()
+        for operation in (set_and_get, insert):
+            assert isinstance(failing(server.uri, operation), ConnectionError)
+            assert failing(server.uri, operation).errno == errno.ECONNREFUSED
+        server.process.start()
+        assert use(server.uri, set_and_get) == b"value"
+        assert use(server.uri, insert) is Inserted.DONE
+
+
+def test_a_server_that_is_lost_in_the_middle_of_an_answer(server: Server) -> None:
+    """A connection that breaks while an answer is waited for is a reset one, and once only."""
+    with recorded(server.port) as wire:
+        uri = f"redis://127.0.0.1:{wire.port}"
+        assert use(uri, set_and_get) == b"value"
+        try:
+            raise FileNotFoundError("what the caller is busy with")
+        except FileNotFoundError:
+            wire.requests()
+            wire.cuts = True
+            error = failing(uri, set_and_get)
+            wire.cuts = False
+        assert isinstance(error, ConnectionResetError)
+        assert len(wire.requests()) == 1  # nothing is tried again
+        assert use(uri, set_and_get) == b"value"
+
+
+def test_a_server_that_never_answers(server: Server) -> None:
+    """?timeout= is how long an answer is waited for."""
+    with recorded(server.port) as wire:
+        wire.swallows = True
+        error = failing(f"redis://127.0.0.1:{wire.port}?timeout=0.2", set_and_get)
+        assert isinstance(error, TimeoutError)
+
+
+@pytest.mark.parametrize("query", ["", "?cluster=1"])
+def test_scripts_that_a_server_forgets(server: Server, cluster: list[Server], query: str) -> None:
+    """Entries are inserted, replaced and removed also after SCRIPT FLUSH."""
+    servers = cluster if query else [server]
+
+    def forget() -> None:
+        assert [each.ask("SCRIPT", "FLUSH") for each in servers] == [b"+OK\r\n"] * len(servers)
+
+    backend = make_backend(servers[0].uri + query)
+    forget()
+    assert insert(backend) is Inserted.DONE
+    forget()
+    assert backend.replace_entry("directory", "name", b"meta", ENTRY) is True
+    forget()
+    assert backend.remove_entry("directory", "name", b"meta") is True
+    backend.close()
+
+
+def test_a_node_that_is_stopped_and_started() -> None:
+    """The keys of a lost node fail, those of the others do not; it is found when it is back."""
+    with redis_cluster() as servers:
+        uri = f"{servers[0].uri}?cluster=1"
+        keys = [f"key{number}" for number in range(30)]
+        use(uri, lambda backend: backend.set_many((key, b"value") for key in keys))
+        servers[2].process.kill()
+        left = [key for key in keys if not is_lost(uri, key)]
+        assert 0 < len(left) < len(keys)
+        error = failing(uri, lambda backend: backend.get_many(keys))
+        assert isinstance(error, ConnectionError)
+        servers[2].process.start()
+        wait_until(lambda: use(uri, lambda backend: backend.get_many(keys)), "the node")
+        found = use(uri, lambda backend: backend.get_many(keys))
+        assert {key for key, value in zip(keys, found, strict=True) if value} == {*left}
+
+
+def is_lost(uri: str, key: str) -> bool:
+    """Return whether a key's node does not answer; anything else than that is raised."""
+    try:
+        assert use(uri, lambda backend: backend.get(key)) == b"value"
+    except ConnectionError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("query", ["", "?cluster=1"])
+def test_time_to_live(server: Server, cluster: list[Server], query: str) -> None:
+    """A value is over after its time, to the millisecond; without one it stays."""
+    backend = make_backend((cluster[0] if query else server).uri + query)
+    backend.set("short", b"value", ttl=0.0001)
+    backend.set_many([("shorter", b"value"), ("shortest", b"value")], ttl=0.05)
+    backend.set("long", b"value", ttl=60)
+    backend.set("for ever", b"value")
+    wait_until(lambda: backend.get_many(["short", "shorter", "shortest"]) == [None] * 3, "the end")
+    assert backend.get_many(["long", "for ever"]) == [b"value"] * 2
+    backend.delete_many(["long", "for ever"])
+    backend.close()
+
+
+def test_how_long_a_value_lives(server: Server) -> None:
+    """The server is told of milliseconds."""
+    use(server.uri, lambda backend: backend.set("milliseconds", b"value", ttl=12.3456))
+    assert 12_000 < int(server.ask("PTTL", "milliseconds")[1:]) <= 12_346
+
+
+def test_many_values(server: Server) -> None:
+    """Values go in requests that are bounded, whatever their number and length is."""
+    values = {f"many{number}": b"%d" % number for number in range(1500)}
+    values |= {f"long{number}": b"%d" % number * 2**20 for number in range(6)}
+    use(server.uri, lambda backend: backend.set_many(values.items()))
+    keys = [*reversed(values), "missing", *values]
+    found = use(server.uri, lambda backend: backend.get_many(keys))
+    assert found == [values.get(key) for key in keys]
+    use(server.uri, lambda backend: backend.delete_many(keys))
+    assert use(server.uri, lambda backend: backend.get_many(keys)) == [None] * len(keys)
+    assert use(server.uri, lambda backend: backend.get_many([])) == []
+
+
+def test_an_entry_is_read_whole(server: Server) -> None:
+    """Of an entry that others replace all the time, meta and body belong together."""
+    backend, over = make_backend(server.uri), threading.Event()
+    backend.insert_entry("directory", "changing", Entry(b"0", b"0" * 5000), marker=None)
+
+    def change() -> None:
+        other, number = make_backend(server.uri), 0
+        while not over.is_set():
+            entry = Entry(b"%d" % (number + 1), b"%d" % (number + 1) * 5000)
+            assert other.replace_entry("directory", "changing", b"%d" % number, entry)
+            number += 1
+        other.close()
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    try:
+        found = [backend.read_entries([("directory", "changing")])[0] for _ in range(300)]
+    finally:
+        over.set()
+        thread.join()
+    assert all(entry and entry.body == entry.meta * 5000 for entry in found)
+    assert len({entry.meta for entry in found if entry}) > 1
+    last = backend.read_entries([("directory", "changing")])[0]
+    assert last and backend.remove_entry("directory", "changing", last.meta)
+    backend.close()
+
+
+OPERATIONS = {
+    "set": lambda backend: backend.set("key", b"value"),
+    "set with a time": lambda backend: backend.set("key", b"value", ttl=60),
+    "get": lambda backend: backend.get("key"),
+    "has_key": lambda backend: backend.has_key("key"),
+    "add": lambda backend: backend.add("key", b"value"),
+    "delete": lambda backend: backend.delete("key"),
+    "set_many": lambda backend: backend.set_many((f"key{n}", b"value") for n in range(100)),
+    "get_many": lambda backend: backend.get_many([f"key{number}" for number in range(8)]),
+    "delete_many": lambda backend: backend.delete_many(f"key{number}" for number in range(100)),
+    "insert": lambda backend: backend.insert_entry("directory", "a", ENTRY, marker=None),
+    "insert beside": lambda backend: backend.insert_entry("directory", "b", ENTRY, marker="a"),
+    "replace": lambda backend: backend.replace_entry("directory", "a", b"meta", ENTRY),
+    "list": lambda backend: [*backend.list_entries("directory")],
+    "read": lambda backend: backend.read_entries(
+        [("directory", "a"), ("elsewhere", "b"), ("directory", "b")]
+    ),
+    "read metas": lambda backend: backend.read_entries([("directory", "a")], bodies=False),
+    "remove": lambda backend: backend.remove_entry("directory", "a", b"meta"),
+    "remove other": lambda backend: backend.remove_entry("directory", "b", b"meta"),
+}
+
+
+def test_round_trips(server: Server) -> None:
+    """Each operation is one round trip, once the server knows the scripts; connecting is none."""
+    with recorded(server.port) as wire:
+        backend = make_backend(f"redis://127.0.0.1:{wire.port}")
+        assert count(wire, backend, "set") == 1
+        for operation in OPERATIONS.values():
+            operation(backend)
+        wire.requests()
+        counted = {name: count(wire, backend, name) for name in OPERATIONS}
+        backend.close()
+    assert counted == dict.fromkeys(OPERATIONS, 1)
+
+
+def count(wire: Wire, backend: Backend, name: str) -> int:
+    """Return how many round trips an operation takes."""
+    OPERATIONS[name](backend)
+    return len(wire.requests())

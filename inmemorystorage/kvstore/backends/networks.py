@@ -5,26 +5,20 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
-from collections.abc import Iterator
+
+# What has an errno of its own counting, or none.
+_KINDS = {
+    socket.gaierror: errno.EHOSTUNREACH,
+    ssl.SSLError: errno.EPROTO,
+    TimeoutError: errno.ETIMEDOUT,
+    # A socket of the file system: it is the server that is missing, and no file of a storage.
+    FileNotFoundError: errno.ECONNREFUSED,
+}
 
 
-def network_errno(error: BaseException) -> int | None:
-    """Return the errno of the network's failure behind an exception, ``None`` without one."""
-    return next((_errno(each) for each in _chain(error) if isinstance(each, OSError)), None)
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-def _errno(error: OSError) -> int | None:
-    # Their errno counts something else: getaddrinfo's codes, OpenSSL's, and nothing at all.
-    if isinstance(error, socket.gaierror):
-        return errno.EHOSTUNREACH
-    if isinstance(error, ssl.SSLError):
-        return errno.EPROTO
-    if isinstance(error, TimeoutError):
-        return errno.ETIMEDOUT
-    return error.errno
+def network_errno(error: BaseException | None) -> int | None:
+    """Return the errno of a failure of the network, ``None`` for another exception."""
+    if not isinstance(error, OSError):
+        return None
+    kinds = (number for kind, number in _KINDS.items() if isinstance(error, kind))
+    return next(kinds, error.errno)

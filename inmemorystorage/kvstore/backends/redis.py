@@ -21,6 +21,7 @@ from redis.exceptions import (
     ConnectionError,
     NoPermissionError,
     NoScriptError,
+    OutOfMemoryError,
     RedisClusterException,
     RedisError,
     TimeoutError,
@@ -36,7 +37,13 @@ from .redis_clients import PARAMETERS, connector
 # How many values are asked for at once, before it is known how long they are.
 _FIRST_KEYS = 8
 
-_FULL = "OOM command not allowed"
+_FULL = "used memory > 'maxmemory'"
+_ERRNOS: dict[type[Exception], int] = {
+    AuthenticationError: errno.EACCES,
+    AuthorizationError: errno.EACCES,
+    NoPermissionError: errno.EACCES,
+    TimeoutError: errno.ETIMEDOUT,
+}
 
 
 class _Script(NamedTuple):
@@ -181,24 +188,26 @@ class StorageClass(Backend):
 
     def error_number(self, error: Exception) -> int:
         """Return the errno of the ``OSError`` that a client's exception becomes."""
-        if _FULL in str(error):
+        cause = error.__cause__ if isinstance(error, RedisClusterException) else error
+        if _FULL in str(cause):
             return errno.ENOSPC
-        if isinstance(error, (AuthenticationError, AuthorizationError, NoPermissionError)):
-            return errno.EACCES
-        if isinstance(error, TimeoutError):
-            return errno.ETIMEDOUT
-        lost = errno.ECONNRESET if isinstance(error, ConnectionError) else errno.EIO
-        return network_errno(error) or lost
+        if isinstance(cause, tuple(_ERRNOS)):
+            return next(number for kind, number in _ERRNOS.items() if isinstance(cause, kind))
+        return _lost(cause) if isinstance(cause, ConnectionError) else errno.EIO
+
+    def error_text(self, error: Exception) -> str:
+        """Return what that ``OSError`` says: also the word that the client takes off."""
+        return f"OOM {error}" if isinstance(error, OutOfMemoryError) else str(error)
 
     def close(self) -> None:
         """Close the connections; of a cluster is kept who has which keys."""
-        client = self.__dict__.get("_client")
-        if client is None:
-            return
-        nodes = client.get_nodes() if hasattr(client, "get_nodes") else ()
-        for each in [node.redis_connection for node in nodes] if nodes else [client]:
-            if each is not None:
-                each.close()
+        client: Any = self.__dict__.get("_client")
+        if hasattr(client, "get_nodes"):
+            clients = [node.redis_connection for node in client.get_nodes()]
+        else:
+            clients = [client]
+        for each in (each for each in clients if each is not None):
+            each.connection_pool.disconnect()
 
     def _run(self, script: _Script, directory: str, args: tuple[bytes, ...]) -> Any:
         """Run a script on a directory; send its text where the server does not know it."""
@@ -225,6 +234,13 @@ def _hashes(directory: str) -> tuple[bytes, bytes]:
     """Return the keys of a directory's metas and bodies; the dot is there as no tag is empty."""
     tag = b"{." + _encode(directory) + b"}"
     return tag + b":m", tag + b":b"
+
+
+def _lost(error: ConnectionError) -> int:
+    # The client says "Error" of the socket's own, which it handles; with other words of its own,
+    # the context is what the caller is handling, if anything.
+    behind = error.__context__ if str(error).startswith("Error") else None
+    return network_errno(behind) or errno.ECONNRESET
 
 
 def _encode(text: str) -> bytes:

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from inspect import signature
 from typing import Any
 from urllib.parse import unquote
 
 from django.core.exceptions import ImproperlyConfigured
-from redis import Redis, RedisCluster
+from redis import Redis, RedisCluster, __version__
 from redis.backoff import NoBackoff
 from redis.cluster import ClusterNode
+from redis.connection import (
+    AbstractConnection,
+    Connection,
+    ConnectionPool,
+    SSLConnection,
+    UnixDomainSocketConnection,
+)
 from redis.retry import Retry
 
 from ..uri import Uri, seconds, yes_or_no
@@ -20,9 +28,18 @@ _TIMEOUT = 5.0
 # Where the engines' own command-line clients look for a password.
 _PASSWORDS = ("REDISCLI_AUTH", "VALKEYCLI_AUTH")
 _TLS = "ssl_"
-# What is read from a socket at once. The client's own 32 KiB cost more for a value of 1 MiB than
-# the value itself does.
+# What is read from a socket at once: the client's own 32 KiB are many calls for a value of 1 MiB.
 _READ_SIZE = 256 * 1024
+# A new connection does not begin with two round trips to tell the client's name and version.
+_SILENT: dict[str, None] = (
+    {"driver_info": None}
+    if "driver_info" in signature(AbstractConnection.__init__).parameters
+    else {"lib_name": None, "lib_version": None}
+)
+# Before 6, a cluster's client has a number of its own for how often it tries again.
+_TRIES: dict[str, int] = (
+    {} if int(__version__.partition(".")[0]) >= 6 else {"cluster_error_retry_attempts": 0}
+)
 
 
 def _one_of(*words: str) -> Callable[[str], str]:
@@ -65,8 +82,6 @@ def connector(uri: Uri, options: Mapping[str, Any]) -> Callable[[], Any]:
         )
     if uri.scheme == "unix":
         return _at_a_path(uri, options)
-    if uri.scheme == "rediss":
-        tls["ssl"] = True
     return _at_hosts(uri, options, tls)
 
 
@@ -75,9 +90,8 @@ def _at_a_path(uri: Uri, options: Mapping[str, Any]) -> Callable[[], Any]:
         raise ImproperlyConfigured(f"{uri} names no socket: write unix:///path/to.sock.")
     if options.get("cluster"):
         raise ImproperlyConfigured(f"{uri} cannot be a cluster: that is for hosts and ports.")
-    return lambda: Redis(
-        unix_socket_path=unquote(uri.place), db=options.get("db", 0), **_common(uri, options)
-    )
+    path, db = unquote(uri.place), options.get("db", 0)
+    return lambda: _client(UnixDomainSocketConnection, path=path, db=db, **_common(uri, options))
 
 
 def _at_hosts(uri: Uri, options: Mapping[str, Any], tls: dict[str, Any]) -> Callable[[], Any]:
@@ -86,17 +100,29 @@ def _at_hosts(uri: Uri, options: Mapping[str, Any], tls: dict[str, Any]) -> Call
         if db:
             raise ImproperlyConfigured(f"{uri} is a cluster, which has no other database than 0.")
         nodes = [ClusterNode(*host) for host in hosts]
-        return lambda: RedisCluster(startup_nodes=nodes, **tls, **_common(uri, options))
+        if uri.scheme == "rediss":
+            tls = {"ssl": True} | tls
+        return lambda: RedisCluster(startup_nodes=nodes, **tls, **_common(uri, options), **_TRIES)
     if len(hosts) > 1:
         raise ImproperlyConfigured(f"{uri} has several hosts, which only ?cluster=1 can have.")
     host, port = hosts[0]
-    return lambda: Redis(host=host, port=port, db=db, **tls, **_common(uri, options))
+    kind = SSLConnection if uri.scheme == "rediss" else Connection
+    return lambda: _client(kind, host=host, port=port, db=db, **tls, **_common(uri, options))
+
+
+def _client(connection_class: Any, **options: Any) -> Redis:
+    # A pool of our own takes all that connections have, whatever the client's version hands on.
+    return Redis(connection_pool=ConnectionPool(connection_class=connection_class, **options))
 
 
 def _database(uri: Uri, options: Mapping[str, Any]) -> int:
     path = uri.place.partition("/")[2]
+    if not path:
+        return int(options.get("db", 0))
+    if "db" in options:
+        raise ImproperlyConfigured(f"{uri} has two databases: one in its path, and ?db=.")
     try:
-        return int(options.get("db", 0)) if not path else _number(path)
+        return _number(path)
     except ValueError as error:
         raise ImproperlyConfigured(f"{uri} has the database {path!r}: {error}") from None
 
@@ -112,8 +138,9 @@ def _common(uri: Uri, options: Mapping[str, Any]) -> dict[str, Any]:
         "socket_timeout": timeout,
         "socket_connect_timeout": timeout,
         "socket_read_size": _READ_SIZE,
-        # All there is to be said, and a round trip less for each new connection.
+        # All that is to be said, without a round trip for each new connection to agree on it.
         "protocol": 2,
         # Whether a command was carried out when its answer was lost, a second try cannot know.
         "retry": Retry(NoBackoff(), 0),
+        **_SILENT,
     }

@@ -1,0 +1,51 @@
+"""What the URI of a Redis server may say."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from inmemorystorage.kvstore import get_kvstore
+
+pytest.importorskip("redis")
+
+
+@pytest.mark.parametrize(
+    ("uri", "words"),
+    [
+        ("redis://", "names no host"),
+        ("redis:///0", "names no host"),
+        ("redis://host:port", "has the port 'port'"),
+        ("redis://host:65536", "has the port '65536'"),
+        ("redis://host/first", "has the database 'first'"),
+        ("redis://host/-1", "has the database '-1'"),
+        ("redis://host?db=x", "db='x'"),
+        ("redis://host/1?db=2", "has two databases"),
+        ("redis://host?timeout=soon", "timeout='soon'"),
+        ("redis://host?timeouts=1", "Did you mean 'timeout'?"),
+        ("redis://host?cluster=maybe", "cluster='maybe'"),
+        ("redis://host/1?cluster=1", "is a cluster"),
+        ("redis://one;two", "several hosts"),
+        ("redis://host?ssl_ca_certs=x", "that is for rediss://"),
+        ("rediss://host?ssl_cert_reqs=no", "it is one of none, optional, required"),
+        ("unix://", "names no socket"),
+        ("unix://relative/socket", "names no socket"),
+        ("unix:///socket?cluster=1", "cannot be a cluster"),
+    ],
+)
+def test_mistakes(uri: str, words: str) -> None:
+    """What is wrong in a URI is named, without its password."""
+    scheme, _, rest = uri.partition("://")
+    with pytest.raises(ImproperlyConfigured) as info:
+        get_kvstore(f"{scheme}://user:secret@{rest}")
+    assert words in str(info.value)
+    assert "secret" not in str(info.value)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["redis://[::1]", "valkey://host:1/2", "rediss://host/?ssl_check_hostname=0", "unix:///a?db=1"],
+)
+def test_no_mistake(uri: str) -> None:
+    """Nothing is connected to a URI that is right, until it is used."""
+    assert get_kvstore(uri).uri == uri
