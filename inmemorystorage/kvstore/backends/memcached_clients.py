@@ -9,7 +9,12 @@ from typing import Any, ClassVar
 from django.core.exceptions import ImproperlyConfigured
 from pymemcache.client.base import Client
 from pymemcache.client.rendezvous import RendezvousHash
-from pymemcache.exceptions import MemcacheError, MemcacheServerError, MemcacheUnexpectedCloseError
+from pymemcache.exceptions import (
+    MemcacheError,
+    MemcacheServerError,
+    MemcacheUnexpectedCloseError,
+    MemcacheUnknownError,
+)
 
 from ..uri import Uri, seconds
 from .base import Backend
@@ -43,17 +48,20 @@ class Servers:
             )
             for host, port in hosts
         }
-        self._places = RendezvousHash([*self._clients])
+        # With one, there is nothing to be found out, which costs more than the rest.
+        only = None if len(self._clients) > 1 else next(iter(self._clients))
+        places = RendezvousHash([*self._clients])
+        self._place: Callable[[str], str] = (lambda key: only) if only else places.get_node
 
     def call(self, command: str, key: str, *args: Any, **options: Any) -> Any:
         """Call a client's method on the server of a key."""
-        return self._call(self._places.get_node(key), command, key, *args, **options)
+        return self._call(self._place(key), command, key, *args, **options)
 
     def call_many(self, command: str, pairs: Mapping[str, Any], **options: Any) -> Iterator[Any]:
         """Call a client's method on keys, or on keys with values; yield each server's answer."""
         places: dict[str, dict[str, Any]] = {}
         for key, value in pairs.items():
-            places.setdefault(self._places.get_node(key), {})[key] = value
+            places.setdefault(self._place(key), {})[key] = value
         for place, group in places.items():
             yield self._call(place, command, group, **options)
 
@@ -66,6 +74,9 @@ class Servers:
         client = self._clients[place]
         try:
             return getattr(client, command)(*args, **options)
+        except (KeyError, ValueError) as error:  # which the client lets out of its parser
+            client.close()
+            raise MemcacheUnknownError(f"an answer that was not asked for ({error})") from error
         except BaseException:
             # Also when it was interrupted: the next would read the answer to this one.
             client.close()
@@ -133,7 +144,10 @@ class MemcachedProtocol(Backend):
         return next(refused, None) or network_errno(error) or errno.EIO
 
     def error_text(self, error: Exception) -> str:
-        """Return what that ``OSError`` says; the client's own has no text for some."""
+        """Return what that ``OSError`` says; the client's own may be bytes, or without a text."""
+        text = error.args[0] if error.args else None
+        if isinstance(text, bytes):
+            return text.decode(errors="replace")
         return str(error) or type(error).__name__
 
     def close(self) -> None:
