@@ -74,6 +74,16 @@ class DatabaseConformance(StoreConformance):
         assert self.backend.get_many([self.key("a"), self.key("b")]) == [b"one", b"three"]
         self.backend.delete_many([self.key("a"), self.key("b")])
 
+    def test_many_keys_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Keys that are too many for one statement are in several."""
+        monkeypatch.setattr("inmemorystorage.kvstore.backends.db._ROWS", 10)
+        self.test_many_are_stored_and_deleted_at_once()
+        places = [(self.key(), str(number)) for number in range(25)]
+        for place in places:
+            self.backend.insert_entry(*place, Entry(place[1].encode()), marker=None)
+        found = self.backend.read_entries([*places, ("", "")])
+        assert found == [*(Entry(name.encode()) for _, name in places), None]
+
     def test_large_values_at_once(self) -> None:
         """Values that are too much for one statement are stored in several."""
         values = {self.key(str(number)): b"%d" % number * 2**21 for number in range(4)}

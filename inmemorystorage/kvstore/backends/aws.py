@@ -1,0 +1,164 @@
+"""What the stores of Amazon share: a client for all threads, and what its errors mean."""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any, ClassVar
+
+from boto3.session import Session
+from botocore import exceptions
+from botocore.config import Config
+from django.core.exceptions import ImproperlyConfigured
+
+from ..uri import Uri
+from .base import Backend
+
+# Of a table of DynamoDB and of a domain of SimpleDB alike.
+_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}").fullmatch
+
+# Of one request that is refused because others are under way: some seconds in all.
+_ATTEMPTS = 10
+_PAUSE = 0.02
+
+# A client is for all threads of a process, with as many connections as there may be threads.
+_CONFIG = Config(
+    connect_timeout=5,
+    read_timeout=30,
+    max_pool_connections=50,
+    retries={"mode": "standard", "max_attempts": 4},
+)
+_lock = threading.Lock()
+
+_NUMBERS = {
+    "EndpointConnectionError": errno.ECONNREFUSED,
+    "ConnectionClosedError": errno.ECONNRESET,
+    "ConnectTimeoutError": errno.ETIMEDOUT,
+    "ReadTimeoutError": errno.ETIMEDOUT,
+    "NoCredentialsError": errno.EACCES,
+    "AccessDeniedException": errno.EACCES,
+    "UnrecognizedClientException": errno.EACCES,
+    "AuthFailure": errno.EACCES,
+    "InvalidClientTokenId": errno.EACCES,
+    "NumberDomainBytesExceeded": errno.ENOSPC,
+    "NumberDomainAttributesExceeded": errno.ENOSPC,
+    "ProvisionedThroughputExceededException": errno.ETIMEDOUT,
+    "ThrottlingException": errno.ETIMEDOUT,
+}
+_MISSING = {"ResourceNotFoundException", "NoSuchDomain"}
+
+
+@lru_cache(maxsize=32)
+def _make_client(
+    process: int,
+    service: str,
+    region: str | None,
+    endpoint_url: str | None,
+    profile: str | None,
+    user: str | None,
+    password: str | None,
+) -> Any:
+    session = Session(
+        aws_access_key_id=user,
+        aws_secret_access_key=password,
+        region_name=region,
+        profile_name=profile,
+    )
+    return session.client(service, endpoint_url=endpoint_url, config=_CONFIG)
+
+
+class AwsBackend(Backend):
+    """
+    A store of Amazon's.
+
+    :cvar service: which, as boto3 calls it.
+    """
+
+    parameters: ClassVar[Mapping[str, Callable[[str], Any]]] = {
+        "region": str,
+        "endpoint_url": str,
+        "profile": str,
+    }
+    client_errors = (exceptions.BotoCoreError, exceptions.ClientError)
+    service: str
+
+    def __init__(self, store: str, parameters: Mapping[str, Any]) -> None:
+        super().__init__(store, parameters)
+        if not _NAME(store):
+            raise ImproperlyConfigured(
+                f"{self} is not named as Amazon's are: with 3 to 255 letters of English, digits, "
+                "underscores, hyphens and dots."
+            )
+
+    @classmethod
+    def from_uri(cls, uri: Uri) -> Backend:
+        """Return what stands behind ``uri``; its credentials go before those of boto3's places."""
+        user, password = uri.credentials
+        if (user is None) != (password is None):  # boto3 would take others
+            raise ImproperlyConfigured(
+                f"{uri} has half of an account: write {uri.scheme}://key-id:secret@{uri.place}."
+            )
+        given = {"user": user, "password": password}
+        return cls(uri.place, uri.options(cls.parameters) | given)
+
+    def __str__(self) -> str:
+        return f"{self.service}://{self.store}"
+
+    @property
+    def client(self) -> Any:
+        """Return the client, one for all threads of a process: closing is not for one of them."""
+        names = ["region", "endpoint_url", "profile", "user", "password"]
+        try:
+            with _lock:
+                return _make_client(os.getpid(), self.service, *map(self.options.get, names))
+        except exceptions.NoRegionError:
+            raise ImproperlyConfigured(
+                f"{self} is in no region: write {self}?region=..., or set AWS_DEFAULT_REGION."
+            ) from None
+        except (
+            exceptions.ProfileNotFound,
+            exceptions.PartialCredentialsError,
+            ValueError,
+        ) as error:
+            raise ImproperlyConfigured(f"{self} cannot be reached: {error}") from None
+
+    def error_number(self, error: Exception) -> int:
+        """Return the errno for what boto3 or the service says."""
+        return _NUMBERS.get(code_of(error), errno.EIO)
+
+    def error_text(self, error: Exception) -> str:
+        """Return what the service says, with the cure for what is missing."""
+        cure = f" - make it with: manage.py createkvstoretable '{self}?...'"
+        return f"{error}{cure if code_of(error) in _MISSING else ''}"
+
+
+def code_of(error: Exception) -> str:
+    """Return what an error is known by: the service's code, or the name of boto3's class."""
+    response: dict[str, Any] = getattr(error, "response", None) or {}
+    code: str = response.get("Error", {}).get("Code", type(error).__name__)
+    return code
+
+
+def codes_of(error: Exception) -> list[str]:
+    """Return what an error is known by, and what each part of a transaction failed by."""
+    reasons = (getattr(error, "response", None) or {}).get("CancellationReasons", ())
+    return [code_of(error), *(reason.get("Code", "") for reason in reasons)]
+
+
+def attempts(what: str) -> Iterator[int]:
+    """
+    Yield the number of each attempt, after a wait that grows.
+
+    Raises ``TimeoutError`` where all were in vain; ``what`` is in its message.
+    """
+    for number in range(_ATTEMPTS):
+        # Of random length, so that those who were in each other's way are not so again.
+        time.sleep(random.random() * min(2, _PAUSE * 2**number) if number else 0)
+        yield number
+    raise TimeoutError(errno.ETIMEDOUT, f"it had too much to do for {_ATTEMPTS} attempts", what)

@@ -1,0 +1,90 @@
+"""``sdb://domain?region=``: a domain of Amazon SimpleDB, through boto3."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from .aws import AwsBackend, code_of
+
+# https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDBLimits.html
+_ATTRIBUTE = 1024
+_ATTRIBUTES = 256
+
+# The attribute that says how many there are of the numbered ones.
+_COUNT = "count"
+
+
+class StorageClass(AwsBackend):
+    """
+    A store in a domain, which ``manage.py createkvstoretable`` makes.
+
+    SimpleDB has text of 1024 bytes: a value is in base64, in numbered attributes of an item. All
+    of them are written in one request, and all that is read is what was written last.
+    """
+
+    service = "sdb"
+    key_max = 1024
+    plain_keys = True  # an item's name is what XML can say
+    value_max = (_ATTRIBUTES - 1) * _ATTRIBUTE // 4 * 3
+    adds = True
+
+    def get(self, key: str) -> bytes | None:
+        """Return the value of a key, ``None`` where there is none."""
+        found = self.client.get_attributes(
+            DomainName=self.store, ItemName=key, ConsistentRead=True
+        ).get("Attributes", ())
+        values = {each["Name"]: each["Value"] for each in found}
+        if _COUNT not in values:
+            return None
+        # A longer value that was here before may have left others behind these.
+        text = "".join(values[str(number)] for number in range(int(values[_COUNT])))
+        return base64.b64decode(text)
+
+    def has_key(self, key: str) -> bool:
+        """Return whether there is a value for a key."""
+        found = self.client.get_attributes(
+            DomainName=self.store, ItemName=key, AttributeNames=[_COUNT], ConsistentRead=True
+        )
+        return bool(found.get("Attributes"))
+
+    def set(self, key: str, value: bytes, ttl: float | None = None) -> None:
+        """Store a value under a key; it stays."""
+        self._put(key, value)
+
+    def add(self, key: str, value: bytes) -> bool:
+        """Store a value where there is none; return whether it was stored."""
+        try:
+            self._put(key, value, Expected={"Name": _COUNT, "Exists": False})
+        except ClientError as error:
+            if code_of(error) != "ConditionalCheckFailed":
+                raise
+            return False
+        return True
+
+    def delete(self, key: str) -> None:
+        """Delete a key; silent where it is not there."""
+        self.client.delete_attributes(DomainName=self.store, ItemName=key)
+
+    def create(self) -> str | None:
+        """Make the domain; return which, ``None`` where it is there."""
+        pages = self.client.get_paginator("list_domains").paginate()
+        if self.store in (name for page in pages for name in page.get("DomainNames", ())):
+            return None
+        self.client.create_domain(DomainName=self.store)
+        return f"the domain {self.store}"
+
+    def _put(self, key: str, value: bytes, **condition: Any) -> None:
+        self.client.put_attributes(
+            DomainName=self.store, ItemName=key, Attributes=_attributes(value), **condition
+        )
+
+
+def _attributes(value: bytes) -> list[dict[str, Any]]:
+    """Return the attributes that make a value, in the place of those that are there."""
+    text = base64.b64encode(value).decode()
+    parts = [text[start : start + _ATTRIBUTE] for start in range(0, len(text), _ATTRIBUTE)]
+    values = {_COUNT: str(len(parts)), **{str(number): part for number, part in enumerate(parts)}}
+    return [{"Name": name, "Value": each, "Replace": True} for name, each in values.items()]

@@ -1,0 +1,201 @@
+"""A store in a domain of SimpleDB: on moto with what moto has not, and as botocore describes it."""
+
+from __future__ import annotations
+
+import base64
+import errno
+from collections.abc import Iterator
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from engines.aws import INSTALLED, account, service
+
+from inmemorystorage.kvstore import get_kvstore
+from inmemorystorage.kvstore.conformance import StoreConformance
+from inmemorystorage.kvstore.connections import close_connections, make_backend, reporting
+
+if not INSTALLED:
+    pytest.skip("boto3 and moto[server] are not installed", allow_module_level=True)
+
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
+from moto.core.exceptions import ServiceException
+from moto.core.responses import ActionResult, EmptyResult
+from moto.sdb.responses import SimpleDBResponse
+
+# It is told of in SimpleDB's own documents, and left out of botocore's description.
+TOLD = pytest.mark.filterwarnings("ignore:Exception.ConditionalCheckFailed:UserWarning")
+pytestmark = [pytest.mark.slow, TOLD]
+
+
+class ConditionalCheckFailed(ServiceException):
+    """What SimpleDB says where a condition is not met."""
+
+    code = "ConditionalCheckFailed"
+    message = "Conditional check failed. Attribute (count) value exists"
+
+
+class CompleteResponse(SimpleDBResponse):
+    """
+    What moto has not: deleting, and conditions, as the API reference of SimpleDB has them.
+
+    https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API_PutAttributes.html
+    https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API_DeleteAttributes.html
+    """
+
+    def put_attributes(self) -> ActionResult:
+        """Put attributes, all at once, where there is none that is expected not to exist."""
+        item = self._item()
+        with item.lock:
+            expected = self._get_param("Expected")
+            if expected and item.get_attributes([expected["Name"]]):
+                assert expected["Exists"] is False
+                raise ConditionalCheckFailed()
+            attributes = self._get_param("Attributes")
+            assert len(attributes) <= 256
+            assert all(len(each["Value"].encode()) <= 1024 for each in attributes)
+            assert all(each["Replace"] for each in attributes)
+            new = {each["Name"]: each for each in [*item.attributes, *attributes]}
+            item.attributes = [*new.values()]
+        return EmptyResult()
+
+    def delete_attributes(self) -> ActionResult:
+        """Delete an item with all of its attributes; silent where there is none."""
+        assert not self._get_param("Attributes")
+        item = self._item()
+        with item.lock:
+            item.attributes = []
+        return EmptyResult()
+
+    def _item(self) -> Any:
+        domain = self.sdb_backend._get_domain(self._get_param("DomainName"))
+        return domain.items[self._get_param("ItemName")]
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    """Run SimpleDB."""
+    with service("sdb") as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def uri(endpoint: str) -> str:
+    """Return the URI of a store whose domain is there."""
+    uri = f"sdb://store?region=us-east-1&endpoint_url={endpoint}"
+    call_command("createkvstoretable", uri, verbosity=0)
+    return uri
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    yield
+    close_connections()
+
+
+class TestSimpleDB(StoreConformance):
+    """A domain of moto's, with what moto has not."""
+
+    @pytest.fixture(autouse=True, scope="class")
+    @classmethod
+    def _started(cls, uri: str) -> Iterator[None]:
+        cls.uri = uri
+        with pytest.MonkeyPatch.context() as patch:
+            for name in ["put_attributes", "delete_attributes", "_item"]:
+                patch.setattr(SimpleDBResponse, name, vars(CompleteResponse)[name], raising=False)
+            yield
+
+
+def test_moto_alone(uri: str) -> None:
+    """On moto as it is a value is set, replaced by a shorter one, and read."""
+    store = get_kvstore(uri)
+    for value in ["short", b"long" * 10_000, "shorter", ""]:
+        store.set("key", value)
+        assert (store.get("key"), store.has_key("key")) == (value, True)
+    assert store.get("other") is None
+
+
+def test_command_makes_the_domain_once(endpoint: str) -> None:
+    """The command makes the domain, and says when it is there."""
+    uri, said = f"simpledb://once?region=us-east-1&endpoint_url={endpoint}", StringIO()
+    call_command("createkvstoretable", uri, uri, stdout=said)
+    assert said.getvalue().splitlines() == [
+        "simpledb://once: made the domain once.",
+        "simpledb://once: what it needs is there already.",
+    ]
+
+
+def test_missing_domain_has_its_cure(endpoint: str) -> None:
+    """A domain that nobody made is an OSError that says how it is made."""
+    store = get_kvstore(f"sdb://missing?region=us-east-1&endpoint_url={endpoint}")
+    with pytest.raises(OSError, match=r"createkvstoretable 'sdb://missing\?"):
+        store.get("key")
+
+
+class TestRequests:
+    """What is asked of SimpleDB, which botocore's description of the service allows."""
+
+    @pytest.fixture
+    def backend(self) -> Iterator[Any]:
+        """Return a backend on a client of its own."""
+        with account():
+            yield make_backend("sdb://store?region=us-east-1")
+
+    @pytest.fixture
+    def stub(self, backend: Any) -> Iterator[Stubber]:
+        """Return what answers the requests, in their order."""
+        with Stubber(backend.client) as stub:
+            yield stub
+            stub.assert_no_pending_responses()
+
+    PUT = {  # noqa: RUF012
+        "DomainName": "store",
+        "ItemName": "key",
+        "Attributes": [
+            {"Name": "count", "Value": "2", "Replace": True},
+            {"Name": "0", "Value": base64.b64encode(b"x" * 768).decode(), "Replace": True},
+            {"Name": "1", "Value": "eQ==", "Replace": True},
+        ],
+    }
+
+    def test_set(self, backend: Any, stub: Stubber) -> None:
+        """A value is in attributes of 1024 bytes, which one request puts."""
+        stub.add_response("put_attributes", {}, self.PUT)
+        backend.set("key", b"x" * 768 + b"y")
+
+    def test_add(self, backend: Any, stub: Stubber) -> None:
+        """Adding expects that there is no value; that there is one is an answer."""
+        asked = self.PUT | {"Expected": {"Name": "count", "Exists": False}}
+        stub.add_response("put_attributes", {}, asked)
+        stub.add_client_error("put_attributes", "ConditionalCheckFailed", expected_params=asked)
+        stub.add_client_error("put_attributes", "ServiceUnavailable", expected_params=asked)
+        assert backend.add("key", b"x" * 768 + b"y") is True
+        assert backend.add("key", b"x" * 768 + b"y") is False
+        with pytest.raises(ClientError, match="ServiceUnavailable"):
+            backend.add("key", b"x" * 768 + b"y")
+
+    def test_delete(self, backend: Any, stub: Stubber) -> None:
+        """An item is deleted with all that it has."""
+        stub.add_response("delete_attributes", {}, {"DomainName": "store", "ItemName": "key"})
+        backend.delete("key")
+
+    def test_get(self, backend: Any, stub: Stubber) -> None:
+        """What is read was written last, and what a longer value left behind is no part of it."""
+        asked = {"DomainName": "store", "ItemName": "key", "ConsistentRead": True}
+        names = {"1": "eQ==", "7": "left", "count": "2", "0": base64.b64encode(b"x" * 768).decode()}
+        found = {"Attributes": [{"Name": name, "Value": text} for name, text in names.items()]}
+        stub.add_response("get_attributes", found, asked)
+        stub.add_response("get_attributes", {}, asked)
+        assert backend.get("key") == b"x" * 768 + b"y"
+        assert backend.get("key") is None
+
+    def test_domain_that_is_full(self, backend: Any, stub: Stubber) -> None:
+        """A domain has 10 GB; then there is no space left."""
+        stub.add_client_error("put_attributes", "NumberDomainBytesExceeded")
+        uri = "sdb://store?region=us-east-1"
+        error = pytest.raises(OSError, match="NumberDomainBytesExceeded")
+        with error as raised, reporting(uri, "key") as other:
+            other.set("key", b"value")
+        assert raised.value.errno == errno.ENOSPC
