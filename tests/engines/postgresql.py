@@ -7,28 +7,35 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
-CLIENT = find_spec("psycopg") is not None
+from .processes import Process, find_program, running
+
+# Debian keeps the programs of each release apart, and out of PATH; the newest is first.
+DIRECTORIES = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True)
 # What makes a server slow is what keeps its data when the power fails.
 SETTINGS = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=60"]
 
 
 def skip_without() -> None:
     """Skip without a client; without a server too, but where all of them have to be there."""
-    if not CLIENT:
-        pytest.skip("psycopg is not installed")
-    if not PROGRAMS:
-        reason = "there is no PostgreSQL in /usr/lib/postgresql"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    pytest.importorskip("psycopg")
+    find_program("postgres", *DIRECTORIES)
+
+
+class Server(Process):
+    """A server, which is stopped without waiting for its clients."""
+
+    def stop(self) -> None:
+        """Stop it at once, with all that it has in hand undone ("fast" in its manual)."""
+        if self._handle is not None:
+            self._handle.send_signal(signal.SIGINT)
+        super().stop()
 
 
 @contextmanager
@@ -37,54 +44,40 @@ def cluster() -> Iterator[dict[str, Any]]:
     # Not below pytest's directory: the path of a socket has 107 bytes at most, and the server's
     # user has to be let in.
     directory = Path(tempfile.mkdtemp(prefix="kvstore-pg-"))
-    user = _user(directory)
-    programs = PROGRAMS[-1].parent
     try:
-        subprocess.run(
-            [programs / "initdb", "-D", directory / "data", "-U", "tests", "-A", "trust", "-N"],
-            **user,
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
-        yield from _serving(programs / "postgres", directory, user)
+        user = _user(directory)
+        command = [find_program("initdb", *DIRECTORIES), "-D", "data", "-U", "tests", "-A", "trust"]
+        subprocess.run([*command, "-N"], **user, check=True, stdout=subprocess.DEVNULL)
+        with running(_server(directory, user)):
+            yield {
+                "ENGINE": "django.db.backends.postgresql",
+                "NAME": "postgres",
+                "HOST": str(directory),
+                "USER": "tests",
+            }
     finally:
         shutil.rmtree(directory)
 
 
-def _serving(program: Path, directory: Path, user: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _server(directory: Path, user: dict[str, Any]) -> Server:
     options = [argument for each in SETTINGS for argument in ("-c", each)]
-    with (directory / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [program, "-D", directory / "data", "-k", directory, "-h", "", *options],
-            **user,
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        _wait(server, directory)
-        yield {
-            "ENGINE": "django.db.backends.postgresql",
-            "NAME": "postgres",
-            "HOST": str(directory),
-            "USER": "tests",
-        }
-    finally:
-        server.send_signal(signal.SIGINT)  # "fast": it does not wait for its clients
-        server.wait()
+    place = ["-D", "data", "-k", str(directory), "-h", ""]
+    return Server(
+        [find_program("postgres", *DIRECTORIES), *place, *options],
+        lambda: _answers(directory),
+        directory / "log",
+        user,
+    )
 
 
-def _wait(server: subprocess.Popen[bytes], directory: Path) -> None:
-    """Wait until the server answers; fail with its log when it has ended."""
+def _answers(directory: Path) -> bool:
     import psycopg
 
-    while server.poll() is None:
-        try:
-            psycopg.connect(host=str(directory), user="tests", dbname="postgres").close()
-        except psycopg.OperationalError:
-            time.sleep(0.05)
-        else:
-            return
-    pytest.fail((directory / "log").read_text(encoding="utf-8"))
+    try:
+        psycopg.connect(host=str(directory), user="tests", dbname="postgres").close()
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 def _user(directory: Path) -> dict[str, Any]:

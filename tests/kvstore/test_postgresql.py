@@ -10,6 +10,7 @@ import pytest
 from django.db import connections, transaction
 from engines.databases import DatabaseConformance, database
 from engines.postgresql import cluster, skip_without
+from engines.processes import wait_until
 
 from inmemorystorage.kvstore import get_kvstore
 from inmemorystorage.kvstore.backends import Entry, Inserted
@@ -76,8 +77,9 @@ class TestPostgreSQL(DatabaseConformance):
         self.backend.remove_entry(place, "a", b"a")
 
     def _wait_for_lock(self) -> None:
-        waiting = 0
-        while not waiting:
+        def waits() -> bool:
             with connections[self.alias].cursor() as cursor:
                 cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-                waiting = cursor.fetchone()[0]
+                return bool(cursor.fetchone()[0])
+
+        wait_until(waits, "who waits for a lock", seconds=30)
