@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from typing import Any
 
 import pytest
+from django.core.management import call_command
+
+from inmemorystorage.kvstore.connections import make_backend
 
 INSTALLED = all(map(find_spec, ["moto", "werkzeug", "boto3"]))
 
@@ -62,14 +65,26 @@ def service(name: str) -> Iterator[str]:
         def log(self, type: str, message: str, *arguments: Any) -> None:
             """Keep quiet."""
 
+    # One service alone: all of moto looks at each request for the one that it is meant for.
     app = create_backend_app(name)
     listening = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Handler)
     thread = threading.Thread(target=listening.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
-        with account():
-            yield f"http://127.0.0.1:{listening.server_port}"
+        yield f"http://127.0.0.1:{listening.server_port}"
     finally:
         listening.shutdown()
         thread.join()
         listening.server_close()
+
+
+@contextmanager
+def dynamodb_table() -> Iterator[str]:
+    """Run DynamoDB with a table; yield the URI of the store in it."""
+    with service("dynamodb") as endpoint:
+        # The account is in the URI, for whoever runs meanwhile has its own environment.
+        uri = f"dynamodb://nobody:nothing@store?region=us-east-1&endpoint_url={endpoint}"
+        call_command("createkvstoretable", uri, verbosity=0)
+        backend: Any = make_backend(uri)
+        with closing(backend.client):
+            yield uri

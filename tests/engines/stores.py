@@ -15,7 +15,7 @@ from django.db import connections
 
 from inmemorystorage.kvstore.connections import close_connections
 
-from . import postgresql
+from . import aws, postgresql
 from .databases import database
 from .memcached import memcached_server
 from .redis import redis_cluster, redis_server
@@ -58,12 +58,21 @@ def _postgresql() -> Iterator[str]:
         yield "db://store?alias=postgresql-files"
 
 
+@contextmanager
+def _dynamodb() -> Iterator[str]:
+    if not aws.INSTALLED:
+        pytest.skip("boto3 and moto[server,dynamodb] are not installed")
+    with aws.dynamodb_table() as uri:
+        yield uri
+
+
 STARTED: dict[str, Callable[[], AbstractContextManager[str]]] = {
     "redis": _redis,
     "cluster": _cluster,
     "memcached": _memcached,
     "sqlite": _sqlite,
     "postgresql": _postgresql,
+    "dynamodb": _dynamodb,
 }
 
 

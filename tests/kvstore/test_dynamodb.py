@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
-from engines.aws import INSTALLED, service
+from engines.aws import INSTALLED, account, service
 
 from inmemorystorage.kvstore import get_kvstore
 from inmemorystorage.kvstore.backends import Entry, Inserted
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
     """Run DynamoDB, with a table for a store."""
-    with service("dynamodb") as url:
+    with account(), service("dynamodb") as url:
         yield url
 
 

@@ -77,7 +77,7 @@ class CompleteResponse(SimpleDBResponse):
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
     """Run SimpleDB."""
-    with service("sdb") as url:
+    with account(), service("sdb") as url:
         yield url
 
 
