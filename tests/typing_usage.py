@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import Storage, storages
@@ -22,6 +23,8 @@ from inmemorystorage import (
     InMemoryStorage,
     PathDoesNotExist,
 )
+from inmemorystorage.kvstore import get_kvstore, kvstore
+from inmemorystorage.kvstore import models as kvmodels
 from inmemorystorage.serving import media_urlpatterns, serve
 from inmemorystorage.testing import (
     InMemoryStorageRunnerMixin,
@@ -169,3 +172,37 @@ def use_several() -> None:
     assert_type(storage.listdir(""), tuple[list[str], list[str]])
     assert_type(storage.url("a.txt"), str)
     assert_type(storage.get_modified_time("a.txt"), datetime)
+
+
+class Visitor(kvmodels.Model):
+    """An object in a key-value store."""
+
+    address = kvmodels.Field(pk=True)
+    pages = kvmodels.Field(default=0)
+    tags = kvmodels.Field[list[str]](default=list)
+    since = kvmodels.DateTimeField(default=datetime.now)
+    seen = kvmodels.DateTimeField()
+    picture = kvmodels.BytesField()
+
+    class Meta:
+        """Where it is kept."""
+
+        store = "locmem://visitors"
+
+
+def use_a_key_value_store(visitor: Visitor) -> None:
+    """Call what a store has, and know what the fields of a model are."""
+    assert_type(kvstore.has_key("a"), bool)
+    assert_type("a" in get_kvstore("locmem://"), bool)
+    assert_type(kvstore.get_many(["a"]), dict[str, Any])
+    assert_type(visitor.pages, int)
+    assert_type(visitor.tags, list[str])
+    assert_type(visitor.since, datetime)
+    assert_type(visitor.seen, datetime | None)
+    assert_type(visitor.picture, bytes | None)
+    assert_type(Visitor.get("::1"), Visitor | None)
+    assert_type(Visitor.get_many(["::1"]), dict[Any, Visitor])
+    try:
+        assert_type(Visitor.get_or_raise("::1"), Visitor)
+    except Visitor.DoesNotExist:
+        visitor.save()

@@ -1,0 +1,14 @@
+"""
+Models: objects with fields, each kept in a key-value store under its primary key.
+
+A model is a subclass of `Model`, with a `Field` for each thing that is kept::
+
+    class Visitor(models.Model):
+        address = models.Field(pk=True)
+        pages = models.Field(default=0)
+"""
+
+from .base import DoesNotExist, Model
+from .fields import BytesField, DateTimeField, Field, JSONField
+
+__all__ = ["BytesField", "DateTimeField", "DoesNotExist", "Field", "JSONField", "Model"]

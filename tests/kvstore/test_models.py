@@ -1,0 +1,513 @@
+"""Models: objects in a key-value store."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from datetime import datetime, timedelta, timezone
+from uuid import UUID, uuid4
+
+import pytest
+from django.core.exceptions import ObjectDoesNotExist
+from django.test import override_settings
+
+from inmemorystorage.kvstore import get_kvstore, kvstore, models
+from inmemorystorage.kvstore.backends import locmem
+
+WHEN = datetime(2026, 1, 2, 3, 4, 5, 6)
+
+
+@pytest.fixture(autouse=True)
+def _store():
+    """Have a store of each test's own."""
+    with override_settings(KEY_VALUE_STORE_BACKEND=f"locmem://{uuid4()}"):
+        yield
+
+
+class Lower(models.Field):
+    """Text that is stored in capitals, for no reason but to see it."""
+
+    def encode(self, value):
+        """Store capitals."""
+        return value.upper()
+
+    def decode(self, value):
+        """Read small letters."""
+        return value.lower()
+
+
+class Visitor(models.Model):
+    """A model with a field of each kind."""
+
+    address = models.Field(pk=True)
+    pages = models.Field(default=0)
+    tags = models.Field(default=[])
+    since = models.Field(default=lambda: WHEN)
+    word = Lower()
+    seen = models.DateTimeField()
+    picture = models.BytesField()
+    extra = models.JSONField(default={"a": []})
+
+
+class Member(Visitor):
+    """A model below another."""
+
+    name = models.Field(default="nobody")
+    tags = None
+
+
+def stored():
+    """Return the keys and values of the default store, as its backend has them."""
+    return locmem._memories[kvstore.uri.removeprefix("locmem://")].values
+
+
+def test_what_was_saved_is_read():
+    """An object comes back with each value as it was, and is an object of its own."""
+    visitor = Visitor(address="::1", pages=3, tags=["a"], word="w", seen=WHEN, picture=b"\xff")
+    visitor.save()
+    found = Visitor.get("::1")
+    assert vars(found) == vars(visitor)
+    assert found == visitor and found is not visitor
+
+
+def test_missing_objects():
+    """What is not there is None, or the model's DoesNotExist, which tells of it."""
+    assert Visitor.get("::1") is None
+    assert Visitor.get(None) is None
+    with pytest.raises(Visitor.DoesNotExist, match=r"no Visitor with the primary key '::1'"):
+        Visitor.get_or_raise("::1")
+
+
+def test_get_or_raise_gives_what_is_there():
+    """An object that is there is returned."""
+    Visitor(address="::1", pages=7).save()
+    assert Visitor.get_or_raise("::1").pages == 7
+
+
+def test_does_not_exist_has_the_bases_of_its_model():
+    """It is caught as that of the model above, as models.DoesNotExist and as Django's."""
+    assert issubclass(Member.DoesNotExist, Visitor.DoesNotExist)
+    assert issubclass(Visitor.DoesNotExist, models.DoesNotExist)
+    assert issubclass(models.DoesNotExist, ObjectDoesNotExist)
+    assert not issubclass(Visitor.DoesNotExist, Member.DoesNotExist)
+    error = pickle.loads(pickle.dumps(Member.DoesNotExist("text")))
+    assert type(error) is Member.DoesNotExist
+
+
+def test_get_many():
+    """Several objects are read at once, by their keys; what is not there is left out."""
+    for number in range(3):
+        Visitor(address=f"{number}", pages=number).save()
+    found = Visitor.get_many(["0", "missing", None, "2", "0"])
+    assert {key: each.pages for key, each in found.items()} == {"0": 0, "2": 2}
+    assert Visitor.get_many([]) == {}
+
+
+def test_deleted_objects_are_gone():
+    """delete() is silent where nothing is, and leaves the object usable."""
+    visitor = Visitor(address="::1")
+    visitor.delete()
+    visitor.save()
+    visitor.delete()
+    assert Visitor.get("::1") is None and stored() == {}
+    visitor.save()
+    assert Visitor.get("::1") == visitor
+
+
+def test_defaults():
+    """What nothing was said of has its default, that of a callable if it is one, or None."""
+    visitor = Visitor()
+    assert (visitor.address, visitor.pages, visitor.since, visitor.seen) == (None, 0, WHEN, None)
+
+
+def test_mutable_defaults_are_not_shared():
+    """Each object has a copy of the default's value, to its depth."""
+    one, other = Visitor(), Visitor()
+    one.tags.append("a")
+    one.extra["a"].append("b")
+    assert (other.tags, other.extra) == ([], {"a": []})
+    assert (Visitor().tags, Visitor().extra) == ([], {"a": []})
+
+
+def test_unknown_fields_are_refused():
+    """A mistaken name is a TypeError that names it, what was meant, and what there is."""
+    with pytest.raises(TypeError, match=r"no field 'page'. Did you mean 'pages'\? It has address,"):
+        Visitor(page=1)
+
+
+def test_saving_needs_a_primary_key():
+    """Without one, save() and delete() are a ValueError that names the field."""
+    for operation in [Visitor().save, Visitor().delete]:
+        with pytest.raises(ValueError, match=r"Visitor\.address is the primary key: set it"):
+            operation()
+
+
+@pytest.mark.parametrize("pk", ["", "a:b", "é" * 2000, 0, 7, UUID(int=1)])
+def test_primary_keys(pk):
+    """Text, a number and a UUID are primary keys, and are read as what they were."""
+    Visitor(address=pk).save()
+    found = Visitor.get(pk)
+    assert found.pk == pk and type(found.pk) is type(pk)
+
+
+def test_primary_keys_are_text_in_the_store():
+    """1 and "1", as a URL has it, are one primary key."""
+    Visitor(address=1).save()
+    assert Visitor.get("1").address == 1
+
+
+@pytest.mark.parametrize("pk", [1.5, True, b"a", ["a"], WHEN])
+def test_other_primary_keys_are_refused(pk):
+    """Anything else is a TypeError that names the field."""
+    for operation in [Visitor(address=pk).save, lambda: Visitor.get(pk)]:
+        with pytest.raises(TypeError, match=rf"Visitor\.address: .* not {type(pk).__name__}"):
+            operation()
+
+
+def test_primary_keys_may_be_encoded():
+    """The hooks of the primary key are those of its key in the store too."""
+
+    class Word(models.Model):
+        word = Lower(pk=True)
+
+    Word(word="a").save()
+    assert Word.get("a").word == "a"
+    assert Word.get("A").word == "a"
+
+
+def test_changing_the_primary_key_stores_another():
+    """An object whose primary key was changed is saved beside the one before."""
+    visitor = Visitor(address="a")
+    visitor.save()
+    visitor.address = "b"
+    visitor.save()
+    assert [*Visitor.get_many(["a", "b"])] == ["a", "b"]
+
+
+def test_hooks():
+    """encode() makes what is stored, decode() the value of it, and None passes by both."""
+    visitor = Visitor(address="a", word="word")
+    assert visitor.to_dict()["word"] == "WORD"
+    assert Visitor.from_dict({"word": "WORD"}).word == "word"
+    assert Visitor().to_dict()["word"] is None
+    assert Visitor.from_dict({"word": None}).word is None
+
+
+def test_errors_of_hooks_name_the_field():
+    """A TypeError or ValueError out of a hook says of which field it is."""
+
+    class Number(models.Field):
+        encode = staticmethod(int)
+
+    class Page(models.Model):
+        number = Number()
+
+    with pytest.raises(ValueError, match=r"^Page\.number: invalid literal"):
+        Page(number="x").to_dict()
+    with pytest.raises(TypeError, match=r"^Page\.number: int\(\) argument"):
+        Page(number=[]).to_dict()
+
+
+def test_dicts_are_copies():
+    """What to_dict() gives and from_dict() takes shares nothing with the object."""
+    visitor = Visitor()
+    visitor.to_dict()["tags"].append("a")
+    assert visitor.tags == []
+    values = {"tags": ["a"]}
+    Visitor.from_dict(values).tags.append("b")
+    assert values == {"tags": ["a"]}
+
+
+def test_dicts_have_each_field():
+    """to_dict() names all fields, and from_dict() makes the same object of it."""
+    visitor = Visitor(address="a", seen=WHEN, picture=b"p", word="w")
+    values = visitor.to_dict()
+    assert [*values] == [*("address", "pages", "tags", "since", "word", "seen", "picture", "extra")]
+    assert vars(Visitor.from_dict(values)) == vars(visitor)
+
+
+def test_fields_may_come_and_go():
+    """A field that was added has its default; what was removed is left out."""
+
+    class Old(models.Model):
+        id = models.Field(pk=True)
+        gone = models.Field(default="gone")
+
+        class Meta:
+            key_prefix = "pages"
+
+    class New(models.Model):
+        id = models.Field(pk=True)
+        added = models.Field(default=[])
+
+        class Meta:
+            key_prefix = "pages"
+
+    Old(id=1).save()
+    assert New.get(1).to_dict() == {"id": 1, "added": []}
+
+
+def test_fields_are_inherited():
+    """A class below has the fields above and its own, and is stored apart from them."""
+    Member(address="a", name="me").save()
+    assert Member.get("a").name == "me"
+    assert Visitor.get("a") is None
+
+
+def test_what_is_in_the_place_of_a_field_is_none():
+    """A class below may have something else under the name of a field."""
+    assert "tags" not in Member().to_dict()
+    assert Member.tags is None
+    with pytest.raises(TypeError, match="no field 'tags'"):
+        Member(tags=[])
+
+
+def test_fields_of_a_mixin():
+    """A class that is no model may have fields for those that are."""
+
+    class Dated:
+        when = models.DateTimeField(default=lambda: WHEN)
+
+    class Page(Dated, models.Model):
+        id = models.Field(pk=True)
+
+    Page(id=1).save()
+    assert Page.get(1).when == WHEN
+
+
+def test_a_field_may_be_replaced():
+    """A class below may have a field of another kind, also for the primary key."""
+
+    class Other(Visitor):
+        address = models.Field()
+        id = models.Field(pk=True)
+
+    Other(id=1, address="a").save()
+    assert Other.get(1).address == "a"
+
+
+def test_two_primary_keys_are_refused():
+    """A class with two, be it by inheritance, cannot be made."""
+    with pytest.raises(TypeError, match="two primary keys: address and id"):
+
+        class Two(Visitor):
+            id = models.Field(pk=True)
+
+
+def test_a_model_without_a_primary_key_is_a_base():
+    """It may be used as it is, but not stored."""
+
+    class Base(models.Model):
+        when = models.Field()
+
+    base = Base(when=1)
+    assert (base.pk, repr(base), base == Base(when=1)) == (None, "<Base: None>", False)
+    for operation in [base.save, base.delete, lambda: Base.get(1), lambda: Base.get_many([1])]:
+        with pytest.raises(TypeError, match=r"Base has no primary key: give .* pk=True"):
+            operation()
+
+
+def test_abstract_models_have_no_objects():
+    """Meta.abstract is for one class, and not for those below."""
+
+    class Base(models.Model):
+        id = models.Field(pk=True)
+
+        class Meta:
+            abstract = True
+
+    class Page(Base):
+        pass
+
+    for model in [Base, models.Model]:
+        with pytest.raises(TypeError, match="is abstract"):
+            model()
+    assert Page(id=1).pk == 1
+
+
+def test_a_field_has_one_name():
+    """One Field under two names, and a name that models have, are refused."""
+    with pytest.raises(TypeError, match=r"one field for a and b: make two"):
+
+        class Twice(models.Model):
+            a = b = models.Field()
+
+    for name in ["save", "get", "DoesNotExist", "pk"]:
+        with pytest.raises(TypeError, match=rf"Page\.{name} cannot be a field"):
+            type("Page", (models.Model,), {name: models.Field()})
+
+
+def test_the_primary_key_may_be_called_pk():
+    """Then it is what it is called."""
+
+    class Page(models.Model):
+        pk = models.Field(pk=True)
+
+    Page(pk=3).save()
+    assert Page.get(3).pk == 3
+
+
+def test_keys_name_the_class():
+    """The key is the module, the class and the primary key, or Meta.key_prefix for the class."""
+
+    class Page(models.Model):
+        id = models.Field(pk=True)
+
+        class Meta:
+            key_prefix = "pages"
+
+    class Below(Page):
+        pass
+
+    for model in [Visitor, Page, Below]:
+        model(**{model._pk_name: "a:b"}).save()
+    assert [key.removeprefix("kvstore:v:models:") for key in stored()] == [
+        f"{__name__}.Visitor:a:b",
+        "pages:a:b",
+        f"{__name__}.{Below.__qualname__}:a:b",
+    ]
+
+
+def test_a_prefix_with_a_colon_is_refused():
+    """Its keys could be those of another model."""
+    with pytest.raises(TypeError, match=r"Page\.Meta\.key_prefix has a colon: 'a:b'"):
+        type("Page", (models.Model,), {"Meta": type("Meta", (), {"key_prefix": "a:b"})})
+
+
+def test_mistaken_options_are_refused():
+    """What Meta has not is a TypeError that tells what it has."""
+    with pytest.raises(TypeError, match=r"no option 'stor'. Did you mean 'store'\? It has key_pre"):
+        type("Page", (models.Model,), {"Meta": type("Meta", (), {"stor": "locmem://"})})
+
+
+@pytest.mark.parametrize("make", [str, get_kvstore])
+def test_a_store_of_its_own(make):
+    """Meta.store is a URI or a store, and that of the classes below too."""
+    uri = f"locmem://{uuid4()}"
+
+    class Base(models.Model):
+        class Meta:
+            store = make(uri)
+
+    class Page(Base):
+        id = models.Field(pk=True)
+
+    Page(id=1).save()
+    assert stored() == {}
+    assert get_kvstore(uri).get(f"models:{__name__}.{Page.__qualname__}:1") == {"id": 1}
+
+
+def test_the_default_store_is_followed():
+    """Objects are where the setting says at the time."""
+    Visitor(address="a").save()
+    with override_settings(KEY_VALUE_STORE_BACKEND=f"locmem://{uuid4()}"):
+        assert Visitor.get("a") is None
+    assert Visitor.get("a")
+
+
+def test_equality():
+    """Objects of one class are equal by their primary keys; without, each is equal to itself."""
+    assert Visitor(address="a") == Visitor(address="a", pages=3)
+    assert Visitor(address="a") != Visitor(address="b")
+    assert Visitor(address="a") != Member(address="a")
+    assert Visitor(address="a") != "a"
+    visitor = Visitor()
+    assert visitor == visitor and visitor != Visitor()
+
+
+def test_hash():
+    """Equal objects are one in a set; without a primary key there is no hash."""
+    assert len({Visitor(address="a"), Visitor(address="a"), Member(address="a")}) == 2
+    with pytest.raises(TypeError, match="has no primary key, and thus no hash"):
+        hash(Visitor())
+
+
+def test_repr():
+    """An object shows its class and its primary key."""
+    assert repr(Visitor(address="::1")) == "<Visitor: '::1'>"
+
+
+@pytest.mark.parametrize(
+    "duplicate", [copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))]
+)
+def test_copies(duplicate):
+    """A copy and a pickle are equal, have the same values, and share none of them."""
+    visitor = Visitor(address="a", seen=WHEN)
+    other = duplicate(visitor)
+    assert other == visitor and vars(other) == vars(visitor)
+    other.tags.append("a")
+    assert visitor.tags == []
+
+
+def test_pickles_of_before_a_field():
+    """An object out of a pickle that has not a field yet has its default, and keeps it."""
+    visitor = Visitor(address="a")
+    del vars(visitor)["tags"]
+    other = pickle.loads(pickle.dumps(visitor))
+    other.tags.append("a")
+    assert other.tags == ["a"]
+
+
+def test_fields_of_a_class():
+    """Asked of the class, a field is the field."""
+    assert Visitor.address.pk and Visitor.address.name == "address"
+
+
+def test_datetimes_stay_as_they_are():
+    """Naive ones stay naive, and aware ones keep their offset."""
+    zone = timezone(timedelta(hours=-3, minutes=-30))
+    for seen in [WHEN, WHEN.replace(tzinfo=timezone.utc), WHEN.replace(tzinfo=zone)]:
+        Visitor(address="a", seen=seen).save()
+        found = Visitor.get("a").seen
+        assert (found, found.utcoffset()) == (seen, seen.utcoffset())
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("seen", "2026-01-01", "a datetime is needed, not str"),
+        ("seen", WHEN.date(), "a datetime is needed, not date"),
+        ("picture", "text", "bytes are needed, not str"),
+        ("picture", 3, "bytes are needed, not int"),
+        ("extra", {1: 2}, "keys of type str, not int"),
+        ("extra", {1, 2}, "not JSON serializable"),
+    ],
+)
+def test_typed_fields_refuse_the_wrong_type(field, value, message):
+    """The wrong type is a TypeError that names model and field, wherever the value comes from."""
+    for assign in [
+        lambda: Member(**{field: value}),
+        lambda: setattr(Member(), field, value),
+        lambda: Member.from_dict({field: value}),
+    ]:
+        with pytest.raises(TypeError, match=rf"^Member\.{field}: .*{message}"):
+            assign()
+
+
+def test_what_has_become_wrong_is_not_stored():
+    """A value is looked at again before it is stored."""
+    visitor = Visitor(address="a")
+    visitor.extra["a"].append({1: 2})
+    with pytest.raises(TypeError, match=r"^Visitor\.extra: "):
+        visitor.save()
+    assert stored() == {}
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_buffers_become_bytes(kind):
+    """What a buffer had is kept, and not the buffer."""
+    assert type(Visitor(picture=kind(b"abc")).picture) is bytes
+
+
+def test_pickled_stores():
+    """A store whose values are pickles keeps objects as well."""
+
+    class Page(models.Model):
+        id = models.Field(pk=True)
+        parts = models.Field()
+
+        class Meta:
+            store = f"locmem://{uuid4()}?serializer=pickle"
+
+    Page(id=1, parts=(1, {2})).save()
+    assert Page.get(1).parts == (1, {2})
