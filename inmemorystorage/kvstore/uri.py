@@ -13,6 +13,8 @@ from urllib.parse import parse_qsl, unquote
 from django.core.exceptions import ImproperlyConfigured
 
 _SCHEME = re.compile(r"[A-Za-z_][\w+.-]*").fullmatch
+# An IPv6 address, or a colon and what is no port behind it, which may be a password without its @.
+_NO_PORT = re.compile(r"(\[[^]]*\])|:(?!\d*(?:[;/]|$))[^;/]*")
 
 
 @dataclass(frozen=True)
@@ -58,10 +60,12 @@ class Uri:
         host, _, port = text.rpartition("]")[2].partition(":")
         if text.startswith("["):  # an IPv6 address
             host = text[1:].partition("]")[0]
+        if not host:
+            raise ImproperlyConfigured(f"{self} has a port with no host before it.")
         number = port or str(default_port)
         if not (number.isascii() and number.isdigit() and 0 < int(number) < 65536):
             raise ImproperlyConfigured(
-                f"{self} has the port {port!r}: a port is a number from 1 to 65535."
+                f"{self}: the port of {unquote(host)!r} is no number from 1 to 65535."
             )
         return unquote(host), int(number)
 
@@ -87,13 +91,16 @@ class Uri:
             ) from None
 
     def __str__(self) -> str:
-        return f"{self.scheme}://{self.place}"
+        return f"{self.scheme}://{_NO_PORT.sub(_shown, self.place)}"
 
     def __repr__(self) -> str:
         return f"<Uri: {self}>"
 
 
-@lru_cache(maxsize=256)
+def _shown(match: re.Match[str]) -> str:
+    return match[1] or ":***"
+
+
 def parse(uri: str) -> Uri:
     """
     Return the parts of ``scheme://store?parameters``.
@@ -101,13 +108,23 @@ def parse(uri: str) -> Uri:
     Raises ``ImproperlyConfigured`` for what has not this form; the text itself, which may have a
     password in it, is not in the message.
     """
-    scheme, separator, rest = uri.partition("://") if isinstance(uri, str) else ("", "", "")
+    return _parse(uri if isinstance(uri, str) else "")
+
+
+@lru_cache(maxsize=256)
+def _parse(uri: str) -> Uri:
+    scheme, separator, rest = uri.partition("://")
     if not separator or not _SCHEME(scheme):
         raise ImproperlyConfigured(
             "The URI of a key-value store is written scheme://store?parameters, as in "
             "redis://127.0.0.1:6379/0; the one that was given has no scheme."
         )
     store, _, query = rest.partition("?")
+    if "@" in query:  # what is before it may be a password
+        raise ImproperlyConfigured(
+            f"The URI {scheme}:// has an @ behind a question mark: in a password ? is written %3F, "
+            "and in a parameter @ is written %40."
+        )
     return Uri(scheme, store, dict(parse_qsl(query, keep_blank_values=True)))
 
 

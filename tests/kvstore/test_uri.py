@@ -1,0 +1,193 @@
+"""URIs: what their parts are, what is wrong in one, and that nobody sees a password."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.test import override_settings
+from kvstores import failing, new_uri
+
+from inmemorystorage.kvstore import get_kvstore, kvstore
+from inmemorystorage.kvstore.uri import hint, parse, seconds, yes_or_no
+
+READERS = {"timeout": seconds, "cluster": yes_or_no}
+
+
+def test_parts():
+    """Scheme, store and parameters, of which the values are decoded."""
+    uri = parse("redis://user:p%40ss@host:1/0?a=1&b=%20x&c=&d")
+    assert (uri.scheme, uri.place) == ("redis", "host:1/0")
+    assert uri.parameters == {"a": "1", "b": " x", "c": "", "d": ""}
+
+
+@pytest.mark.parametrize(
+    ("store", "credentials"),
+    [
+        ("host", (None, None)),
+        ("user@host", ("user", None)),
+        ("user:@host", ("user", "")),
+        (":word@host", (None, "word")),
+        ("us%3Aer:p%40s%2Fs%3F@host", ("us:er", "p@s/s?")),
+        ("user:p@ss@host", ("user", "p@ss")),
+    ],
+)
+def test_credentials(store, credentials):
+    """User and password are what is before the last @, decoded."""
+    uri = parse(f"redis://{store}")
+    assert uri.credentials == credentials and uri.place == "host"
+
+
+@pytest.mark.parametrize(
+    ("store", "hosts"),
+    [
+        ("host", [("host", 11211)]),
+        ("host:1", [("host", 1)]),
+        ("a:1;b;", [("a", 1), ("b", 11211)]),
+        ("user:word@host:65535/0", [("host", 65535)]),
+        ("[::1]:7;[fe80::1]", [("::1", 7), ("fe80::1", 11211)]),
+    ],
+)
+def test_hosts(store, hosts):
+    """Hosts are between semicolons, each with its port or the default one."""
+    assert parse(f"memcached://{store}").hosts(11211) == hosts
+
+
+@pytest.mark.parametrize(
+    ("store", "message"),
+    [
+        ("", "names no host: write memcached://host:port"),
+        ("/0", "names no host"),
+        (":11211", "has a port with no host before it"),
+        ("host:0", r"memcached://host:0: the port of 'host' is no number from 1 to 65535"),
+        ("host:65536", "the port of 'host' is no number"),
+        ("a:1;host:x1", "the port of 'host' is no number"),
+        ("host:٣", "the port of 'host' is no number"),
+        ("host:-1", "the port of 'host' is no number"),
+    ],
+)
+def test_mistaken_hosts(store, message):
+    """What is no host, or no port, is told with the host that it is about."""
+    with pytest.raises(ImproperlyConfigured, match=message):
+        parse(f"memcached://{store}").hosts(11211)
+
+
+@pytest.mark.parametrize(
+    "uri", ["", "locmem", "://x", "1a://", "a b://x", None, 7, b"locmem://", {}]
+)
+def test_what_is_no_uri(uri):
+    """A URI is written scheme://store, and all else is told so."""
+    with pytest.raises(ImproperlyConfigured, match=r"written scheme://store\?parameters"):
+        parse(uri)
+
+
+def test_options():
+    """Parameters are what their readers make of them."""
+    assert parse("x://?timeout=1.5&cluster=No").options(READERS) == {
+        "timeout": 1.5,
+        "cluster": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        (
+            "timeuot=1",
+            r"x://h has no parameter 'timeuot'. Did you mean 'timeout'\? It has cluster,",
+        ),
+        ("zzz", r"no parameter 'zzz'. It has cluster, timeout"),
+        ("timeout=soon", r"parameter timeout='soon': it is a number of seconds, more than 0"),
+        ("timeout=0", "more than 0"),
+        ("timeout=inf", "more than 0"),
+        ("timeout=nan", "more than 0"),
+        ("cluster=maybe", "parameter cluster='maybe': it is 1 or 0"),
+        ("cluster=", "it is 1 or 0"),
+    ],
+)
+def test_mistaken_options(query, message):
+    """An unknown parameter, and one that cannot be read, is told with what there is."""
+    with pytest.raises(ImproperlyConfigured, match=message):
+        parse(f"x://h?{query}").options(READERS)
+
+
+def test_a_backend_may_have_no_options():
+    """Then that is what the message says."""
+    with pytest.raises(ImproperlyConfigured, match=r"has no parameter 'x'. It has none\."):
+        get_kvstore("locmem://?x=1")
+
+
+@pytest.mark.parametrize("text", ["1", "true", "YES"])
+def test_yes(text):
+    """Several words are yes."""
+    assert yes_or_no(text) is True
+
+
+def test_hint():
+    """What is close to something valid is asked for; what is close to nothing is not."""
+    assert hint("redsi", ["redis", "db"]) == " Did you mean 'redis'?"
+    assert hint("zzz", ["redis", "db"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("store", "shown"),
+    [
+        ("user:secret@host:1/0", "host:1/0"),
+        (":secret@host", "host"),
+        ("user:sec/secret@host", "host"),
+        ("user:secret@[::1]:1", "[::1]:1"),
+        ("user:secret", "user:***"),  # its @host was forgotten
+        ("user:12secret/0", "user:***/0"),
+        ("a:1;b:secret;c:3", "a:1;b:***;c:3"),
+        ("/run/redis.sock", "/run/redis.sock"),
+    ],
+)
+def test_a_uri_is_shown_without_its_credentials(store, shown):
+    """Neither str() nor repr() has what may be a password."""
+    uri = parse(f"redis://{store}?a=secret")
+    assert (str(uri), repr(uri)) == (f"redis://{shown}", f"<Uri: redis://{shown}>")
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "secret",
+        "nothing://user:secret@host",
+        "locmem://user:secret@host?a=1",
+        "locmem://user:secret@host?serializer=yaml",
+        "locmem://user:secret@host?namespace=a:b",
+        "locmem://user:what?secret@host",
+        "kvstores.Nothing://user:secret@host",
+        "kvstores.NoStore://user:secret@host",
+        "redis://user:secret?port=1",
+        "memcached://user:secret",
+        "tokyotyrant://host:1:secret",
+    ],
+)
+def test_no_error_has_a_password(uri):
+    """What is wrong is told without what may be a password, also by the errors behind it."""
+    with pytest.raises(ImproperlyConfigured) as caught:
+        get_kvstore(uri)
+    error = caught.value
+    while error is not None:
+        assert "secret" not in f"{error!s}{error!r}"
+        error = error.__cause__ or error.__context__
+
+
+def test_no_handle_shows_a_password(caplog):
+    """Nor does a store's repr(), and nothing is logged."""
+    uri = "locmem://user:secret@host"
+    with override_settings(KEY_VALUE_STORE_BACKEND=uri):
+        for store in [get_kvstore(uri), kvstore]:
+            store.set("a", 1)
+            store.delete("a")
+            assert repr(store) == f"<{type(store).__name__}: locmem://host>"
+    assert not caplog.records
+
+
+def test_no_error_of_an_engine_shows_a_password():
+    """What a client raises becomes an OSError that names the store without credentials."""
+    uri = new_uri("Failing").replace("://", "://user:secret@")
+    store = get_kvstore(uri)
+    with failing(get=0), pytest.raises(OSError, match="no get") as caught:
+        store.get("a")
+    assert "secret" not in str(caught.value) and caught.value.filename == "a"
