@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from asgiref.local import Local
 from django.core.signals import request_finished
 
 from .backends import Backend, find_class
@@ -17,7 +17,8 @@ from .uri import Uri, parse
 # Without these, all that a URI may have behind "?" is its backend's.
 COMMON = ("namespace", "serializer")
 
-_open = Local()
+# Of the thread, and not of the context, which asyncio.to_thread() takes into another thread.
+_open = threading.local()
 
 
 def backend_for(uri: str) -> Backend:
@@ -44,6 +45,8 @@ def _backends() -> dict[str, Backend]:
     pid = os.getpid()
     if getattr(_open, "pid", None) != pid:
         _open.pid = pid
+        # Kept, so that no finalizer speaks on a connection which the parent goes on to use.
+        _open.parents = getattr(_open, "backends", None)
         _open.backends = {}
     backends: dict[str, Backend] = _open.backends
     return backends
@@ -52,7 +55,8 @@ def _backends() -> dict[str, Backend]:
 def close_connections(**kwargs: Any) -> None:
     """Close what this thread has open; it is opened again when it is used."""
     for backend in _backends().values():
-        backend.close()
+        with suppress(OSError, *backend.client_errors):  # then there is none any more
+            backend.close()
 
 
 request_finished.connect(close_connections, dispatch_uid="inmemorystorage.kvstore")

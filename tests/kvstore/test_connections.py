@@ -1,0 +1,167 @@
+"""Which backends are open, and until when."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import kvstores
+import pytest
+from django.core.signals import request_finished
+from django.http import HttpResponse
+from django.test import Client, override_settings
+from django.urls import path
+
+import inmemorystorage
+from inmemorystorage.kvstore import get_kvstore, kvstore
+from inmemorystorage.kvstore.connections import backend_for, close_connections
+
+FORK = """
+import os
+from django.conf import settings
+settings.configure()
+from inmemorystorage.kvstore.connections import backend_for, close_connections
+
+class Client:
+    def __del__(self):
+        if os.getpid() != parent:
+            os._exit(3)  # has spoken on the parent's connection
+
+parent = os.getpid()
+backend = backend_for("locmem://name")
+backend.client = Client()
+identity = id(backend)
+del backend
+child = os.fork()
+if not child:
+    close_connections()
+    mine = backend_for("locmem://name")
+    os._exit(0 if id(mine) != identity and not hasattr(mine, "client") else 4)
+status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+assert id(backend_for("locmem://name")) == identity
+raise SystemExit(status)
+"""
+
+
+@pytest.fixture
+def uri():
+    """Return the URI of a store that counts, of which none has been made."""
+    kvstores.Counting.made.clear()
+    return kvstores.new_uri("Counting")
+
+
+def test_a_thread_has_one_backend(uri):
+    """It is made when it is first needed, and used from then on."""
+    store = get_kvstore(uri)
+    for number in range(3):
+        store.set("a", number)
+    assert get_kvstore(uri).get("a") == 2
+    assert len(kvstores.Counting.made) == 1
+
+
+def test_each_uri_has_a_backend_of_its_own(uri):
+    """Another namespace is another URI."""
+    assert backend_for(uri) is not backend_for(f"{uri}?namespace=other")
+
+
+def test_each_thread_has_a_backend_of_its_own(uri):
+    """Threads share a handle, and not what is behind it."""
+    store, barrier = get_kvstore(uri), threading.Barrier(4)
+
+    def work(number):
+        barrier.wait()
+        store.set(f"{number}", number)
+        return threading.get_ident()
+
+    with ThreadPoolExecutor(4) as threads:
+        used = {*threads.map(work, range(4)), threading.get_ident()}
+    assert {each.thread for each in kvstores.Counting.made} == used
+    assert len(kvstores.Counting.made) == 5
+    assert store.get_many(["0", "1", "2", "3"]) == {"0": 0, "1": 1, "2": 2, "3": 3}
+
+
+def test_a_thread_with_the_context_of_another_has_its_own(uri):
+    """asyncio.to_thread() takes the context along, and not the connections."""
+
+    async def work():
+        return backend_for(uri), await asyncio.to_thread(backend_for, uri)
+
+    mine, other = asyncio.run(work())
+    assert mine is not other
+
+
+def test_the_end_of_a_request_closes(uri):
+    """Django's signal closes what the thread has open, and the next request opens it again."""
+
+    def view(request):
+        kvstore.set("visits", kvstore.get("visits", 0) + 1)
+        return HttpResponse(str(kvstore.get("visits")))
+
+    with override_settings(KEY_VALUE_STORE_BACKEND=uri, ROOT_URLCONF=(path("", view),)):
+        client = Client()
+        assert client.get("/").content == b"1"
+        (backend,) = kvstores.Counting.made
+        assert backend.closed == 1
+        assert client.get("/").content == b"2"
+    assert (kvstores.Counting.made, backend.closed) == ([backend], 2)
+
+
+def test_the_end_of_a_request_closes_no_other_threads(uri):
+    """Another thread may be in the middle of its work."""
+    with ThreadPoolExecutor(1) as thread:
+        other = thread.submit(backend_for, uri).result()
+        request_finished.send(None)
+        assert other.closed == 0
+
+
+def test_a_connection_that_cannot_be_closed_leaves_the_others_to_be():
+    """What a client raises while it closes is nobody's concern."""
+    failing, counting = kvstores.new_uri("Failing"), kvstores.new_uri("Counting")
+    backends = [backend_for(failing), backend_for(counting)]
+    with kvstores.failing(close=0):
+        close_connections()
+    assert backends[1].closed == 1
+
+
+def test_a_mistake_while_closing_is_seen():
+    """What is no error of the client is raised."""
+    backend = backend_for(kvstores.new_uri("Counting"))
+    backend.close = lambda: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        close_connections()
+    del backend.close
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_forked_process_has_none_of_its_parents():
+    """It opens its own, and neither uses nor closes nor finalizes what its parent uses."""
+    environment = os.environ | {"PYTHONPATH": str(Path(inmemorystorage.__file__).parents[1])}
+    command = [sys.executable, "-W", "error", "-c", FORK]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_errors_of_a_client_become_os_errors():
+    """They name the store and the key, have an errno, and tell where they come from."""
+    uri = kvstores.new_uri("Failing")
+    store = get_kvstore(uri)
+    with kvstores.failing(get=0), pytest.raises(OSError, match="no get") as caught:
+        store.get("a key")
+    error = caught.value
+    assert (error.errno, error.filename) == (errno.EIO, "a key")
+    assert error.strerror == f"{uri}: no get"
+    assert isinstance(error.__cause__, kvstores.Lost)
+
+
+def test_errors_of_several_keys_name_them():
+    """Where one of several could not be read, all are named."""
+    store = get_kvstore(kvstores.new_uri("Failing"))
+    with kvstores.failing(get=0), pytest.raises(OSError, match="no get") as caught:
+        store.get_many(["a", "b"])
+    assert caught.value.filename == "a, b"
