@@ -7,6 +7,7 @@ import json
 import uuid
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 from .backends import Backend
@@ -40,12 +41,18 @@ class Pieces:
         self._backend = backend
         self._prefix = prefix
 
-    def get(self, key: str) -> bytes | None:
-        """Return the value of a key; raise ``OSError`` where the engine has lost a part of it."""
-        return self.join(key, self._backend.get(key))
+    def get(self, key: str, label: str) -> bytes | None:
+        """
+        Return the value of a key.
 
-    def join(self, key: str, value: bytes | None) -> bytes | None:
-        """Return the whole of what was found under a key."""
+        :param label: what an error calls the key.
+
+        Raises ``OSError`` where the engine has lost a part of the value.
+        """
+        return self.join(key, self._backend.get(key), label)
+
+    def join(self, key: str, value: bytes | None, label: str) -> bytes | None:
+        """Return the whole of what was found under a key, as `get` does."""
         while (head := _head(value)) is not None:
             pieces = self._backend.get_many([*self._keys(head)])
             whole = b"".join(each or b"" for each in pieces)
@@ -53,7 +60,7 @@ class Pieces:
                 return whole
             found, value = value, self._backend.get(key)
             if value == found:  # nobody has written another in the meantime
-                raise OSError(errno.EIO, "the store has lost a part of this value", key)
+                raise OSError(errno.EIO, "the store has lost a part of this value", label)
         return value
 
     def set(self, key: str, value: bytes) -> None:
@@ -76,7 +83,12 @@ class Pieces:
         """Store the pieces of a value, and return its head."""
         head = Head(uuid.uuid4().hex, -(-len(value) // limit), zlib.crc32(value))
         parts = (value[start : start + limit] for start in range(0, len(value), limit))
-        self._backend.set_many(zip(self._keys(head), parts, strict=True))
+        try:
+            self._backend.set_many(zip(self._keys(head), parts, strict=True))
+        except Exception:
+            with suppress(Exception):  # what counts is why they could not be stored
+                self._backend.delete_many(self._keys(head))
+            raise
         return head.dump()
 
     def _drop(self, value: bytes | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,11 +18,23 @@ from .uri import hint, parse
 
 SETTING = "KEY_VALUE_STORE_BACKEND"
 _NAMESPACE = "kvstore"
+_NAMESPACES = re.compile(r"[A-Za-z0-9_.-]{1,64}").fullmatch
 
 
 def namespace_of(uri: str) -> str:
-    """Return the namespace in which all keys of a URI are, with its colon."""
-    return parse(uri).parameters.get("namespace", _NAMESPACE) + ":"
+    """
+    Return the namespace in which all keys of a URI are, with its colon.
+
+    Raises ``ImproperlyConfigured`` for one that not every engine could have in a key, or that
+    would, with a colon of its own, have keys of another.
+    """
+    namespace = parse(uri).parameters.get("namespace", _NAMESPACE)
+    if not _NAMESPACES(namespace):
+        raise ImproperlyConfigured(
+            f"{parse(uri)} cannot have the namespace {namespace!r}: it is 1 to 64 ASCII letters, "
+            "digits, dots, hyphens and underscores."
+        )
+    return namespace + ":"
 
 
 def find_serializer(uri: str) -> Serializer:
@@ -50,9 +63,10 @@ class KeyValueStore:
     """
 
     def __init__(self, uri: str) -> None:
-        self._uri = uri
-        backend_for(uri)
+        namespace_of(uri)
         find_serializer(uri)
+        backend_for(uri)
+        self._uri = uri
 
     @property
     def uri(self) -> str:
@@ -62,7 +76,7 @@ class KeyValueStore:
     def get(self, key: str, default: Any = None) -> Any:
         """Return the value of a key, or ``default`` where there is none."""
         with reporting(self.uri, str(key)) as backend:
-            found = self._pieces(backend).get(self._key(backend, key))
+            found = self._pieces(backend).get(self._key(backend, key), str(key))
         return default if found is None else self._serializer.loads(found)
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
@@ -71,8 +85,11 @@ class KeyValueStore:
         with reporting(self.uri, ", ".join(map(str, wanted))) as backend:
             places = [self._key(backend, key) for key in wanted]
             pieces = self._pieces(backend)
-            found = zip(wanted, map(pieces.join, places, backend.get_many(places)), strict=True)
-            return {key: self._serializer.loads(value) for key, value in found if value is not None}
+            wholes = map(pieces.join, places, backend.get_many(places), map(str, wanted))
+            found = {
+                key: each for key, each in zip(wanted, wholes, strict=True) if each is not None
+            }
+        return {key: self._serializer.loads(value) for key, value in found.items()}
 
     def set(self, key: str, value: Any) -> None:
         """
@@ -120,10 +137,10 @@ class DefaultStore(KeyValueStore):
     @property
     def uri(self) -> str:
         """Return the setting; raise ``ImproperlyConfigured`` where it is missing."""
-        uri: str | None = getattr(settings, SETTING, None)
-        if not uri:
+        uri = getattr(settings, SETTING, None)
+        if not isinstance(uri, str) or not uri:
             raise ImproperlyConfigured(
-                f"The setting {SETTING} is missing. Set it to the URI of a store, as "
+                f"The setting {SETTING} is missing, or no text. Set it to the URI of a store, as "
                 "'redis://127.0.0.1:6379/0' or 'locmem://'."
             )
         return uri
