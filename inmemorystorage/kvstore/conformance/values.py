@@ -131,6 +131,33 @@ class ValueTests:
         self.store.delete(self.key())
         assert self.key() not in self.store
 
+    def test_bytes_are_kept_as_they_are(self) -> None:
+        """The engine keeps any bytes, and none of them, and tells them from a missing key."""
+        backend, key = self.backend, f"{self.prefix}bytes"
+        every = [bytes(range(start, start + 64)) for start in range(0, 256, 64)]
+        for value in [b"", *every, b"\n", b" ", b"0"]:
+            backend.set(key, value)
+            assert backend.get(key) == value
+            assert backend.has_key(key)
+        backend.delete(key)
+        assert backend.get(key) is None
+
+    def test_several_at_once(self) -> None:
+        """The engine stores, reads in their order, and deletes several keys."""
+        backend = self.backend
+        keys = [f"{self.prefix}{number}" for number in range(30)]
+        backend.set_many((key, key.encode()) for key in keys[::2])
+        expected = [None if number % 2 else key.encode() for number, key in enumerate(keys)]
+        assert backend.get_many(keys) == expected
+        assert backend.get_many(keys[::-1]) == expected[::-1]
+        backend.delete_many(iter(keys[2:]))
+        assert backend.get_many(keys) == [keys[0].encode()] + [None] * 29
+        backend.delete_many(keys)
+        assert backend.get(keys[0]) is None
+        assert backend.get_many([]) == []
+        backend.set_many([])
+        backend.delete_many([])
+
     def test_what_cannot_be_said_is_refused(self) -> None:
         """A value that the serializer has no word for is a TypeError, and nothing is stored."""
         self.store.set(self.key(), "before")
