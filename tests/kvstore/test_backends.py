@@ -49,8 +49,8 @@ def write(tmp_path, monkeypatch):
 def test_missing_clients(scheme, extra, monkeypatch):
     """A scheme whose client is not installed tells how to install it."""
     client = CLIENTS[extra]
-    for module in [*sys.modules]:
-        if f"{module}.".startswith((f"{client}.", f"{BACKENDS}.{SCHEMES[scheme][0]}.")):
+    for module in {*sys.modules} - {base.__name__}:
+        if f"{module}.".startswith((f"{client}.", f"{BACKENDS}.")) and module != BACKENDS:
             monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, client, None)
     expected = rf"^{scheme}:// needs a client .*: pip install dj-inmemorystorage\[{extra}\]$"
