@@ -103,6 +103,12 @@ class Counting(Memory):
         self.closed += 1
 
 
+class Socketed(Tight):
+    """An engine whose client raises what sockets do."""
+
+    client_errors = (OSError,)
+
+
 class Interfered(Tight):
     """An engine in which something happens between two requests of one reader."""
 

@@ -73,6 +73,8 @@ def reporting(uri: str, label: str) -> Iterator[Backend]:
     try:
         yield backend
     except backend.client_errors as error:
+        if isinstance(error, OSError) and error.filename is not None:
+            raise  # is one of ours, which a client's errors may have for a base
         number = backend.error_number(error)
         text = f"{parse(uri)}: {backend.error_text(error)}"
         raise OSError(number or errno.EIO, text, label) from error

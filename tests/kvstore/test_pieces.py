@@ -79,6 +79,16 @@ def test_a_lost_piece_is_an_error(store, spoil):
         assert (caught.value.errno, caught.value.filename) == (errno.EIO, "a key")
 
 
+@pytest.mark.parametrize("store", ["Socketed"], indirect=True)
+def test_a_lost_piece_is_told_once(store):
+    """Also where the errors of the client are those of sockets."""
+    store.set("a key", LONG)
+    engine(store).pop(pieces(store)[0])
+    with pytest.raises(OSError, match="lost a part of this value") as caught:
+        store.get_many(["a key", "b"])
+    assert caught.value.filename == "a key" and "Errno" not in caught.value.strerror
+
+
 def test_a_lost_piece_can_be_replaced(store):
     """A key whose value is lost can be set again, and deleted."""
     store.set("a", LONG)
