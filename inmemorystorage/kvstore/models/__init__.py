@@ -10,5 +10,14 @@ A model is a subclass of `Model`, with a `Field` for each thing that is kept::
 
 from .base import DoesNotExist, Model
 from .fields import BytesField, DateTimeField, Field, JSONField
+from .options import FieldError
 
-__all__ = ["BytesField", "DateTimeField", "DoesNotExist", "Field", "JSONField", "Model"]
+__all__ = [
+    "BytesField",
+    "DateTimeField",
+    "DoesNotExist",
+    "Field",
+    "FieldError",
+    "JSONField",
+    "Model",
+]

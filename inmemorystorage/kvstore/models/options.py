@@ -9,6 +9,10 @@ from ..uri import hint
 from .fields import Field
 
 
+class FieldError(TypeError):
+    """A class cannot be a model: of its fields, or its ``Meta``."""
+
+
 class Options(NamedTuple):
     """What a model's ``Meta`` says."""
 
@@ -27,7 +31,7 @@ class Options(NamedTuple):
         name = model.__qualname__
         for option in given:
             if option not in self._fields:
-                raise TypeError(
+                raise FieldError(
                     f"{name}.Meta has no option {option!r}.{hint(option, self._fields)} "
                     f"It has {', '.join(self._fields)}."
                 )
@@ -35,7 +39,7 @@ class Options(NamedTuple):
             **{"key_prefix": f"{model.__module__}.{name}", "store": self.store} | given
         )
         if ":" in options.key_prefix:  # would be a key of another class
-            raise TypeError(f"{name}.Meta.key_prefix has a colon: {options.key_prefix!r}.")
+            raise FieldError(f"{name}.Meta.key_prefix has a colon: {options.key_prefix!r}.")
         return options
 
 
@@ -55,14 +59,14 @@ def find_fields(model: type, reserved: type) -> dict[str, Field[Any]]:
         _check_name(model, name, field, reserved)
     keys = [name for name, field in found.items() if field.pk]
     if len(keys) > 1:
-        raise TypeError(f"{model.__qualname__} has two primary keys: {' and '.join(keys)}.")
+        raise FieldError(f"{model.__qualname__} has two primary keys: {' and '.join(keys)}.")
     return found
 
 
 def _check_name(model: type, name: str, field: Field[Any], reserved: type) -> None:
     if field.name != name:
-        raise TypeError(
+        raise FieldError(
             f"{model.__qualname__} has one field for {name} and {field.name}: make two."
         )
     if hasattr(reserved, name) and not (name == "pk" and field.pk):
-        raise TypeError(f"{model.__qualname__}.{name} cannot be a field: models have a {name}.")
+        raise FieldError(f"{model.__qualname__}.{name} cannot be a field: models have a {name}.")
