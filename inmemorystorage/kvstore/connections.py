@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import threading
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from asgiref.local import Local
 from django.core.signals import request_finished
 
 from .backends import Backend, find_class
@@ -17,8 +19,10 @@ from .uri import Uri, parse
 # Without these, all that a URI may have behind "?" is its backend's.
 COMMON = ("namespace", "serializer")
 
-# Of the thread, and not of the context, which asyncio.to_thread() takes into another thread.
+# Of the thread, and not of the context, which sync_to_async() takes into another thread.
 _open = threading.local()
+# The event loop on which an asynchronous request has used a store: another thread tells its end.
+_request = Local()
 
 
 def backend_for(uri: str) -> Backend:
@@ -28,6 +32,8 @@ def backend_for(uri: str) -> Backend:
     Raises ``ImproperlyConfigured`` for a URI that is mistaken, with what is wrong in it.
     """
     backends = _backends()
+    if (loop := asyncio._get_running_loop()) is not None:
+        _request.loop = loop
     if uri not in backends:
         backends[uri] = make_backend(uri)
     return backends[uri]
@@ -46,7 +52,7 @@ def _backends() -> dict[str, Backend]:
     if getattr(_open, "pid", None) != pid:
         _open.pid = pid
         # Kept, so that no finalizer speaks on a connection which the parent goes on to use.
-        _open.parents = getattr(_open, "backends", None)
+        _open.parents = getattr(_open, "parents", None), getattr(_open, "backends", None)
         _open.backends = {}
     backends: dict[str, Backend] = _open.backends
     return backends
@@ -54,6 +60,13 @@ def _backends() -> dict[str, Backend]:
 
 def close_connections(**kwargs: Any) -> None:
     """Close what this thread has open; it is opened again when it is used."""
+    _close()
+    loop = getattr(_request, "loop", None)
+    if loop is not None and loop.is_running():
+        loop.call_soon_threadsafe(_close)
+
+
+def _close() -> None:
     for backend in _backends().values():
         with suppress(OSError, *backend.client_errors):  # then there is none any more
             backend.close()

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import kvstores
 import pytest
+from asgiref.sync import sync_to_async
+from django.core.handlers.asgi import ASGIHandler
 from django.http import HttpResponse
 from django.test import Client, override_settings
 from django.urls import path
@@ -37,15 +39,25 @@ backend = backend_for("locmem://name")
 backend.client = Client()
 identity = id(backend)
 del backend
-child = os.fork()
-if not child:
-    close_connections()
-    mine = backend_for("locmem://name")
-    os._exit(0 if id(mine) != identity and not hasattr(mine, "client") else 4)
-status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def fork(generations):
+    child = os.fork()
+    if not child:
+        close_connections()
+        mine = backend_for("locmem://name")
+        if id(mine) == identity or hasattr(mine, "client"):
+            os._exit(4)
+        os._exit(fork(generations - 1) if generations else 0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+status = fork(1)
 assert id(backend_for("locmem://name")) == identity
 raise SystemExit(status)
 """
+
+SCOPE = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": []}
 
 
 @pytest.fixture
@@ -86,10 +98,10 @@ def test_each_thread_has_a_backend_of_its_own(uri):
 
 
 def test_a_thread_with_the_context_of_another_has_its_own(uri):
-    """asyncio.to_thread() takes the context along, and not the connections."""
+    """sync_to_async() takes the context along, and not the connections."""
 
     async def work():
-        return backend_for(uri), await asyncio.to_thread(backend_for, uri)
+        return backend_for(uri), await sync_to_async(backend_for, thread_sensitive=False)(uri)
 
     mine, other = asyncio.run(work())
     assert mine is not other
@@ -109,6 +121,24 @@ def test_the_end_of_a_request_closes(uri):
         assert backend.closed == 1
         assert client.get("/").content == b"2"
     assert (kvstores.Counting.made, backend.closed) == ([backend], 2)
+
+
+@pytest.mark.parametrize("threads", [False, True])
+def test_the_end_of_an_asynchronous_request_closes(uri, threads):
+    """So it is where a view runs on an event loop, be it there or by sync_to_async()."""
+
+    async def view(request):
+        await sync_to_async(kvstore.set)("a", 1) if threads else kvstore.set("a", 1)
+        return HttpResponse()
+
+    async def ask():
+        asked = asyncio.Queue()
+        await asked.put({"type": "http.request"})
+        await ASGIHandler()(SCOPE, asked.get, asyncio.Queue().put)
+        return [backend.closed for backend in kvstores.Counting.made]
+
+    with override_settings(KEY_VALUE_STORE_BACKEND=uri, ROOT_URLCONF=(path("", view),)):
+        assert asyncio.run(ask()) == [1]
 
 
 def test_the_end_of_a_request_closes_no_other_threads(uri):
