@@ -332,8 +332,8 @@ def test_round_trips(wire: Wire) -> None:
     ("rest", "words"),
     [
         ("", "names no host"),
-        ("host:first", "has the port 'first'"),
-        ("host;other:0", "has the port '0'"),
+        ("host:first", "the port of 'host' is no number"),
+        ("host;other:0", "the port of 'other' is no number"),
         ("user:secret@host", "has more than hosts and ports"),
         ("host/0", "has more than hosts and ports"),
         ("host?timeout=0", "timeout='0'"),

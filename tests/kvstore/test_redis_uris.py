@@ -15,8 +15,8 @@ pytest.importorskip("redis")
     [
         ("redis://", "names no host"),
         ("redis:///0", "names no host"),
-        ("redis://host:port", "has the port 'port'"),
-        ("redis://host:65536", "has the port '65536'"),
+        ("redis://host:port", "the port of 'host' is no number"),
+        ("redis://host:65536", "the port of 'host' is no number"),
         ("redis://host/first", "has the database 'first'"),
         ("redis://host/-1", "has the database '-1'"),
         ("redis://host?db=x", "db='x'"),
