@@ -46,6 +46,9 @@ class KeyValueStorage(_Deconstructible, SavingMixin, AddressMixin):
     :param behaves_like: a row of `inmemorystorage.behaviors.BEHAVIORS`, for what happens to names
         and directories; by default ``"memory"``.
     :param allow_overwrite: whether ``save()`` writes over a file instead of choosing another name.
+    :param querystring_auth: whether ``url()`` answers with signed URLs, which expire;
+        `inmemorystorage.serving` refuses others.
+    :param querystring_expire: seconds for which a signed URL is good.
 
     Raises ``ImproperlyConfigured`` for a mistaken option, and for a store that cannot keep entries.
 
@@ -53,8 +56,6 @@ class KeyValueStorage(_Deconstructible, SavingMixin, AddressMixin):
     refuses, and where it has lost a part of a content. The API is Django's:
     https://docs.djangoproject.com/en/stable/ref/files/storage/
     """
-
-    querystring_auth = False
 
     def __init__(
         self,
@@ -66,9 +67,15 @@ class KeyValueStorage(_Deconstructible, SavingMixin, AddressMixin):
         chunk_size: int = _MEBIBYTE,
         behaves_like: str | None = None,
         allow_overwrite: bool = False,
+        querystring_auth: bool = False,
+        querystring_expire: int = 3600,
     ) -> None:
-        _check(uri, ttl, chunk_size)
-        self._options = uri, location, base_url, ttl, chunk_size, behaves_like, allow_overwrite
+        _check(uri, ttl, chunk_size, querystring_expire)
+        signing = querystring_auth, querystring_expire
+        kept = uri, location, base_url, ttl, chunk_size, behaves_like, allow_overwrite
+        self._options = *kept, *signing
+        self.querystring_auth = querystring_auth
+        self.querystring_expire = querystring_expire
         self._allow_overwrite = allow_overwrite
         self._base_url = base_url
         self._ttl = ttl
@@ -198,7 +205,7 @@ def _find_behavior(name: str | None) -> Behavior:
     return BEHAVIORS[name]
 
 
-def _check(uri: str, ttl: float | None, chunk_size: int) -> None:
+def _check(uri: str, ttl: float | None, chunk_size: int, querystring_expire: int) -> None:
     if ttl is not None and not ttl > 0:
         raise ImproperlyConfigured(
             f"KeyValueStorage cannot have ttl={ttl!r}: it is a number of seconds, more than 0, or "
@@ -208,6 +215,11 @@ def _check(uri: str, ttl: float | None, chunk_size: int) -> None:
         raise ImproperlyConfigured(
             f"KeyValueStorage cannot have chunk_size={chunk_size!r}: it is a number of bytes, at "
             "least 1."
+        )
+    if type(querystring_expire) is not int or querystring_expire < 1:
+        raise ImproperlyConfigured(
+            f"KeyValueStorage cannot have querystring_expire={querystring_expire!r}: it is a whole "
+            "number of seconds, at least 1."
         )
     if not backend_for(uri).has_entries:
         raise ImproperlyConfigured(
