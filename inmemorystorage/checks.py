@@ -13,15 +13,17 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 from django.core.exceptions import ImproperlyConfigured
+from django.core.files.storage import Storage
 from django.utils.module_loading import import_string
 
 from .fallback import FallbackStorage
+from .kvstore import KeyValueStorage
 from .storage import InMemoryStorage
 
-_OURS = (InMemoryStorage, FallbackStorage)
+_OURS = (InMemoryStorage, FallbackStorage, KeyValueStorage)
 
 
-def own_class(backend: str) -> type[InMemoryStorage | FallbackStorage] | None:
+def own_class(backend: str) -> type[Storage] | None:
     """Return what a dotted path names, if that is a storage of this library or a subclass."""
     try:
         found = import_string(backend)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import inmemorystorage
-from inmemorystorage import fallback, serving, testing
+from inmemorystorage import fallback, kvstore, serving, testing
 
 PACKAGE = Path(inmemorystorage.__file__).parent
 MODULES = {
@@ -65,7 +65,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "management": {"kvstore"},
     "__init__": {"exceptions", "fallback", "nodes", "storage"},
     # Django's hooks.
-    "checks": {"fallback", "storage"},
+    "checks": {"fallback", "kvstore", "storage"},
     "apps": {"checks"},
     "project": {"fallback"},
     "handover": {"journal", "location", "nodes", "project", "storage"},
@@ -76,6 +76,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "fallback",
         "files",
         "journal",
+        "kvstore",
         "location",
         "nodes",
         "project",
@@ -195,7 +196,7 @@ def test_modules_are_short(module: str) -> None:
     assert len(lines) <= (25 if module == "__init__" else 300)
 
 
-@pytest.mark.parametrize("package", [inmemorystorage, fallback, serving, testing])
+@pytest.mark.parametrize("package", [inmemorystorage, fallback, kvstore, serving, testing])
 def test_all_names_what_is_public(package: types.ModuleType) -> None:
     """`__all__` is sorted, and is what a package offers beside its modules."""
     lazy = {name for name in package.__all__ if getattr(package, name)}
@@ -207,7 +208,7 @@ def test_all_names_what_is_public(package: types.ModuleType) -> None:
     assert package.__all__ == sorted(offered - FROM_ELSEWHERE | lazy)
 
 
-@pytest.mark.parametrize("package", [inmemorystorage, fallback, serving, testing])
+@pytest.mark.parametrize("package", [inmemorystorage, fallback, kvstore, serving, testing])
 def test_other_names_are_refused(package: types.ModuleType) -> None:
     """A name that a package does not offer is an AttributeError, as in any module."""
     with pytest.raises(AttributeError, match="no attribute 'Storage'"):

@@ -128,6 +128,14 @@ def _parse(uri: str) -> Uri:
     return Uri(scheme, store, dict(parse_qsl(query, keep_blank_values=True)))
 
 
+def with_namespace(uri: str, namespace: str) -> str:
+    """Return a URI with another namespace than it has."""
+    parse(uri)
+    store, _, query = uri.partition("?")
+    others = [pair for pair in query.split("&") if pair and not pair.startswith("namespace=")]
+    return f"{store}?{'&'.join([*others, f'namespace={namespace}'])}"
+
+
 def without_credentials(uri: str) -> str:
     """Return a URI without the user and the password that it may have."""
     parsed = parse(uri)

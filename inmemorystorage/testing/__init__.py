@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     )
     from .replacement import InMemoryFileSystemStorage, rebase, replace_storage
     from .runner import InMemoryStorageRunner, InMemoryStorageRunnerMixin
+    from .shared import shared_storage
     from .strict import RealStorageError, allow_real_storages, forbid_real_storages
 
 __all__ = [
@@ -47,13 +48,14 @@ __all__ = [
     "override_storages",
     "rebase",
     "replace_storage",
+    "shared_storage",
     "watch_handles",
 ]
 
 # What has them; imported when a name is asked for, since pytest loads its plugin without Django.
 _MODULES = (
     *("asserts", "faults", "isolation", "leaks", "media", "mixin", "names", "override"),
-    *("recording", "replacement", "runner", "strict"),
+    *("recording", "replacement", "runner", "shared", "strict"),
 )
 
 

@@ -15,6 +15,7 @@ from ..storage import InMemoryStorage
 from .interception import Call, add_observer, remove_observer
 from .places import storage_label
 from .replacement import IN_MEMORY
+from .shared import is_shared
 from .tools import TestTool
 
 
@@ -93,9 +94,9 @@ def has_reached_test_runner(error: BaseException) -> bool:
 
 
 def is_in_memory(storage: Storage) -> bool:
-    """Return whether what is written to a storage ends with the process."""
+    """Return whether what is written to a storage ends with the process, or with its test."""
     if isinstance(storage, FileSystemStorage) and not isinstance(storage, InMemoryStorage):
         return is_lent(os.fspath(storage.location))
     if isinstance(storage, FallbackStorage):
         return all(is_in_memory(part) for _, part in labelled_parts("", storage))
-    return isinstance(storage, IN_MEMORY)
+    return isinstance(storage, IN_MEMORY) or is_shared(storage)

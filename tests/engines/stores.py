@@ -14,6 +14,7 @@ import pytest
 from django.db import connections
 
 from inmemorystorage.kvstore.connections import close_connections
+from inmemorystorage.kvstore.uri import with_namespace
 
 from . import aws, postgresql
 from .databases import database
@@ -95,8 +96,7 @@ class Stores:
         if name not in self.uris:
             with self.unblock():
                 self.uris[name] = self.stack.enter_context(STARTED[name]())
-        uri = self.uris[name]
-        return f"{uri}{'&' if '?' in uri else '?'}namespace=n{next(self.numbers)}"
+        return with_namespace(self.uris[name], f"n{next(self.numbers)}")
 
 
 def leave_thread() -> None:

@@ -162,7 +162,7 @@ def test_an_error_while_sweeping_is_none_of_the_file(monkeypatch: pytest.MonkeyP
     """What was saved is saved."""
     storage = make()
 
-    def fail(self: Any) -> int:
+    def fail(self: Any, older_than: float) -> int:
         raise ConnectionResetError
 
     monkeypatch.setattr("inmemorystorage.kvstore.files.suspects.Suspects.sweep", fail)

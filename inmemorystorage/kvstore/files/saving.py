@@ -58,14 +58,16 @@ class SavingMixin(NamingMixin):
         self._tidy(saved, upload.chunks is not None)
         return saved.text.replace("\\", "/")
 
-    def sweep(self) -> int:
+    def sweep(self, *, older_than: float = LEASE) -> int:
         """
         Clear away what processes have left that were killed while they saved; return how much.
 
-        What is younger than an hour may be somebody's who is still at it, and stays. Saving a file
-        that needs chunks does this from time to time.
+        :param older_than: seconds; what is younger may be somebody's who is still at it, who would
+            find it gone and say so. By default an hour.
+
+        Saving a file that needs chunks does this from time to time.
         """
-        return self._contents.suspects.sweep()
+        return self._contents.suspects.sweep(older_than)
 
     def _tidy(self, saved: Name, has_chunks: bool) -> None:
         """Look now and then for what is over; an error in that is not one of what was saved."""

@@ -84,15 +84,15 @@ class Suspects:
         self._drop(label, content, chunks)
         self.forget(label, content)
 
-    def sweep(self) -> int:
-        """Drop what is due and is no file's; return how many contents were."""
+    def sweep(self, older_than: float) -> int:
+        """Drop what was noted so many seconds ago and is no file's; return how many contents."""
         if not self._engine.backend.lists_entries:
             return 0
-        directory, now = self._engine.key("s", ""), time.time()
+        directory, end = self._engine.key("s", ""), time.time() + LEASE - older_than
         due = [
             (content, Note(*json.loads(meta)))
             for content, meta in self._engine.list(directory, directory)
-            if json.loads(meta)[0] <= now
+            if json.loads(meta)[0] <= end
         ]
         return sum(self._judge(content, note) for content, note in due)
 

@@ -1,0 +1,108 @@
+"""shared_storage(): files that a test and other processes have together."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+
+import inmemorystorage
+from inmemorystorage.kvstore import KeyValueStorage
+from inmemorystorage.kvstore.backends import locmem
+from inmemorystorage.kvstore.connections import backend_for
+from inmemorystorage.testing import (
+    RealStorageError,
+    forbid_real_storages,
+    override_storages,
+    shared_storage,
+)
+
+# What a worker does, which has the URI from its environment.
+WORKER = """
+import os, sys
+from django.conf import settings
+settings.configure()
+from django.core.files.base import ContentFile
+from inmemorystorage.kvstore import KeyValueStorage
+storage = KeyValueStorage(os.environ["STORAGE_URI"])
+with storage.open("upload") as upload:
+    storage.save("answer", ContentFile(upload.read().upper()))
+"""
+
+
+def memory(uri: str) -> locmem._Memory:
+    """Return the dicts behind a URI."""
+    backend = backend_for(uri)
+    assert isinstance(backend, locmem.StorageClass)
+    return backend._memory
+
+
+def test_a_storage_of_the_tests_own() -> None:
+    """It is empty, meets no other on the same store, and leaves nothing behind."""
+    with shared_storage("locmem://shared?namespace=n") as one, shared_storage(one.uri) as two:
+        assert one.save("d/a", ContentFile(b"one")) == two.save("d/a", ContentFile(b"two" * 2**20))
+        assert one.uri != two.uri
+    assert (memory("locmem://shared").values, memory("locmem://shared").directories) == ({}, {})
+
+
+def test_it_takes_options() -> None:
+    """What the storage can have is given with the URI."""
+    with shared_storage("locmem://shared", base_url="/shared/") as storage:
+        assert storage.url("a") == "/shared/a"
+
+
+def test_what_a_killed_process_left_is_gone_too() -> None:
+    """Nothing waits until it is old enough to be swept."""
+    with shared_storage("locmem://shared") as storage:
+        storing = storage._contents.storing("a", ("d", "a"), "content")
+        storing.__enter__()
+        storing.store(iter([b"chunk"]))
+    assert (memory("locmem://shared").values, memory("locmem://shared").directories) == ({}, {})
+
+
+@shared_storage("locmem://shared")
+def test_as_a_decorator() -> None:
+    """A decorated test has it around."""
+
+
+def test_in_the_place_of_a_projects_storage() -> None:
+    """override_storages() takes it, and strict tests may write to it: to no other of its kind."""
+    other = KeyValueStorage("locmem://other")
+    with (
+        shared_storage("locmem://shared") as storage,
+        override_storages({"default": storage}),
+        forbid_real_storages(tells_of_swallowed=False),
+    ):
+        default_storage.save("a", ContentFile(b"content"))
+        assert storage.exists("a")
+        with pytest.raises(RealStorageError):
+            other.save("a", ContentFile(b"content"))
+
+
+@pytest.mark.slow
+def test_another_process_has_the_same_files(store_uri: Callable[[str], str]) -> None:
+    """A worker that is told the URI reads what the test has saved, and the other way round."""
+    with shared_storage(store_uri("redis")) as storage:
+        storage.save("upload", ContentFile(b"content"))
+        environment = {
+            "STORAGE_URI": storage.uri,
+            "PYTHONPATH": str(Path(inmemorystorage.__file__).parents[1]),
+        }
+        command = [sys.executable, "-c", WORKER]
+        subprocess.run(command, env=os.environ | environment, check=True)
+        with storage.open("answer") as file:
+            assert file.read() == b"CONTENT"
+
+
+@pytest.mark.slow
+def test_on_a_store_that_cannot_list(store_uri: Callable[[str], str]) -> None:
+    """memcached forgets by itself what cannot be deleted."""
+    with shared_storage(store_uri("memcached")) as storage:
+        storage.save("a", ContentFile(b"content"))
+        assert storage.exists("a")
