@@ -66,7 +66,14 @@ def service(name: str) -> Iterator[str]:
             """Keep quiet."""
 
     # One service alone: all of moto looks at each request for the one that it is meant for.
-    app = create_backend_app(name)
+    moto, alone = create_backend_app(name), threading.Lock()
+
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        # One after the other: moto looks for a condition and writes without a lock in between,
+        # where the service does both at once.
+        with alone:
+            return moto(environ, start_response)
+
     listening = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Handler)
     thread = threading.Thread(target=listening.serve_forever, args=(0.01,), daemon=True)
     thread.start()
