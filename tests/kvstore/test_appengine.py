@@ -15,9 +15,9 @@ from inmemorystorage.kvstore.conformance import StoreConformance
 from inmemorystorage.kvstore.connections import close_connections, make_backend
 
 with warnings.catch_warnings():
-    # What the client itself does with what Python and its YAML no longer like.
-    warnings.simplefilter("ignore", DeprecationWarning)
-    warnings.simplefilter("ignore", PendingDeprecationWarning)
+    # The client uses what Python and its YAML no longer like, and says so of an old Python.
+    for category in [DeprecationWarning, PendingDeprecationWarning, FutureWarning]:
+        warnings.simplefilter("ignore", category)
     pytest.importorskip("google.appengine", reason="appengine-python-standard is not installed")
     from google.appengine.api import datastore_errors
     from google.appengine.ext import ndb, testbed
