@@ -44,8 +44,8 @@ def test_through_the_setting() -> None:
         "BACKEND": "inmemorystorage.kvstore.KeyValueStorage",
         "OPTIONS": {"uri": make().uri, "base_url": "/shared/"},
     }
-    with override_settings(STORAGES={"default": backend}):
-        storage = storages["default"]
+    with override_settings(STORAGES={"shared": backend}):
+        storage = storages["shared"]
         save(storage, "a")  # type: ignore[arg-type]
         assert storage.url("a") == "/shared/a"
 
