@@ -23,7 +23,7 @@ from inmemorystorage import (
     InMemoryStorage,
     PathDoesNotExist,
 )
-from inmemorystorage.kvstore import get_kvstore, kvstore
+from inmemorystorage.kvstore import KeyValueStorage, get_kvstore, kvstore
 from inmemorystorage.kvstore import models as kvmodels
 from inmemorystorage.serving import media_urlpatterns, serve
 from inmemorystorage.testing import (
@@ -36,6 +36,7 @@ from inmemorystorage.testing import (
     isolate_storages,
     override_storages,
     replace_storage,
+    shared_storage,
 )
 
 # Every argument of the constructor, as a test or a settings module gives it.
@@ -98,6 +99,16 @@ def save_any_content(storage: InMemoryStorage, path: Path) -> list[str]:
             storage.save("b.bin", stream),
             storage.save("c.bin", ContentFile("c")),
         ]
+
+
+def share_files() -> tuple[list[str], list[str]]:
+    """Use files on a key-value store as those of any storage."""
+    storage: Storage = KeyValueStorage("locmem://", ttl=60, base_url="/shared/")
+    with shared_storage("redis://127.0.0.1:6379/0", chunk_size=1024) as shared:
+        assert_type(shared.sweep(older_than=60), int)
+        with override_storages({"default": shared}):
+            storage.save("a", ContentFile(b"a"))
+    return storage.listdir("")
 
 
 def use_handles(storage: InMemoryStorage) -> None:
