@@ -4,19 +4,32 @@ import os
 import sys
 from argparse import ArgumentParser
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
 
-def take_over(arguments: list[str]) -> None:
-    """Tell the settings of `--over DIRECTORY`: commands have their options later than storages."""
+def tell_settings(arguments: list[str]) -> None:
+    """Tell the settings of what decides on storages: commands have their options later."""
     parser = ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--over")
-    directory = parser.parse_known_args(arguments)[0].over
-    if directory is not None:
-        os.environ["GALLERY_OVER"] = directory
+    parser.add_argument("--store")
+    for option, value in vars(parser.parse_known_args(arguments)[0]).items():
+        if value is not None:
+            os.environ[f"GALLERY_{option.upper()}"] = value
+
+
+def main() -> None:
+    """Run a command, unless it is to use a store that is not there."""
+    from gallery.store import check_store
+
+    check_store()
+    execute_from_command_line(sys.argv)
 
 
 if __name__ == "__main__":
-    take_over(sys.argv[1:])
+    tell_settings(sys.argv[1:])
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gallery.settings")
-    execute_from_command_line(sys.argv)
+    try:
+        main()
+    except ImproperlyConfigured as error:
+        sys.exit(f"Error: {error}")

@@ -7,11 +7,10 @@ from typing import NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.core.files import File
-from django.core.files.storage import default_storage
 
 from .formats import is_video, recognise
 from .forms import check_size, title_from
-from .models import Picture
+from .models import AbstractPicture, Picture
 
 
 class Found(NamedTuple):
@@ -45,15 +44,16 @@ def names_below(directory: Path) -> Iterator[str]:
                 yield path.relative_to(directory).as_posix()
 
 
-def picture_of(name: str) -> Picture | None:
+def picture_of(name: str, model: type[AbstractPicture] = Picture) -> AbstractPicture | None:
     """Return the row of a file, unsaved; ``None`` for one that the gallery cannot show."""
+    storage = model.file.field.storage
     try:
-        with default_storage.open(name) as file:
+        with storage.open(name) as file:
             check_shown(name, file)
-        created = default_storage.get_modified_time(name)
+        created = storage.get_modified_time(name)
     except Exception:  # Pillow's decoders, storages and clocks raise what they like.
         return None
-    return Picture(title=title_from(name)[:200], file=name, created=created)
+    return model(title=title_from(name)[:200], file=name, created=created)
 
 
 def check_shown(name: str, file: File) -> None:

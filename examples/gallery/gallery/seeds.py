@@ -292,6 +292,7 @@ def seed(model: type[AbstractPicture], seeds: list) -> None:
 
 
 def seed_all() -> None:
-    """Fill both sections."""
-    seed(Picture, SEEDS)
-    seed(PrivatePicture, PRIVATE_SEEDS)
+    """Fill those of the two sections that have no pictures."""
+    for model, seeds in [(Picture, SEEDS), (PrivatePicture, PRIVATE_SEEDS)]:
+        if not model.objects.exists():
+            seed(model, seeds)

@@ -1,10 +1,12 @@
-"""Settings of the gallery: a site for one person on one machine, gone when its process stops."""
+"""Settings of the gallery: a site for one machine, gone with its process unless it has a store."""
 
 import os
 
 import django
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 
+from . import sharing
 from .formats import SUFFIXES
 
 # Sessions go with the process, so the key does too.
@@ -35,8 +37,23 @@ STORAGES = {
     },
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+# The store of `--store`: a URI, as that of a Redis server. All processes on it have the same files.
+STORE = os.environ.get("GALLERY_STORE")
+if STORE is not None:
+    for alias, location in {"default": ".gallery/public", "private": ".gallery/private"}.items():
+        options = STORAGES[alias]["OPTIONS"]
+        del options["max_size"]  # how much there is room for, the store says
+        options.update(uri=STORE, location=location)
+        STORAGES[alias]["BACKEND"] = "inmemorystorage.kvstore.KeyValueStorage"
+    # They sign with one key, and have one database, as with any site of several processes.
+    SHARED = sharing.directory_of(STORE)
+    SECRET_KEY = sharing.key_in(SHARED)
+    DEFAULT_EXCEPTION_REPORTER_FILTER = "gallery.store.StoreFilter"
+
 # The directory of `--over`. Its files are seen below those in memory, and none of them is written.
 OVER = os.environ.get("GALLERY_OVER")
+if OVER is not None and STORE is not None:
+    raise ImproperlyConfigured("Give --over DIRECTORY or --store URI, not both.")
 if OVER is not None:
     STORAGES["memory"] = {
         "BACKEND": "inmemorystorage.InMemoryStorage",
@@ -110,16 +127,18 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "gallery.store.shown_store",
             ],
         },
     }
 ]
 
-# The gallery command puts a file of its own here, which lives as long as the pictures do.
+# The gallery command puts a file of its own here, which lives as long as the pictures do, unless
+# there is a store, beside which one stays.
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
-        "NAME": ":memory:",
+        "NAME": ":memory:" if STORE is None else SHARED / "gallery.sqlite3",
         "OPTIONS": {"timeout": 20},
     }
 }

@@ -13,6 +13,9 @@ from django.views.generic import DeleteView, DetailView, ListView
 
 from .forms import UploadForm
 from .models import AbstractPicture
+from .store import tree
+
+ALIASES = ("default", "private")
 
 
 class PictureList(ListView):
@@ -70,7 +73,7 @@ def upload(request: HttpRequest, model: type[AbstractPicture]) -> HttpResponse:
 def storage_tree(request: HttpRequest) -> HttpResponse:
     """Show what the storages hold at this moment, and where their files are listed in DEBUG."""
     context = {
-        "storages": {alias: storages[alias] for alias in ("default", "private")},
+        "storages": [(alias, storages[alias], tree(storages[alias])) for alias in ALIASES],
         "listed": settings.DEBUG,
     }
     return render(request, "gallery/storage.html", context)

@@ -91,6 +91,8 @@ def over(directory, db, monkeypatch, settings):
     with override_storages({"default": storages.create_storage(default)}):
         yield show
         assert before == [state(directory)]
+    # No other test has the alias, so none may find the storage that was made for it.
+    storages._storages.pop("memory", None)
 
 
 @pytest.fixture

@@ -1,13 +1,12 @@
 """`manage.py gallery`: make the database, fill it and serve the site, all in one process."""
 
 import os
-import secrets
 import signal
 import sys
 import tempfile
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from django.conf import settings
@@ -18,21 +17,31 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.db import connection
+from django.utils.crypto import salted_hmac
+from inmemorystorage.kvstore.connections import close_connections
 
 from gallery.over import Found, show_pictures
+from gallery.rows import agree_with_store
 from gallery.seeds import seed_all
+from gallery.store import alone, shown_store
 
 HOST = "127.0.0.1"
+# What becomes of the files: without a store, and with one.
+STAYS = {
+    True: "What is added is in memory and ends with the process",
+    False: "What is added is in the store and stays there",
+}
+ENDS = {True: "what was in memory is gone", False: "what is in the store stays there"}
 TRY_ANOTHER = "choose another one with --port NUMBER, or any free one with --port 0"
 
 
 class Command(BaseCommand):
-    """Serve until interrupted; files and database end with the process."""
+    """Serve until interrupted; without a store, files and database end with the process."""
 
-    help = "Start the gallery: files in memory, database in a temporary SQLite file."
+    help = "Start the gallery: files in memory or a store, database in a SQLite file."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare --port, --no-seed, --load and --over."""
+        """Declare --port, --no-seed, --load, --over and --store."""
         parser.add_argument(
             "--port", type=int, default=8000, help="port to serve on (8000); 0 takes any free one"
         )
@@ -46,32 +55,49 @@ class Command(BaseCommand):
             metavar="DIRECTORY",
             help="show the pictures of a directory, where they are; nothing there is changed",
         )
+        directory.add_argument(
+            "--store", metavar="URI", help="share the files with all who name this store"
+        )
 
     def handle(
-        self, *, port: int, no_seed: bool, load: str | None, over: str | None, **options
+        self,
+        *,
+        port: int,
+        no_seed: bool,
+        load: str | None,
+        over: str | None,
+        store: str | None,
+        **options,
     ) -> None:
         """Take the port first, so that a taken one is told at once."""
-        check_over(over)
-        with bound_server(port) as server, temporary_database():
+        check_told("--over DIRECTORY", over, settings.OVER)
+        check_told("--store URI", store, settings.STORE)
+        check_over()
+        is_alone = settings.STORE is None
+        with bound_server(port) as server, temporary_database() if is_alone else nullcontext():
             signal.signal(signal.SIGTERM, lambda *_: sys.exit())
             try:
-                found = self.prepare(no_seed, load)
-                self.announce(f"http://{HOST}:{server.server_port}/", create_admin(), found)
+                with nullcontext() if is_alone else alone():
+                    found, password = self.prepare(no_seed, load), create_admin()
+                self.announce(f"http://{HOST}:{server.server_port}/", password, found)
                 server.serve_forever()
             except KeyboardInterrupt:
                 # tox passes Ctrl+C on a second time, which must not disturb the cleaning up.
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
-                self.stdout.write("\nStopped; what was in memory is gone.")
+                self.stdout.write(f"\nStopped; {ENDS[is_alone]}.")
 
     def prepare(self, no_seed: bool, directory: str | None) -> Found | None:
         """Create the tables, the first pictures, and whatever files are to be there beside them."""
         call_command("migrate", verbosity=0)
         if settings.OVER is not None:
             return show_pictures(settings.OVER)
+        if settings.STORE is not None:
+            agree_with_store()
         if not no_seed:
             seed_all()
         if directory:
             default_storage.load(directory)
+        close_connections()  # of this thread, which is not one of those that answer
         return None
 
     def announce(self, address: str, password: str, found: Found | None) -> None:
@@ -83,17 +109,25 @@ class Command(BaseCommand):
                 f"Over:    {os.path.abspath(settings.OVER)!r}, where nothing is changed. "
                 f"Pictures shown: {found.shown}, other files passed over: {found.passed_over}."
             )
-        self.stdout.write("Stop with Ctrl+C. What is added is in memory and ends with the process.")
+        if settings.STORE is not None:
+            place = f"{shown_store()['store']}, database in {str(settings.SHARED)!r}"
+            self.stdout.write(f"Store:   {place}")
+        self.stdout.write(f"Stop with Ctrl+C. {STAYS[settings.STORE is None]}.")
         self.stdout.flush()
 
 
-def check_over(over: str | None) -> None:
-    """Refuse a directory that cannot be read, and one that the settings know nothing of."""
-    if over not in (None, settings.OVER):
+def check_told(option: str, given: str | None, known: str | None) -> None:
+    """Refuse an option that the settings know nothing of."""
+    name, _, value = option.partition(" ")
+    if given not in (None, known):
         raise CommandError(
-            "--over decides on storages, so it must be known before the settings are read: start "
-            "with `python manage.py gallery --over DIRECTORY`, or set GALLERY_OVER=DIRECTORY."
+            f"{name} decides on storages, so it must be known before the settings are read: start "
+            f"with `python manage.py gallery {option}`, or set GALLERY_{name[2:].upper()}={value}."
         )
+
+
+def check_over() -> None:
+    """Refuse a directory that cannot be read."""
     try:
         if settings.OVER is not None:
             os.scandir(settings.OVER).close()
@@ -132,7 +166,15 @@ def temporary_database() -> Iterator[None]:
 
 
 def create_admin() -> str:
-    """Create the user `admin` and return the password, another one at each start."""
-    password = secrets.token_urlsafe(9)
-    get_user_model().objects.create_superuser("admin", password=password)
+    """
+    Create the user `admin` unless it is there, and return the password.
+
+    It comes from the key of the site: another one at each start, and with a store one for all.
+    """
+    password = salted_hmac("gallery.admin", "admin", algorithm="sha256").hexdigest()[:16]
+    users = get_user_model().objects
+    admin = users.filter(username="admin").first() or users.create_superuser("admin")
+    if not admin.check_password(password):
+        admin.set_password(password)
+        admin.save()
     return password
