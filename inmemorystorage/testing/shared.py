@@ -35,6 +35,9 @@ class shared_storage(TestTool):
         self._options = options
         self._made: list[str] = []
 
+    def __enter__(self) -> KeyValueStorage:  # type: ignore[override]
+        return self.enable()
+
     def enable(self) -> KeyValueStorage:
         """Make the storage."""
         uri = with_namespace(self._uri, f"test-{uuid.uuid4().hex}")

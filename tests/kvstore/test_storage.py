@@ -132,6 +132,7 @@ def test_credentials_are_shown_nowhere() -> None:
     assert (path, positional) == ("inmemorystorage.kvstore.KeyValueStorage", ())
     assert options == {"uri": "locmem://name?namespace=n", "ttl": 60}
     field = models.FileField(storage=storage)
+    assert "secret" not in repr(vars(storage._contents)["engine"])
     for text in [repr(storage), str(storage), MigrationWriter.serialize(field)[0]]:
         assert "secret" not in text
         assert "locmem://name" in text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..backends import Backend, Entry, Inserted
@@ -35,7 +35,7 @@ class Engine:
     :param uri: the store's.
     """
 
-    uri: str
+    uri: str = field(repr=False)  # which may have a password
 
     @property
     def backend(self) -> Backend:
