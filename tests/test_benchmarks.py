@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from engines.processes import find_program
 
 pytestmark = pytest.mark.slow
 
@@ -157,6 +158,25 @@ def test_serving_is_measured(tmp_path: Path) -> None:
     assert sent["| WSGI: 64 KiB of its middle, KiB sent"] == ["64.0", "64.0", "1,024"]
     # With no KiB sent there is nothing to divide by.
     assert all(is_figure(cell) or "not modified" in row[0] for row in rows for cell in row[1:])
+
+
+def test_the_store_is_measured(tmp_path: Path) -> None:
+    """Beside bare redis-py are figures of each size, of listings and of the memory."""
+    pytest.importorskip("redis")
+    find_program("redis-server")
+    small = ["--rounds", "2", "--sizes", "2", "--files", "10", "20", "--huge", "2"]
+    run = subprocess.run(
+        [sys.executable, str(RUN.with_name("kvstore.py")), *small],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0 and not run.stderr, run.stderr
+    rows = [line.split(" | ") for line in run.stdout.splitlines() if "|" in line]
+    assert sum(is_figure(cell) for row in rows for cell in row[1:]) == 12 + 4 * 6 + 2 * 4 + 2
+    trips = {row[0]: row[1] for row in rows}
+    assert trips["| save 1 KiB"] in {"1 |", "2 |"}
+    assert trips["| open and read 1 KiB"] == trips["| exists"] == "1 |"
 
 
 def is_figure(cell: str) -> bool:

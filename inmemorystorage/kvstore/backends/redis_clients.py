@@ -29,7 +29,7 @@ _TIMEOUT = 5.0
 _PASSWORDS = ("REDISCLI_AUTH", "VALKEYCLI_AUTH")
 _TLS = "ssl_"
 # What is read from a socket at once: the client's own 32 KiB are many calls for a value of 1 MiB.
-_READ_SIZE = 256 * 1024
+READ_SIZE = 256 * 1024
 # A new connection does not begin with two round trips to tell the client's name and version.
 _SILENT: dict[str, None] = (
     {"driver_info": None}
@@ -137,7 +137,7 @@ def _common(uri: Uri, options: Mapping[str, Any]) -> dict[str, Any]:
         "password": password,
         "socket_timeout": timeout,
         "socket_connect_timeout": timeout,
-        "socket_read_size": _READ_SIZE,
+        "socket_read_size": READ_SIZE,
         # All that is to be said, without a round trip for each new connection to agree on it.
         "protocol": 2,
         # Whether a command was carried out when its answer was lost, a second try cannot know.
