@@ -6,6 +6,7 @@ import errno
 import subprocess
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,7 +47,43 @@ def _closing() -> Iterator[None]:
         yield
 
 
-class TestRedis(StoreConformance):
+class RedisConformance(StoreConformance):
+    """What a server and a cluster do alike."""
+
+    def test_long_bodies(self) -> None:
+        """A long body is put with its entry or not at all, and leaves nothing behind."""
+        backend, place = self.backend, self.key()
+        entries = [Entry(b"%d" % number, b"%d" % number * 2**17) for number in range(3)]
+        put = partial(backend.insert_entry, place, "a")
+        assert put(entries[0], marker=".") is Inserted.NO_DIRECTORY
+        assert put(entries[0], marker=None) is Inserted.DONE
+        assert put(entries[1], marker=None) is Inserted.TAKEN
+        assert backend.replace_entry(place, "a", b"other", entries[1]) is False
+        assert backend.read_entries([(place, "a")]) == [entries[0]]
+        assert backend.replace_entry(place, "a", b"0", entries[1]) is True
+        assert backend.read_entries([(place, "a")]) == [entries[1]]
+        assert self.stored(place) == {":m", ":e:a", ":b:a"}
+        assert self.lifetimes(place) == {-1}
+        assert backend.replace_entry(place, "a", b"1", Entry(b"short", b"body")) is True
+        assert backend.read_entries([(place, "a")]) == [Entry(b"short", b"body")]
+        assert backend.replace_entry(place, "a", b"short", entries[2]) is True
+        assert backend.remove_entry(place, "a", b"2") is True
+        assert self.stored(place) == set()
+
+    def stored(self, place: str) -> set[str]:
+        """Return the keys that a directory has on the server, behind its tag."""
+        return {key.rpartition("}")[2] for key in self._keys(place)}
+
+    def lifetimes(self, place: str) -> set[int]:
+        """Return for how long these keys are kept, -1 for ever."""
+        return {self.backend._client.pttl(key) for key in self._keys(place)}
+
+    def _keys(self, place: str) -> list[str]:
+        found = self.backend._client.scan_iter(match=f"{{.{place}}}*", count=1000)
+        return [key.decode() for key in found]
+
+
+class TestRedis(RedisConformance):
     """One server."""
 
     @pytest.fixture(autouse=True, scope="class")
@@ -55,7 +92,7 @@ class TestRedis(StoreConformance):
         cls.uri = server.uri
 
 
-class TestCluster(StoreConformance):
+class TestCluster(RedisConformance):
     """Three masters."""
 
     @pytest.fixture(autouse=True, scope="class")

@@ -1,19 +1,21 @@
 """
 ``redis://host:port/db``, Redis or Valkey; also ``rediss://`` (TLS), ``valkey://``, ``unix://``.
 
-The entries of a directory are in two hashes, whose keys have one hash tag and so one slot of a
-cluster: ``{.directory}:m`` has the meta of each name, for listings, and ``{.directory}:b`` the meta
-and the body, so that one command reads an entry that is whole. Both are written by scripts.
+The keys of a directory have one hash tag, and so one slot of a cluster: the hash ``{.directory}:m``
+has the meta of each name, for listings, and ``{.directory}:e:name`` the meta and the body, so that
+one command reads an entry that is whole. They are written by scripts. A body that is long is a
+value of its own, ``{.directory}:b:name``, which the same command reads. It is set first, as
+``{.directory}:s:id``, and renamed by the script: given to it, it would be copied twice there.
 """
 
 from __future__ import annotations
 
 import errno
 import math
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from hashlib import sha1
-from typing import Any, NamedTuple
+from typing import Any
 
 from redis.exceptions import (
     AuthenticationError,
@@ -33,9 +35,15 @@ from .batches import BATCH_BYTES, BATCH_KEYS, batches, batches_of_values
 from .networks import network_errno
 from .packing import pack, unpack
 from .redis_clients import PARAMETERS, connector
+from .redis_scripts import INSERT, REMOVE, REPLACE, Script
 
 # How many values are asked for at once, before it is known how long they are.
 _FIRST_KEYS = 8
+
+# Bytes from which on a body is set by itself: a request more costs less then than the copies.
+_LONG = 64 * 1024
+# Milliseconds after which it goes if no script has taken it: this process was killed.
+_STAGED = 60 * 60 * 1000
 
 _FULL = "used memory > 'maxmemory'"
 _ERRNOS: dict[type[Exception], int] = {
@@ -44,39 +52,6 @@ _ERRNOS: dict[type[Exception], int] = {
     NoPermissionError: errno.EACCES,
     TimeoutError: errno.ETIMEDOUT,
 }
-
-
-class _Script(NamedTuple):
-    """A script, which a server runs as one step."""
-
-    text: str
-    sha: str
-
-
-def _script(text: str) -> _Script:
-    return _Script(text, sha1(text.encode(), usedforsecurity=False).hexdigest())
-
-
-# KEYS: the two hashes. ARGV: the name, the meta that is expected, the meta, the packed entry.
-_REPLACE = _script("""
-if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
-redis.call('HSET', KEYS[2], ARGV[1], ARGV[4])
-return 1
-""")
-_REMOVE = _script("""
-if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
-redis.call('HDEL', KEYS[1], ARGV[1])
-redis.call('HDEL', KEYS[2], ARGV[1])
-return 1
-""")
-# ARGV: the name, the meta, the packed entry, and the marker if there has to be one.
-_INSERT = _script("""
-if ARGV[4] and redis.call('HEXISTS', KEYS[1], ARGV[4]) == 0 then return 'no directory' end
-if redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2]) == 0 then return 'taken' end
-redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
-return 'done'
-""")
 
 
 class StorageClass(Backend):
@@ -149,41 +124,43 @@ class StorageClass(Backend):
         self, places: Sequence[tuple[str, str]], *, bodies: bool = True
     ) -> list[Entry | None]:
         """Return the entries at several places, each whole, in one round trip."""
-        names: dict[str, dict[str, Entry | None]] = {}
-        for directory, name in places:
-            names.setdefault(directory, {})[name] = None
-        keys = [_hashes(directory)[bodies] for directory in names]
-        fields = [[*map(_encode, each)] for each in names.values()]
-        read = unpack if bodies else Entry
-        for each, values in zip(
-            names.values(), self._pipelined("hmget", zip(keys, fields, strict=True)), strict=True
-        ):
-            each.update(
-                (name, None if value is None else read(value))
-                for name, value in zip(each, values, strict=True)
-            )
-        return [names[directory][name] for directory, name in places]
+        if bodies:
+            keys = [key for place in places for key in _entry_keys(*place)]
+            # Of a cluster: a command for each slot.
+            read = getattr(self._client, "mget_nonatomic", self._client.mget)
+            values = read(keys)
+            return [*map(_entry, values[::2], values[1::2])]
+        fields = [(_metas(directory), _encode(name)) for directory, name in places]
+        return [None if meta is None else Entry(meta) for meta in self._at_once("hget", fields)]
 
     def insert_entry(
         self, directory: str, name: str, entry: Entry, *, marker: str | None
     ) -> Inserted:
         """Store an entry where there is none, atomically."""
         markers = () if marker is None else (_encode(marker),)
-        args = _encode(name), entry.meta, pack(entry), *markers
-        return Inserted(self._run(_INSERT, directory, args).decode())
+        return Inserted(self._put(INSERT, directory, name, entry, *markers).decode())
 
     def replace_entry(self, directory: str, name: str, meta: bytes, entry: Entry) -> bool:
         """Store an entry in the place of the one with that ``meta``, if it is still there."""
-        args = _encode(name), meta, entry.meta, pack(entry)
-        return bool(self._run(_REPLACE, directory, args))
+        return bool(self._put(REPLACE, directory, name, entry, meta))
 
     def remove_entry(self, directory: str, name: str, meta: bytes) -> bool:
         """Remove the entry with that ``meta``, if it is still there; return whether it was."""
-        return bool(self._run(_REMOVE, directory, (_encode(name), meta)))
+        keys = _metas(directory), *_entry_keys(directory, name)
+        return bool(self._run(REMOVE, keys, (_encode(name), meta)))
+
+    def _put(self, script: Script, directory: str, name: str, entry: Entry, *args: bytes) -> Any:
+        """Run a script that puts an entry; set a long body by itself before."""
+        keys = [_metas(directory), *_entry_keys(directory, name)]
+        if len(entry.body) > _LONG:
+            keys.append(_key(directory, b"s:" + uuid.uuid4().hex.encode()))
+            self._client.set(keys[-1], entry.body, px=_STAGED)
+            entry = Entry(entry.meta)
+        return self._run(script, keys, (_encode(name), pack(entry), entry.meta, *args))
 
     def list_entries(self, directory: str) -> Iterator[tuple[str, bytes]]:
         """Yield the name and the ``meta`` of each entry of a directory."""
-        entries: dict[bytes, bytes] = self._client.hgetall(_hashes(directory)[False])
+        entries: dict[bytes, bytes] = self._client.hgetall(_metas(directory))
         return ((_decode(name), meta) for name, meta in entries.items())
 
     def error_number(self, error: Exception) -> int:
@@ -209,13 +186,19 @@ class StorageClass(Backend):
         for each in (each for each in clients if each is not None):
             each.connection_pool.disconnect()
 
-    def _run(self, script: _Script, directory: str, args: tuple[bytes, ...]) -> Any:
-        """Run a script on a directory; send its text where the server does not know it."""
-        operands = (2, *_hashes(directory), *args)
+    def _run(self, script: Script, keys: Sequence[bytes], args: Sequence[bytes]) -> Any:
+        """Run a script on some keys; send its text where the server does not know it."""
+        operands = (len(keys), *keys, *args)
         try:
             return self._client.evalsha(script.sha, *operands)
         except NoScriptError:
             return self._client.eval(script.text, *operands)
+
+    def _at_once(self, command: str, calls: list[tuple[Any, ...]]) -> list[Any]:
+        """Send commands in one request; a pipeline is not worth its while for one of them."""
+        if len(calls) == 1:
+            return [getattr(self._client, command)(*calls[0])]
+        return self._pipelined(command, calls)
 
     def _pipelined(self, command: str, calls: Iterable[tuple[Any, ...]]) -> list[Any]:
         """Send commands at once; raise what the first that failed did."""
@@ -230,10 +213,27 @@ class StorageClass(Backend):
         return answers
 
 
-def _hashes(directory: str) -> tuple[bytes, bytes]:
-    """Return the keys of a directory's metas and bodies; the dot is there as no tag is empty."""
-    tag = b"{." + _encode(directory) + b"}"
-    return tag + b":m", tag + b":b"
+def _key(directory: str, rest: bytes) -> bytes:
+    """Return a key in a directory's slot; the dot is there as no tag is empty."""
+    return b"{." + _encode(directory) + b"}:" + rest
+
+
+def _metas(directory: str) -> bytes:
+    return _key(directory, b"m")
+
+
+def _entry_keys(directory: str, name: str) -> tuple[bytes, bytes]:
+    """Return the keys of an entry and of its long body."""
+    encoded = _encode(name)
+    return _key(directory, b"e:" + encoded), _key(directory, b"b:" + encoded)
+
+
+def _entry(packed: bytes | None, body: bytes | None) -> Entry | None:
+    """Return the entry in what these keys have."""
+    if packed is None:
+        return None
+    entry = unpack(packed)
+    return entry if body is None else Entry(entry.meta, body)
 
 
 def _lost(error: ConnectionError) -> int:
