@@ -28,8 +28,9 @@ _TIMEOUT = 5.0
 # Where the engines' own command-line clients look for a password.
 _PASSWORDS = ("REDISCLI_AUTH", "VALKEYCLI_AUTH")
 _TLS = "ssl_"
-# What is read from a socket at once: the client's own 32 KiB are many calls for a value of 1 MiB.
-READ_SIZE = 256 * 1024
+# What is read from a socket at once. The client gathers what comes in smaller parts in a buffer
+# that grows, which costs more for a value of 1 MiB than the value itself does.
+READ_SIZE = 2 * 2**20
 # A new connection does not begin with two round trips to tell the client's name and version.
 _SILENT: dict[str, None] = (
     {"driver_info": None}
