@@ -195,6 +195,9 @@ class KeyValueStorage(_Deconstructible, SavingMixin, AddressMixin):
         return f"<{type(self).__name__}: {parse(self.uri)}>"
 
 
+KeyValueStorage.know_hooks()
+
+
 def _find_behavior(name: str | None) -> Behavior:
     name = DEFAULT_BEHAVIOR if name is None else name
     if name not in [*BEHAVIORS]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import operator
 import os
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar, cast
 
 from django.core.files.base import ContentFile
 
@@ -21,10 +22,27 @@ from .records import Kind, Record
 from .suspects import LEASE
 from .tree import Tree
 
+# What Storage.save() calls on its way: where a subclass or an instance has one of its own, the
+# template is taken.
+HOOKS = (
+    "get_available_name",
+    "is_name_available",
+    "get_alternative_name",
+    "exists",
+    "_is_taken",
+    "_save",
+)
+hooks_of = operator.attrgetter(*HOOKS)
+# What no name that is stored as it stands has between its slashes.
+_ODD_PARTS = frozenset(("", ".", ".."))
+# Characters that an alternative name has more than the one that is taken.
+_ALTERNATIVE = 8
+
 
 class SavingMixin(NamingMixin):
     """Store contents under names that are free."""
 
+    _known_hooks: ClassVar[tuple[Any, ...]]
     behavior: Behavior
     _tree: Tree
     _contents: Contents
@@ -44,7 +62,34 @@ class SavingMixin(NamingMixin):
         """
         if isinstance(content, (bytes, str)):
             content = ContentFile(content, name)
+        if self._can_save_unasked(name, max_length) and hasattr(content, "chunks"):
+            return self._save(cast("str", name), content)
         return super().save(name, content, max_length=max_length)
+
+    @classmethod
+    def know_hooks(cls) -> None:
+        """Take the hooks that this class has now for those that are not a subclass's own."""
+        cls._known_hooks = hooks_of(cls)
+
+    def _can_save_unasked(self, name: str | None, max_length: int | None) -> bool:
+        """
+        Return whether ``Storage.save()`` would do nothing else than ask whether a name is free.
+
+        Storing finds that out by itself, a round trip earlier.
+        """
+        return (
+            type(name) is str
+            and "\\" not in name
+            and _ODD_PARTS.isdisjoint(name.split("/"))
+            and (not max_length or len(name) + _ALTERNATIVE <= max_length)
+            and not self._allow_overwrite
+            and not self._has_own_hooks()
+        )
+
+    def _has_own_hooks(self) -> bool:
+        """Return whether a subclass, or this instance, has a say in which name is free."""
+        is_known = hooks_of(type(self)) == self._known_hooks
+        return not is_known or not vars(self).keys().isdisjoint(HOOKS)
 
     def _save(self, name: str, content: Any) -> str:
         self._resolve(name)  # refused before anything is read
@@ -133,6 +178,10 @@ class SavingMixin(NamingMixin):
 
     def _other_name(self, name: str) -> tuple[str, bool]:
         """Return another name than a taken one, or that one again if it is to be written over."""
+        if not self._has_own_hooks():
+            root, extension = os.path.splitext(os.path.basename(name))
+            other = self.get_alternative_name(root, extension)
+            return os.path.join(os.path.dirname(name), other), False
         other = self.get_available_name(name)
         if other != name or not self._has_own_names():
             return other, False
