@@ -8,7 +8,8 @@ from typing import TypeVar
 T = TypeVar("T")
 
 # What a request to a server of memory has at most: bytes, unless a single value has more, and keys.
-BATCH_BYTES = 4 * 2**20
+# Four values of 1 MiB have room, with some bytes more than that each.
+BATCH_BYTES = 4 * (2**20 + 2**10)
 BATCH_KEYS = 512
 
 

@@ -18,7 +18,7 @@ from .suspects import LEASE, Suspects
 # Before each chunk stands its CRC-32.
 _CHECKSUM = struct.Struct(">I")
 # Bytes that are sent at once.
-_BATCH = 8 * 1024 * 1024
+_BATCH = 4 * 1024 * 1024
 # Chunks that are looked for at once where nobody knows how many there are.
 _PROBED = 64
 
@@ -143,7 +143,7 @@ class Storing:
         self._sent = 0
 
     def __enter__(self) -> Storing:
-        self._contents.suspects.add(self._label, self._content, self._place)
+        self._note = self._contents.suspects.add(self._label, self._content, self._place)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *info: object) -> None:
@@ -151,7 +151,7 @@ class Storing:
         with contextlib.suppress(OSError):
             if kind is not None and self._sent:
                 self._contents.drop(self._label, self._content, self._sent)
-            self._contents.suspects.forget(self._label, self._content)
+            self._contents.suspects.forget(self._label, self._content, self._note)
 
     def store(self, chunks: Iterator[bytes]) -> Record:
         """Store chunks, of which all but the last are of one size; return the content's record."""
@@ -161,7 +161,8 @@ class Storing:
             self._send(batch)
             size += sum(map(len, batch))
             if time.monotonic() - renewed > LEASE / 4:
-                self._contents.suspects.renew(self._label, self._content, self._place)
+                suspects = self._contents.suspects
+                self._note = suspects.renew(self._label, self._content, self._place, self._note)
                 renewed = time.monotonic()
         return replace(
             self._contents.record(), content=self._content, size=size, chunk_size=length, checksum=0
@@ -170,7 +171,7 @@ class Storing:
     def _send(self, batch: list[bytes]) -> None:
         first, self._sent = self._sent, self._sent + len(batch)
         keys = [self._contents.key(self._content, number) for number in range(first, self._sent)]
-        values = [*zip(keys, map(_sealed, batch), strict=True)]
+        values = zip(keys, map(_sealed, batch), strict=True)
         self._contents.engine.ask(self._label, "set_many", values, self._ttl)
 
 

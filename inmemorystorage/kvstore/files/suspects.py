@@ -51,38 +51,39 @@ class Suspects:
         self._engine = engine
         self._drop = drop
 
-    def add(self, label: str, content: str, place: tuple[str, str], chunks: int = 0) -> None:
+    def add(self, label: str, content: str, place: tuple[str, str], chunks: int = 0) -> bytes:
         """
-        Note a content that is the one of a place, or is not.
+        Note a content that is the one of a place, or is not; return the note.
 
         :param chunks: how many it has, 0 where that is not known yet.
         """
+        entry = Note.new(place, chunks).entry()
         if self._engine.backend.lists_entries:
-            entry = Note.new(place, chunks).entry()
             self._engine.insert(label, self._place(content), entry, inside=False)
+        return entry.meta
 
-    def renew(self, label: str, content: str, place: tuple[str, str]) -> None:
-        """Put off when a note is due; raise ``OSError`` where somebody has dropped the content."""
-        if not self._engine.backend.lists_entries:
-            return
-        at = self._place(content)
-        before = self._engine.ask(label, "read_entries", [at])[0]
+    def renew(self, label: str, content: str, place: tuple[str, str], note: bytes) -> bytes:
+        """
+        Put off when a note is due; return the new one.
+
+        Raises ``OSError`` where somebody has dropped the content.
+        """
         entry = Note.new(place, 0).entry()
-        if before is None or not self._engine.replace(label, at, before.meta, entry):
+        if self._engine.backend.lists_entries and not self._engine.replace(
+            label, self._place(content), note, entry
+        ):
             raise OSError(errno.ESTALE, "storing took so long that it was given up", label)
+        return entry.meta
 
-    def forget(self, label: str, content: str) -> None:
+    def forget(self, label: str, content: str, note: bytes) -> None:
         """Remove the note of a content."""
-        if not self._engine.backend.lists_entries:
-            return
-        note = self._engine.ask(label, "read_entries", [self._place(content)])[0]
-        if note is not None:
-            self._engine.remove(label, self._place(content), note.meta)
+        if self._engine.backend.lists_entries:
+            self._engine.remove(label, self._place(content), note)
 
-    def clear(self, label: str, content: str, chunks: int = 0) -> None:
+    def clear(self, label: str, content: str, chunks: int, note: bytes) -> None:
         """Drop a content that is no file's, and remove its note."""
         self._drop(label, content, chunks)
-        self.forget(label, content)
+        self.forget(label, content, note)
 
     def sweep(self, older_than: float) -> int:
         """Drop what was noted so many seconds ago and is no file's; return how many contents."""
@@ -90,22 +91,23 @@ class Suspects:
             return 0
         directory, end = self._engine.key("s", ""), time.time() + LEASE - older_than
         due = [
-            (content, Note(*json.loads(meta)))
+            (content, meta)
             for content, meta in self._engine.list(directory, directory)
             if json.loads(meta)[0] <= end
         ]
-        return sum(self._judge(content, note) for content, note in due)
+        return sum(self._judge(content, meta) for content, meta in due)
 
-    def _judge(self, content: str, note: Note) -> bool:
+    def _judge(self, content: str, meta: bytes) -> bool:
+        note = Note(*json.loads(meta))
         place = note.directory, note.name
         found = self._engine.read(note.name, [place])[0]
         if found is not None and found.record.content == content:
             if found.record.kind is Kind.FILE:
-                self.forget(note.name, content)
+                self.forget(note.name, content, meta)
                 return False
             # A claim: nobody commits to it from here on.
             self._engine.remove(note.name, place, found.meta)
-        self.clear(note.name, content, note.chunks)
+        self.clear(note.name, content, note.chunks, meta)
         return True
 
     def _place(self, content: str) -> tuple[str, str]:

@@ -161,12 +161,13 @@ class Tree:
     def _lose(self, name: Name, record: Record, change: Callable[[], bool]) -> bool:
         """Change an entry, and drop the content that it has had before."""
         suspects = self._contents.suspects
-        if record.chunks:
-            suspects.add(name.text, record.content, self.place(name), record.chunks)
+        if not record.chunks:
+            return change()
+        note = suspects.add(name.text, record.content, self.place(name), record.chunks)
         done = change()
-        if done and record.chunks:
+        if done:
             with contextlib.suppress(OSError):  # the change is done; a sweeping drops the rest
-                suspects.clear(name.text, record.content, record.chunks)
+                suspects.clear(name.text, record.content, record.chunks, note)
         return done
 
     def remove_expired(self, directory: Name) -> None:
