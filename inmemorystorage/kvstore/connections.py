@@ -19,6 +19,9 @@ from .uri import Uri, parse
 # Without these, all that a URI may have behind "?" is its backend's.
 COMMON = ("namespace", "serializer")
 
+# URIs by which a thread finds its backends without reading them again.
+_REMEMBERED = 500
+
 # Of the thread, and not of the context, which sync_to_async() takes into another thread.
 _open = threading.local()
 # The event loop on which an asynchronous request has used a store: another thread tells its end.
@@ -35,15 +38,33 @@ def backend_for(uri: str) -> Backend:
     if (loop := asyncio._get_running_loop()) is not None:
         _request.loop = loop
     if uri not in backends:
-        backends[uri] = make_backend(uri)
+        # Namespaces share one: those of tests are many.
+        parsed = _of_backend(parse(uri))
+        key = f"{parsed.scheme}://{parsed.store}?{sorted(parsed.parameters.items())}"
+        if key not in backends:
+            backends[key] = make_backend(uri)
+        _forget_many(backends)
+        backends[uri] = backends[key]
     return backends[uri]
+
+
+def _forget_many(backends: dict[str, Backend]) -> None:
+    """Forget by which URIs backends were found, where those are many; they stay by their own."""
+    if len(backends) > _REMEMBERED:
+        kept = {key: each for key, each in backends.items() if key.endswith("]")}
+        backends.clear()
+        backends.update(kept)
+
+
+def _of_backend(uri: Uri) -> Uri:
+    rest = {name: text for name, text in uri.parameters.items() if name not in COMMON}
+    return Uri(uri.scheme, uri.store, rest)
 
 
 def make_backend(uri: str) -> Backend:
     """Return a new backend behind a URI."""
-    parsed = parse(uri)
-    rest = {name: text for name, text in parsed.parameters.items() if name not in COMMON}
-    return find_class(parsed.scheme).from_uri(Uri(parsed.scheme, parsed.store, rest))
+    parsed = _of_backend(parse(uri))
+    return find_class(parsed.scheme).from_uri(parsed)
 
 
 def _backends() -> dict[str, Backend]:
@@ -67,7 +88,7 @@ def close_connections(**kwargs: Any) -> None:
 
 
 def _close() -> None:
-    for backend in _backends().values():
+    for backend in {id(each): each for each in _backends().values()}.values():
         with suppress(OSError, *backend.client_errors):  # then there is none any more
             backend.close()
 

@@ -23,7 +23,7 @@ from .files.reading import ContentIO
 from .files.records import Kind
 from .files.saving import SavingMixin
 from .files.tree import Tree
-from .uri import hint, parse, without_credentials
+from .uri import Address, hint, parse, without_credentials
 
 _MEBIBYTE = 1024 * 1024
 
@@ -70,6 +70,7 @@ class KeyValueStorage(_Deconstructible, SavingMixin, AddressMixin):
         querystring_auth: bool = False,
         querystring_expire: int = 3600,
     ) -> None:
+        uri = Address(uri)
         _check(uri, ttl, chunk_size, querystring_expire)
         signing = querystring_auth, querystring_expire
         kept = uri, location, base_url, ttl, chunk_size, behaves_like, allow_overwrite
@@ -85,7 +86,7 @@ class KeyValueStorage(_Deconstructible, SavingMixin, AddressMixin):
         self._tree = Tree(engine, self._contents, self.behavior)
         self._top = normal(os.fspath(location))
         # When this storage has last looked for what is over.
-        self._done: dict[str, float] = {}
+        self._done: dict[str | None, float] = {}
 
     @property
     def uri(self) -> str:
@@ -109,12 +110,7 @@ class KeyValueStorage(_Deconstructible, SavingMixin, AddressMixin):
         found = self._tree.look_up(resolved, body=True)
         if found.record.kind is not Kind.FILE:
             raise os_error(errno.EISDIR, resolved.text)
-
-        def is_current() -> bool:
-            now = self._tree.find(resolved)
-            return now is not None and now.record.content == found.record.content
-
-        return ContentIO(self._contents, found.record, found.body, os.fspath(name), is_current)
+        return self._tree.content(resolved, found, os.fspath(name))
 
     def _draft(self, name: str, mode: str, shown: str) -> Draft:
         """Return a file to be changed."""

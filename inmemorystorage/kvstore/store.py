@@ -14,7 +14,7 @@ from .connections import backend_for, reporting
 from .keys import fit
 from .pieces import Pieces
 from .serializers import SERIALIZERS, Serializer
-from .uri import hint, parse
+from .uri import Address, hint, parse
 
 SETTING = "KEY_VALUE_STORE_BACKEND"
 _NAMESPACE = "kvstore"
@@ -65,6 +65,7 @@ class KeyValueStore:
     def __init__(self, uri: str) -> None:
         namespace_of(uri)
         find_serializer(uri)
+        uri = Address(uri) if isinstance(uri, str) else uri
         backend_for(uri)
         self._uri = uri
 

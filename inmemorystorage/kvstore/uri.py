@@ -128,6 +128,15 @@ def _parse(uri: str) -> Uri:
     return Uri(scheme, store, dict(parse_qsl(query, keep_blank_values=True)))
 
 
+class Address(str):
+    """The text of a URI, which a traceback's variables and a ``repr`` show without credentials."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(without_credentials(self))
+
+
 def with_namespace(uri: str, namespace: str) -> str:
     """Return a URI with another namespace than it has."""
     parse(uri)

@@ -9,6 +9,7 @@ from django.core.files.storage import FileSystemStorage, Storage
 from django.core.files.storage import InMemoryStorage as DjangoInMemoryStorage
 
 from ..fallback import FallbackStorage, ReadOnlyStorage
+from ..kvstore import KeyValueStorage
 from ..storage import InMemoryStorage
 
 # The storages whose files end with the process.
@@ -39,6 +40,17 @@ def _(storage: FallbackStorage) -> InMemoryStorage:
     # It behaves like the first of its backends; what that has in memory is not for tests to see.
     first = storage.backends[0]
     return InMemoryStorage() if isinstance(first, IN_MEMORY) else replace_storage(first)
+
+
+@replace_storage.register
+def _(storage: KeyValueStorage) -> InMemoryStorage:
+    return InMemoryStorage(
+        base_url=storage._base_url,
+        behaves_like=storage.behavior.name,
+        allow_overwrite=storage._allow_overwrite,
+        querystring_auth=storage.querystring_auth,
+        querystring_expire=storage.querystring_expire,
+    )
 
 
 @replace_storage.register

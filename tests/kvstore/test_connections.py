@@ -20,7 +20,7 @@ from django.test import Client, override_settings
 from django.urls import path
 
 import inmemorystorage
-from inmemorystorage.kvstore import get_kvstore, kvstore
+from inmemorystorage.kvstore import connections, get_kvstore, kvstore
 from inmemorystorage.kvstore.connections import backend_for, close_connections
 
 FORK = """
@@ -76,9 +76,13 @@ def test_a_thread_has_one_backend(uri):
     assert len(kvstores.Counting.made) == 1
 
 
-def test_each_uri_has_a_backend_of_its_own(uri):
-    """Another namespace is another URI."""
-    assert backend_for(uri) is not backend_for(f"{uri}?namespace=other")
+def test_namespaces_share_a_backend(uri):
+    """Another namespace needs no other connection; another store does, and many are forgotten."""
+    assert backend_for(uri) is backend_for(f"{uri}?namespace=other&serializer=pickle")
+    assert backend_for(uri) is not backend_for(f"{uri}-other")
+    for number in range(1200):
+        assert backend_for(f"{uri}?namespace=n{number}") is backend_for(uri)
+    assert len(connections._open.backends) < 600
 
 
 def test_each_thread_has_a_backend_of_its_own(uri):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
+from django.db import connections, transaction
 from engines.memcached import memcached_server
 from engines.redis import Server, redis_server
 from engines.stores import leave_thread
@@ -168,3 +170,64 @@ def test_memcached_drops_what_has_no_room(memcached: KeyValueStorage) -> None:
     assert {*outcomes} - {content(3 * MEBIBYTE)} == {"lost"}
     with pytest.raises(OSError, match="'a0'"):
         read(memcached, "a0")
+
+
+def test_a_file_of_which_a_part_was_thrown_away(server: Server) -> None:
+    """What is still listed and cannot be read is an error, and not a file that is not there."""
+    storage = KeyValueStorage(server.uri)
+    for size in [10, MEBIBYTE]:
+        save(storage, "d/a", content(size))
+        for key in storage._contents.engine.backend._client.scan_iter(match="*:[eb]:a"):
+            storage._contents.engine.backend._client.delete(key)
+        with pytest.raises(OSError, match=r"thrown away a part|lost a part") as info:
+            storage.open("d/a")
+        assert info.value.errno == errno.EIO
+        storage.delete("d/a")
+
+
+def test_long_files_of_a_full_server_can_be_deleted(server: Server) -> None:
+    """There has to be no room for what makes room."""
+    storage = KeyValueStorage(server.uri)
+    save(storage, "d/a", content(CHUNKS))
+    server.ask("CONFIG", "SET", "maxmemory", "1")
+    storage.delete("d/a")
+    assert not storage.exists("d/a")
+
+
+def test_directories_that_come_and_go(server: Server) -> None:
+    """What threads have saved while others delete its directory is listed, or is gone."""
+    storage = KeyValueStorage(server.uri)
+    for turn in range(10):
+        name = f"d{turn}/e/f"
+
+        def work(deletes: bool, name: str = name) -> None:
+            for _ in range(30):
+                storage.delete(name.partition("/")[0]) if deletes else save(storage, name, b"")
+            leave_thread()
+
+        with ThreadPoolExecutor(2) as threads:
+            list(threads.map(work, [True, False]))
+        top, middle, _ = name.split("/")
+        is_listed = top in storage.listdir("")[0] and middle in storage.listdir(top)[0]
+        assert storage.exists(name) <= is_listed
+        assert is_listed <= storage.exists(f"{top}/{middle}")
+
+
+def test_an_error_beside_the_file_leaves_the_transaction(
+    store_uri: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a transaction what fails after a file was saved is undone, and the rest goes on."""
+    storage = KeyValueStorage(store_uri("postgresql"))
+    alias = storage.uri.partition("alias=")[2].partition("&")[0]
+    list_entries = "inmemorystorage.kvstore.backends.db.StorageClass.list_entries"
+
+    def fail(self: Any, directory: str) -> Any:
+        with connections[alias].cursor() as cursor:
+            cursor.execute("SELECT no_such_column")
+
+    with transaction.atomic(alias):
+        with monkeypatch.context() as patch:
+            patch.setattr(list_entries, fail)
+            assert save(storage, "a", content(CHUNKS)) == "a"
+        assert save(storage, "b", content(CHUNKS)) == "b"
+    assert read(storage, "a") == read(storage, "b") == content(CHUNKS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from enum import Enum
 from typing import Any, ClassVar, NamedTuple
 
@@ -157,6 +158,10 @@ class Backend(ABC):
     def error_text(self, error: Exception) -> str:
         """Return what that ``OSError`` says, without credentials."""
         return str(error)
+
+    def attempt(self) -> AbstractContextManager[Any]:
+        """Return a block after whose error a transaction that is open can go on."""
+        return nullcontext()
 
     def close(self) -> None:  # noqa: B027 (there may be none)
         """Close connections; what is used after that, opens them again."""

@@ -237,13 +237,13 @@ class StorageClass(Backend):
     def _insert(self, row: Any) -> bool:
         """Insert a row; return whether there was none, and leave the transaction as it was."""
         try:
-            with self._savepoint():
+            with self.attempt():
                 self._rows.bulk_create([row])
         except IntegrityError:
             return False
         return True
 
-    def _savepoint(self) -> AbstractContextManager[Any]:
+    def attempt(self) -> AbstractContextManager[Any]:
         """Return what undoes a statement that failed; one alone is a transaction by itself."""
         if connections[self._using].get_autocommit():
             return nullcontext()

@@ -129,9 +129,22 @@ class StorageClass(Backend):
             # Of a cluster: a command for each slot.
             read = getattr(self._client, "mget_nonatomic", self._client.mget)
             values = read(keys)
-            return [*map(_entry, values[::2], values[1::2])]
+            entries = [*map(_entry, values[::2], values[1::2])]
+            if None in entries:
+                self._check_lost(
+                    [each for each, e in zip(places, entries, strict=True) if e is None]
+                )
+            return entries
         fields = [(_metas(directory), _encode(name)) for directory, name in places]
         return [None if meta is None else Entry(meta) for meta in self._at_once("hget", fields)]
+
+    def _check_lost(self, places: list[tuple[str, str]]) -> None:
+        """Raise ``OSError`` for entries of which the server has thrown away all but the meta."""
+        metas = self.read_entries(places, bodies=False)
+        kept = [place for place, meta in zip(places, metas, strict=True) if meta is not None]
+        packed = self._at_once("exists", [(_entry_keys(*place)[0],) for place in kept])
+        if not all(packed):
+            raise RedisError("the server has thrown away a part of this entry")
 
     def insert_entry(
         self, directory: str, name: str, entry: Entry, *, marker: str | None

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from .cutting import cut
 from .engine import Engine
 from .records import Kind, Record
-from .suspects import LEASE, Suspects
+from .suspects import LEASE, Suspects, given_up
 
 # Before each chunk stands its CRC-32.
 _CHECKSUM = struct.Struct(">I")
@@ -91,22 +91,23 @@ class Contents:
         return whole if [len(each) for each in whole] == lengths else None
 
     def drop(self, label: str, content: str, chunks: int) -> None:
-        """Delete the chunks of a content; where their number is unknown (0), all that there are."""
-        if chunks:
-            self._delete(label, content, 0, chunks)
-            return
+        """
+        Delete the chunks of a content; where their number is unknown (0), all that there are.
+
+        From the end on: who is interrupted leaves the first ones, by which the rest is found.
+        """
+        end = chunks or self._count(label, content)
+        for first in reversed(range(0, end, _PROBED)):
+            numbers = range(first, min(first + _PROBED, end))
+            self.engine.ask(label, "delete_many", [self.key(content, each) for each in numbers])
+
+    def _count(self, label: str, content: str) -> int:
+        """Return a number of chunks which a content has not more of."""
         for first in itertools.count(0, _PROBED):
-            if not self._has_any(label, content, first):
-                return
-            self._delete(label, content, first, _PROBED)
-
-    def _has_any(self, label: str, content: str, first: int) -> bool:
-        keys = (self.key(content, first + number) for number in range(_PROBED))
-        return any(self.engine.ask(label, "has_key", key) for key in keys)
-
-    def _delete(self, label: str, content: str, first: int, count: int) -> None:
-        keys = [self.key(content, first + number) for number in range(count)]
-        self.engine.ask(label, "delete_many", keys)
+            keys = (self.key(content, first + number) for number in range(_PROBED))
+            if not any(self.engine.ask(label, "has_key", key) for key in keys):
+                return first
+        raise AssertionError  # itertools.count() has no end
 
     def key(self, content: str, number: int) -> str:
         """Return the key of a chunk."""
@@ -141,22 +142,57 @@ class Storing:
         self._content = content
         self._ttl = ttl
         self._sent = 0
+        self._is_unknown = False
 
     def __enter__(self) -> Storing:
         self._note = self._contents.suspects.add(self._label, self._content, self._place)
         return self
 
+    @contextlib.contextmanager
+    def changing(self) -> Iterator[None]:
+        """Have a block in which the place is changed: what it does is unknown until it ends."""
+        self._is_unknown = True
+        yield
+        self._is_unknown = False
+
     def __exit__(self, kind: type[BaseException] | None, *info: object) -> None:
-        # An error in here hides none before it, and none after the content is in its place.
-        with contextlib.suppress(OSError):
-            if kind is not None and self._sent:
-                self._contents.drop(self._label, self._content, self._sent)
-            self._contents.suspects.forget(self._label, self._content, self._note)
+        if kind is None:
+            self._finish()
+            return
+        with self._contents.engine.attempt():  # the first error is the one to tell of
+            self._withdraw()
+
+    def _finish(self) -> None:
+        """Remove the note; raise where somebody has taken the content for one of nobody's."""
+        forgotten = True
+        with self._contents.engine.attempt():  # what is stored is in its place
+            forgotten = self._contents.suspects.forget(self._label, self._content, self._note)
+        if not forgotten:
+            found = self._contents.suspects.find(self._label, self._content, self._place)
+            if found is not None:
+                self._contents.engine.remove(self._label, self._place, found.meta)
+            self._contents.drop(self._label, self._content, self._sent)
+            raise given_up(self._label)
+
+    def _withdraw(self) -> None:
+        """Drop what was stored, unless it is the content of the name, or may still become it."""
+        suspects = self._contents.suspects
+        found = suspects.find(self._label, self._content, self._place)
+        is_file = found is not None and found.record.kind is Kind.FILE
+        if found is not None and not is_file:
+            if not self._contents.engine.remove(self._label, self._place, found.meta):
+                return
+        elif self._is_unknown and not is_file:
+            return  # and a sweeping looks again
+        if not is_file and self._sent:
+            self._contents.drop(self._label, self._content, self._sent)
+        suspects.forget(self._label, self._content, self._note)
 
     def store(self, chunks: Iterator[bytes]) -> Record:
         """Store chunks, of which all but the last are of one size; return the content's record."""
         length = self._contents.chunk_size
-        size, renewed = 0, time.monotonic()
+        size, started = 0, time.monotonic()
+        renewed = started
         while batch := [*itertools.islice(chunks, max(1, _BATCH // length))]:
             self._send(batch)
             size += sum(map(len, batch))
@@ -164,6 +200,8 @@ class Storing:
                 suspects = self._contents.suspects
                 self._note = suspects.renew(self._label, self._content, self._place, self._note)
                 renewed = time.monotonic()
+        if self._ttl is not None and time.monotonic() - started > LEASE:
+            raise given_up(self._label)  # the engine may have dropped the first chunks
         return replace(
             self._contents.record(), content=self._content, size=size, chunk_size=length, checksum=0
         )
@@ -172,7 +210,9 @@ class Storing:
         first, self._sent = self._sent, self._sent + len(batch)
         keys = [self._contents.key(self._content, number) for number in range(first, self._sent)]
         values = zip(keys, map(_sealed, batch), strict=True)
-        self._contents.engine.ask(self._label, "set_many", values, self._ttl)
+        # The time of the file begins when all is stored, and a reader may be late.
+        ttl = None if self._ttl is None else self._ttl + 2 * LEASE
+        self._contents.engine.ask(self._label, "set_many", values, ttl)
 
 
 def _sealed(chunk: bytes) -> bytes:

@@ -17,7 +17,8 @@ def pieces_of(content: Any, size: int) -> Iterator[bytes]:
 
     Raises what reading raises, and ``TypeError`` when text follows bytes or the reverse.
     """
-    own = "chunks" in vars(content) or type(content).chunks is not File.chunks
+    is_own = getattr(type(content), "chunks", None) is not File.chunks
+    own = is_own or "chunks" in getattr(content, "__dict__", ())
     kind: type | None = None
     for piece in content.chunks() if own else content.chunks(size):
         kind = kind or type(piece)

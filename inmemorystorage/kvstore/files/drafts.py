@@ -15,7 +15,6 @@ from ...exceptions import os_error
 from .contents import Contents
 from .engine import Found
 from .names import Name
-from .reading import ContentIO
 from .records import Kind, Record
 from .tree import Tree
 
@@ -53,7 +52,7 @@ class Draft:
         self._contents = contents
         self._behavior = behavior
         self._resolve = resolve
-        self._copy = ""
+        self._copy = -1
         encoding = None if "b" in mode else "utf-8"
         try:
             self.stream: IO[Any] = open(  # noqa: SIM115 (the file of another one)
@@ -66,11 +65,25 @@ class Draft:
     def _open(self, shown: str, flags: int) -> int:
         """Open the file as open(2) does, and return a descriptor of its copy."""
         self._name, self._flags = self._resolve(), flags
-        found = self._begin()
-        descriptor, self._copy = tempfile.mkstemp()
-        os.close(descriptor)
-        self._take(found)
-        return os.open(self._copy, flags & ~_TO_NAMES)
+        self._copy, path = tempfile.mkstemp()  # before anything is done to the name
+        try:
+            self._take_current()
+            return os.open(path, flags & ~_TO_NAMES)
+        finally:
+            # Both descriptors go on; nothing stays on the disk, however this process ends.
+            os.unlink(path)
+
+    def _take_current(self) -> None:
+        """Have what is at the name in the copy, which somebody may replace meanwhile."""
+        while True:
+            found = self._begin()
+            try:
+                self._take(found)
+            except OSError as error:
+                if error.errno != errno.ESTALE:
+                    raise
+            else:
+                return
 
     def _begin(self) -> Found:
         """Do to the name what the flags say, and return what is there then."""
@@ -101,7 +114,7 @@ class Draft:
 
         def change(found: Found | None) -> tuple[Record, bytes]:
             nonlocal record
-            if found is not None:
+            if found is not None and found.record.is_there:
                 record = found.record.changed(record)
             return record, b""
 
@@ -111,14 +124,16 @@ class Draft:
     def _take(self, found: Found, tail: IO[bytes] | None = None) -> None:
         """Have what is in the store in the copy, and behind it what is only here."""
         self._record = found.record
-        with ContentIO(self._contents, found.record, found.body, self._name.text) as stored:
-            self._write(stored)
+        with self._tree.content(self._name, found, self._name.text) as stored:
+            os.ftruncate(self._copy, 0)
+            self._write(stored, os.SEEK_SET)
         self._committed = self._state()
         if tail is not None:
-            self._write(tail, "ab")
+            self._write(tail, os.SEEK_END)
 
-    def _write(self, source: Any, mode: str = "wb") -> None:
-        with open(self._copy, mode) as copy:
+    def _write(self, source: Any, whence: int) -> None:
+        os.lseek(self._copy, 0, whence)
+        with open(self._copy, "wb", closefd=False) as copy:
             shutil.copyfileobj(source, copy, _PIECE)
 
     def commit(self) -> None:
@@ -149,6 +164,8 @@ class Draft:
 
     def _put(self, record: Record, body: bytes = b"") -> None:
         def change(found: Found | None) -> tuple[Record, bytes]:
+            if found is None and self._record.is_expired:
+                return record, body  # it went by itself, and what was written begins anew
             if found is None or found.record.inode != self._record.inode:
                 raise _Gone
             if self._flags & os.O_APPEND and found.record.content != self._record.content:
@@ -160,19 +177,23 @@ class Draft:
 
     def _follow(self) -> None:
         """Have what others have put there in the copy, before what is appended to it."""
-        found = self._tree.find(self._name, body=True)
-        if found is None or not found.record.is_there:
-            return  # and is found to be gone
-        with open(self._copy, "rb") as copy, tempfile.TemporaryFile() as tail:
-            copy.seek(self._committed.size)
-            shutil.copyfileobj(copy, tail, _PIECE)
-            tail.seek(0)
-            self._take(found, tail)
+        with tempfile.TemporaryFile() as tail:
+            for piece in self._pieces(self._committed.size):
+                tail.write(piece)
+            while (found := self._tree.find(self._name, body=True)) is not None:
+                tail.seek(0)
+                try:
+                    self._take(found, tail)
+                except OSError as error:
+                    if error.errno != errno.ESTALE:
+                        raise
+                else:
+                    return
 
-    def _pieces(self) -> Iterator[bytes]:
-        with open(self._copy, "rb") as copy:
-            while piece := copy.read(_PIECE):
-                yield piece
+    def _pieces(self, start: int = 0) -> Iterator[bytes]:
+        os.lseek(self._copy, start, os.SEEK_SET)
+        while piece := os.read(self._copy, _PIECE):
+            yield piece
 
     def _state(self) -> State:
         size = checksum = 0
@@ -184,7 +205,7 @@ class Draft:
     def size(self) -> int:
         """Return the number of bytes, those that are written included."""
         self.stream.flush()
-        return os.path.getsize(self._copy)
+        return os.fstat(self._copy).st_size
 
     def close(self) -> None:
         """Close the file, and put what was written into the store."""
@@ -197,8 +218,8 @@ class Draft:
             self._forget()
 
     def _forget(self) -> None:
-        if self._copy:
-            os.unlink(self._copy)
+        if self._copy >= 0:
+            os.close(self._copy)
 
 
 class State(NamedTuple):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ..backends import Backend, Entry, Inserted
@@ -35,12 +36,18 @@ class Engine:
     :param uri: the store's.
     """
 
-    uri: str = field(repr=False)  # which may have a password
+    uri: str
 
     @property
     def backend(self) -> Backend:
         """Return what this thread reaches the store by."""
         return backend_for(self.uri)
+
+    @contextlib.contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Have a block whose failing does not matter; a transaction goes on after it."""
+        with contextlib.suppress(OSError, *self.backend.client_errors), self.backend.attempt():
+            yield
 
     def ask(self, label: str, operation: str, *args: Any, **options: Any) -> Any:
         """Return what a method of the backend returns; what it yields, as a list."""

@@ -35,7 +35,7 @@ class ContentIO(io.RawIOBase):
         record: Record,
         body: bytes,
         name: str,
-        is_current: Callable[[], bool] = lambda: True,
+        is_current: Callable[[], bool],
     ) -> None:
         super().__init__()
         self.name = name
@@ -107,7 +107,12 @@ class ContentIO(io.RawIOBase):
     def readall(self) -> bytes:
         """Return all from the position on."""
         self._check_open()
-        position, self._position = self._position, max(self._position, self._record.size)
+        rest = self._rest(self._position)
+        # Not before all is there: who tries again after an error is not to find the end.
+        self._position += len(rest)
+        return rest
+
+    def _rest(self, position: int) -> bytes:
         if not self._record.chunk_size:
             return self._body[position:] if position else self._body
         if position >= self._record.size:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import operator
 import os
@@ -37,6 +36,8 @@ hooks_of = operator.attrgetter(*HOOKS)
 _ODD_PARTS = frozenset(("", ".", ".."))
 # Characters that an alternative name has more than the one that is taken.
 _ALTERNATIVE = 8
+# Directories of which is known when they were looked through.
+_REMEMBERED = 1000
 
 
 class SavingMixin(NamingMixin):
@@ -47,7 +48,7 @@ class SavingMixin(NamingMixin):
     _tree: Tree
     _contents: Contents
     _ttl: float | None
-    _done: dict[str, float]
+    _done: dict[str | None, float]
 
     def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
         """
@@ -107,24 +108,31 @@ class SavingMixin(NamingMixin):
         """
         Clear away what processes have left that were killed while they saved; return how much.
 
+        With a ``ttl`` also all files whose time is over, for which each directory is listed.
+
         :param older_than: seconds; what is younger may be somebody's who is still at it, who would
             find it gone and say so. By default an hour.
 
-        Saving a file that needs chunks does this from time to time.
+        Saving a file that needs chunks clears away what was left, from time to time, and saving
+        with a ``ttl`` what is over in the same directory.
         """
+        if self._ttl is not None and self._contents.engine.backend.lists_entries:
+            self._tree.remove_all_expired(self._resolve(""))
         return self._contents.suspects.sweep(older_than)
 
     def _tidy(self, saved: Name, has_chunks: bool) -> None:
         """Look now and then for what is over; an error in that is not one of what was saved."""
-        with contextlib.suppress(OSError):
-            if has_chunks and self._is_due("sweep", LEASE / 4):
-                self.sweep()
+        with self._contents.engine.attempt():
+            if has_chunks and self._is_due(None, LEASE / 4):
+                self._contents.suspects.sweep(LEASE)
             if self._ttl is not None and self._is_due(saved.directory, self._ttl):
                 self._tree.remove_expired(saved.parent)
 
-    def _is_due(self, what: str, seconds: float) -> bool:
-        """Return whether something was last done that long ago, by this storage."""
+    def _is_due(self, what: str | None, seconds: float) -> bool:
+        """Return whether a directory, or what is none's, was last looked through that long ago."""
         now = time.monotonic()
+        if len(self._done) > _REMEMBERED:
+            self._done.clear()
         if now - self._done.get(what, -seconds) < seconds:
             return False
         self._done[what] = now
@@ -150,9 +158,13 @@ class SavingMixin(NamingMixin):
             place = self._tree.place(resolved)
             with self._contents.storing(resolved.text, place, claim.content) as storing:
                 if overwrites:
-                    self._overwrite(resolved, storing.store(chunks))
+                    record = storing.store(chunks)
+                    with storing.changing():
+                        self._overwrite(resolved, record)
                     return resolved
-                if self._tree.insert(resolved, claim):
+                with storing.changing():
+                    is_claimed = self._tree.insert(resolved, claim)
+                if is_claimed:
                     self._fulfil(resolved, claim, storing, chunks)
                     return resolved
             name, overwrites = self._other_name(name)
@@ -160,18 +172,15 @@ class SavingMixin(NamingMixin):
     def _fulfil(self, name: Name, claim: Record, storing: Storing, chunks: Iterator[bytes]) -> None:
         """Put the file to the name that is claimed for it."""
         claimed = self._tree.found(name, claim)
-        try:
-            record = claim.changed(storing.store(chunks))
-            if not self._tree.replace(name, claimed, record):
-                raise OSError(errno.ESTALE, "somebody has taken the name meanwhile", name.text)
-        except BaseException:
-            with contextlib.suppress(OSError):  # the first error is the one to tell of
-                self._tree.remove(name, claimed)
-            raise
+        record = claim.changed(storing.store(chunks))
+        with storing.changing():
+            done = self._tree.replace(name, claimed, record)
+        if not done:
+            raise OSError(errno.ESTALE, "somebody has taken the name meanwhile", name.text)
 
     def _overwrite(self, name: Name, record: Record, body: bytes = b"") -> None:
         def change(found: Found | None) -> tuple[Record, bytes]:
-            stays = found is not None and self.behavior.overwrites_in_place
+            stays = self.behavior.overwrites_in_place and found and found.record.is_there
             return (found.record.changed(record) if found and stays else record), body
 
         self._tree.put(name, change)

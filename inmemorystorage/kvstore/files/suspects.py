@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ..backends import Entry
-from .engine import Engine
+from .engine import Engine, Found
 from .records import Kind
 
 # Seconds after which nobody is at work on a content any more, unless the note was renewed.
@@ -37,6 +37,11 @@ class Note(NamedTuple):
     def entry(self) -> Entry:
         """Return the note as it is stored."""
         return Entry(json.dumps(self).encode())
+
+
+def given_up(label: str) -> OSError:
+    """Return the error for a content that was dropped while it was being stored."""
+    return OSError(errno.ESTALE, "storing took so long that it was given up; save it again", label)
 
 
 class Suspects:
@@ -72,13 +77,19 @@ class Suspects:
         if self._engine.backend.lists_entries and not self._engine.replace(
             label, self._place(content), note, entry
         ):
-            raise OSError(errno.ESTALE, "storing took so long that it was given up", label)
+            raise given_up(label)
         return entry.meta
 
-    def forget(self, label: str, content: str, note: bytes) -> None:
-        """Remove the note of a content."""
-        if self._engine.backend.lists_entries:
-            self._engine.remove(label, self._place(content), note)
+    def forget(self, label: str, content: str, note: bytes) -> bool:
+        """Remove the note of a content; return whether nobody was faster, to drop that."""
+        if not self._engine.backend.lists_entries:
+            return True
+        return self._engine.remove(label, self._place(content), note)
+
+    def find(self, label: str, content: str, place: tuple[str, str]) -> Found | None:
+        """Return what is at a place, if that is a content's, as its file or as its claim."""
+        found = self._engine.read(label, [place])[0]
+        return found if found is not None and found.record.content == content else None
 
     def clear(self, label: str, content: str, chunks: int, note: bytes) -> None:
         """Drop a content that is no file's, and remove its note."""
@@ -99,15 +110,18 @@ class Suspects:
 
     def _judge(self, content: str, meta: bytes) -> bool:
         note = Note(*json.loads(meta))
+        # Taken over: who stores the content finds that out, and says that it is given up.
+        taken = note._replace(due=note.due - 1).entry()
+        if not self._engine.replace(note.name, self._place(content), meta, taken):
+            return False
         place = note.directory, note.name
-        found = self._engine.read(note.name, [place])[0]
-        if found is not None and found.record.content == content:
-            if found.record.kind is Kind.FILE:
-                self.forget(note.name, content, meta)
-                return False
-            # A claim: nobody commits to it from here on.
+        found = self.find(note.name, content, place)
+        if found is not None and found.record.kind is Kind.FILE:
+            self.forget(note.name, content, taken.meta)
+            return False
+        if found is not None:
             self._engine.remove(note.name, place, found.meta)
-        self.clear(note.name, content, note.chunks, meta)
+        self.clear(note.name, content, note.chunks, taken.meta)
         return True
 
     def _place(self, content: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ import contextlib
 import errno
 import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -18,6 +18,7 @@ from ..uri import parse
 from .contents import Contents
 from .engine import MARKER, Engine, Found
 from .names import Name
+from .reading import ContentIO
 from .records import Kind, Record
 
 
@@ -56,6 +57,15 @@ class Tree:
             raise self.missing(name)
         return found
 
+    def content(self, name: Name, found: Found, shown: str) -> ContentIO:
+        """Return the content of a file, which is known by another name to who reads it."""
+
+        def is_current() -> bool:
+            now = self.find(name)
+            return now is not None and now.record.content == found.record.content
+
+        return ContentIO(self._contents, found.record, found.body, shown, is_current)
+
     def found(self, name: Name, record: Record) -> Found:
         """Return what is found at a name after that record was put there, without a body."""
         return Found(record, self._entry(record, name).meta, b"")
@@ -86,17 +96,27 @@ class Tree:
 
     def make_directories(self, names: list[Name]) -> None:
         """Make directories that are not there; raise what ``os.makedirs()`` raises for a file."""
-        for number, name in enumerate(names):
-            self._make_directory(name, errno.ENOTDIR if names[number + 1 :] else errno.EEXIST)
+        # From the top again where somebody deletes one of them meanwhile.
+        while not all(map(self._make_directory, names, _last_of(names))):
+            pass
 
-    def _make_directory(self, name: Name, if_file: int) -> None:
+    def _make_directory(self, name: Name, is_last: bool) -> bool:
+        """Make a directory in one that is there; return whether both are there then."""
+        # The marker first: who deletes the directory finds it, and puts the entry back.
+        marked = self._engine.insert(name.text, self._marker(name), _OPEN, inside=False)
         entry = self._entry(Record.new(Kind.DIRECTORY), name)
-        outcome = self._engine.insert(name.text, self.place(name), entry, inside=False)
-        if outcome is Inserted.TAKEN:
-            found = self.find(name)
-            if found is not None and found.record.kind is not Kind.DIRECTORY:
-                raise os_error(if_file, name.text)
-        self._engine.insert(name.text, self._marker(name), _OPEN, inside=False)
+        inside = bool(name.directory)
+        outcome = self._engine.insert(name.text, self.place(name), entry, inside=inside)
+        found = self.find(name) if outcome is Inserted.TAKEN else None
+        if found is None:
+            return outcome is Inserted.DONE
+        if found.record.kind is Kind.DIRECTORY:
+            return True
+        if marked is Inserted.DONE:
+            self._engine.remove(name.text, self._marker(name), _OPEN.meta)
+        if self._has_expired(name):
+            return False
+        raise os_error(errno.EEXIST if is_last else errno.ENOTDIR, name.text)
 
     def _marker(self, name: Name) -> tuple[str, str]:
         """Return the place of the entry without which nothing is put into a directory."""
@@ -129,8 +149,8 @@ class Tree:
         """
         Put an entry to a name, whatever is there.
 
-        :param change: given what is there, returns the record and the body that are to be. Called
-            again where somebody else was faster.
+        :param change: given what is there, which may be a claim or have expired, returns the record
+            and the body that are to be. Called again where somebody else was faster.
 
         Raises ``IsADirectoryError``, and what ``change`` raises; nothing is put then.
         """
@@ -138,8 +158,7 @@ class Tree:
             found = self.find(name)
             if found is not None and found.record.kind is Kind.DIRECTORY:
                 raise os_error(errno.EISDIR, name.text)
-            changed = change(found if found is None or found.record.is_there else None)
-            if self._change(name, found, *changed):
+            if self._change(name, found, *change(found)):
                 return
 
     def _change(self, name: Name, found: Found | None, record: Record, body: bytes) -> bool:
@@ -163,12 +182,24 @@ class Tree:
         suspects = self._contents.suspects
         if not record.chunks:
             return change()
-        note = suspects.add(name.text, record.content, self.place(name), record.chunks)
+        note = b""
+        with self._full_is_no_reason():
+            note = suspects.add(name.text, record.content, self.place(name), record.chunks)
         done = change()
         if done:
-            with contextlib.suppress(OSError):  # the change is done; a sweeping drops the rest
+            with self._engine.attempt():  # the change is done; a sweeping drops the rest
                 suspects.clear(name.text, record.content, record.chunks, note)
         return done
+
+    @contextlib.contextmanager
+    def _full_is_no_reason(self) -> Iterator[None]:
+        """Go on where there is no room for a note: what is deleted makes room."""
+        try:
+            with self._engine.backend.attempt():
+                yield
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
 
     def remove_expired(self, directory: Name) -> None:
         """Remove the files of a directory whose time is over, if it can be listed."""
@@ -176,6 +207,13 @@ class Tree:
         old = [_own_name(*each) for each in listed if each[0] != MARKER and not _is_there(each[1])]
         for own in old:
             self._has_expired(directory.below(own))
+
+    def remove_all_expired(self, directory: Name) -> None:
+        """Remove the files below a directory whose time is over."""
+        self.remove_expired(directory)
+        for own in self.names(directory)[0]:
+            with contextlib.suppress(FileNotFoundError):  # of one that is deleted meanwhile
+                self.remove_all_expired(directory.below(own))
 
     def delete(self, name: Name) -> None:
         """Delete a file, or a directory as the behavior has it; raise what unlink(2) raises."""
@@ -196,6 +234,7 @@ class Tree:
         for own in itertools.chain(*self.names(name)):
             with contextlib.suppress(FileNotFoundError):
                 self.delete(name.below(own))
+        self.remove_expired(name)
         if name.last:
             self.remove(name, found)
             if self._list(name):
@@ -209,6 +248,10 @@ class Tree:
 
 # What stands at a marker.
 _OPEN = Entry(Kind.DIRECTORY.value)
+
+
+def _last_of(names: list[Name]) -> list[bool]:
+    return [*(False for _ in names[1:]), True]
 
 
 def _is(kind: Kind, meta: bytes) -> bool:

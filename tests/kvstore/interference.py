@@ -1,0 +1,67 @@
+"""Backends in which something happens at a certain step of what somebody does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from inmemorystorage.kvstore.backends import locmem
+
+OPERATIONS = [
+    *("insert_entry", "replace_entry", "remove_entry", "read_entries", "list_entries"),
+    *("set_many", "get_many", "delete_many"),
+]
+CHANGES = ["insert_entry", "replace_entry", "remove_entry", "set_many", "delete_many"]
+
+
+class Steps:
+    """The operations of a backend, counted."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.is_inside = False
+
+
+@contextmanager
+def at_step(
+    number: int, before: Callable[[], Any] | None = None, after: Callable[[], Any] | None = None
+) -> Iterator[Steps]:
+    """Do something before, or after, the operation of that number; yield how many there were."""
+    steps = Steps()
+
+    def watched(operation: str) -> Any:
+        method = getattr(locmem.StorageClass, operation)
+
+        def call(self: Any, *args: Any, **options: Any) -> Any:
+            if steps.is_inside:
+                return method(self, *args, **options)
+            steps.count += 1
+            is_it = steps.count == number
+            steps.is_inside = True
+            try:
+                if is_it and before is not None:
+                    before()
+                answer = method(self, *args, **options)
+                if is_it and after is not None:
+                    after()
+                return answer
+            finally:
+                steps.is_inside = False
+
+        return call
+
+    with pytest.MonkeyPatch.context() as patch:
+        for operation in OPERATIONS:
+            patch.setattr(locmem.StorageClass, operation, watched(operation))
+        yield steps
+
+
+def each_step(does: Callable[[int], Steps]) -> None:
+    """Do something once for each step that it takes."""
+    number = 1
+    while does(number).count >= number:
+        number += 1
+    assert number > 2

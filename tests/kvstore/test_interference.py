@@ -1,0 +1,402 @@
+"""Whatever happens at whichever step: files are whole or not there, and what is there is listed."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.core.files.base import ContentFile
+from django.utils.functional import SimpleLazyObject
+from kvstore.deeds import CHUNK, LONG, Content, chunks, make, memory, notes, read, save
+from kvstore.interference import Steps, at_step, each_step
+
+from inmemorystorage.kvstore import KeyValueStorage
+from inmemorystorage.kvstore.backends import locmem
+
+START = 1_800_000_000
+OTHER = b"other" * 12
+
+
+@pytest.fixture(autouse=True)
+def clock() -> Iterator[Any]:
+    """Have a time that goes on when a test says so, and two chunks sent at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("inmemorystorage.kvstore.files.contents._BATCH", 2 * CHUNK)
+        with time_machine.travel(START, tick=False) as clock:
+            yield clock
+
+
+def lose_connection() -> None:
+    """Fail as a client does whose connection is gone."""
+    raise ConnectionResetError(errno.ECONNRESET, "lost")
+
+
+def interrupt() -> None:
+    """Fail as a process does that somebody interrupts."""
+    raise KeyboardInterrupt
+
+
+def write(storage: KeyValueStorage, name: str, content: bytes) -> None:
+    """Write a file through a handle."""
+    with storage.open(name, "r+b") as file:
+        file.write(content)
+        file.truncate()
+
+
+def try_to(use: Callable[[], Any]) -> bool:
+    """Do something that may be interrupted; return whether it was not."""
+    try:
+        use()
+    except (OSError, KeyboardInterrupt):
+        return False
+    return True
+
+
+def settle(storage: KeyValueStorage, clock: Any) -> None:
+    """Have all be swept that is over, and nothing be left that is no file's."""
+    clock.shift(timedelta(hours=3))
+    storage.sweep()
+    assert notes(storage) == []
+    directories, files = storage.listdir("d") if storage.exists("d") else ([], [])
+    assert directories == []
+    contents = [read(storage, f"d/{name}") for name in files]
+    assert len(chunks(storage)) == sum(len(each) // CHUNK for each in contents if len(each) > CHUNK)
+
+
+@pytest.mark.parametrize("fails", [lose_connection, interrupt])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_save_that_fails_at_any_step(clock: Any, when: str, fails: Callable[[], None]) -> None:
+    """The file is there, whole, or it is not; its name is free again, and nothing is left."""
+
+    def does(number: int) -> Steps:
+        storage = make()
+        save(storage, "d/other", b"short")
+        with at_step(number, **{when: fails}) as steps:
+            is_saved = try_to(lambda: save(storage, "d/a"))
+        assert storage.exists("d/a") or not is_saved
+        if storage.exists("d/a"):
+            assert read(storage, "d/a") == LONG
+        settle(storage, clock)
+        assert storage.is_name_available("d/a") != storage.exists("d/a")
+        return steps
+
+    each_step(does)
+
+
+@pytest.mark.parametrize("fails", [lose_connection, interrupt])
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("changes", [save, write])
+@pytest.mark.parametrize("content", [OTHER, b"short"])
+def test_a_change_that_fails_at_any_step(
+    clock: Any, changes: Any, content: bytes, when: str, fails: Callable[[], None]
+) -> None:
+    """A file that is overwritten has its old content or its new one, whole."""
+
+    def does(number: int) -> Steps:
+        storage = make(allow_overwrite=True)
+        save(storage, "d/a")
+        with at_step(number, **{when: fails}) as steps:
+            is_changed = try_to(lambda: changes(storage, "d/a", content))
+        assert read(storage, "d/a") in ([content] if is_changed else [LONG, content])
+        settle(storage, clock)
+        return steps
+
+    each_step(does)
+
+
+@pytest.mark.parametrize("fails", [lose_connection, interrupt])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_deletion_that_fails_at_any_step(
+    clock: Any, when: str, fails: Callable[[], None]
+) -> None:
+    """A file is there, whole, or it is gone."""
+
+    def does(number: int) -> Steps:
+        storage = make()
+        save(storage, "d/a")
+        with at_step(number, **{when: fails}) as steps:
+            is_deleted = try_to(lambda: storage.delete("d/a"))
+        assert not (is_deleted and storage.exists("d/a"))
+        if storage.exists("d/a"):
+            assert read(storage, "d/a") == LONG
+        settle(storage, clock)
+        return steps
+
+    each_step(does)
+
+
+@pytest.mark.parametrize("name", ["d/a", "d/e/a"])
+@pytest.mark.parametrize("content", [b"short", LONG])
+@pytest.mark.parametrize("deleted", ["d", "d/e", "."])
+def test_a_directory_is_deleted_at_any_step_of_a_save(
+    name: str, content: bytes, deleted: str
+) -> None:
+    """What was saved is listed from the top on, or was deleted."""
+
+    def does(number: int) -> Steps:
+        storage = make()
+        save(storage, "d/e/b", b"short")
+        with at_step(number, before=lambda: storage.delete(deleted)) as steps:
+            save(storage, name, content)
+        assert_all_is_listed(storage)
+        return steps
+
+    each_step(does)
+
+
+@pytest.mark.parametrize("name", ["d/a", "d/e/a", "d"])
+@pytest.mark.parametrize("deleted", ["d", "d/e"])
+def test_a_file_is_saved_at_any_step_of_a_deletion(name: str, deleted: str) -> None:
+    """What is saved while its directory is deleted is listed from the top on, or was deleted."""
+
+    def does(number: int) -> Steps:
+        storage = make()
+        for each in ["d/e/b", "d/c"]:
+            save(storage, each, b"short")
+        with at_step(number, before=lambda: save(storage, name)) as steps:
+            storage.delete(deleted)
+        assert_all_is_listed(storage)
+        return steps
+
+    each_step(does)
+
+
+def assert_all_is_listed(storage: KeyValueStorage) -> None:
+    """Each entry that the store has can be reached from the top, and is what it was."""
+    listed, pending = set(), [""]
+    while pending:
+        directory = pending.pop()
+        directories, files = storage.listdir(directory)
+        prefix = f"{directory}/" if directory else ""
+        pending += [prefix + name for name in directories]
+        listed |= {prefix + name for name in [*directories, *files]}
+    stored = set()
+    for key, entries in memory(storage).directories.items():
+        if ":d:" in key:
+            path = key.partition(":d:")[2]
+            stored |= {f"{path}/{name}".lstrip("/") for name in entries if name != "."}
+    assert stored == listed
+    assert all(storage.exists(name) for name in listed)
+
+
+@pytest.mark.parametrize("step", ["store", "put"])
+def test_a_sweep_while_somebody_stands_still(clock: Any, step: str) -> None:
+    """Who overwrites and comes back too late says so; the old content is there, or nothing is."""
+    storage = make(allow_overwrite=True)
+    save(storage, "a", b"old")
+
+    def sweep() -> None:
+        clock.shift(timedelta(hours=2))
+        assert KeyValueStorage(storage.uri).sweep() == 1
+
+    content = Content(LONG, sweep) if step == "store" else Content(LONG)
+    method = "insert_entry" if step == "store" else "replace_entry"
+    original = getattr(locmem.StorageClass, method)
+
+    def late(self: Any, directory: str, name: str, *args: Any, **options: Any) -> Any:
+        if step == "put" and name == "a":
+            sweep()
+        return original(self, directory, name, *args, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(locmem.StorageClass, method, late)
+        with pytest.raises(OSError, match="save it again"):
+            storage.save("a", content)
+    assert not storage.exists("a") or read(storage, "a") == b"old"
+    settle(storage, clock)
+
+
+def test_a_server_that_forgets_all_in_the_middle() -> None:
+    """Where the first chunks are gone with everything else, saving says so."""
+    storage = make()
+
+    def forget() -> None:
+        memory(storage).values.clear()
+        memory(storage).directories.clear()
+
+    with pytest.raises(OSError, match="'a'"):
+        storage.save("a", Content(LONG, forget, LONG))
+    assert not storage.exists("a")
+
+
+def test_two_sweepers() -> None:
+    """What one sweeps another leaves alone."""
+    storage = make()
+    storing = storage._contents.storing("a", storage._tree.place(storage._resolve("a")), "content")
+    storing.__enter__()
+    with at_step(2, before=lambda: storage.sweep(older_than=0)):
+        assert storage.sweep(older_than=0) == 0
+    assert notes(storage) == []
+
+
+def test_saving_with_a_ttl_that_took_longer_than_chunks_live(clock: Any) -> None:
+    """A file whose first chunks may be gone is none."""
+    storage = make(ttl=1)
+
+    def wait() -> None:
+        clock.shift(timedelta(hours=2))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("time.monotonic", lambda: __import__("time").time())
+        with pytest.raises(OSError, match="save it again"):
+            storage.save("a", Content(LONG, wait, LONG))
+    assert not storage.exists("a")
+
+
+def test_reading_again_after_an_error() -> None:
+    """Who tries again goes on where the error was, and does not find the end."""
+    storage = make()
+    save(storage, "a")
+    with storage.open("a") as file:
+        with at_step(1, before=lose_connection), pytest.raises(ConnectionResetError):
+            file.read()
+        assert file.read() == LONG
+
+
+@pytest.mark.parametrize("is_cleared", [True, False])
+def test_a_file_whose_time_ends_while_it_is_written(clock: Any, is_cleared: bool) -> None:
+    """What is written is there, with all of its time."""
+    storage = make(ttl=60)
+    file = storage.open("a", "wb")
+    file.write(LONG)
+    clock.shift(61)
+    if is_cleared:
+        storage.sweep()
+    file.close()
+    assert read(storage, "a") == LONG
+
+
+def test_what_is_over_is_in_nobodys_way(clock: Any) -> None:
+    """A file whose time is over keeps no directory, and no name from being one."""
+    storage = make(ttl=60)
+    for name in ["d/a", "p"]:
+        save(storage, name)
+    clock.shift(61)
+    storage.delete("d")
+    assert not storage.exists("d")
+    assert save(storage, "p/q") == "p/q"
+    save(storage, "e/f/g")
+    clock.shift(61)
+    storage.sweep()
+    assert chunks(storage) == {}
+
+
+def test_appending_by_many_at_once(clock: Any) -> None:
+    """Each line that somebody has appended is there, and nobody is told that it is not."""
+    storage = make()
+    save(storage, "log", b"")
+
+    def append(number: int) -> None:
+        with storage.open("log", "ab") as file:
+            file.write(b"%08d\n" % number)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(append, range(60)))
+    assert sorted(read(storage, "log").split()) == [b"%08d" % number for number in range(60)]
+
+
+def test_a_draft_of_what_is_replaced_meanwhile() -> None:
+    """Who opens a file for change has one content of it, whole."""
+    storage = make(allow_overwrite=True)
+    save(storage, "a", LONG)
+    with at_step(2, before=lambda: save(storage, "a", OTHER)), storage.open("a", "r+b") as file:
+        assert file.read() == OTHER
+
+
+@pytest.mark.parametrize("flush", [True, False])
+def test_a_draft_of_what_the_store_has_lost(flush: bool) -> None:
+    """What is lost is an error, at opening and where it is to be appended to."""
+    storage = make()
+    save(storage, "a")
+    file = storage.open("a", "ab")
+    if flush:
+        with storage.open("a", "ab") as other:
+            other.write(LONG)
+    chunks(storage).clear()
+    with pytest.raises(OSError, match="lost a part"):
+        storage.open("a", "r+b")
+    file.write(b"end")
+    if flush:
+        with pytest.raises(OSError, match="lost a part"):
+            file.close()
+    else:
+        file.close()
+        assert read(storage, "a") == LONG + b"end"
+
+
+def test_following_what_is_replaced_again() -> None:
+    """Who appends to what others go on changing has all of theirs before his own."""
+    storage = make(allow_overwrite=True)
+    save(storage, "a", LONG)
+    file = storage.open("a", "ab")
+    file.write(b"end")
+
+    def append(more: bytes) -> None:
+        with storage.open("a", "ab") as other:
+            other.write(more)
+
+    append(OTHER)
+    # Between finding what is there and fetching it.
+    with at_step(5, before=lambda: append(LONG)):
+        file.close()
+    assert read(storage, "a") == LONG + OTHER + LONG + b"end"
+
+
+def test_a_full_disk_leaves_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no room for the copy, nothing is done to the file."""
+    storage = make()
+    save(storage, "a")
+
+    def full(*args: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tempfile.mkstemp", full)
+    with pytest.raises(OSError, match="No space left"):
+        storage.open("a", "wb")
+    assert read(storage, "a") == LONG
+
+
+def test_no_room_for_a_note() -> None:
+    """What is long can be deleted where the store is full; other errors are told."""
+    storage = make()
+    save(storage, "a")
+
+    def full() -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    with at_step(2, before=lose_connection), pytest.raises(ConnectionResetError):
+        storage.delete("a")
+    assert read(storage, "a") == LONG
+    with at_step(2, before=full):
+        storage.delete("a")
+    assert (storage.exists("a"), chunks(storage)) == (False, {})
+
+
+def test_contents_that_are_no_plain_objects() -> None:
+    """A lazy content is saved, and one without a dict of its own."""
+
+    class Slotted:
+        __slots__ = ()
+
+        def chunks(self) -> Iterator[bytes]:
+            yield LONG
+
+    storage = make()
+    names = [
+        storage.save("a", SimpleLazyObject(lambda: ContentFile(LONG))),
+        storage.save("b", Slotted()),
+    ]
+    assert [read(storage, name) for name in names] == [LONG, LONG]
+
+
+def test_directories_are_not_remembered_for_ever() -> None:
+    """A storage with a ttl that saves into many directories forgets when it looked through them."""
+    storage = make(ttl=60)
+    for number in range(1100):
+        save(storage, f"d{number}/a", b"")
+    assert len(storage._done) < 1100
