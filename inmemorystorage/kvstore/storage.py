@@ -112,11 +112,9 @@ class KeyValueStorage(_Deconstructible, SavingMixin, AddressMixin):
             raise os_error(errno.EISDIR, resolved.text)
         return self._tree.content(resolved, found, os.fspath(name))
 
-    def _draft(self, name: str, mode: str, shown: str) -> Draft:
+    def _draft(self, name: str) -> Draft:
         """Return a file to be changed."""
-        return Draft(
-            self._tree, self._contents, self.behavior, lambda: self._resolve(name), mode, shown
-        )
+        return Draft(self._tree, self._contents, self.behavior, lambda: self._resolve(name))
 
     def delete(self, name: str) -> None:
         """

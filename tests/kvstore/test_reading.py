@@ -148,12 +148,20 @@ def test_a_handle_has_a_size_that_can_be_set() -> None:
         assert file.size == 3
 
 
-def test_a_handle_that_nobody_closes() -> None:
-    """What was written is stored when the handle is gone, as with Python's own files."""
+def test_a_handle_of_which_a_method_is_used_alone() -> None:
+    """Who keeps a method, and not the handle, reads and writes with it."""
     storage = make()
-    file = storage.open("a", "wb")
-    file.write(LONG)
-    del file
+    save(storage, "a")
+    assert storage.open("a").read() == LONG
+    assert storage.open("a", "r").read() == LONG.decode()
+
+
+@pytest.mark.parametrize("mode", ["wb", "ab", "xb"])
+def test_a_handle_that_nobody_closes(mode: str) -> None:
+    """What was written is stored when the file is gone, as with Python's own files."""
+    storage = make()
+    with pytest.warns(ResourceWarning, match="unclosed file"):
+        storage.open("a", mode).write(LONG)
     assert read(storage, "a") == LONG
 
 

@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 import tempfile
+import weakref
 import zlib
 from collections.abc import Callable, Iterator
 from typing import IO, Any, NamedTuple
@@ -25,7 +26,7 @@ _PIECE = 1024 * 1024
 
 class Draft:
     """
-    A file that is open for change, as ``open()`` gives it, on a copy in a local file.
+    A file that is open for change, on a copy in a local file.
 
     Modes, positions and newlines are those of Python's own file. `commit` puts the copy into the
     store; what others have put there in the meantime is replaced, or where this appends, kept.
@@ -33,10 +34,6 @@ class Draft:
     :param tree: the store's names, and ``contents`` its contents.
     :param behavior: what happens where storages disagree.
     :param resolve: returns the name of the file.
-    :param mode: as ``open()`` has it.
-    :param shown: the ``name`` that the file shows.
-
-    Raises what ``open()`` raises, for the mode first.
     """
 
     def __init__(
@@ -45,22 +42,35 @@ class Draft:
         contents: Contents,
         behavior: Behavior,
         resolve: Callable[[], Name],
-        mode: str,
-        shown: str,
     ) -> None:
         self._tree = tree
         self._contents = contents
         self._behavior = behavior
         self._resolve = resolve
         self._copy = -1
+
+    def open(self, mode: str, shown: str) -> IO[Any]:
+        """
+        Return the file, in a mode of ``open()``.
+
+        :param shown: the ``name`` that it shows.
+
+        Who has the file closes it, and then the draft; when nobody has it any more, what was
+        written is put into the store too, as Python's own files are flushed then. Raises what
+        ``open()`` raises, for the mode first.
+        """
         encoding = None if "b" in mode else "utf-8"
         try:
-            self.stream: IO[Any] = open(  # noqa: SIM115 (the file of another one)
+            stream = open(  # noqa: SIM115 (for who has asked)
                 shown, mode, encoding=encoding, opener=self._open
             )
         except BaseException:
             self._forget()
             raise
+        # Of the file, and not of what wraps it: open(…).write(…) outlives its wrapper.
+        self._finalizer = weakref.finalize(stream, self._end)
+        self._finalizer.atexit = False
+        return stream
 
     def _open(self, shown: str, flags: int) -> int:
         """Open the file as open(2) does, and return a descriptor of its copy."""
@@ -203,16 +213,16 @@ class Draft:
 
     @property
     def size(self) -> int:
-        """Return the number of bytes, those that are written included."""
-        self.stream.flush()
+        """Return the number of bytes of the copy."""
         return os.fstat(self._copy).st_size
 
     def close(self) -> None:
-        """Close the file, and put what was written into the store."""
-        if self.stream.closed:
-            return
+        """Put what was written into the store, once the file is closed; again does nothing."""
+        if self._finalizer.detach() is not None:
+            self._end()
+
+    def _end(self) -> None:
         try:
-            self.stream.close()
             self.commit()
         finally:
             self._forget()

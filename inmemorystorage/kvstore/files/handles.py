@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 from typing import TYPE_CHECKING, Any
 
@@ -47,8 +46,8 @@ class StoredFile(File):  # type: ignore[type-arg]
             self._content = self._storage._content(self._stored_name)
             self.file = _stack(self._content, mode)
         else:
-            self._draft = self._storage._draft(self._stored_name, mode, self.name)
-            self.file = self._draft.stream
+            self._draft = self._storage._draft(self._stored_name)
+            self.file = self._draft.open(mode, self.name)
             self.mode = self.file.mode
 
     @property
@@ -57,6 +56,7 @@ class StoredFile(File):  # type: ignore[type-arg]
         if self._size is not None:
             return self._size
         if self._draft is not None:
+            self.file.flush()
             return self._draft.size
         assert self._content is not None
         return self._content.size
@@ -87,16 +87,9 @@ class StoredFile(File):  # type: ignore[type-arg]
 
     def close(self) -> None:
         """Close the handle; what was written is in the store then, or this raises ``OSError``."""
+        self.file.close()
         if self._draft is not None:
             self._draft.close()
-        else:
-            self.file.close()
-
-    def __del__(self) -> None:
-        # As Python's own files do, when nobody can do it any more.
-        if "file" in self.__dict__:
-            with contextlib.suppress(Exception):
-                self.close()
 
 
 def _stack(content: ContentIO, mode: str) -> Any:
