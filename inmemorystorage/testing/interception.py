@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 
 from django.core.files.storage import Storage
 
+from ..kvstore import KeyValueStorage
 from ..storage import InMemoryStorage
 
 OPERATIONS = (
@@ -91,7 +92,7 @@ def add_observer(observer: Observer) -> None:
     if not _observers:
         Storage.__init_subclass__ = classmethod(_wrap_derived)  # type: ignore[arg-type, assignment]
         _wrap(Storage)
-        InMemoryStorage.know_hooks()
+        _know_hooks()
     _observers.append(observer)
 
 
@@ -101,7 +102,13 @@ def remove_observer(observer: Observer) -> None:
     if not _observers:
         del Storage.__init_subclass__
         _unwrap()
-        InMemoryStorage.know_hooks()
+        _know_hooks()
+
+
+def _know_hooks() -> None:
+    """Have storages that know a short way take what is wrapped for their own."""
+    InMemoryStorage.know_hooks()
+    KeyValueStorage.know_hooks()
 
 
 def _wrap(cls: type[Storage]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
 
@@ -133,14 +134,15 @@ def test_a_deletion_that_fails_at_any_step(
 @pytest.mark.parametrize("name", ["d/a", "d/e/a"])
 @pytest.mark.parametrize("content", [b"short", LONG])
 @pytest.mark.parametrize("deleted", ["d", "d/e", "."])
+@pytest.mark.parametrize("before", ["d/e/b", "elsewhere"])
 def test_a_directory_is_deleted_at_any_step_of_a_save(
-    name: str, content: bytes, deleted: str
+    name: str, content: bytes, deleted: str, before: str
 ) -> None:
     """What was saved is listed from the top on, or was deleted."""
 
     def does(number: int) -> Steps:
         storage = make()
-        save(storage, "d/e/b", b"short")
+        save(storage, before, b"short")
         with at_step(number, before=lambda: storage.delete(deleted)) as steps:
             save(storage, name, content)
         assert_all_is_listed(storage)
@@ -182,6 +184,22 @@ def assert_all_is_listed(storage: KeyValueStorage) -> None:
             stored |= {f"{path}/{name}".lstrip("/") for name in entries if name != "."}
     assert stored == listed
     assert all(storage.exists(name) for name in listed)
+
+
+@pytest.mark.parametrize("name", ["d/a", "d/e/a"])
+def test_a_process_is_killed_at_any_step_of_making_directories(name: str) -> None:
+    """What it has left is in nobody's way: who saves there has his file listed."""
+
+    def does(number: int) -> Steps:
+        storage = make()
+        with at_step(number, before=interrupt) as steps:
+            try_to(lambda: save(storage, name, b"short"))
+        saved = save(storage, "d/e/b", b"short")
+        assert read(storage, saved) == b"short"
+        assert_all_is_listed(storage)
+        return steps
+
+    each_step(does)
 
 
 @pytest.mark.parametrize("step", ["store", "put"])
@@ -400,3 +418,74 @@ def test_directories_are_not_remembered_for_ever() -> None:
     for number in range(1100):
         save(storage, f"d{number}/a", b"")
     assert len(storage._done) < 1100
+
+
+def test_somebody_overwrites_at_any_step_of_a_save_that_fails(clock: Any) -> None:
+    """What is there in the end is one whole content, and nothing else is left."""
+
+    def fail() -> None:
+        raise ConnectionResetError
+
+    def does(number: int) -> Steps:
+        storage = make()
+        taking = KeyValueStorage(storage.uri, chunk_size=CHUNK, allow_overwrite=True)
+        with at_step(number, before=lambda: save(taking, "d/a", OTHER)) as steps:
+            try_to(lambda: storage.save("d/a", Content(LONG, fail)))
+        assert not storage.exists("d/a") or read(storage, "d/a") == OTHER
+        settle(storage, clock)
+        return steps
+
+    each_step(does)
+
+
+@pytest.mark.parametrize("other", [OTHER, b"short", None])
+@pytest.mark.parametrize("content", [LONG, b"brief"])
+def test_somebody_changes_the_file_at_any_step_of_overwriting(
+    clock: Any, content: bytes, other: bytes | None
+) -> None:
+    """The last one's content is there, whole; where somebody deletes it, perhaps nothing."""
+
+    def change(storage: KeyValueStorage) -> None:
+        if other is None:
+            storage.delete("d/a")
+        else:
+            save(storage, "d/a", other)
+
+    def does(number: int) -> Steps:
+        storage = make(allow_overwrite=True)
+        save(storage, "d/a", LONG * 2)
+        with at_step(number, before=lambda: change(storage)) as steps:
+            save(storage, "d/a", content)
+        assert not storage.exists("d/a") or read(storage, "d/a") in (content, other)
+        settle(storage, clock)
+        return steps
+
+    each_step(does)
+
+
+@pytest.mark.parametrize("name", ["d", "d/e"])
+def test_a_file_takes_the_name_of_a_directory_at_any_step(name: str) -> None:
+    """Where a file is there can be no directory; both are never there."""
+
+    def does(number: int) -> Steps:
+        storage = make()
+        with at_step(number, before=lambda: save(storage, name)) as steps:
+            try_to(lambda: save(storage, "d/e/f", b"short"))
+        assert_all_is_listed(storage)
+        return steps
+
+    each_step(does)
+
+
+def test_a_content_that_was_swept_before_it_was_put() -> None:
+    """Who finds his note gone has stored nothing, and says so."""
+    storage = make()
+    place = storage._tree.place(storage._resolve("a"))
+    storing = storage._contents.storing("a", place, "content")
+    with ExitStack() as stack:
+        stack.enter_context(storing)
+        storing.store(iter([LONG[:CHUNK]]))
+        assert storage.sweep(older_than=0) == 1
+        with pytest.raises(OSError, match="save it again"):
+            stack.close()
+    assert (chunks(storage), notes(storage)) == ({}, [])

@@ -185,3 +185,35 @@ def test_seeking_to_where_nothing_is() -> None:
         assert file.seek(-2, os.SEEK_END) == 48
         assert file.seek(1, os.SEEK_CUR) == 49
         assert file.read() == b"9"
+
+
+def test_reading_a_chunk_by_and_by(fetched: list[int]) -> None:
+    """A chunk that is longer than the buffer is fetched once."""
+    storage = KeyValueStorage(make().uri, chunk_size=200_000)
+    content = bytes(range(250)) * 1000
+    save(storage, "a", content)
+    with storage.open("a") as file:
+        assert b"".join(iter(lambda: file.read(1000), b"")) == content
+    assert fetched == [1, 1]
+
+
+def test_a_closed_content() -> None:
+    """What is closed cannot be asked for anything, past the buffer either."""
+    storage = make()
+    save(storage, "a")
+    file = storage.open("a")
+    file.flush()
+    raw = file.file.raw
+    file.close()
+    for use in [raw.readable, raw.seekable, raw.tell, raw.readall]:
+        with pytest.raises(ValueError, match="closed file"):
+            use()
+
+
+def test_a_directory_has_no_size() -> None:
+    """What is no file has no bytes, and cannot be read."""
+    storage = make()
+    save(storage, "d/a")
+    for use in [storage.size, storage.open]:
+        with pytest.raises(IsADirectoryError):
+            use("d")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import InMemoryUploadedFile
-from kvstore.deeds import CHUNK, LONG, Content, chunks, make, memory, notes, read, save
+from kvstore.deeds import CHUNK, LONG, Content, chunks, make, memory, notes, numbers, read, save
 
 from inmemorystorage.kvstore import KeyValueStorage
 
@@ -203,3 +203,19 @@ def test_save_in_a_directory_that_was_deleted() -> None:
     storage.delete("d")
     assert save(storage, "d/e/b") == "d/e/b"
     assert storage.listdir("d") == (["e"], [])
+
+
+class Numbering(KeyValueStorage):
+    """A storage with other names of its own."""
+
+    def get_alternative_name(self, file_root: str, file_ext: str) -> str:
+        """Return a name with a number, which may be taken too."""
+        return f"{file_root}-{next(numbers)}{file_ext}"
+
+
+def test_a_subclass_that_makes_other_names() -> None:
+    """Where the name is taken meanwhile, its own way to make another is asked."""
+    storage = Numbering(make().uri, chunk_size=CHUNK)
+    name = storage.save("d/b.txt", Content(lambda: save(storage, "d/b.txt", b"first"), LONG))
+    assert name.startswith("d/b-") and name.endswith(".txt")
+    assert (read(storage, "d/b.txt"), read(storage, name)) == (b"first", LONG)

@@ -153,3 +153,14 @@ def test_a_directory_has_to_be_there_for_some() -> None:
         storage.delete("d")
     assert storage.size("d") == 4096
     assert storage.get_created_time("d/a") == storage.get_modified_time("d/a")
+
+
+def test_closing_twice(temporary: Path) -> None:
+    """Closing a handle again does nothing, whatever is there by then."""
+    storage = make(allow_overwrite=True)
+    file = storage.open("a", "wb")
+    file.write(b"one")
+    file.close()
+    save(storage, "a", b"two")
+    file.close()
+    assert read(storage, "a") == b"two"

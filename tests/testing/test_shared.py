@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
@@ -20,6 +21,7 @@ from inmemorystorage.testing import (
     RealStorageError,
     forbid_real_storages,
     override_storages,
+    replace_storage,
     shared_storage,
 )
 
@@ -106,3 +108,13 @@ def test_on_a_store_that_cannot_list(store_uri: Callable[[str], str]) -> None:
     with shared_storage(store_uri("memcached")) as storage:
         storage.save("a", ContentFile(b"content"))
         assert storage.exists("a")
+
+
+def test_what_stands_in_the_place_of_a_shared_storage() -> None:
+    """A storage of the project on a store is replaced by one in memory that behaves like it."""
+    options: dict[str, Any] = {"base_url": "/kv/", "behaves_like": "filesystem"}
+    storage = KeyValueStorage("locmem://replaced", allow_overwrite=True, **options)
+    replacement = replace_storage(storage)
+    assert replacement.url("a") == "/kv/a"
+    assert replacement.behavior == storage.behavior
+    assert replacement.get_available_name("a") == "a"

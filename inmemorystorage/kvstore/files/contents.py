@@ -103,11 +103,14 @@ class Contents:
 
     def _count(self, label: str, content: str) -> int:
         """Return a number of chunks which a content has not more of."""
-        for first in itertools.count(0, _PROBED):
-            keys = (self.key(content, first + number) for number in range(_PROBED))
-            if not any(self.engine.ask(label, "has_key", key) for key in keys):
-                return first
-        raise AssertionError  # itertools.count() has no end
+        end = 0
+        while self._has_any(label, content, end):
+            end += _PROBED
+        return end
+
+    def _has_any(self, label: str, content: str, first: int) -> bool:
+        keys = (self.key(content, first + number) for number in range(_PROBED))
+        return any(self.engine.ask(label, "has_key", key) for key in keys)
 
     def key(self, content: str, number: int) -> str:
         """Return the key of a chunk."""

@@ -6,7 +6,7 @@ import errno
 import operator
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, cast
 
 from django.core.files.base import ContentFile
@@ -48,6 +48,7 @@ class SavingMixin(NamingMixin):
     _tree: Tree
     _contents: Contents
     _ttl: float | None
+    _resolve: Callable[[str], Name]
     _done: dict[str | None, float]
 
     def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
@@ -219,6 +220,3 @@ class SavingMixin(NamingMixin):
             return None
         found = self._tree.find(resolved)
         return None if found is None else found.record
-
-    def _resolve(self, name: str) -> Name:
-        raise NotImplementedError

@@ -102,21 +102,28 @@ class Tree:
 
     def _make_directory(self, name: Name, is_last: bool) -> bool:
         """Make a directory in one that is there; return whether both are there then."""
-        # The marker first: who deletes the directory finds it, and puts the entry back.
-        marked = self._engine.insert(name.text, self._marker(name), _OPEN, inside=False)
         entry = self._entry(Record.new(Kind.DIRECTORY), name)
         inside = bool(name.directory)
         outcome = self._engine.insert(name.text, self.place(name), entry, inside=inside)
-        found = self.find(name) if outcome is Inserted.TAKEN else None
-        if found is None:
-            return outcome is Inserted.DONE
-        if found.record.kind is Kind.DIRECTORY:
-            return True
-        if marked is Inserted.DONE:
-            self._engine.remove(name.text, self._marker(name), _OPEN.meta)
-        if self._has_expired(name):
+        is_there = outcome is Inserted.DONE
+        if outcome is Inserted.TAKEN:
+            is_there = self._check_directory(name, errno.EEXIST if is_last else errno.ENOTDIR)
+        if not is_there:
             return False
-        raise os_error(errno.EEXIST if is_last else errno.ENOTDIR, name.text)
+        self._engine.insert(name.text, self._marker(name), _OPEN, inside=False)
+        # Who deletes the directory looks for the marker when the entry is gone: one of both sees
+        # what the other has done.
+        return self.find(name) is not None
+
+    def _check_directory(self, name: Name, if_file: int) -> bool:
+        """Return whether a directory is there; raise for a file."""
+        found = self.find(name)
+        if found is None or found.record.kind is Kind.DIRECTORY:
+            return found is not None
+        if found.record.is_expired:
+            self.remove(name, found)
+            return False
+        raise os_error(if_file, name.text)
 
     def _marker(self, name: Name) -> tuple[str, str]:
         """Return the place of the entry without which nothing is put into a directory."""
