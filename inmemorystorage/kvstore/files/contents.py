@@ -152,10 +152,18 @@ class Storing:
         return self
 
     @contextlib.contextmanager
-    def changing(self) -> Iterator[None]:
-        """Have a block in which the place is changed: what it does is unknown until it ends."""
+    def changing(self, *answers: type[Exception]) -> Iterator[None]:
+        """
+        Have a block in which the place is changed: what it does is unknown until it ends.
+
+        :param answers: the exceptions by which it says that it has changed nothing.
+        """
         self._is_unknown = True
-        yield
+        try:
+            yield
+        except answers:
+            self._is_unknown = False
+            raise
         self._is_unknown = False
 
     def __exit__(self, kind: type[BaseException] | None, *info: object) -> None:

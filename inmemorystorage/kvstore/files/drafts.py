@@ -170,7 +170,9 @@ class Draft:
             return
         place = self._tree.place(self._name)
         with self._contents.storing(self._name.text, place, record.content) as storing:
-            self._put(storing.store(upload.chunks))
+            stored = storing.store(upload.chunks)
+            with storing.changing(_Gone, _Behind):
+                self._put(stored)
 
     def _put(self, record: Record, body: bytes = b"") -> None:
         def change(found: Found | None) -> tuple[Record, bytes]:
