@@ -19,13 +19,16 @@ def storage(request, tmp_path):
 
 
 @pytest.fixture
-def meanwhile(monkeypatch):
-    """Return a function that has something happen once, before or after a step on the disk."""
+def meanwhile(monkeypatch, storage):
+    """Return a function that has something happen once, before or after the storage's next step."""
 
     def happen(step, act, *, after=False):
         method = getattr(PrivateDirectory, step)
 
         def stepping(self, name, *args):
+            mirror = storage._top().mirror
+            if mirror is not None and self is not mirror._private:
+                return method(self, name, *args)  # of a storage that somebody else has left
             monkeypatch.setattr(PrivateDirectory, step, method)
             if not after:
                 act(Path(self.path(name)))
