@@ -23,6 +23,7 @@ def deeply(duplicate: Callable[[Storage], Storage]) -> Any:
 
 
 @pytest.mark.needs("has_base_url")
+@pytest.mark.needs("has_media_urls")
 @pytest.mark.parametrize(
     ("base_url", "url"),
     [("/m/", "/m/a"), ("/m", "/m/a"), ("https://cdn.test/m", "https://cdn.test/m/a"), ("", "/a")],
@@ -33,6 +34,7 @@ def test_base_url(make_storage: Callable[..., Storage], base_url: str, url: str)
 
 
 @pytest.mark.needs("has_base_url")
+@pytest.mark.needs("has_media_urls")
 def test_base_url_follows_the_setting(make_storage: Callable[..., Storage], settings) -> None:
     """Without a base URL of its own a storage has MEDIA_URL, also when that changes."""
     storage, own = make_storage(), make_storage(base_url="/own/")
