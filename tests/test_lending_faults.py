@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -19,16 +20,15 @@ def storage(request, tmp_path):
 
 
 @pytest.fixture
-def meanwhile(monkeypatch, storage):
-    """Return a function that has something happen once, before or after the storage's next step."""
+def meanwhile(monkeypatch):
+    """Return a function that has something happen once, before or after a step on the disk."""
 
     def happen(step, act, *, after=False):
-        method = getattr(PrivateDirectory, step)
+        method, thread = getattr(PrivateDirectory, step), threading.current_thread()
 
         def stepping(self, name, *args):
-            mirror = storage._top().mirror
-            if mirror is not None and self is not mirror._private:
-                return method(self, name, *args)  # of a storage that somebody else has left
+            if threading.current_thread() is not thread:
+                return method(self, name, *args)  # of a server that another test has left
             monkeypatch.setattr(PrivateDirectory, step, method)
             if not after:
                 act(Path(self.path(name)))
