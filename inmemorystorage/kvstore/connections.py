@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from typing import Any
 
 from asgiref.local import Local
@@ -18,9 +19,6 @@ from .uri import Uri, parse
 
 # Without these, all that a URI may have behind "?" is its backend's.
 COMMON = ("namespace", "serializer")
-
-# URIs by which a thread finds its backends without reading them again.
-_REMEMBERED = 500
 
 # Of the thread, and not of the context, which sync_to_async() takes into another thread.
 _open = threading.local()
@@ -37,37 +35,27 @@ def backend_for(uri: str) -> Backend:
     backends = _backends()
     if (loop := asyncio._get_running_loop()) is not None:
         _request.loop = loop
-    if uri not in backends:
-        # Namespaces share one: those of tests are many.
-        parsed = _of_backend(parse(uri))
-        key = f"{parsed.scheme}://{parsed.store}?{sorted(parsed.parameters.items())}"
-        if key not in backends:
-            backends[key] = make_backend(uri)
-        _forget_many(backends)
-        backends[uri] = backends[key]
-    return backends[uri]
+    engine = _engine_of(uri)
+    if engine not in backends:
+        backends[engine] = make_backend(uri)
+    return backends[engine]
 
 
-def _forget_many(backends: dict[str, Backend]) -> None:
-    """Forget by which URIs backends were found, where those are many; they stay by their own."""
-    if len(backends) > _REMEMBERED:
-        kept = {key: each for key, each in backends.items() if key.endswith("]")}
-        backends.clear()
-        backends.update(kept)
-
-
-def _of_backend(uri: Uri) -> Uri:
-    rest = {name: text for name, text in uri.parameters.items() if name not in COMMON}
-    return Uri(uri.scheme, uri.store, rest)
+@lru_cache(maxsize=512)
+def _engine_of(uri: str) -> Uri:
+    """Return what a URI says of its backend: namespaces, of which tests have many, share one."""
+    parsed = parse(uri)
+    rest = {name: text for name, text in parsed.parameters.items() if name not in COMMON}
+    return Uri(parsed.scheme, parsed.store, rest)
 
 
 def make_backend(uri: str) -> Backend:
     """Return a new backend behind a URI."""
-    parsed = _of_backend(parse(uri))
-    return find_class(parsed.scheme).from_uri(parsed)
+    engine = _engine_of(uri)
+    return find_class(engine.scheme).from_uri(engine)
 
 
-def _backends() -> dict[str, Backend]:
+def _backends() -> dict[Uri, Backend]:
     """Return this thread's backends; a process that was forked has none of its parent's."""
     pid = os.getpid()
     if getattr(_open, "pid", None) != pid:
@@ -75,7 +63,7 @@ def _backends() -> dict[str, Backend]:
         # Kept, so that no finalizer speaks on a connection which the parent goes on to use.
         _open.parents = getattr(_open, "parents", None), getattr(_open, "backends", None)
         _open.backends = {}
-    backends: dict[str, Backend] = _open.backends
+    backends: dict[Uri, Backend] = _open.backends
     return backends
 
 
@@ -88,7 +76,7 @@ def close_connections(**kwargs: Any) -> None:
 
 
 def _close() -> None:
-    for backend in {id(each): each for each in _backends().values()}.values():
+    for backend in _backends().values():
         with suppress(OSError, *backend.client_errors):  # then there is none any more
             backend.close()
 

@@ -72,9 +72,10 @@ class KeyValueStorage(_Deconstructible, SavingMixin, AddressMixin):
     ) -> None:
         uri = Address(uri)
         _check(uri, ttl, chunk_size, querystring_expire)
-        signing = querystring_auth, querystring_expire
-        kept = uri, location, base_url, ttl, chunk_size, behaves_like, allow_overwrite
-        self._options = *kept, *signing
+        self._options = (
+            *(uri, location, base_url, ttl, chunk_size, behaves_like, allow_overwrite),
+            *(querystring_auth, querystring_expire),
+        )
         self.querystring_auth = querystring_auth
         self.querystring_expire = querystring_expire
         self._allow_overwrite = allow_overwrite

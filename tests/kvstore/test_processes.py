@@ -148,7 +148,7 @@ def others(storage: KeyValueStorage) -> int:
 def left(storage: KeyValueStorage) -> list[Any]:
     """Return the chunks and the notes that are in a store."""
     engine = storage._contents.engine
-    notes = engine.ask("", "list_entries", engine.key("s", ""))
+    notes = engine.list("", engine.key("s", ""))
     return [*notes, *chunks_of(storage)]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from ..backends import Backend
 from ..connections import backend_for, close_connections
 from ..store import KeyValueStore, get_kvstore
+from ..uri import with_namespace
 from .inputs import KEYS, VALUES, typed
 
 
@@ -188,8 +189,7 @@ class ValueTests:
 
     def test_namespaces_never_meet(self) -> None:
         """A key of one namespace is none of another."""
-        separator = "&" if "?" in self.uri else "?"
-        other = get_kvstore(f"{self.uri}{separator}namespace={uuid.uuid4().hex}")
+        other = get_kvstore(with_namespace(self.uri, uuid.uuid4().hex))
         self.store.set(self.key(), "here")
         assert self.key() not in other
         other.set(self.key(), "there")

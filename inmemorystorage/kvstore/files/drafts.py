@@ -77,18 +77,19 @@ class Draft:
         self._name, self._flags = self._resolve(), flags
         self._copy, path = tempfile.mkstemp()  # before anything is done to the name
         try:
-            self._take_current()
+            self._take_current(self._begin)
             return os.open(path, flags & ~_TO_NAMES)
         finally:
             # Both descriptors go on; nothing stays on the disk, however this process ends.
             os.unlink(path)
 
-    def _take_current(self) -> None:
-        """Have what is at the name in the copy, which somebody may replace meanwhile."""
-        while True:
-            found = self._begin()
+    def _take_current(
+        self, find: Callable[[], Found | None], tail: IO[bytes] | None = None
+    ) -> None:
+        """Have what is found at the name in the copy, which somebody may replace meanwhile."""
+        while (found := find()) is not None:
             try:
-                self._take(found)
+                self._take(found, tail)
             except OSError as error:
                 if error.errno != errno.ESTALE:
                     raise
@@ -139,6 +140,7 @@ class Draft:
             self._write(stored, os.SEEK_SET)
         self._committed = self._state()
         if tail is not None:
+            tail.seek(0)
             self._write(tail, os.SEEK_END)
 
     def _write(self, source: Any, whence: int) -> None:
@@ -152,11 +154,13 @@ class Draft:
 
         Silent where the file is not there any more, as writing to a deleted file is.
         """
-        while (state := self._state()) != self._committed:
+        state = self._state()
+        while state != self._committed:
             try:
                 self._store()
             except _Behind:
                 self._follow()
+                state = self._state()
                 continue
             except _Gone:
                 pass
@@ -192,15 +196,7 @@ class Draft:
         with tempfile.TemporaryFile() as tail:
             for piece in self._pieces(self._committed.size):
                 tail.write(piece)
-            while (found := self._tree.find(self._name, body=True)) is not None:
-                tail.seek(0)
-                try:
-                    self._take(found, tail)
-                except OSError as error:
-                    if error.errno != errno.ESTALE:
-                        raise
-                else:
-                    return
+            self._take_current(lambda: self._tree.find(self._name, body=True), tail)
 
     def _pieces(self, start: int = 0) -> Iterator[bytes]:
         os.lseek(self._copy, start, os.SEEK_SET)

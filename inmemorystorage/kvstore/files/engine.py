@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,10 +50,9 @@ class Engine:
             yield
 
     def ask(self, label: str, operation: str, *args: Any, **options: Any) -> Any:
-        """Return what a method of the backend returns; what it yields, as a list."""
+        """Return what a method of the backend returns."""
         with reporting(self.uri, label) as backend:
-            answer = getattr(backend, operation)(*args, **options)
-            return answer if isinstance(answer, (list, bytes)) else _collected(answer)
+            return getattr(backend, operation)(*args, **options)
 
     def key(self, kind: str, key: str) -> str:
         """Return a key of this store, of one kind."""
@@ -90,15 +89,11 @@ class Engine:
         """Remove an entry, if it is still there."""
         return bool(self.ask(label, "remove_entry", *place, meta))
 
-    def list(self, label: str, directory: str) -> Iterable[tuple[str, bytes]]:
+    def list(self, label: str, directory: str) -> Sequence[tuple[str, bytes]]:
         """Return the names and the metas of a directory, as the engine has them."""
-        listed: Iterable[tuple[str, bytes]] = self.ask(label, "list_entries", directory)
-        return listed
+        with reporting(self.uri, label) as backend:
+            return [*backend.list_entries(directory)]
 
 
 def _found(entry: Entry) -> Found:
     return Found(Record.load(entry.meta), entry.meta, entry.body)
-
-
-def _collected(answer: Any) -> Any:
-    return list(answer) if hasattr(answer, "__next__") else answer

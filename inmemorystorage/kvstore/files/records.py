@@ -50,10 +50,10 @@ class Record:
     name: str | None = None
 
     @classmethod
-    def new(cls, kind: Kind, name: str | None = None) -> Record:
+    def new(cls, kind: Kind) -> Record:
         """Return the record of what is made now."""
         now = time.time()
-        return cls(kind, new_id(), new_id(), created=now, modified=now, name=name)
+        return cls(kind, new_id(), new_id(), created=now, modified=now)
 
     def changed(self, content: Record) -> Record:
         """Return the record of this file with another content."""

@@ -6,7 +6,7 @@ import contextlib
 import errno
 import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -86,13 +86,13 @@ class Tree:
         directories = [_own_name(*each) for each in there if _is(Kind.DIRECTORY, each[1])]
         return directories, [_own_name(*each) for each in there if _is(Kind.FILE, each[1])]
 
-    def _list(self, name: Name) -> list[tuple[str, bytes]]:
+    def _list(self, name: Name) -> Sequence[tuple[str, bytes]]:
         if not self._engine.backend.lists_entries:
             raise NotImplementedError(
                 f"{parse(self._engine.uri)} cannot list a directory, nor delete one. Stores that "
                 "can are redis://, db://, dynamodb:// and locmem://."
             )
-        return [*self._engine.list(name.text, self._engine.key("d", name.path))]
+        return self._engine.list(name.text, self._engine.key("d", name.path))
 
     def make_directories(self, names: list[Name]) -> None:
         """Make directories that are not there; raise what ``os.makedirs()`` raises for a file."""
