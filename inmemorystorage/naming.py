@@ -2,15 +2,48 @@
 
 from __future__ import annotations
 
-from typing import cast
+import errno
+from operator import attrgetter
+from typing import Any, ClassVar, cast
 
 from django.core.files.storage import Storage
+
+from .behaviors import Behavior
 
 
 class NamingMixin(Storage):
     """Choose names as ``FileSystemStorage`` does since Django 5.1, on every Django."""
 
     _allow_overwrite: bool
+    behavior: Behavior
+    # What Storage.save() calls on its way: where a subclass or an instance has one of its own, the
+    # template is taken.
+    _hooks: ClassVar[tuple[str, ...]]
+    _hooks_of: ClassVar[attrgetter[Any]]
+    _known_hooks: ClassVar[Any]
+
+    @classmethod
+    def know_hooks(cls) -> None:
+        """Take the hooks that this class has now for those that are not a subclass's own."""
+        cls._hooks_of = attrgetter(*cls._hooks)
+        cls._known_hooks = cls._hooks_of(cls)
+
+    def _has_own_hooks(self) -> bool:
+        """Return whether a subclass, or this instance, has a say in how a file is saved."""
+        if self._hooks_of(type(self)) != self._known_hooks:
+            return True
+        return not self.__dict__.keys().isdisjoint(self._hooks)
+
+    def _yield_to(self, name: str) -> bool:
+        """Return true: a taken name that is insisted on is written over; or raise."""
+        if not self.behavior.yields_to_names:
+            raise FileExistsError(
+                errno.EEXIST,
+                "get_available_name() insists on a taken name; allow_overwrite=True "
+                "has save() write over the file",
+                name,
+            )
+        return True
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
         """

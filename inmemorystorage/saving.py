@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import errno
-import operator
 import os
-from typing import Any, ClassVar
+from typing import Any
 
 from django.core.files.base import ContentFile
 
@@ -16,28 +14,18 @@ from .nodes import InMemoryDir, InMemoryFile, State
 from .paths import PathMixin, is_plain
 from .volume import find_target, make_directories, store
 
-# What Storage.save() calls on its way: where a subclass or an instance has one of its own, the
-# template is taken.
-HOOKS = (
-    "get_available_name",
-    "is_name_available",
-    "get_alternative_name",
-    "exists",
-    "path",
-    "_save",
-)
-hooks_of = operator.attrgetter(*HOOKS)
-
 
 class SavingMixin(PathMixin, NamingMixin):
     """Store contents under names that are free."""
 
-    _known_hooks: ClassVar[tuple[Any, ...]]
-
-    @classmethod
-    def know_hooks(cls) -> None:
-        """Take the hooks that this class has now for those that are not a subclass's own."""
-        cls._known_hooks = hooks_of(cls)
+    _hooks = (
+        "get_available_name",
+        "is_name_available",
+        "get_alternative_name",
+        "exists",
+        "path",
+        "_save",
+    )
 
     def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
         """
@@ -130,22 +118,6 @@ class SavingMixin(PathMixin, NamingMixin):
                     return name, self._yield_to(name)
             else:
                 return name, self._allow_overwrite
-
-    def _has_own_hooks(self) -> bool:
-        """Return whether a subclass, or this instance, has a say in how a file is saved."""
-        if hooks_of(type(self)) != self._known_hooks:
-            return True
-        return not self.__dict__.keys().isdisjoint(HOOKS)
-
-    def _yield_to(self, name: str) -> bool:
-        if not self.behavior.yields_to_names:
-            raise FileExistsError(
-                errno.EEXIST,
-                "get_available_name() insists on a taken name; allow_overwrite=True "
-                "has save() write over the file",
-                name,
-            )
-        return True
 
     def _store(self, name: str, content: bytes, *, overwrite: bool, in_place: bool = True) -> str:
         in_place = in_place and self.behavior.overwrites_in_place

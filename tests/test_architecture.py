@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # The storage and its parts.
     "files": {"handles"},
     "contents": {"files"},
-    "naming": set(),
+    "naming": {"behaviors"},
     "options": {"behaviors", "nodes"},
     "configuration": {"behaviors"},
     "signing": set(),

@@ -80,7 +80,6 @@ class KeyValueStorage(_Deconstructible, SavingMixin, AddressMixin):
         self.querystring_expire = querystring_expire
         self._allow_overwrite = allow_overwrite
         self._base_url = base_url
-        self._ttl = ttl
         self.behavior = _find_behavior(behaves_like)
         engine = Engine(uri)
         self._contents = Contents(engine, chunk_size, ttl)

@@ -48,8 +48,8 @@ class Contents:
     def __init__(self, engine: Engine, chunk_size: int, ttl: float | None) -> None:
         self.engine = engine
         self.suspects = Suspects(engine, self.drop)
+        self.ttl = ttl
         self._wanted_size = chunk_size
-        self._ttl = ttl
 
     @property
     def chunk_size(self) -> int:
@@ -70,12 +70,12 @@ class Contents:
     def record(self, body: bytes = b"") -> Record:
         """Return the record of a content that is in its entry."""
         new = Record.new(Kind.FILE)
-        expires = None if self._ttl is None else new.created + self._ttl
+        expires = None if self.ttl is None else new.created + self.ttl
         return replace(new, size=len(body), checksum=zlib.crc32(body), expires=expires)
 
     def storing(self, label: str, place: tuple[str, str], content: str) -> Storing:
         """Return what stores a content in chunks, inside a ``with``."""
-        return Storing(self, label, place, content, self._ttl)
+        return Storing(self, label, place, content)
 
     def read(self, label: str, record: Record, first: int, count: int) -> list[memoryview] | None:
         """
@@ -128,22 +128,15 @@ class Storing:
     :param label: what errors name.
     :param place: of the name.
     :param content: which content it is.
-    :param ttl: seconds after which it may be gone.
     """
 
     def __init__(
-        self,
-        contents: Contents,
-        label: str,
-        place: tuple[str, str],
-        content: str,
-        ttl: float | None,
+        self, contents: Contents, label: str, place: tuple[str, str], content: str
     ) -> None:
         self._contents = contents
         self._label = label
         self._place = place
         self._content = content
-        self._ttl = ttl
         self._sent = 0
         self._is_unknown = False
 
@@ -211,7 +204,7 @@ class Storing:
                 suspects = self._contents.suspects
                 self._note = suspects.renew(self._label, self._content, self._place, self._note)
                 renewed = time.monotonic()
-        if self._ttl is not None and time.monotonic() - started > LEASE:
+        if self._contents.ttl is not None and time.monotonic() - started > LEASE:
             raise given_up(self._label)  # the engine may have dropped the first chunks
         return replace(
             self._contents.record(), content=self._content, size=size, chunk_size=length, checksum=0
@@ -222,7 +215,7 @@ class Storing:
         keys = [self._contents.key(self._content, number) for number in range(first, self._sent)]
         values = zip(keys, map(_sealed, batch), strict=True)
         # The time of the file begins when all is stored, and a reader may be late.
-        ttl = None if self._ttl is None else self._ttl + 2 * LEASE
+        ttl = None if self._contents.ttl is None else self._contents.ttl + 2 * LEASE
         self._contents.engine.ask(self._label, "set_many", values, ttl)
 
 

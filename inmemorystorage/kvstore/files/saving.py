@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import errno
-import operator
 import os
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 from django.core.files.base import ContentFile
 
-from ...behaviors import Behavior
 from ...naming import NamingMixin
 from .contents import Contents, Storing
 from .cutting import pieces_of
@@ -21,17 +19,6 @@ from .records import Kind, Record
 from .suspects import LEASE
 from .tree import Tree
 
-# What Storage.save() calls on its way: where a subclass or an instance has one of its own, the
-# template is taken.
-HOOKS = (
-    "get_available_name",
-    "is_name_available",
-    "get_alternative_name",
-    "exists",
-    "_is_taken",
-    "_save",
-)
-hooks_of = operator.attrgetter(*HOOKS)
 # What no name that is stored as it stands has between its slashes.
 _ODD_PARTS = frozenset(("", ".", ".."))
 # Characters that an alternative name has more than the one that is taken.
@@ -43,11 +30,16 @@ _REMEMBERED = 1000
 class SavingMixin(NamingMixin):
     """Store contents under names that are free."""
 
-    _known_hooks: ClassVar[tuple[Any, ...]]
-    behavior: Behavior
+    _hooks = (
+        "get_available_name",
+        "is_name_available",
+        "get_alternative_name",
+        "exists",
+        "_is_taken",
+        "_save",
+    )
     _tree: Tree
     _contents: Contents
-    _ttl: float | None
     _resolve: Callable[[str], Name]
     _done: dict[str | None, float]
 
@@ -68,11 +60,6 @@ class SavingMixin(NamingMixin):
             return self._save(cast("str", name), content)
         return super().save(name, content, max_length=max_length)
 
-    @classmethod
-    def know_hooks(cls) -> None:
-        """Take the hooks that this class has now for those that are not a subclass's own."""
-        cls._known_hooks = hooks_of(cls)
-
     def _can_save_unasked(self, name: str | None, max_length: int | None) -> bool:
         """
         Return whether ``Storage.save()`` would do nothing else than ask whether a name is free.
@@ -87,11 +74,6 @@ class SavingMixin(NamingMixin):
             and not self._allow_overwrite
             and not self._has_own_hooks()
         )
-
-    def _has_own_hooks(self) -> bool:
-        """Return whether a subclass, or this instance, has a say in which name is free."""
-        is_known = hooks_of(type(self)) == self._known_hooks
-        return not is_known or not vars(self).keys().isdisjoint(HOOKS)
 
     def _save(self, name: str, content: Any) -> str:
         self._resolve(name)  # refused before anything is read
@@ -117,16 +99,17 @@ class SavingMixin(NamingMixin):
         Saving a file that needs chunks clears away what was left, from time to time, and saving
         with a ``ttl`` what is over in the same directory.
         """
-        if self._ttl is not None and self._contents.engine.backend.lists_entries:
+        if self._contents.ttl is not None and self._contents.engine.backend.lists_entries:
             self._tree.remove_all_expired(self._resolve(""))
         return self._contents.suspects.sweep(older_than)
 
     def _tidy(self, saved: Name, has_chunks: bool) -> None:
         """Look now and then for what is over; an error in that is not one of what was saved."""
+        ttl = self._contents.ttl
         with self._contents.engine.attempt():
             if has_chunks and self._is_due(None, LEASE / 4):
                 self._contents.suspects.sweep(LEASE)
-            if self._ttl is not None and self._is_due(saved.directory, self._ttl):
+            if ttl is not None and self._is_due(saved.directory, ttl):
                 self._tree.remove_expired(saved.parent)
 
     def _is_due(self, what: str | None, seconds: float) -> bool:
@@ -195,14 +178,7 @@ class SavingMixin(NamingMixin):
         other = self.get_available_name(name)
         if other != name or not self._has_own_names():
             return other, False
-        if self.behavior.yields_to_names:
-            return name, True
-        raise FileExistsError(
-            errno.EEXIST,
-            "get_available_name() insists on a taken name; allow_overwrite=True "
-            "has save() write over the file",
-            name,
-        )
+        return name, self._yield_to(name)
 
     def _has_own_names(self) -> bool:
         own = type(self).get_available_name is not SavingMixin.get_available_name
