@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
-from .behaviors import BEHAVIORS, DEFAULT_BEHAVIOR, Behavior
+from .mistakes import hint
 from .nodes import InMemoryDir
 
 OPTIONS = (
@@ -30,20 +29,9 @@ def check_known(unknown: Iterable[str]) -> None:
     """Raise ``ImproperlyConfigured`` for names that are no options, with those that are."""
     for name in unknown:
         raise ImproperlyConfigured(
-            f"InMemoryStorage has no option {name!r}.{_hint(name, OPTIONS)} "
+            f"InMemoryStorage has no option {name!r}.{hint(name, OPTIONS)} "
             f"Its options are {', '.join(OPTIONS)}."
         )
-
-
-def find_behavior(behaves_like: str | None) -> Behavior:
-    """Return the row of `BEHAVIORS`, or raise ``ImproperlyConfigured`` with the names of all."""
-    name = DEFAULT_BEHAVIOR if behaves_like is None else behaves_like
-    if name not in list(BEHAVIORS):  # which, unlike the dict, can look for what has no hash
-        raise ImproperlyConfigured(
-            f"InMemoryStorage cannot have behaves_like={name!r}.{_hint(name, BEHAVIORS)} "
-            f"It is one of {', '.join(map(repr, BEHAVIORS))}."
-        )
-    return BEHAVIORS[name]
 
 
 def check_max_size(max_size: Any) -> None:
@@ -55,15 +43,6 @@ def check_max_size(max_size: Any) -> None:
         )
 
 
-def check_querystring_expire(querystring_expire: Any) -> None:
-    """Raise ``ImproperlyConfigured`` unless ``querystring_expire`` is a number of seconds."""
-    if type(querystring_expire) is not int or querystring_expire < 1:
-        raise ImproperlyConfigured(
-            f"InMemoryStorage cannot have querystring_expire={querystring_expire!r}: it is a whole "
-            "number of seconds, at least 1."
-        )
-
-
 def check_filesystem(filesystem: Any) -> None:
     """Raise ``ImproperlyConfigured`` unless ``filesystem`` is ``None`` or a directory node."""
     if filesystem is not None and not isinstance(filesystem, InMemoryDir):
@@ -71,8 +50,3 @@ def check_filesystem(filesystem: Any) -> None:
             f"InMemoryStorage cannot have filesystem={filesystem!r}: it is an InMemoryDir. "
             "A path is given as location=…."
         )
-
-
-def _hint(name: Any, valid: Iterable[str]) -> str:
-    close = difflib.get_close_matches(str(name), list(valid), n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""

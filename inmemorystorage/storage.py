@@ -16,6 +16,7 @@ from .exceptions import os_error
 from .files import StoredFile
 from .handles import parse_mode
 from .identity import IdentityMixin, refuse_in_migrations
+from .mistakes import check_querystring_expire, find_behavior
 from .nodes import InMemoryDir, InMemoryFile, Listing, State
 from .saving import SavingMixin
 from .transfer import TransferMixin
@@ -71,8 +72,8 @@ class InMemoryStorage(IdentityMixin, TransferMixin, SavingMixin, AddressMixin):
         options.check_known(unknown)
         options.check_filesystem(filesystem)
         options.check_max_size(max_size)
-        options.check_querystring_expire(querystring_expire)
-        self.behavior = options.find_behavior(behaves_like)
+        check_querystring_expire(querystring_expire, "InMemoryStorage")
+        self.behavior = find_behavior(behaves_like, "InMemoryStorage")
         self._filesystem = filesystem
         self._base_url = base_url
         self._location = location

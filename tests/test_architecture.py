@@ -37,7 +37,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "files": {"handles"},
     "contents": {"files"},
     "naming": {"behaviors"},
-    "options": {"behaviors", "nodes"},
+    "mistakes": {"behaviors"},
+    "options": {"mistakes", "nodes"},
     "configuration": {"behaviors"},
     "signing": set(),
     "addresses": {"configuration", "signing"},
@@ -52,6 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "files",
         "handles",
         "identity",
+        "mistakes",
         "nodes",
         "options",
         "saving",
@@ -61,7 +63,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Several storages in order, and Django's storage API alone.
     "fallback": {"exceptions"},
     # Key-value stores, and Django's storage API on them.
-    "kvstore": {"addresses", "behaviors", "exceptions", "naming"},
+    "kvstore": {"addresses", "behaviors", "exceptions", "mistakes", "naming"},
     "management": {"kvstore"},
     "__init__": {"exceptions", "fallback", "nodes", "storage"},
     # Django's hooks.

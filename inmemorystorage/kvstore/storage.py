@@ -11,8 +11,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.deconstruct import deconstructible
 
 from ..addresses import AddressMixin
-from ..behaviors import BEHAVIORS, DEFAULT_BEHAVIOR, Behavior
 from ..exceptions import os_error
+from ..mistakes import check_querystring_expire, find_behavior
 from .connections import backend_for
 from .files.contents import Contents
 from .files.drafts import Draft
@@ -23,7 +23,7 @@ from .files.reading import ContentIO
 from .files.records import Kind
 from .files.saving import SavingMixin
 from .files.tree import Tree
-from .uri import Address, hint, parse, without_credentials
+from .uri import Address, parse, without_credentials
 
 _MEBIBYTE = 1024 * 1024
 
@@ -71,7 +71,8 @@ class KeyValueStorage(_Deconstructible, SavingMixin, AddressMixin):
         querystring_expire: int = 3600,
     ) -> None:
         uri = Address(uri)
-        _check(uri, ttl, chunk_size, querystring_expire)
+        _check(uri, ttl, chunk_size)
+        check_querystring_expire(querystring_expire, "KeyValueStorage")
         self._options = (
             *(uri, location, base_url, ttl, chunk_size, behaves_like, allow_overwrite),
             *(querystring_auth, querystring_expire),
@@ -80,7 +81,7 @@ class KeyValueStorage(_Deconstructible, SavingMixin, AddressMixin):
         self.querystring_expire = querystring_expire
         self._allow_overwrite = allow_overwrite
         self._base_url = base_url
-        self.behavior = _find_behavior(behaves_like)
+        self.behavior = find_behavior(behaves_like, "KeyValueStorage")
         engine = Engine(uri)
         self._contents = Contents(engine, chunk_size, ttl)
         self._tree = Tree(engine, self._contents, self.behavior)
@@ -192,17 +193,7 @@ class KeyValueStorage(_Deconstructible, SavingMixin, AddressMixin):
 KeyValueStorage.know_hooks()
 
 
-def _find_behavior(name: str | None) -> Behavior:
-    name = DEFAULT_BEHAVIOR if name is None else name
-    if name not in [*BEHAVIORS]:
-        raise ImproperlyConfigured(
-            f"KeyValueStorage cannot have behaves_like={name!r}.{hint(str(name), BEHAVIORS)} "
-            f"It is one of {', '.join(map(repr, BEHAVIORS))}."
-        )
-    return BEHAVIORS[name]
-
-
-def _check(uri: str, ttl: float | None, chunk_size: int, querystring_expire: int) -> None:
+def _check(uri: str, ttl: float | None, chunk_size: int) -> None:
     if ttl is not None and not ttl > 0:
         raise ImproperlyConfigured(
             f"KeyValueStorage cannot have ttl={ttl!r}: it is a number of seconds, more than 0, or "
@@ -212,11 +203,6 @@ def _check(uri: str, ttl: float | None, chunk_size: int, querystring_expire: int
         raise ImproperlyConfigured(
             f"KeyValueStorage cannot have chunk_size={chunk_size!r}: it is a number of bytes, at "
             "least 1."
-        )
-    if type(querystring_expire) is not int or querystring_expire < 1:
-        raise ImproperlyConfigured(
-            f"KeyValueStorage cannot have querystring_expire={querystring_expire!r}: it is a whole "
-            "number of seconds, at least 1."
         )
     if not backend_for(uri).has_entries:
         raise ImproperlyConfigured(

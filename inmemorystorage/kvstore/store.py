@@ -9,12 +9,13 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from ..mistakes import hint
 from .backends import Backend
 from .connections import backend_for, reporting
 from .keys import fit
 from .pieces import Pieces
 from .serializers import SERIALIZERS, Serializer
-from .uri import Address, hint, parse
+from .uri import Address, parse
 
 SETTING = "KEY_VALUE_STORE_BACKEND"
 _NAMESPACE = "kvstore"

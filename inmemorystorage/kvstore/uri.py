@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from django.core.exceptions import ImproperlyConfigured
+
+from ..mistakes import hint
 
 _SCHEME = re.compile(r"[A-Za-z_][\w+.-]*").fullmatch
 # An IPv6 address, or a colon and what is no port behind it, which may be a password without its @.
@@ -169,9 +170,3 @@ def seconds(text: str) -> float:
     if not 0 < number < float("inf"):
         raise ValueError("it is a number of seconds, more than 0.")
     return number
-
-
-def hint(name: str, valid: Iterable[str]) -> str:
-    """Return a question for what was meant, or nothing."""
-    close = difflib.get_close_matches(name, list(valid), n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""

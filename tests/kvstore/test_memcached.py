@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from engines.memcached import Server, memcached_server
 from engines.processes import wait_until
 from engines.wire import Wire, recorded
-from kvstore.using import closing, failing, use
+from kvstore.using import closing, failing, set_and_get, use
 
 from inmemorystorage.kvstore import Backend, get_kvstore
 from inmemorystorage.kvstore.backends import Entry, Inserted
@@ -63,12 +63,6 @@ class TestTwoServers(StoreConformance):
     @classmethod
     def _started(cls, servers: list[Server]) -> None:
         cls.uri = f"memcached://{servers[0].address};{servers[1].address}"
-
-
-def set_and_get(backend: Backend) -> bytes | None:
-    """Set a key, and return what is read of it."""
-    backend.set("key", b"value")
-    return backend.get("key")
 
 
 def uri_of(wire: Wire, query: str = "") -> str:

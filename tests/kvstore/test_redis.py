@@ -14,7 +14,7 @@ import pytest
 from engines.processes import find_program, free_port, wait_until
 from engines.redis import Server, redis_cluster, redis_server
 from engines.wire import Wire, recorded
-from kvstore.using import all_texts, closing, failing, use
+from kvstore.using import all_texts, closing, failing, set_and_get, use
 
 from inmemorystorage.kvstore import Backend
 from inmemorystorage.kvstore.backends import Entry, Inserted
@@ -99,12 +99,6 @@ class TestCluster(RedisConformance):
     @classmethod
     def _started(cls, cluster: list[Server]) -> None:
         cls.uri = f"{cluster[0].uri}?cluster=1"
-
-
-def set_and_get(backend: Backend) -> bytes | None:
-    """Set a key, and return what is read of it."""
-    backend.set("key", b"value")
-    return backend.get("key")
 
 
 def insert(backend: Backend) -> Inserted:

@@ -8,7 +8,8 @@ from django.test import override_settings
 from kvstores import failing, new_uri
 
 from inmemorystorage.kvstore import get_kvstore, kvstore
-from inmemorystorage.kvstore.uri import hint, parse, seconds, yes_or_no
+from inmemorystorage.kvstore.uri import parse, seconds, yes_or_no
+from inmemorystorage.mistakes import hint
 
 READERS = {"timeout": seconds, "cluster": yes_or_no}
 

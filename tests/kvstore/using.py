@@ -29,6 +29,12 @@ def failing(uri: str, operation: Callable[[Backend], object]) -> OSError:
     return info.value
 
 
+def set_and_get(backend: Backend) -> bytes | None:
+    """Set a key, and return what is read of it."""
+    backend.set("key", b"value")
+    return backend.get("key")
+
+
 def all_texts(error: BaseException) -> str:
     """Return all that is shown of an error, with those that it came from."""
     return "".join(traceback.format_exception(error))

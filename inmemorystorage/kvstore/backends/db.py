@@ -21,7 +21,7 @@ from django.db import (
 from django.db.models import Q, QuerySet
 from django.db.transaction import Atomic
 
-from ..uri import hint
+from ...mistakes import hint
 from .base import Backend, Entry, Inserted
 from .batches import batches
 from .vendors import LONGEST, OTHERS, VENDORS, is_missing_table, number_of

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from django.core.exceptions import ObjectDoesNotExist
 
+from ...mistakes import hint
 from ..store import KeyValueStore, get_kvstore
-from ..uri import hint
 from .fields import Field
 from .options import Options, find_fields
 

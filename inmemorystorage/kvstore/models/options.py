@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from ...mistakes import hint
 from ..store import KeyValueStore
-from ..uri import hint
 from .fields import Field
 
 
