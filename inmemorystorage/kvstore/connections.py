@@ -11,7 +11,6 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any
 
-from asgiref.local import Local
 from django.core.signals import request_finished
 
 from .backends import Backend, find_class
@@ -22,8 +21,9 @@ COMMON = ("namespace", "serializer")
 
 # Of the thread, and not of the context, which sync_to_async() takes into another thread.
 _open = threading.local()
-# The event loop on which an asynchronous request has used a store: another thread tells its end.
-_request = Local()
+# The event loops on which a store has been used, by process and thread. The end of a request is
+# told in another thread, and in a context that has nothing of its view's.
+_loops: dict[tuple[int, int], asyncio.AbstractEventLoop] = {}
 
 
 def backend_for(uri: str) -> Backend:
@@ -34,7 +34,7 @@ def backend_for(uri: str) -> Backend:
     """
     backends = _backends()
     if (loop := asyncio._get_running_loop()) is not None:
-        _request.loop = loop
+        _loops[os.getpid(), threading.get_ident()] = loop
     engine = _engine_of(uri)
     if engine not in backends:
         backends[engine] = make_backend(uri)
@@ -68,11 +68,13 @@ def _backends() -> dict[Uri, Backend]:
 
 
 def close_connections(**kwargs: Any) -> None:
-    """Close what this thread has open; it is opened again when it is used."""
+    """Close what this thread and event loops have open; it is opened again when it is used."""
     _close()
-    loop = getattr(_request, "loop", None)
-    if loop is not None and loop.is_running():
-        loop.call_soon_threadsafe(_close)
+    for key, loop in [(key, loop) for key, loop in [*_loops.items()] if key[0] == os.getpid()]:
+        try:
+            loop.call_soon_threadsafe(_close)
+        except RuntimeError:  # the loop is closed
+            _loops.pop(key, None)
 
 
 def _close() -> None:

@@ -150,6 +150,17 @@ def test_the_end_of_an_asynchronous_request_closes(uri, threads):
         assert asyncio.run(ask()) == [1]
 
 
+def test_the_end_of_a_request_forgets_event_loops_that_are_closed(uri):
+    """There is nobody to tell any more."""
+
+    async def work():
+        backend_for(uri)
+
+    asyncio.run(work())
+    close_connections()
+    assert not [loop for loop in connections._loops.values() if loop.is_closed()]
+
+
 def test_the_end_of_a_request_closes_no_other_threads(uri):
     """Another thread may be in the middle of its work."""
     with ThreadPoolExecutor(1) as thread:
