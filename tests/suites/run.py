@@ -9,7 +9,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -36,7 +36,7 @@ from suites.trial import ByRow, Outcomes, run
 from suites.verdict import ListedByRow, judge_in_memory_tests, judge_kit, judge_suite
 
 WORKERS = 2
-Results = dict[Suite, ByRow]
+Runs = Mapping[tuple[Suite, Row], Future[Outcomes]]
 
 
 @dataclass(frozen=True)
@@ -83,9 +83,11 @@ SECTIONS = (
 
 
 def main() -> int:
-    """Run and print each section, then its faults, and return the exit code."""
+    """Run all, print each section, then its faults, and return the exit code."""
     cache = arguments().cache
-    faults = [fault for section in SECTIONS for fault in run_section(section, cache)]
+    with ThreadPoolExecutor(WORKERS) as workers:
+        runs = start_all(workers, cache)
+        faults = [fault for section in SECTIONS for fault in faults_of(section, runs)]
     print(*(f"FAULT {fault}" for fault in faults), f"{len(faults)} faults", sep="\n")
     return int(bool(faults))
 
@@ -103,12 +105,26 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def run_section(section: Section, cache: Path) -> list[str]:
-    """Run the section's suites, print what came out, and return the faults."""
-    print(f"{section.heading}\n", flush=True)
-    results = run_all(section, cache)
-    print(f"\n{table(results)}\n\nTests that end differently, a sign per column: {LEGEND}")
-    print(*(differences(suite, by_row) for suite, by_row in results.items()), sep="\n", end="\n\n")
+def start_all(workers: Executor, cache: Path) -> Runs:
+    """Start each suite once on each storage, however many sections look at it."""
+    wanted = [
+        (suite, row) for section in SECTIONS for suite in section.suites for row in section.rows
+    ]
+    sources = {suite: fetch(suite.requirement, cache) for suite, row in wanted}
+    return {
+        (suite, row): workers.submit(run_aloud, suite, row, sources[suite])
+        for suite, row in dict.fromkeys(wanted)
+    }
+
+
+def faults_of(section: Section, runs: Runs) -> list[str]:
+    """Wait for the section's suites, print what came out, and return the faults."""
+    results: dict[Suite, ByRow] = {
+        suite: {row: runs[suite, row].result() for row in section.rows} for suite in section.suites
+    }
+    print(f"\n{section.heading}\n\n{table(results)}\n")
+    print(f"Tests that end differently, a sign per column: {LEGEND}")
+    print(*(differences(suite, by_row) for suite, by_row in results.items()), sep="\n", flush=True)
     return [
         fault
         for suite, by_row in results.items()
@@ -121,25 +137,12 @@ def listed(section: Section, suite: Suite) -> ListedByRow:
     return {row: projects.get(suite.project, {}) for row, projects in section.listed.items()}
 
 
-def run_all(section: Section, cache: Path) -> Results:
-    """Run the section's suites on its storages, some at a time, and return how all tests ended."""
-    sources = {suite: fetch(suite.requirement, cache) for suite in section.suites}
-    with ThreadPoolExecutor(WORKERS) as workers:
-        runs = {
-            suite: {row: workers.submit(run_aloud, suite, row, source) for row in section.rows}
-            for suite, source in sources.items()
-        }
-    return {
-        suite: {row: outcomes.result() for row, outcomes in by_row.items()}
-        for suite, by_row in runs.items()
-    }
-
-
 def run_aloud(suite: Suite, row: Row, source: Path) -> Outcomes:
     """Run one suite on one storage and say how long it took."""
     start = monotonic()
     outcomes = run(suite, row, source)
-    print(f"  {suite.title} on {row.title}: {monotonic() - start:.0f} s", flush=True)
+    place = f" in the place of {suite.swap}" if suite.swap else ""
+    print(f"  {suite.title} on {row.title}{place}: {monotonic() - start:.0f} s", flush=True)
     return outcomes
 
 
