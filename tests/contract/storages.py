@@ -198,7 +198,7 @@ SUBJECTS = [
     Subject("locmem in small chunks", partial(on_locmem, chunk_size=7), KEY_VALUE),
     *(
         Subject(name, in_store(name), KEY_VALUE, (pytest.mark.slow,))
-        for name in ["redis", "cluster", "sqlite", "postgresql", "dynamodb"]
+        for name in ["redis", "cluster", "sqlite", "postgresql", "mariadb", "dynamodb"]
     ),
     Subject("S3Storage", in_bucket, BUCKET, IN_BUCKETS),
 ]

@@ -18,9 +18,12 @@ from django.db import connections, transaction
 from django.test.utils import CaptureQueriesContext
 
 import inmemorystorage
+from inmemorystorage.kvstore import get_kvstore
 from inmemorystorage.kvstore.backends import Entry, Inserted
 from inmemorystorage.kvstore.backends.db import StorageClass
 from inmemorystorage.kvstore.conformance import StoreConformance
+
+from .processes import wait_until
 
 # A process of its own, which adds keys and says how many of them it was that added.
 ADDS = """
@@ -168,3 +171,69 @@ class DatabaseConformance(StoreConformance):
         with ThreadPoolExecutor(3) as threads:
             assert sum(threads.map(add, range(3))) == 40
         self.backend.delete_many([f"{self.prefix}{number}" for number in range(40)])
+
+
+class ServerConformance(DatabaseConformance):
+    """
+    What a store in a table of a server does beside that.
+
+    :cvar who: asks for the number of the own connection.
+    :cvar end: ends the connection with a number.
+    :cvar waiting: asks how many wait for a lock.
+    """
+
+    who: str
+    end: str
+    waiting: str
+
+    def ask(self, sql: str, *values: Any) -> Any:
+        """Return the first value of what a query returns, if it returns something."""
+        with connections[self.alias].cursor() as cursor:
+            cursor.execute(sql, values)
+            return cursor.fetchone()[0] if cursor.description else None
+
+    def wait_for_lock(self) -> None:
+        """Wait until somebody waits for what this connection has locked."""
+        wait_until(lambda: self.ask(self.waiting), "who waits for a lock", seconds=30)
+
+    def test_missing_table_has_its_cure(self) -> None:
+        """A table that nobody made is an OSError that says how it is made."""
+        with pytest.raises(
+            OSError, match=rf"createkvstoretable 'db://missing\?alias={self.alias}': 'key'$"
+        ):
+            get_kvstore(f"db://missing?alias={self.alias}").get("key")
+
+    def test_lost_connection(self) -> None:
+        """A connection that the server ended is an OSError; the next request has another."""
+        number = self.ask(self.who)
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(self._end, number).result()
+        with pytest.raises(ConnectionResetError):
+            self.store.get("key")
+        connections[self.alias].close_if_unusable_or_obsolete()
+        assert self.store.get("key") is None
+
+    def _end(self, number: int) -> None:
+        self.ask(self.end, number)
+        self.leave_thread()
+
+    def test_a_marker_stays_while_an_entry_is_inserted(self) -> None:
+        """Who removes a marker waits for those who insert where it is."""
+        place, order = self.key(), []
+        self.backend.insert_entry(place, ".", Entry(b"."), marker=None)
+
+        def remove() -> None:
+            assert self._with_backend("remove_entry", place, ".", b".") is True
+            order.append("removed")
+
+        with ThreadPoolExecutor(1) as thread:
+            with transaction.atomic(self.alias):
+                self.backend.insert_entry(place, "a", Entry(b"a"), marker=".")
+                removing = thread.submit(remove)
+                self.wait_for_lock()
+                order.append("inserted")
+            removing.result()
+        assert order == ["inserted", "removed"]
+        done = self.backend.insert_entry(place, "b", Entry(b"b"), marker=".")
+        assert done is Inserted.NO_DIRECTORY
+        self.backend.remove_entry(place, "a", b"a")

@@ -16,7 +16,7 @@ from django.db import connections
 from inmemorystorage.kvstore.connections import close_connections
 from inmemorystorage.kvstore.uri import with_namespace
 
-from . import aws, postgresql
+from . import aws, mariadb, postgresql
 from .databases import database
 from .memcached import memcached_server
 from .redis import redis_cluster, redis_server
@@ -60,6 +60,13 @@ def _postgresql() -> Iterator[str]:
 
 
 @contextmanager
+def _mariadb() -> Iterator[str]:
+    mariadb.skip_without()
+    with mariadb.server() as settings, database("mariadb-files", settings):
+        yield "db://store?alias=mariadb-files"
+
+
+@contextmanager
 def _dynamodb() -> Iterator[str]:
     if not aws.INSTALLED:
         pytest.skip("boto3 and moto[server,dynamodb] are not installed")
@@ -73,6 +80,7 @@ STARTED: dict[str, Callable[[], AbstractContextManager[str]]] = {
     "memcached": _memcached,
     "sqlite": _sqlite,
     "postgresql": _postgresql,
+    "mariadb": _mariadb,
     "dynamodb": _dynamodb,
 }
 

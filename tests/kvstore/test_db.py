@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
-from django.db import connections, models
+from django.db import connections, models, transaction
 from django.db.models.signals import post_delete, post_save
 from django.db.utils import DataError, InterfaceError, OperationalError
+from django.test.utils import CaptureQueriesContext
 from engines.databases import DatabaseConformance, database
 
 from inmemorystorage.kvstore import get_kvstore
-from inmemorystorage.kvstore.backends import db
+from inmemorystorage.kvstore.backends import Entry, db
+from inmemorystorage.kvstore.backends.vendors import VENDORS
 from inmemorystorage.kvstore.connections import backend_for, close_connections, make_backend
 
 
@@ -50,6 +52,66 @@ class TestSQLite(DatabaseConformance):
             for signal in [post_save, post_delete]:
                 signal.disconnect(hear)
         assert heard == []
+
+    @pytest.fixture
+    def deadlocks(self, monkeypatch: pytest.MonkeyPatch) -> list[Exception]:
+        """Return errors, of which inserting raises one after the other."""
+        errors: list[Exception] = []
+        insert = self.backend._insert
+
+        def fail_first(row: Any) -> bool:
+            if errors:
+                raise errors.pop()
+            return insert(row)
+
+        monkeypatch.setattr(self.backend, "_insert", fail_first)
+        return errors
+
+    def test_the_victim_of_a_deadlock(self, deadlocks: list[Exception]) -> None:
+        """What a deadlock undoes is done again, but where more has been undone, or it goes on."""
+        deadlocks += [OperationalError(1213)] * 3
+        assert self.backend.add(self.key(), b"value") is True
+        assert deadlocks == []
+        deadlocks += [OperationalError(1213)] * 2
+        with pytest.raises(OperationalError), transaction.atomic(self.alias):
+            self.backend.add(self.key(), b"value")
+        deadlocks += [OperationalError(1213)] * 100
+        with pytest.raises(OperationalError):
+            self.backend.add(self.key(), b"value")
+        deadlocks[:] = [OperationalError("else")]
+        with pytest.raises(OperationalError):
+            self.backend.add(self.key(), b"value")
+        self.backend.delete(self.key())
+
+    @pytest.mark.parametrize(("level", "locks"), [("repeatable read", 2), ("read committed", 0)])
+    def test_a_transaction_that_is_behind(
+        self, level: str, locks: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Where a transaction sees what was before, it locks what it reads, until it ends."""
+        connection, backend, place = connections[self.alias], self.backend, self.key()
+        monkeypatch.setattr(backend, "_vendor", VENDORS["mysql"]._replace(lock=" "))
+        monkeypatch.setattr(connection, "isolation_level", level, raising=False)
+
+        def read() -> int:
+            with CaptureQueriesContext(connection) as queries:
+                backend.get(place)
+                backend.read_entries([(place, "a")])
+            return sum(each["sql"].endswith(" ") for each in queries)
+
+        with transaction.atomic(self.alias):
+            assert read() == 0
+            assert backend.replace_entry(place, "a", b"", Entry(b"meta")) is False
+            assert read() == locks
+        with transaction.atomic(self.alias):
+            assert read() == 0
+        connection.set_autocommit(False)
+        try:
+            assert backend.replace_entry(place, "a", b"", Entry(b"meta")) is False
+            assert read() == locks
+        finally:
+            connection.set_autocommit(True)
+        assert read() == 0
+        backend.close()
 
 
 class TestWithoutUpsert(DatabaseConformance):
@@ -196,6 +258,9 @@ class DriverError(Exception):
         (OperationalError, DriverError("database is locked"), errno.ETIMEDOUT),
         (OperationalError, DriverError(2003, "Can't connect"), errno.ECONNREFUSED),
         (OperationalError, DriverError("slow", sqlstate="57014"), errno.ETIMEDOUT),
+        (OperationalError, DriverError("deadlock", sqlstate="40P01"), errno.EDEADLK),
+        (OperationalError, DriverError(1213, "Deadlock found"), errno.EDEADLK),
+        (OperationalError, DriverError(1205, "Lock wait timeout"), errno.ETIMEDOUT),
         (OperationalError, DriverError("else", sqlstate="40001"), errno.EIO),
         (DataError, DriverError("NUL", sqlstate=None), errno.EIO),
     ],

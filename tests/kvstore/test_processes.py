@@ -26,7 +26,15 @@ pytestmark = pytest.mark.slow
 
 WORKER = Path(__file__).with_name("workers.py")
 PACKAGE = Path(inmemorystorage.__file__).parents[1]
-STORES = ["redis", "postgresql", "sqlite"]
+STORES = ["redis", "postgresql", "mariadb", "sqlite"]
+# What asks a server how many other connections it has work of.
+BUSY = {
+    "postgresql": "SELECT count(*) FROM pg_stat_activity"
+    " WHERE state = 'active' AND pid <> pg_backend_pid()",
+    "mysql": "SELECT count(*) FROM information_schema.processlist"
+    " WHERE user = 'root' AND id <> CONNECTION_ID()",
+    "sqlite": "SELECT 0",
+}
 PROCESSES = 8
 ROUNDS = 150
 KILLS = 50
@@ -135,13 +143,8 @@ def others(storage: KeyValueStorage) -> int:
         clients = backend._client.client_list()
         return sum(each["cmd"] != "client|list" and each["idle"] == "0" for each in clients)
     connection = connections[backend._using]
-    if connection.vendor != "postgresql":
-        return 0
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity"
-            " WHERE state = 'active' AND pid <> pg_backend_pid()"
-        )
+        cursor.execute(BUSY[connection.vendor])
         return int(cursor.fetchone()[0])
 
 

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import lru_cache, reduce
+from functools import lru_cache, partial, reduce
 from operator import or_
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from django.apps.registry import Apps
 from django.core.exceptions import ImproperlyConfigured
-from django.db import (
-    DatabaseError,
-    IntegrityError,
-    InterfaceError,
-    connections,
-    models,
-)
+from django.db import DatabaseError, IntegrityError, InterfaceError, connections, models
 from django.db.models import Q, QuerySet
 from django.db.transaction import Atomic
 
@@ -36,6 +31,10 @@ _VALUE = ""
 # In one statement: old releases of SQLite have 999 variables at most.
 _ROWS = 200
 _PAGE = 2000
+# How often a statement is made again.
+_TRIES = 20
+
+_T = TypeVar("_T")
 
 
 def _alias(text: str) -> str:
@@ -46,7 +45,7 @@ def _alias(text: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def _model(table: str) -> type[models.Model]:
+def _model(table: str, collation: str | None) -> type[models.Model]:
     """Return a model of a table, which no app and no migration knows."""
     options = {
         "apps": Apps(),
@@ -60,8 +59,8 @@ def _model(table: str) -> type[models.Model]:
     }
     columns = {
         "id": models.BigAutoField(primary_key=True),
-        "key": models.CharField(max_length=250),
-        "name": models.CharField(max_length=250),
+        "key": models.CharField(max_length=250, db_collation=collation),
+        "name": models.CharField(max_length=250, db_collation=collation),
         "meta": models.BinaryField(),
         "body": models.BinaryField(),
     }
@@ -89,11 +88,13 @@ class StorageClass(Backend):
                 "63 letters of English, digits and underscores."
             )
         self._using: str = parameters.get("alias", "default")
-        self._model = _model(store)
         vendor = self._vendor = VENDORS.get(connections[self._using].vendor, OTHERS)
+        self._model = _model(store, vendor.collation)
         self.key_max, self.plain_keys = vendor.key_max, vendor.plain_keys
         self.value_max = vendor.value_max
         self.has_entries = self.lists_entries = vendor.has_entries
+        # Whether others have changed what the transaction that is open goes on to see as it was.
+        self._is_behind = False
 
     def get(self, key: str) -> bytes | None:
         """Return the value of a key, ``None`` where there is none."""
@@ -104,7 +105,7 @@ class StorageClass(Backend):
         found: dict[str, bytes] = {}
         for batch in batches(keys, _ROWS):
             rows = self._rows.filter(key__in=batch, name=_VALUE).values_list("key", "body")
-            found.update((key, bytes(body)) for key, body in rows)
+            found.update((key, bytes(body)) for key, body in self._read(rows))
         return [found.get(key) for key in keys]
 
     def has_key(self, key: str) -> bool:
@@ -119,13 +120,12 @@ class StorageClass(Backend):
         """Store several values, some in a statement."""
         for batch in batches(values, _ROWS, size=LONGEST, measure=lambda each: len(each[1])):
             # Each key once, which PostgreSQL insists on, and all transactions in one order.
-            self._upsert(
-                [self._row(key, body=value) for key, value in sorted({**dict(batch)}.items())]
-            )
+            rows = [self._row(key, body=value) for key, value in sorted({**dict(batch)}.items())]
+            self._repeat(self._upsert, rows)
 
     def add(self, key: str, value: bytes) -> bool:
         """Store a value where there is none; return whether it was stored."""
-        return self._insert(self._row(key, body=value))
+        return self._repeat(self._insert, self._row(key, body=value))
 
     def delete(self, key: str) -> None:
         """Delete a key; silent where it is not there."""
@@ -134,7 +134,7 @@ class StorageClass(Backend):
     def delete_many(self, keys: Iterable[str]) -> None:
         """Delete several keys, some in a statement."""
         for batch in batches(keys, _ROWS):
-            self._rows.filter(key__in=batch, name=_VALUE).delete()
+            self._repeat(self._rows.filter(key__in=batch, name=_VALUE).delete)
 
     def read_entries(
         self, places: Sequence[tuple[str, str]], *, bodies: bool = True
@@ -144,7 +144,8 @@ class StorageClass(Backend):
         found: dict[tuple[str, str], Entry] = {}
         for batch in batches(places, _ROWS):
             wanted = reduce(or_, (Q(key=directory, name=name) for directory, name in batch))
-            for key, name, *rest in self._rows.filter(wanted).values_list("key", "name", *columns):
+            rows = self._rows.filter(wanted).values_list("key", "name", *columns)
+            for key, name, *rest in self._read(rows):
                 found[key, name] = Entry(*map(bytes, rest))
         return [found.get(place) for place in places]
 
@@ -153,26 +154,22 @@ class StorageClass(Backend):
     ) -> Inserted:
         """Store an entry where there is none; the marker stays until the transaction ends."""
         row = self._row(directory, name, *entry)
-        if marker is None:
-            return Inserted.DONE if self._insert(row) else Inserted.TAKEN
+        insert = self._insert if marker is None else partial(self._insert_beside, marker)
         try:
-            with Atomic(self._using, savepoint=True, durable=False):
-                # Written first: a transaction of SQLite that begins with reading may not write.
-                result = Inserted.DONE if self._insert(row) else Inserted.TAKEN
-                if not self._lock(directory, marker):
-                    raise LookupError(marker)
-                return result
+            done = self._repeat(insert, row)
         except LookupError:  # and what was written is taken back
             return Inserted.NO_DIRECTORY
+        return Inserted.DONE if self._done(done) else Inserted.TAKEN
 
     def replace_entry(self, directory: str, name: str, meta: bytes, entry: Entry) -> bool:
         """Store an entry in the place of another."""
         old = self._rows.filter(key=directory, name=name, meta=meta)
-        return bool(old.update(meta=entry.meta, body=entry.body))
+        return self._done(self._repeat(partial(old.update, meta=entry.meta, body=entry.body)))
 
     def remove_entry(self, directory: str, name: str, meta: bytes) -> bool:
         """Remove an entry, if it is still the one that is known."""
-        return bool(self._rows.filter(key=directory, name=name, meta=meta).delete()[0])
+        old = self._rows.filter(key=directory, name=name, meta=meta)
+        return bool(self._repeat(old.delete)[0])
 
     def list_entries(self, directory: str) -> Iterator[tuple[str, bytes]]:
         """Yield the name and the ``meta`` of each entry of a directory, along the index."""
@@ -199,6 +196,10 @@ class StorageClass(Backend):
             for statement in [*editor.collected_sql, *map(str, editor.deferred_sql)]:
                 cursor.execute(statement)
         return f"the table {self.store} in the database {self._using}"
+
+    def close(self) -> None:
+        """Forget of the transaction; Django closes the connection."""
+        self._is_behind = False
 
     def error_number(self, error: Exception) -> int:
         """Return the errno for what the database's driver says."""
@@ -249,10 +250,49 @@ class StorageClass(Backend):
             return nullcontext()
         return Atomic(self._using, savepoint=True, durable=False)
 
-    def _lock(self, key: str, name: str) -> bool:
-        """Return whether a row is there, and have it stay until the transaction ends."""
-        row = self._rows.filter(key=key, name=name).values_list("id").order_by()
-        sql, values = row.query.get_compiler(self._using).as_sql()
+    def _insert_beside(self, marker: str, row: Any) -> bool:
+        """Insert a row, as `_insert` does; raise ``LookupError`` where the marker is not there."""
+        with Atomic(self._using, savepoint=True, durable=False):
+            # Written first: a transaction of SQLite that begins with reading may not write.
+            done = self._insert(row)
+            marking = self._rows.filter(key=row.key, name=marker)
+            if not self._locked(marking.values_list("id")):
+                raise LookupError(marker)
+            return done
+
+    def _repeat(self, change: Callable[..., _T], *args: Any) -> _T:
+        """Return what a change returns, made again where others stood in its way by a deadlock."""
+        for _ in range(_TRIES):
+            try:
+                return change(*args)
+            except DatabaseError as error:
+                # What a project's transaction has done is lost with it.
+                if (
+                    number_of(error) != errno.EDEADLK
+                    or not connections[self._using].get_autocommit()
+                ):
+                    raise
+        return change(*args)
+
+    def _done(self, count: int) -> bool:
+        """Return whether a row was changed; know it where somebody else was faster."""
+        connection: Any = connections[self._using]
+        fresh = self._vendor.fresh
+        if not (count or fresh is None or connection.get_autocommit()):
+            self._is_behind = connection.isolation_level != fresh
+            if connection.in_atomic_block:
+                connection.on_commit(self.close)
+        return bool(count)
+
+    def _read(self, rows: QuerySet[Any]) -> Iterable[Any]:
+        """Return rows, and as they are by now where the transaction is known to be behind."""
+        if self._is_behind and not connections[self._using].get_autocommit():
+            return self._locked(rows)
+        return rows
+
+    def _locked(self, rows: QuerySet[Any]) -> list[Any]:
+        """Return rows as they are by now, and have them stay until the transaction ends."""
+        sql, values = rows.order_by().query.get_compiler(self._using).as_sql()
         with connections[self._using].cursor() as cursor:
             cursor.execute(sql + self._vendor.lock, values)
-            return cursor.fetchone() is not None
+            return list(cursor.fetchall())

@@ -16,6 +16,9 @@ class Vendor(NamedTuple):
     What a store in a table declares, and how it is kept whole.
 
     :param lock: how a row that was read is kept from being deleted until the transaction ends.
+    :param collation: by which keys are compared, where the database's own may be too easy on them.
+    :param fresh: the isolation level without which a transaction reads what was there when it
+        began, but where it locks what it reads.
     """
 
     key_max: int = 250
@@ -23,13 +26,20 @@ class Vendor(NamedTuple):
     value_max: int | None = None
     has_entries: bool = True
     lock: str = ""
+    collation: str | None = None
+    fresh: str | None = None
 
 
 VENDORS = {
     "sqlite": Vendor(plain_keys=False),  # who has written has the whole database for himself
     "postgresql": Vendor(lock=" FOR KEY SHARE"),  # its text has no NUL
-    # A text in another case may be the same there: all keys are hashed.
-    "mysql": Vendor(key_max=0, value_max=LONGEST, lock=" LOCK IN SHARE MODE"),
+    # As a rule a text in another case is the same there, and with blanks behind it always.
+    "mysql": Vendor(
+        value_max=LONGEST,
+        lock=" LOCK IN SHARE MODE",
+        collation="utf8mb4_bin",
+        fresh="read committed",
+    ),
 }
 OTHERS = Vendor(key_max=0, value_max=LONGEST, has_entries=False)
 
@@ -39,6 +49,7 @@ _NUMBERS: dict[Any, int] = {
     **dict.fromkeys(["08", "57", 2006, 2013], errno.ECONNRESET),
     **dict.fromkeys([2002, 2003], errno.ECONNREFUSED),
     **dict.fromkeys(["53100", 1021, 1114, "database or disk is full"], errno.ENOSPC),
+    **dict.fromkeys(["40P01", 1020, 1213], errno.EDEADLK),
     **dict.fromkeys(["55P03", "57014", 1205, "database is locked"], errno.ETIMEDOUT),
 }
 

@@ -1,0 +1,94 @@
+"""A server of MariaDB of the tests' own, on a socket in a directory of its own."""
+
+from __future__ import annotations
+
+import getpass
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .processes import Process, find_program, running
+
+# Debian keeps the server out of the PATH of others than root.
+DIRECTORIES = ["/usr/sbin"]
+# What makes a server slow is what keeps its data when the power fails.
+SETTINGS = [
+    "--innodb-flush-log-at-trx-commit=0",
+    "--innodb-flush-method=nosync",
+    "--innodb-doublewrite=0",
+    "--innodb-log-file-size=64M",
+    "--max-connections=60",
+]
+
+
+def skip_without() -> None:
+    """Skip without a client; without a server too, but where all of them have to be there."""
+    pytest.importorskip("MySQLdb", reason="mysqlclient is not installed")
+    find_program("mariadbd", *DIRECTORIES)
+
+
+@contextmanager
+def server() -> Iterator[dict[str, Any]]:
+    """Run a server that listens on a Unix socket alone; yield what DATABASES has for it."""
+    # Not below pytest's directory: the path of a socket has 107 bytes at most.
+    directory = Path(tempfile.mkdtemp(prefix="kvstore-my-"))
+    try:
+        _install(directory)
+        with running(_process(directory)):
+            _ask(directory, "CREATE DATABASE tests CHARACTER SET utf8mb4")
+            yield {
+                "ENGINE": "django.db.backends.mysql",
+                "NAME": "tests",
+                "HOST": str(directory / "socket"),
+                "USER": "root",
+            }
+    finally:
+        shutil.rmtree(directory)
+
+
+def _place(directory: Path) -> list[str]:
+    """Return the options that say whose server it is: of no other does it read settings."""
+    return ["--no-defaults", f"--datadir={directory / 'data'}", f"--user={getpass.getuser()}"]
+
+
+def _install(directory: Path) -> None:
+    """Make the system's tables, with a root who needs no password."""
+    command = [find_program("mariadb-install-db", *DIRECTORIES), *_place(directory)]
+    options = ["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"]
+    subprocess.run([*command, *options], check=True, stdout=subprocess.DEVNULL)
+
+
+def _process(directory: Path) -> Process:
+    socket = [f"--socket={directory / 'socket'}", "--skip-networking"]
+    files = [f"--pid-file={directory / 'pid'}", f"--tmpdir={directory}"]
+    return Process(
+        [find_program("mariadbd", *DIRECTORIES), *_place(directory), *socket, *files, *SETTINGS],
+        lambda: _answers(directory),
+        directory / "log",
+    )
+
+
+def _answers(directory: Path) -> bool:
+    import MySQLdb
+
+    try:
+        _ask(directory, "SELECT 1")
+    except MySQLdb.OperationalError:
+        return False
+    return True
+
+
+def _ask(directory: Path, statement: str) -> None:
+    import MySQLdb
+
+    connection = MySQLdb.connect(unix_socket=str(directory / "socket"), user="root")
+    try:
+        connection.query(statement)
+    finally:
+        connection.close()

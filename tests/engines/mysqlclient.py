@@ -1,0 +1,25 @@
+"""The client of MySQL and MariaDB that Django takes: installed where it can be compiled."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+
+# Not among what tox installs: there are no wheels of it for Linux, and who has no compiler or no
+# headers runs the other tests all the same.
+INSTALL = [sys.executable, "-m", "pip", "install", "--quiet", "mysqlclient>=2.2.1"]
+
+
+def install() -> None:
+    """Install the client; exit with an error where CI=true promises what that needs."""
+    if importlib.util.find_spec("MySQLdb") is not None or subprocess.call(INSTALL) == 0:
+        return
+    if os.environ.get("CI") == "true":
+        sys.exit("mysqlclient could not be compiled: .ci/servers installs what that needs.")
+    print("Without mysqlclient the tests on MariaDB are skipped.", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    install()
