@@ -17,7 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from engines.databases import DatabaseConformance, database
 
 from inmemorystorage.kvstore import get_kvstore
-from inmemorystorage.kvstore.backends import Entry, db
+from inmemorystorage.kvstore.backends import Entry, Inserted, db
 from inmemorystorage.kvstore.backends.vendors import VENDORS
 from inmemorystorage.kvstore.connections import backend_for, close_connections, make_backend
 
@@ -112,6 +112,19 @@ class TestSQLite(DatabaseConformance):
             connection.set_autocommit(True)
         assert read() == 0
         backend.close()
+
+    def test_what_a_transaction_never_sees(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What is taken and not seen, though it is looked for with a lock, is an error."""
+        monkeypatch.setattr(self.backend, "_vendor", VENDORS["mysql"]._replace(lock=" "))
+        monkeypatch.setattr(connections[self.alias], "isolation_level", None, raising=False)
+        place, entry = (self.key(), "a"), Entry(b"meta")
+        with transaction.atomic(self.alias):
+            self.backend.insert_entry(*place, entry, marker=None)
+            assert self.backend.insert_entry(*place, entry, marker=None) is Inserted.TAKEN
+            monkeypatch.setattr(self.backend, "_locked", lambda rows: [])
+            with pytest.raises(OperationalError, match="does not see it"):
+                self.backend.insert_entry(*place, entry, marker=None)
+        assert self.backend.remove_entry(*place, b"meta") is True
 
 
 class TestWithoutUpsert(DatabaseConformance):
@@ -261,7 +274,8 @@ class DriverError(Exception):
         (OperationalError, DriverError("deadlock", sqlstate="40P01"), errno.EDEADLK),
         (OperationalError, DriverError(1213, "Deadlock found"), errno.EDEADLK),
         (OperationalError, DriverError(1205, "Lock wait timeout"), errno.ETIMEDOUT),
-        (OperationalError, DriverError("else", sqlstate="40001"), errno.EIO),
+        (OperationalError, DriverError("serialization", sqlstate="40001"), errno.EDEADLK),
+        (OperationalError, DriverError("else", sqlstate="42601"), errno.EIO),
         (DataError, DriverError("NUL", sqlstate=None), errno.EIO),
     ],
 )

@@ -6,20 +6,26 @@ import errno
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import lru_cache, partial, reduce
+from functools import partial, reduce
 from operator import or_
 from typing import Any, ClassVar, TypeVar
 
-from django.apps.registry import Apps
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError, IntegrityError, InterfaceError, connections, models
+from django.db import (
+    DatabaseError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    connections,
+)
 from django.db.models import Q, QuerySet
 from django.db.transaction import Atomic
 
 from ...mistakes import hint
 from .base import Backend, Entry, Inserted
 from .batches import batches
-from .vendors import LONGEST, OTHERS, VENDORS, is_missing_table, number_of
+from .tables import row_model
+from .vendors import BEHIND, LONGEST, OTHERS, VENDORS, is_missing_table, number_of, sees_snapshots
 
 # Django puts quotes around a name, and does not look for those that are in it. PostgreSQL cuts a
 # longer name off.
@@ -44,30 +50,6 @@ def _alias(text: str) -> str:
     return text
 
 
-@lru_cache(maxsize=64)
-def _model(table: str, collation: str | None) -> type[models.Model]:
-    """Return a model of a table, which no app and no migration knows."""
-    options = {
-        "apps": Apps(),
-        "app_label": "inmemorystorage",
-        "db_table": table,
-        "constraints": [
-            models.UniqueConstraint(fields=["key", "name"], name=f"{table[:48]}_key_name")
-        ],
-        # As the tables between models: who listens to the signals of all models hears nothing.
-        "auto_created": True,
-    }
-    columns = {
-        "id": models.BigAutoField(primary_key=True),
-        "key": models.CharField(max_length=250, db_collation=collation),
-        "name": models.CharField(max_length=250, db_collation=collation),
-        "meta": models.BinaryField(),
-        "body": models.BinaryField(),
-    }
-    meta = type("Meta", (), options)
-    return type("Row", (models.Model,), {"__module__": __name__, "Meta": meta, **columns})
-
-
 class StorageClass(Backend):
     """
     A store in a table, which ``manage.py createkvstoretable`` makes.
@@ -89,7 +71,7 @@ class StorageClass(Backend):
             )
         self._using: str = parameters.get("alias", "default")
         vendor = self._vendor = VENDORS.get(connections[self._using].vendor, OTHERS)
-        self._model = _model(store, vendor.collation)
+        self._model = row_model(store, vendor.collation)
         self.key_max, self.plain_keys = vendor.key_max, vendor.plain_keys
         self.value_max = vendor.value_max
         self.has_entries = self.lists_entries = vendor.has_entries
@@ -159,7 +141,11 @@ class StorageClass(Backend):
             done = self._repeat(insert, row)
         except LookupError:  # and what was written is taken back
             return Inserted.NO_DIRECTORY
-        return Inserted.DONE if self._done(done) else Inserted.TAKEN
+        if self._done(done):
+            return Inserted.DONE
+        if self._is_behind and not self._is_there(directory, name):
+            raise OperationalError(BEHIND)  # or it would be asked about again and again
+        return Inserted.TAKEN
 
     def replace_entry(self, directory: str, name: str, meta: bytes, entry: Entry) -> bool:
         """Store an entry in the place of another."""
@@ -255,8 +241,7 @@ class StorageClass(Backend):
         with Atomic(self._using, savepoint=True, durable=False):
             # Written first: a transaction of SQLite that begins with reading may not write.
             done = self._insert(row)
-            marking = self._rows.filter(key=row.key, name=marker)
-            if not self._locked(marking.values_list("id")):
+            if not self._is_there(row.key, marker):
                 raise LookupError(marker)
             return done
 
@@ -276,13 +261,17 @@ class StorageClass(Backend):
 
     def _done(self, count: int) -> bool:
         """Return whether a row was changed; know it where somebody else was faster."""
-        connection: Any = connections[self._using]
-        fresh = self._vendor.fresh
-        if not (count or fresh is None or connection.get_autocommit()):
-            self._is_behind = connection.isolation_level != fresh
-            if connection.in_atomic_block:
+        connection, lock = connections[self._using], self._vendor.lock
+        if not count:
+            has_begun = bool(lock) and not connection.get_autocommit()
+            self._is_behind = has_begun and sees_snapshots(connection)
+            if self._is_behind and connection.in_atomic_block:
                 connection.on_commit(self.close)
         return bool(count)
+
+    def _is_there(self, key: str, name: str) -> bool:
+        """Return whether a row is there, and have it stay until the transaction ends."""
+        return bool(self._locked(self._rows.filter(key=key, name=name).values_list("id")))
 
     def _read(self, rows: QuerySet[Any]) -> Iterable[Any]:
         """Return rows, and as they are by now where the transaction is known to be behind."""
