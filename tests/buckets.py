@@ -1,4 +1,4 @@
-"""Buckets on loopback: moto's S3, and what reaches it. The one place that asks for moto."""
+"""Buckets on loopback: moto's S3, and what reaches it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import socket
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib.util import find_spec
 from typing import Any
 
 import pytest
+from engines.aws import App, service
 
 INSTALLED = all(map(find_spec, ["moto", "werkzeug", "storages", "boto3"]))
 needs_s3 = pytest.mark.skipif(
@@ -138,38 +139,21 @@ def __getattr__(name: str) -> Any:
 
 @contextmanager
 def s3_server() -> Iterator[Server]:
-    """Run a server of buckets on a free port of 127.0.0.1, in threads of this process."""
-    from moto.moto_server.werkzeug_app import MotoRequestHandler, create_backend_app
-    from werkzeug.serving import make_server
+    """Run a server of buckets, which has the requests that reach it on record."""
+    server = Server()
 
-    class Handler(MotoRequestHandler):
-        """A handler that prints nothing, and does not wait to send an answer."""
+    def around(moto: App) -> App:
+        def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+            server.requests.append((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
+            if not server.refuses:
+                return moto(environ, start_response)
+            start_response("403 Forbidden", [("Content-Length", "0")])
+            return []
 
-        disable_nagle_algorithm = True
+        return answer
 
-        def log(self, type: str, message: str, *arguments: Any) -> None:
-            """Keep quiet."""
-
-    # S3 alone: all of moto looks at each request for the service that it is meant for.
-    moto, server = create_backend_app("s3"), Server()
-
-    def answer(environ: dict[str, Any], start_response: Any) -> Any:
-        server.requests.append((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
-        if not server.refuses:
-            return moto(environ, start_response)
-        start_response("403 Forbidden", [("Content-Length", "0")])
-        return []
-
-    listening = make_server("127.0.0.1", 0, answer, threaded=True, request_handler=Handler)
-    server.endpoint = f"http://127.0.0.1:{listening.server_port}"
-    thread = threading.Thread(target=listening.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
+    with service("s3", around) as server.endpoint, closing(server.client):
         yield server
-    finally:
-        listening.shutdown()
-        thread.join()
-        listening.server_close()
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+from buckets import Server, s3_server
 from django.conf import settings
 from engines.stores import Stores, leave_thread
 from media_guard import fail_if_written
@@ -61,3 +62,10 @@ def store_uri(stores: Stores, django_db_blocker: Any) -> Iterator[Callable[[str]
     with django_db_blocker.unblock():
         yield stores.uri
         leave_thread()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """Run one server of buckets for all tests."""
+    with s3_server() as server:
+        yield server

@@ -1,10 +1,9 @@
 """What every test of the contract has: a storage, and what that storage can do."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from buckets import Server, s3_server
 from contract.pairs import PAIRS
 from contract.storages import SUBJECTS, Capabilities, Place, Subject
 from django.core.files.storage import Storage
@@ -46,13 +45,6 @@ def make_storage(
             lambda name: request.getfixturevalue("store_uri")(name),
         )
     )
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
-    """Run one server of buckets for all tests."""
-    with s3_server() as server:
-        yield server
 
 
 @pytest.fixture

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 from importlib.util import find_spec
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -50,32 +52,68 @@ def account() -> Iterator[None]:
             client.close()
 
 
-@contextmanager
-def service(name: str) -> Iterator[str]:
-    """Run a service on a free port of 127.0.0.1, in threads of this process; yield its URL."""
-    from moto.moto_server.werkzeug_app import MotoRequestHandler, create_backend_app
-    from werkzeug.serving import make_server
+# What is put around a service sees each request before it.
+App = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+
+@cache
+def _handler() -> type:
+    from moto.moto_server.werkzeug_app import MotoRequestHandler
+    from werkzeug.test import run_wsgi_app
 
     class Handler(MotoRequestHandler):
-        """A handler that prints nothing, and does not wait to send an answer."""
+        """A handler that prints nothing, and goes on with a connection: werkzeug closes each."""
 
         disable_nagle_algorithm = True
         protocol_version = "HTTP/1.1"
 
+        def run_wsgi(self) -> None:
+            """Read all of a request before it is answered, since another comes behind it."""
+            environ = self.make_environ()
+            # To the last chunk where there is no length, as its end is known then.
+            length = -1 if environ.get("wsgi.input_terminated") else self.headers["Content-Length"]
+            environ["wsgi.input"] = BytesIO(environ["wsgi.input"].read(int(length or 0)))
+            answer, status, headers = run_wsgi_app(self.server.app, environ, buffered=True)
+            body = b"".join(answer)
+            self.send_response(*self._status(status))
+            headers.setdefault("Content-Length", str(len(body)))
+            for header in headers:
+                self.send_header(*header)
+            self.end_headers()
+            self.wfile.write(body)
+
+        @staticmethod
+        def _status(line: str) -> tuple[int, str]:
+            code, _, text = line.partition(" ")
+            return int(code), text
+
         def log(self, type: str, message: str, *arguments: Any) -> None:
             """Keep quiet."""
+
+    return Handler
+
+
+@contextmanager
+def service(name: str, around: Callable[[App], App] = lambda moto: moto) -> Iterator[str]:
+    """
+    Run a service on a free port of 127.0.0.1, in threads of this process; yield its URL.
+
+    :param around: is given what answers requests, and returns what answers them instead.
+    """
+    from moto.moto_server.werkzeug_app import create_backend_app
+    from werkzeug.serving import make_server
 
     # One service alone: all of moto looks at each request for the one that it is meant for.
     moto, alone = create_backend_app(name), threading.Lock()
 
-    def app(environ: dict[str, Any], start_response: Any) -> Any:
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         # One after the other: moto looks for a condition and writes without a lock in between,
         # where the service does both at once.
         with alone:
             return moto(environ, start_response)
 
-    listening = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Handler)
-    thread = threading.Thread(target=listening.serve_forever, args=(0.01,), daemon=True)
+    listening = make_server("127.0.0.1", 0, around(app), threaded=True, request_handler=_handler())
+    thread = threading.Thread(target=listening.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{listening.server_port}"
@@ -86,12 +124,16 @@ def service(name: str) -> Iterator[str]:
 
 
 @contextmanager
-def dynamodb_table() -> Iterator[str]:
-    """Run DynamoDB with a table; yield the URI of the store in it."""
-    with service("dynamodb") as endpoint:
+def dynamodb_tables() -> Iterator[Callable[[str], str]]:
+    """Run DynamoDB; yield what makes a table of a name, and returns the URI of the store in it."""
+
+    def make(name: str) -> str:
         # The account is in the URI, for whoever runs meanwhile has its own environment.
-        uri = f"dynamodb://nobody:nothing@store?region=us-east-1&endpoint_url={endpoint}"
+        uri = f"dynamodb://nobody:nothing@store-{name}?region=us-east-1&endpoint_url={endpoint}"
         call_command("createkvstoretable", uri, verbosity=0)
-        backend: Any = make_backend(uri)
+        return uri
+
+    with service("dynamodb") as endpoint:
+        backend: Any = make_backend(make("first"))
         with closing(backend.client):
-            yield uri
+            yield make

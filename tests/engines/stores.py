@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -67,14 +68,16 @@ def _mariadb() -> Iterator[str]:
 
 
 @contextmanager
-def _dynamodb() -> Iterator[str]:
+def _dynamodb() -> Iterator[Callable[[str], str]]:
     if not aws.INSTALLED:
         pytest.skip("boto3 and moto[server,dynamodb] are not installed")
-    with aws.dynamodb_table() as uri:
-        yield uri
+    # A table for each test, since moto copies the whole of a table for each transaction in it.
+    with aws.dynamodb_tables() as make:
+        yield make
 
 
-STARTED: dict[str, Callable[[], AbstractContextManager[str]]] = {
+# Each yields the URI of a store, or what gives one for the name of a namespace.
+STARTED: dict[str, Callable[[], AbstractContextManager[str | Callable[[str], str]]]] = {
     "redis": _redis,
     "cluster": _cluster,
     "memcached": _memcached,
@@ -96,15 +99,18 @@ class Stores:
 
     stack: ExitStack
     unblock: Callable[[], AbstractContextManager[Any]]
-    uris: dict[str, str] = field(default_factory=dict)
+    spaces: dict[str, Callable[[str], str]] = field(default_factory=dict)
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def uri(self, name: str) -> str:
         """Return the URI of a store, in a namespace that nobody has used."""
-        if name not in self.uris:
-            with self.unblock():
-                self.uris[name] = self.stack.enter_context(STARTED[name]())
-        return with_namespace(self.uris[name], f"n{next(self.numbers)}")
+        with self.unblock():
+            if name not in self.spaces:
+                started = self.stack.enter_context(STARTED[name]())
+                self.spaces[name] = (
+                    started if callable(started) else partial(with_namespace, started)
+                )
+            return self.spaces[name](f"n{next(self.numbers)}")
 
 
 def leave_thread() -> None:

@@ -110,13 +110,6 @@ for name in ["texts/3/3.txt", "texts/9/9.txt", "missing"]:
 """
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    """Run a server of buckets."""
-    with s3_server() as server:
-        yield server
-
-
 @pytest.fixture
 def bucket(server: Server) -> Iterator[Bucket]:
     """Return a bucket with a few files in it."""

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
-from engines.aws import INSTALLED, account, service
+from engines.aws import INSTALLED
 
 from inmemorystorage.kvstore import get_kvstore
 from inmemorystorage.kvstore.backends import Entry, Inserted
 from inmemorystorage.kvstore.conformance import StoreConformance
-from inmemorystorage.kvstore.connections import close_connections, make_backend
+from inmemorystorage.kvstore.connections import make_backend
 
 if not INSTALLED:
     pytest.skip("boto3 and moto[server,dynamodb] are not installed", allow_module_level=True)
@@ -29,25 +29,7 @@ from inmemorystorage.kvstore.backends import aws, dynamodb
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    """Run DynamoDB, with a table for a store."""
-    with account(), service("dynamodb") as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def uri(endpoint: str) -> str:
-    """Return the URI of a store whose table is there."""
-    uri = f"dynamodb://store?region=us-east-1&endpoint_url={endpoint}"
-    call_command("createkvstoretable", uri, verbosity=0)
-    return uri
-
-
-@pytest.fixture(autouse=True)
-def _closed() -> Iterator[None]:
-    yield
-    close_connections()
+SERVICE = "dynamodb"
 
 
 class TestDynamoDB(StoreConformance):

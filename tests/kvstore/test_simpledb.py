@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from engines.aws import INSTALLED, account, service
+from engines.aws import INSTALLED, account
 
 from inmemorystorage.kvstore import get_kvstore
 from inmemorystorage.kvstore.conformance import StoreConformance
-from inmemorystorage.kvstore.connections import close_connections, make_backend, reporting
+from inmemorystorage.kvstore.connections import make_backend, reporting
 
 if not INSTALLED:
     pytest.skip("boto3 and moto[server] are not installed", allow_module_level=True)
@@ -28,6 +28,7 @@ from moto.sdb.responses import SimpleDBResponse
 # It is told of in SimpleDB's own documents, and left out of botocore's description.
 TOLD = pytest.mark.filterwarnings("ignore:Exception.ConditionalCheckFailed:UserWarning")
 pytestmark = [pytest.mark.slow, TOLD]
+SERVICE = "sdb"
 
 
 class ConditionalCheckFailed(ServiceException):
@@ -72,27 +73,6 @@ class CompleteResponse(SimpleDBResponse):
     def _item(self) -> Any:
         domain = self.sdb_backend._get_domain(self._get_param("DomainName"))
         return domain.items[self._get_param("ItemName")]
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    """Run SimpleDB."""
-    with account(), service("sdb") as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def uri(endpoint: str) -> str:
-    """Return the URI of a store whose domain is there."""
-    uri = f"sdb://store?region=us-east-1&endpoint_url={endpoint}"
-    call_command("createkvstoretable", uri, verbosity=0)
-    return uri
-
-
-@pytest.fixture(autouse=True)
-def _closed() -> Iterator[None]:
-    yield
-    close_connections()
 
 
 class TestSimpleDB(StoreConformance):
