@@ -30,12 +30,12 @@ def test_open_without_a_mode_reads_bytes(storage: Storage) -> None:
     assert get(storage, "a") == b"\xc3\xa9\n"
 
 
-@pytest.mark.parametrize("mode", [*READING, *TRUNCATING, *APPENDING])
-def test_open_gives_a_file_of_django(storage: Storage, mode: str) -> None:
+def test_open_gives_a_file_of_django(storage: Storage) -> None:
     """Whatever the mode, a handle is a File."""
     put(storage, "a", b"old")
-    with storage.open("a", mode) as file:
-        assert isinstance(file, File)
+    for mode in [*READING, *TRUNCATING, *APPENDING]:
+        with storage.open("a", mode) as file:
+            assert isinstance(file, File)
 
 
 @pytest.mark.needs("opens_like_python")
@@ -55,44 +55,44 @@ def test_handle_is_as_the_builtin_open_gives_it(
 
 
 @pytest.mark.needs("opens_like_python")
-@pytest.mark.parametrize("mode", READING)
-def test_reading_what_is_not_there(storage: Storage, mode: str) -> None:
+def test_reading_what_is_not_there(storage: Storage) -> None:
     """A mode that needs the file raises FileNotFoundError and makes nothing."""
-    with pytest.raises(FileNotFoundError) as info:
-        storage.open("missing", mode)
-    assert info.value.errno is not None
+    for mode in READING:
+        with pytest.raises(FileNotFoundError) as info:
+            storage.open("missing", mode)
+        assert info.value.errno is not None
     assert names(storage) == []
 
 
 @pytest.mark.needs("opens_like_python")
-@pytest.mark.parametrize("mode", CREATING)
-def test_modes_that_create(storage: Storage, mode: str) -> None:
+def test_modes_that_create(storage: Storage) -> None:
     """Modes with w, a and x make the file, at once and empty."""
-    with storage.open("new", mode):
-        assert storage.exists("new")
-        assert storage.size("new") == 0
+    for mode in CREATING:
+        with storage.open(f"new-{mode}", mode):
+            assert storage.exists(f"new-{mode}")
+            assert storage.size(f"new-{mode}") == 0
 
 
 @pytest.mark.needs("opens_like_python")
-@pytest.mark.parametrize("mode", TRUNCATING)
-def test_modes_that_truncate(storage: Storage, mode: str) -> None:
+def test_modes_that_truncate(storage: Storage) -> None:
     """Modes with w empty the file when they open it, before anything is written."""
-    put(storage, "a", b"old content")
-    with storage.open("a", mode) as file:
-        assert storage.size("a") == 0
-        file.write(sample(mode))
-    assert get(storage, "a") == b"new"
+    for mode in TRUNCATING:
+        name = put(storage, "a", b"old content")
+        with storage.open(name, mode) as file:
+            assert storage.size(name) == 0
+            file.write(sample(mode))
+        assert get(storage, name) == b"new"
 
 
 @pytest.mark.needs("opens_like_python")
-@pytest.mark.parametrize("mode", APPENDING)
-def test_modes_that_append(storage: Storage, mode: str) -> None:
+def test_modes_that_append(storage: Storage) -> None:
     """Modes with a write at the end, wherever the handle was moved to."""
-    put(storage, "a", b"old ")
-    with storage.open("a", mode) as file:
-        file.seek(0)
-        file.write(sample(mode))
-    assert get(storage, "a") == b"old new"
+    for mode in APPENDING:
+        name = put(storage, "a", b"old ")
+        with storage.open(name, mode) as file:
+            file.seek(0)
+            file.write(sample(mode))
+        assert get(storage, name) == b"old new"
 
 
 @pytest.mark.needs("opens_like_python")
@@ -105,52 +105,52 @@ def test_appending_goes_behind_what_others_appended(storage: Storage) -> None:
 
 
 @pytest.mark.needs("opens_like_python")
-@pytest.mark.parametrize("mode", EXCLUSIVE)
-def test_modes_that_refuse_an_existing_file(storage: Storage, mode: str) -> None:
+def test_modes_that_refuse_an_existing_file(storage: Storage) -> None:
     """Modes with x raise FileExistsError and leave the file as it is."""
     put(storage, "a", b"old")
-    with pytest.raises(FileExistsError):
-        storage.open("a", mode)
+    for mode in EXCLUSIVE:
+        with pytest.raises(FileExistsError):
+            storage.open("a", mode)
     assert get(storage, "a") == b"old"
 
 
 @pytest.mark.needs("opens_like_python")
-@pytest.mark.parametrize("mode", ["rb+", "r+"])
-def test_updating_in_place(storage: Storage, mode: str) -> None:
+def test_updating_in_place(storage: Storage) -> None:
     """Modes with r+ write over what is there and keep the rest."""
-    put(storage, "a", b"0123456789")
-    write(storage, "a", sample(mode), mode)
-    assert get(storage, "a") == b"new3456789"
+    for mode in ["rb+", "r+"]:
+        name = put(storage, "a", b"0123456789")
+        write(storage, name, sample(mode), mode)
+        assert get(storage, name) == b"new3456789"
 
 
 @pytest.mark.needs("opens_like_python")
-@pytest.mark.parametrize("mode", ["wb+", "ab+", "xb+", "w+", "a+", "x+"])
-def test_reading_back_what_the_handle_wrote(storage: Storage, mode: str) -> None:
+def test_reading_back_what_the_handle_wrote(storage: Storage) -> None:
     """Modes with + read as well as they write."""
-    with storage.open("new", mode) as file:
-        file.write(sample(mode))
-        file.seek(0)
-        assert file.read() == sample(mode)
+    for mode in ["wb+", "ab+", "xb+", "w+", "a+", "x+"]:
+        with storage.open(f"new-{mode}", mode) as file:
+            file.write(sample(mode))
+            file.seek(0)
+            assert file.read() == sample(mode)
 
 
 @pytest.mark.needs("opens_like_python")
-@pytest.mark.parametrize("mode", ["wb", "ab", "w", "a"])
-def test_reading_through_a_handle_for_writing(storage: Storage, mode: str) -> None:
+def test_reading_through_a_handle_for_writing(storage: Storage) -> None:
     """A handle that only writes refuses to read."""
-    with storage.open("a", mode) as file, pytest.raises(io.UnsupportedOperation):
-        file.read()
+    for mode in ["wb", "ab", "w", "a"]:
+        with storage.open("a", mode) as file, pytest.raises(io.UnsupportedOperation):
+            file.read()
 
 
 @pytest.mark.needs("opens_like_python")
-@pytest.mark.parametrize("mode", ["rb", "r"])
-def test_writing_through_a_handle_for_reading(storage: Storage, mode: str) -> None:
+def test_writing_through_a_handle_for_reading(storage: Storage) -> None:
     """A handle that only reads refuses to write and to truncate."""
     put(storage, "a", b"old")
-    with storage.open("a", mode) as file:
-        with pytest.raises(io.UnsupportedOperation):
-            file.write(sample(mode))
-        with pytest.raises(io.UnsupportedOperation):
-            file.truncate(0)
+    for mode in ["rb", "r"]:
+        with storage.open("a", mode) as file:
+            with pytest.raises(io.UnsupportedOperation):
+                file.write(sample(mode))
+            with pytest.raises(io.UnsupportedOperation):
+                file.truncate(0)
     assert get(storage, "a") == b"old"
 
 
@@ -163,33 +163,33 @@ def test_writing_the_wrong_type(storage: Storage, mode: str, wrong: bytes | str)
 
 
 @pytest.mark.needs("opens_like_python")
-@pytest.mark.parametrize("mode", INVALID)
-def test_modes_that_do_not_exist(storage: Storage, mode: str) -> None:
+def test_modes_that_do_not_exist(storage: Storage) -> None:
     """A mode that open() does not know is a ValueError, before anything happens to a file."""
     put(storage, "a", b"old")
-    for name in ["a", "missing"]:
-        with pytest.raises(ValueError, match="mode"):
-            storage.open(name, mode)
+    for mode in INVALID:
+        for name in ["a", "missing"]:
+            with pytest.raises(ValueError, match="mode"):
+                storage.open(name, mode)
     assert names(storage) == ["a"]
     assert get(storage, "a") == b"old"
 
 
 @pytest.mark.needs("has_directories")
-@pytest.mark.parametrize("mode", [*READING, *TRUNCATING, *APPENDING])
-def test_opening_a_directory(storage: Storage, mode: str) -> None:
+def test_opening_a_directory(storage: Storage) -> None:
     """A directory is no file, whatever the mode."""
     put(storage, "d/a")
-    with pytest.raises(IsADirectoryError):
-        storage.open("d", mode)
+    for mode in [*READING, *TRUNCATING, *APPENDING]:
+        with pytest.raises(IsADirectoryError):
+            storage.open("d", mode)
 
 
 @pytest.mark.needs("has_directories")
-@pytest.mark.parametrize("mode", ["rb", "wb", "ab", "xb"])
-def test_opening_below_a_file(storage: Storage, mode: str) -> None:
+def test_opening_below_a_file(storage: Storage) -> None:
     """A file is no directory, whatever the mode."""
     put(storage, "a")
-    with pytest.raises(NotADirectoryError):
-        storage.open("a/b", mode)
+    for mode in ["rb", "wb", "ab", "xb"]:
+        with pytest.raises(NotADirectoryError):
+            storage.open("a/b", mode)
     assert names(storage) == ["a"]
 
 

@@ -16,8 +16,7 @@ OUTSIDE = ["..", "../a", "d/../../a", "/", "/a", "/etc/passwd", "//a", "d/../.."
 NAMELESS = ["", ".", "./", "a/", "d/..", "d/."]
 WINDING = ["d/../a", "..\\a", "d\\..\\a", "\\a"]
 UNICODE = ["é.txt", "日本語/ファイル", "\U0001f600", "e\u0301", "ß", "\u202eabc"]
-NEWLINE = pytest.param("a\nb", marks=pytest.mark.needs("takes_odd_characters"))
-ODD = ["a b", NEWLINE, "%2e", "'\"", "~", "$HOME", "C:", "a:b", "*?"]
+ODD = ["a b", "%2e", "'\"", "~", "$HOME", "C:", "a:b", "*?"]
 
 USES: dict[str, Callable[[Storage, str], Any]] = {
     "open": lambda storage, name: storage.open(name),
@@ -33,55 +32,58 @@ USES: dict[str, Callable[[Storage, str], Any]] = {
 
 
 @pytest.mark.needs("refuses_names")
-@pytest.mark.parametrize("name", OUTSIDE)
 @pytest.mark.parametrize("use", USES)
-def test_names_outside_of_the_storage(storage: Storage, use: str, name: str) -> None:
+def test_names_outside_of_the_storage(storage: Storage, use: str) -> None:
     """No method reaches out of the storage."""
-    with pytest.raises(SuspiciousFileOperation):
-        USES[use](storage, name)
+    for name in OUTSIDE:
+        with pytest.raises(SuspiciousFileOperation):
+            USES[use](storage, name)
 
 
-@pytest.mark.parametrize("name", [*OUTSIDE, *NAMELESS, *WINDING])
-def test_names_that_cannot_be_saved(storage: Storage, name: str) -> None:
+def test_names_that_cannot_be_saved(storage: Storage) -> None:
     """save() refuses what leaves the storage and what has no file name, and stores nothing."""
-    with pytest.raises(SuspiciousFileOperation):
-        put(storage, name, b"content")
+    for name in [*OUTSIDE, *NAMELESS, *WINDING]:
+        with pytest.raises(SuspiciousFileOperation):
+            put(storage, name, b"content")
     assert storage.listdir("") == ([], [])
 
 
 @pytest.mark.needs("refuses_names")
-@pytest.mark.parametrize("name", ["a\0", "\0", "a\0b/c"])
-def test_nul(storage: Storage, name: str) -> None:
+def test_nul(storage: Storage) -> None:
     """NUL is in no name: what would use it raises ValueError, and nothing exists there."""
-    for use in [put, *(USES[use] for use in ["open", "open for writing", "delete", "size"])]:
-        with pytest.raises(ValueError, match=r"null|NUL"):
-            use(storage, name)
-    assert not storage.exists(name)
+    for name in ["a\0", "\0", "a\0b/c"]:
+        for use in [put, *(USES[use] for use in ["open", "open for writing", "delete", "size"])]:
+            with pytest.raises(ValueError, match=r"null|NUL"):
+                use(storage, name)
+        assert not storage.exists(name)
     assert storage.listdir("") == ([], [])
 
 
-@pytest.mark.parametrize("name", ["x" * 256, "é" * 128, "d/" + "x" * 256])
-def test_long_names(storage: Storage, can: Capabilities, name: str) -> None:
+def test_long_names(storage: Storage, can: Capabilities) -> None:
     """A component of more than 255 bytes is refused where names are limited."""
     put(storage, "d/a")
-    with raises_unless(not can.limits_names, OSError) as info:
-        put(storage, name)
-    assert storage.exists(name) != can.limits_names
-    assert info is None or info.value.errno == errno.ENAMETOOLONG
+    for name in ["x" * 256, "é" * 128, "d/" + "x" * 256]:
+        with raises_unless(not can.limits_names, OSError) as info:
+            put(storage, name)
+        assert storage.exists(name) != can.limits_names
+        assert info is None or info.value.errno == errno.ENAMETOOLONG
 
 
-@pytest.mark.parametrize("name", ["x" * 255, "é" * 127, "/".join("abcdefghijklmnop" * 4)])
-def test_names_that_just_fit(storage: Storage, name: str) -> None:
+def test_names_that_just_fit(storage: Storage) -> None:
     """Names of 255 bytes, and deep ones, are fine everywhere."""
-    assert put(storage, name, b"content") == name
-    assert get(storage, name) == b"content"
+    for name in ["x" * 255, "é" * 127, "/".join("abcdefghijklmnop" * 4)]:
+        assert put(storage, name, b"content") == name
+        assert get(storage, name) == b"content"
 
 
-@pytest.mark.parametrize("name", [*UNICODE, *ODD])
-def test_names_are_kept(storage: Storage, name: str) -> None:
+def test_names_are_kept(storage: Storage, can: Capabilities) -> None:
     """save() stores under the name that it got, with every character."""
-    assert put(storage, name, b"content") == name
-    assert (names(storage), get(storage, name)) == ([name], b"content")
+    contents = {
+        name: name.encode() for name in [*UNICODE, *ODD, *["a\nb"] * can.takes_odd_characters]
+    }
+    assert [put(storage, *each) for each in contents.items()] == [*contents]
+    assert names(storage) == sorted(contents)
+    assert {name: get(storage, name) for name in contents} == contents
 
 
 def test_names_are_compared_as_they_are(storage: Storage) -> None:
@@ -90,42 +92,36 @@ def test_names_are_compared_as_they_are(storage: Storage) -> None:
     assert [put(storage, name) for name in spellings] == spellings
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("a b (1).txt", "a_b_1.txt"),
-        ("d e/a b.txt", "d e/a_b.txt"),
-        ("d\\a.txt", "d/a.txt"),
-        ("d/./e//a", "d/e/a"),
-        ("é日.txt", "é日.txt"),
-    ],
-)
-def test_generate_filename(storage: Storage, name: str, expected: str) -> None:
+def test_generate_filename(storage: Storage) -> None:
     """generate_filename() cleans the last component and normalises the rest."""
-    assert storage.generate_filename(name) == expected
+    expected = {
+        "a b (1).txt": "a_b_1.txt",
+        "d e/a b.txt": "d e/a_b.txt",
+        "d\\a.txt": "d/a.txt",
+        "d/./e//a": "d/e/a",
+        "é日.txt": "é日.txt",
+    }
+    assert {name: storage.generate_filename(name) for name in expected} == expected
 
 
-@pytest.mark.parametrize("name", ["../a", "d/../a", "d/..", "d\\..\\a", "d/$", ""])
-def test_generate_filename_refuses(storage: Storage, name: str) -> None:
+def test_generate_filename_refuses(storage: Storage) -> None:
     """generate_filename() refuses the way out and a name of which nothing is left."""
-    with pytest.raises(SuspiciousFileOperation):
-        storage.generate_filename(name)
+    for name in ["../a", "d/../a", "d/..", "d\\..\\a", "d/$", ""]:
+        with pytest.raises(SuspiciousFileOperation):
+            storage.generate_filename(name)
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [("a b.txt", "a_b.txt"), ("d/a", "da"), ("é%$-1.T", "é-1.T"), ("a\n", "a")],
-)
-def test_get_valid_name(storage: Storage, name: str, expected: str) -> None:
+def test_get_valid_name(storage: Storage) -> None:
     """get_valid_name() leaves letters, digits, points, dashes and underscores."""
-    assert storage.get_valid_name(name) == expected
+    expected = {"a b.txt": "a_b.txt", "d/a": "da", "é%$-1.T": "é-1.T", "a\n": "a"}
+    assert {name: storage.get_valid_name(name) for name in expected} == expected
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "$$"])
-def test_get_valid_name_refuses(storage: Storage, name: str) -> None:
+def test_get_valid_name_refuses(storage: Storage) -> None:
     """get_valid_name() refuses what leaves no name."""
-    with pytest.raises(SuspiciousFileOperation):
-        storage.get_valid_name(name)
+    for name in ["", ".", "..", "$$"]:
+        with pytest.raises(SuspiciousFileOperation):
+            storage.get_valid_name(name)
 
 
 def test_get_available_name(storage: Storage) -> None:

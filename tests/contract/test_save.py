@@ -22,7 +22,7 @@ from django.core.files.uploadedfile import (
 from engines.stores import leave_thread
 
 SUFFIX = "_[A-Za-z0-9]{7}"
-LONG = b"0123456789\r\n" * 20_000
+LONG = b"0123456789\r\n" * 6_000
 
 
 def temporary(content: bytes) -> TemporaryUploadedFile:
@@ -187,17 +187,19 @@ def test_saving_many_at_once(storage: Storage) -> None:
     assert [get(storage, name) for name in saved] == contents
 
 
-@pytest.mark.parametrize("name", ["a\\b.txt", "a\\\\b.txt"])
-def test_backslashes_become_slashes(storage: Storage, name: str) -> None:
+def test_backslashes_become_slashes(storage: Storage) -> None:
     """A name from Windows is a name with slashes."""
-    assert put(storage, name) == "a/b.txt"
-    assert storage.exists("a/b.txt")
+    for name in ["a\\b.txt", "a\\\\b.txt"]:
+        assert put(storage, name) == "a/b.txt"
+        assert storage.exists("a/b.txt")
+        storage.delete("a/b.txt")
 
 
-@pytest.mark.parametrize("name", ["a/./b", "a//b", "./a/b", "a/b"])
-def test_saved_name_is_normal(storage: Storage, name: str) -> None:
+def test_saved_name_is_normal(storage: Storage) -> None:
     """save() returns the shortest name of what it saved."""
-    assert put(storage, name) == "a/b"
+    for name in ["a/./b", "a//b", "./a/b", "a/b"]:
+        assert put(storage, name) == "a/b"
+        storage.delete("a/b")
 
 
 def test_max_length(storage: Storage) -> None:

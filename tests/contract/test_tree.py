@@ -23,16 +23,16 @@ def listed(storage: Storage, name: str) -> tuple[list[str], list[str]]:
     return sorted(directories), sorted(files)
 
 
-@pytest.mark.parametrize("name", ["", ".", "./", "d/.."])
-def test_listing_the_top(tree: Storage, name: str) -> None:
+def test_listing_the_top(tree: Storage) -> None:
     """The top has several names; directories and files come apart, as names without a path."""
-    assert listed(tree, name) == (["d"], ["a", "b.txt"])
+    for name in ["", ".", "./", "d/.."]:
+        assert listed(tree, name) == (["d"], ["a", "b.txt"])
 
 
-@pytest.mark.parametrize("name", ["d", "d/", "./d", "d//", "d/e/.."])
-def test_listing_a_directory(tree: Storage, name: str) -> None:
+def test_listing_a_directory(tree: Storage) -> None:
     """A directory lists its own entries alone."""
-    assert listed(tree, name) == (["e"], ["a"])
+    for name in ["d", "d/", "./d", "d//", "d/e/.."]:
+        assert listed(tree, name) == (["e"], ["a"])
 
 
 def test_listing_an_empty_storage(storage: Storage) -> None:
@@ -49,12 +49,12 @@ def test_listing_what_is_not_there(tree: Storage) -> None:
 
 
 @pytest.mark.needs("has_directories")
-@pytest.mark.parametrize("name", ["a", "a/b", "d/e/a"])
-def test_listing_a_file(tree: Storage, name: str) -> None:
+def test_listing_a_file(tree: Storage) -> None:
     """A file has no entries."""
-    with pytest.raises(NotADirectoryError) as info:
-        tree.listdir(name)
-    assert info.value.errno == errno.ENOTDIR
+    for name in ["a", "a/b", "d/e/a"]:
+        with pytest.raises(NotADirectoryError) as info:
+            tree.listdir(name)
+        assert info.value.errno == errno.ENOTDIR
 
 
 def test_listing_is_a_copy(tree: Storage) -> None:
@@ -63,38 +63,39 @@ def test_listing_is_a_copy(tree: Storage) -> None:
     assert listed(tree, "") == (["d"], ["a", "b.txt"])
 
 
-@pytest.mark.parametrize("name", ["a", "d/a", "./a", "d//a", "d/../a"])
-def test_files_exist(tree: Storage, name: str) -> None:
+def test_files_exist(tree: Storage) -> None:
     """A file exists, under every spelling of its name."""
-    assert tree.exists(name) is True
+    for name in ["a", "d/a", "./a", "d//a", "d/../a"]:
+        assert tree.exists(name) is True
 
 
 @pytest.mark.needs("has_directories")
-@pytest.mark.parametrize("name", ["d", "d/e", "d/", "", "."])
-def test_directories_exist(tree: Storage, name: str) -> None:
+def test_directories_exist(tree: Storage) -> None:
     """A directory exists, under every spelling of its name."""
-    assert tree.exists(name) is True
+    for name in ["d", "d/e", "d/", "", "."]:
+        assert tree.exists(name) is True
 
 
-@pytest.mark.parametrize("name", ["missing", "d/missing", "missing/a", "a/b", "A", "b", "x" * 300])
-def test_what_does_not_exist(tree: Storage, name: str) -> None:
+def test_what_does_not_exist(tree: Storage) -> None:
     """Nothing else exists, and asking makes nothing."""
-    assert tree.exists(name) is False
+    for name in ["missing", "d/missing", "missing/a", "a/b", "A", "b", "x" * 300]:
+        assert tree.exists(name) is False
     assert names(tree) == ["a", "b.txt", "d/a", "d/e/a"]
 
 
-@pytest.mark.parametrize("name", ["d/a", "./d/a", "d//a", "d/e/../a"])
-def test_deleting_a_file(tree: Storage, name: str) -> None:
+def test_deleting_a_file(tree: Storage) -> None:
     """A deleted file is gone; its directory and its neighbours stay."""
-    assert tree.delete(name) is None
-    assert not tree.exists("d/a")
-    assert names(tree) == ["a", "b.txt", "d/e/a"]
+    for name in ["d/a", "./d/a", "d//a", "d/e/../a"]:
+        assert tree.delete(name) is None
+        assert not tree.exists("d/a")
+        assert names(tree) == ["a", "b.txt", "d/e/a"]
+        assert put(tree, "d/a") == "d/a"
 
 
-@pytest.mark.parametrize("name", ["missing", "d/missing", "missing/a"])
-def test_deleting_what_is_not_there(tree: Storage, name: str) -> None:
+def test_deleting_what_is_not_there(tree: Storage) -> None:
     """Deleting what is gone already is fine."""
-    tree.delete(name)
+    for name in ["missing", "d/missing", "missing/a"]:
+        tree.delete(name)
     assert names(tree) == ["a", "b.txt", "d/a", "d/e/a"]
 
 
@@ -149,11 +150,11 @@ def test_size_is_in_bytes(storage: Storage) -> None:
     assert storage.size("a") == 0
 
 
-@pytest.mark.parametrize("name", ["missing", "missing/a", "d/missing"])
-def test_size_of_what_is_not_there(tree: Storage, name: str) -> None:
+def test_size_of_what_is_not_there(tree: Storage) -> None:
     """What is not there has no size."""
-    with pytest.raises(FileNotFoundError):
-        tree.size(name)
+    for name in ["missing", "missing/a", "d/missing"]:
+        with pytest.raises(FileNotFoundError):
+            tree.size(name)
 
 
 @pytest.mark.needs("has_directories")

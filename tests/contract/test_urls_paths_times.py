@@ -53,12 +53,12 @@ def test_path(storage: Storage, can: Capabilities) -> None:
             storage.path("d/a")
 
 
-@pytest.mark.parametrize("name", ["../a", "/a", "d/../../a"])
-def test_path_outside_of_the_storage(storage: Storage, can: Capabilities, name: str) -> None:
+def test_path_outside_of_the_storage(storage: Storage, can: Capabilities) -> None:
     """No path leads out of the storage."""
     refuses = can.has_paths or can.looks_before_paths
-    with pytest.raises(SuspiciousFileOperation if refuses else NotImplementedError):
-        storage.path(name)
+    for name in ["../a", "/a", "d/../../a"]:
+        with pytest.raises(SuspiciousFileOperation if refuses else NotImplementedError):
+            storage.path(name)
 
 
 def test_file_at_its_path(storage: Storage, can: Capabilities) -> None:
@@ -73,43 +73,43 @@ def test_file_at_its_path(storage: Storage, can: Capabilities) -> None:
 
 
 @pytest.mark.needs("has_every_time")
-@pytest.mark.parametrize("ask", ASKING)
-def test_times_are_aware(storage: Storage, settings, ask: str) -> None:
+def test_times_are_aware(storage: Storage, settings) -> None:
     """With USE_TZ times are aware, in UTC, and of just now."""
     settings.USE_TZ = True
     put(storage, "a")
-    answer = getattr(storage, ask)("a")
-    assert answer.tzinfo is timezone.utc
-    assert abs(django_timezone.now() - answer) < timedelta(minutes=1)
+    for ask in ASKING:
+        answer = getattr(storage, ask)("a")
+        assert answer.tzinfo is timezone.utc
+        assert abs(django_timezone.now() - answer) < timedelta(minutes=1)
 
 
 @pytest.mark.needs("has_every_time")
-@pytest.mark.parametrize("ask", ASKING)
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "America/St_Johns"])
-def test_times_are_naive(storage: Storage, settings, zone: str, ask: str) -> None:
+def test_times_are_naive(storage: Storage, settings, zone: str) -> None:
     """Without USE_TZ times are naive, in the local zone."""
     settings.USE_TZ = False
     settings.TIME_ZONE = zone
     put(storage, "a")
-    answer = getattr(storage, ask)("a")
-    assert answer.tzinfo is None
-    assert abs(datetime.now() - answer) < timedelta(minutes=1)
+    for ask in ASKING:
+        answer = getattr(storage, ask)("a")
+        assert answer.tzinfo is None
+        assert abs(datetime.now() - answer) < timedelta(minutes=1)
 
 
 @pytest.mark.needs("has_every_time")
-@pytest.mark.parametrize("ask", ASKING)
-def test_times_of_a_directory(storage: Storage, ask: str) -> None:
+def test_times_of_a_directory(storage: Storage) -> None:
     """A directory has times too."""
     put(storage, "d/a")
-    assert abs(django_timezone.now() - getattr(storage, ask)("d")) < timedelta(minutes=1)
+    for ask in ASKING:
+        assert abs(django_timezone.now() - getattr(storage, ask)("d")) < timedelta(minutes=1)
 
 
 @pytest.mark.needs("has_every_time")
-@pytest.mark.parametrize("ask", ASKING)
-def test_times_of_what_is_not_there(storage: Storage, ask: str) -> None:
+def test_times_of_what_is_not_there(storage: Storage) -> None:
     """What is not there has no times."""
-    with pytest.raises(FileNotFoundError):
-        getattr(storage, ask)("missing")
+    for ask in ASKING:
+        with pytest.raises(FileNotFoundError):
+            getattr(storage, ask)("missing")
 
 
 @pytest.mark.needs("has_every_time")
