@@ -19,6 +19,8 @@ from .replacement import InMemoryFileSystemStorage
 from .tools import attribute
 
 STATICFILES = "staticfiles"
+# Django 4.2 and 5.0 override these along with STORAGES, and then leave out its OPTIONS.
+_BEFORE_STORAGES = ("DEFAULT_FILE_STORAGE", "STATICFILES_STORAGE")
 
 
 @contextlib.contextmanager
@@ -31,11 +33,19 @@ def private_locations() -> Iterator[None]:
     """
     locations = PrivateLocations()
     with kept_storages(), override_settings(**locations.changed(*locations.settings)):
+        _keep_options()
         setting_changed.connect(locations.follow)
         try:
             yield
         finally:
             setting_changed.disconnect(locations.follow)
+
+
+def _keep_options() -> None:
+    """Have storages made of all that an override of STORAGES says."""
+    overridden: dict[str, Any] = vars(settings)["_wrapped"].__dict__
+    for name in _BEFORE_STORAGES:
+        overridden.pop(name, None)
 
 
 class PrivateLocations:

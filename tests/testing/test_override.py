@@ -187,6 +187,34 @@ def test_who_makes_storages_by_the_settings(kind: Any) -> None:
     assert not Path(NOWHERE).exists()
 
 
+def test_options_of_the_default_storages(tmp_path: Path) -> None:
+    """What stands beside a location among the OPTIONS of default and staticfiles counts inside."""
+    static = "django.contrib.staticfiles.storage.StaticFilesStorage"
+    disk = "django.core.files.storage.FileSystemStorage"
+    project = make_project(
+        tmp_path,
+        settings=f"""
+        INSTALLED_APPS += ["django.contrib.staticfiles"]
+        STORAGES = {{
+            "default": {{
+                "BACKEND": "{disk}",
+                "OPTIONS": {{"location": BASE_DIR / "own", "base_url": "/own/"}},
+            }},
+            "staticfiles": {{"BACKEND": "{static}", "OPTIONS": {{"base_url": "/css/"}}}},
+        }}
+        """,
+    )
+    urls = project.python(
+        """
+        from django.core.files.storage import default_storage, storages
+        from inmemorystorage.testing import override_storages
+        with override_storages():
+            print(default_storage.url("a"), storages["staticfiles"].url("a"))
+        """
+    )
+    assert urls == "/own/a /css/a"
+
+
 @pytest.mark.usefixtures("overridden")
 def test_a_media_root_that_a_test_overrides(tmp_path: Path) -> None:
     """Where a test names a MEDIA_ROOT of its own, files are at the one that the settings name."""
