@@ -14,10 +14,7 @@ from typing import Any
 from django.core.signals import request_finished
 
 from .backends import Backend, find_class
-from .uri import Uri, parse
-
-# Without these, all that a URI may have behind "?" is its backend's.
-COMMON = ("namespace", "serializer")
+from .uri import COMMON, Uri, parse
 
 # Of the thread, and not of the context, which sync_to_async() takes into another thread.
 _open = threading.local()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.deconstruct import deconstructible
@@ -23,6 +24,7 @@ from .files.reading import ContentIO
 from .files.records import Kind
 from .files.saving import SavingMixin
 from .files.tree import Tree
+from .store import KeyValueStore
 from .uri import Address, parse, without_credentials
 
 _MEBIBYTE = 1024 * 1024
@@ -71,7 +73,7 @@ class KeyValueStorage(_Deconstructible, SavingMixin, AddressMixin):
         querystring_expire: int = 3600,
     ) -> None:
         uri = Address(uri)
-        _check(uri, ttl, chunk_size)
+        _check(uri, location, ttl, chunk_size)
         check_querystring_expire(querystring_expire, "KeyValueStorage")
         self._options = (
             *(uri, location, base_url, ttl, chunk_size, behaves_like, allow_overwrite),
@@ -193,8 +195,9 @@ class KeyValueStorage(_Deconstructible, SavingMixin, AddressMixin):
 KeyValueStorage.know_hooks()
 
 
-def _check(uri: str, ttl: float | None, chunk_size: int) -> None:
-    if ttl is not None and not ttl > 0:
+def _check(uri: str, location: object, ttl: object, chunk_size: object) -> None:
+    is_number = type(ttl) in (int, float) and 0 < cast("float", ttl) < math.inf
+    if not (ttl is None or is_number):
         raise ImproperlyConfigured(
             f"KeyValueStorage cannot have ttl={ttl!r}: it is a number of seconds, more than 0, or "
             "None for files that stay."
@@ -204,6 +207,12 @@ def _check(uri: str, ttl: float | None, chunk_size: int) -> None:
             f"KeyValueStorage cannot have chunk_size={chunk_size!r}: it is a number of bytes, at "
             "least 1."
         )
+    if not isinstance(location, (str, os.PathLike)):
+        raise ImproperlyConfigured(
+            f"KeyValueStorage cannot have location={location!r}: it is the name of a directory of "
+            "the store, '' for all of it."
+        )
+    KeyValueStore(uri)  # which says what is wrong in a URI, with or without files
     if not backend_for(uri).has_entries:
         raise ImproperlyConfigured(
             f"{parse(uri)} cannot keep files: its engine has no entries for a directory. Use "

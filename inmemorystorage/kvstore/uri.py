@@ -13,6 +13,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 from ..mistakes import hint
 
+# The parameters that are the same for all stores; what else there is, is its backend's.
+COMMON = ("namespace", "serializer")
+
 _SCHEME = re.compile(r"[A-Za-z_][\w+.-]*").fullmatch
 # An IPv6 address, or a colon and what is no port behind it, which may be a password without its @.
 _NO_PORT = re.compile(r"(\[[^]]*\])|:(?!\d*(?:[;/]|$))[^;/]*")
@@ -80,9 +83,9 @@ class Uri:
 
     def _option(self, name: str, text: str, known: Mapping[str, Callable[[str], Any]]) -> Any:
         if name not in known:
+            names = sorted([*known, *COMMON])
             raise ImproperlyConfigured(
-                f"{self} has no parameter {name!r}.{hint(name, known)} "
-                f"It has {', '.join(sorted(known)) or 'none'}."
+                f"{self} has no parameter {name!r}.{hint(name, names)} It has {', '.join(names)}."
             )
         try:
             return known[name](text)
