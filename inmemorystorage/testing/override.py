@@ -81,23 +81,52 @@ class Replacements:
         self.stack = stack
         self.existing: dict[str, Storage] = dict(vars(storages)["_storages"])
         self._by_parameters: list[tuple[dict[str, Any], Storage]] = []
+        # What the caller has chosen, and what was turned into that.
+        self._settled = [*self.chosen.values()]
 
-    def of(self, storage: Storage, replacement: Storage | None = None) -> Storage:
-        """Turn a storage into its usual replacement, or into another; return it."""
+    def choose(self, storage: Storage, chosen: Storage) -> None:
+        """Turn a storage into one that the caller has chosen; that is settled."""
+        self._settled.append(storage)
+        self._turn(storage, chosen)
+
+    def of(self, storage: Storage) -> None:
+        """Turn a storage into its usual replacement, unless it is settled."""
         storage = unwrapped(storage)
-        replacement = replacement or replace_storage(storage)
-        if vars(replacement) is not vars(storage):
-            self.stack.enter_context(turned_into(storage, replacement))
-        return storage
+        if not any(storage is each for each in self._settled):
+            self._turn(storage, replace_storage(storage))
 
-    def of_parameters(self, parameters: dict[str, Any], storage: Storage) -> Storage:
-        """Do so with a storage that was made of an entry of STORAGES; one for equal entries."""
-        if isinstance(storage, IN_MEMORY):
-            return self.of(storage)  # which shares nothing with its like
+    def of_parameters(self, parameters: dict[str, Any] | None, storage: Storage) -> Storage:
+        """
+        Do so with a storage that was made of an entry of STORAGES; one for equal entries.
+
+        :param parameters: the entry, ``None`` for what was put among the storages by hand.
+        """
+        if parameters is None or isinstance(storage, IN_MEMORY):  # shares nothing with its like
+            return self._turn(storage, replace_storage(storage))
         for known, replaced in self._by_parameters:
             if known == parameters:
                 return replaced
-        self._by_parameters.append((parameters, self.of(storage)))
+        self._by_parameters.append((parameters, storage))
+        return self._turn(storage, replace_storage(storage))
+
+    def chosen_by(self, field: Any) -> Storage | None:
+        """
+        Return the chosen storage that the callable of a field gives now, if it does.
+
+        What it has given before may be a storage that ``storages`` has forgotten since, as it does
+        with all of them when settings change.
+        """
+        ask = vars(field).get("_storage_callable")
+        if not self.chosen or not callable(ask):
+            return None
+        with contextlib.suppress(Exception):  # what it lacks here, it had when the model was made
+            given = unwrapped(ask())
+            return next((each for each in self.chosen.values() if each is given), None)
+        return None
+
+    def _turn(self, storage: Storage, replacement: Storage) -> Storage:
+        if vars(replacement) is not vars(storage):
+            self.stack.enter_context(turned_into(storage, replacement))
         return storage
 
     def set_attribute(self, owner: Any, name: str, value: Any) -> None:
@@ -137,8 +166,8 @@ def replace_aliases(replacements: Replacements) -> None:
     create_storage = handler.create_storage
     chosen = {name: each for name, each in replacements.chosen.items() if "." not in name}
 
-    def stays(parameters: dict[str, Any]) -> bool:
-        is_of_staticfiles = parameters is handler.backends.get(STATICFILES)
+    def stays(parameters: dict[str, Any] | None) -> bool:
+        is_of_staticfiles = parameters is handler.backends.get(STATICFILES) is not None
         return is_of_staticfiles and STATICFILES not in replacements.names
 
     def create_replacement(parameters: dict[str, Any]) -> Storage:
@@ -149,9 +178,9 @@ def replace_aliases(replacements: Replacements) -> None:
         handler._storages.update(chosen)
 
     for alias, storage in replacements.existing.items():
-        parameters = handler.backends[alias]
+        parameters = handler.backends.get(alias)
         if alias in chosen:
-            replacements.of(storage, chosen[alias])
+            replacements.choose(storage, chosen[alias])
         elif not stays(parameters):
             replacements.of_parameters(parameters, storage)
     replacements.set_attribute(handler, "create_storage", create_replacement)
@@ -168,6 +197,7 @@ def replace_fields(replacements: Replacements) -> None:
     def replace(sender: type[Model], **kwargs: Any) -> None:
         for field in file_fields(sender):
             chosen = replacements.chosen.get(field_label(sender, field))
+            chosen = chosen or replacements.chosen_by(field)
             if chosen is not None:
                 # What deconstruct() prefers: migrations are about what the project names.
                 if "_storage_callable" not in vars(field):

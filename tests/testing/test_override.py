@@ -28,6 +28,7 @@ from projects import make_project
 from inmemorystorage import InMemoryStorage
 from inmemorystorage.location import disk
 from inmemorystorage.testing import override_storages, rebase, replace_storage
+from inmemorystorage.testing.tools import attribute
 
 HERE = Path(__file__).parent
 FIELDS = [
@@ -355,6 +356,41 @@ def test_chosen_storages() -> None:
         assert storage_of("default") is for_default
         with override_settings(STATIC_ROOT="/other"):
             assert storages["private"] is for_alias
+
+
+def test_who_holds_a_chosen_alias_has_the_chosen_storage(tmp_path: Path) -> None:
+    """A field whose storage is that of the alias has what was chosen, as it is."""
+    held = storage_of("alias")
+    private = attribute(storages, "_storages", {"private": held})
+    with private, override_storages({"private": FileSystemStorage(tmp_path)}):
+        save(storages["private"], "by-alias.txt")
+        save(held, "by-field.txt")
+    assert sorted(os.listdir(tmp_path)) == ["by-alias.txt", "by-field.txt"]
+    assert type(held) is SignedStorage
+
+
+def test_a_callable_is_asked_again_for_a_chosen_alias() -> None:
+    """What it gave when the model was made is none of storages any more after settings change."""
+    with override_settings(STATIC_URL="/other/"), override_storages({"remote": InMemoryStorage()}):
+        assert storage_of("chosen") is storages["remote"]
+    assert type(storage_of("chosen")) is RemoteStorage
+
+
+@pytest.mark.usefixtures("overridden")
+def test_a_callable_that_cannot_be_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its field has the usual replacement."""
+    field = Document._meta.get_field("chosen")
+    monkeypatch.setitem(vars(field), "_storage_callable", lambda: storages["missing"])
+    with override_storages({"remote": InMemoryStorage()}):
+        assert save(field.storage) == "a.txt"  # type: ignore[attr-defined]
+
+
+def test_a_storage_that_was_put_in_by_hand() -> None:
+    """It is replaced though STORAGES has no such alias."""
+    strange = RemoteStorage()
+    with attribute(storages, "_storages", {"strange": strange}), override_storages():
+        assert save(storages["strange"]) == "a.txt"
+    assert type(strange) is RemoteStorage
 
 
 @pytest.mark.parametrize("name", ["privat", "archive.Document.title", "Document.one"])
