@@ -68,10 +68,11 @@ def close_connections(**kwargs: Any) -> None:
     """Close what this thread and event loops have open; it is opened again when it is used."""
     _close()
     for key, loop in [(key, loop) for key, loop in [*_loops.items()] if key[0] == os.getpid()]:
-        try:
-            loop.call_soon_threadsafe(_close)
-        except RuntimeError:  # the loop is closed
+        if loop.is_closed():
             _loops.pop(key, None)
+        elif loop.is_running():  # one at rest would gather these until it runs again
+            with suppress(RuntimeError):  # it was closed right now
+                loop.call_soon_threadsafe(_close)
 
 
 def _close() -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import kvstores
@@ -159,6 +160,20 @@ def test_the_end_of_a_request_forgets_event_loops_that_are_closed(uri):
     asyncio.run(work())
     close_connections()
     assert not [loop for loop in connections._loops.values() if loop.is_closed()]
+
+
+def test_the_end_of_a_request_leaves_event_loops_at_rest_alone(uri):
+    """Requests may end a million times before it runs again, which is then not told of each."""
+
+    async def work():
+        return backend_for(uri)
+
+    with closing(asyncio.new_event_loop()) as loop:
+        backend = loop.run_until_complete(work())
+        close_connections()
+        closed = backend.closed
+        loop.run_until_complete(work())
+    assert backend.closed == closed
 
 
 def test_the_end_of_a_request_closes_no_other_threads(uri):
