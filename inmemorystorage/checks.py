@@ -16,11 +16,12 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import Storage
 from django.utils.module_loading import import_string
 
+from .addresses import AddressMixin
 from .fallback import FallbackStorage
-from .kvstore import KeyValueStorage
-from .storage import InMemoryStorage
 
-_OURS = (InMemoryStorage, FallbackStorage, KeyValueStorage)
+# With addresses are InMemoryStorage and KeyValueStorage; to name that here would import it when
+# Django starts, also in projects that do not use it.
+_OURS = (AddressMixin, FallbackStorage)
 
 
 def own_class(backend: str) -> type[Storage] | None:

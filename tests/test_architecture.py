@@ -67,7 +67,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "management": {"kvstore"},
     "__init__": {"exceptions", "fallback", "nodes", "storage"},
     # Django's hooks.
-    "checks": {"fallback", "kvstore", "storage"},
+    "checks": {"addresses", "fallback"},
     "apps": {"checks"},
     "project": {"fallback"},
     "handover": {"journal", "location", "nodes", "project", "storage"},

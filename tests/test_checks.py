@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import django
 import pytest
 from django.core.checks import CheckMessage, run_checks
 from django.test import override_settings
+from projects import make_project
 
 from inmemorystorage import InMemoryStorage
 
@@ -96,3 +98,19 @@ def test_default_file_storage(backend: str) -> None:
     [warning] = messages(DEFAULT_FILE_STORAGE=backend)
     assert (warning.id, warning.is_serious()) == ("inmemorystorage.W001", False)
     assert f'STORAGES = {{"default": {{"BACKEND": "{backend}"}}' in warning.hint
+
+
+@pytest.mark.parametrize("name", ["InMemoryStorage", "kvstore.KeyValueStorage"])
+def test_a_project_does_not_import_what_it_does_not_use(name: str, tmp_path: Path) -> None:
+    """Key-value stores are there when Django has started where STORAGES names one, else not."""
+    options = {"uri": "locmem://"} if "kvstore" in name else {}
+    backend = {"BACKEND": f"inmemorystorage.{name}", "OPTIONS": options}
+    project = make_project(tmp_path, settings=f"STORAGES = {{'default': {backend}}}\n")
+    loaded = """
+        import sys
+        from django.core.checks import run_checks
+        from django.core.files.storage import default_storage
+        assert not run_checks(tags=["files"]) and not default_storage.exists("a")
+        print("inmemorystorage.kvstore" in sys.modules)
+    """
+    assert project.python(loaded) == str("kvstore" in name)
