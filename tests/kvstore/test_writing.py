@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,20 @@ def test_writing_to_a_file_that_is_gone(content: bytes) -> None:
     assert read(storage, "b") == b"another"
     storage.delete("b")
     assert (chunks(storage), notes(storage)) == ({}, [])
+
+
+@pytest.mark.parametrize("content", [b"more", LONG])
+def test_writing_to_a_file_whose_directory_is_gone(content: bytes) -> None:
+    """It is an error that names the file: a store that was restarted may have forgotten both."""
+    storage = make()
+    file: Any = storage.open("d/a", "wb")
+    file.write(content)
+    storage.delete("d")
+    with pytest.raises(OSError, match="nothing was stored: 'd/a'") as info:
+        file.close()
+    assert info.value.errno == errno.ESTALE
+    file.close()
+    assert (storage.listdir(""), chunks(storage), notes(storage)) == (([], []), {}, [])
 
 
 @pytest.mark.parametrize("tail", [b"tail", LONG])

@@ -152,7 +152,8 @@ class Draft:
         """
         Put what was written into the store, if it is another content than before.
 
-        Silent where the file is not there any more, as writing to a deleted file is.
+        Silent where the file is not there any more, as writing to a deleted file is; but raises
+        ``OSError`` where its directory is not either: the store may have forgotten both.
         """
         state = self._state()
         while state != self._committed:
@@ -163,8 +164,13 @@ class Draft:
                 state = self._state()
                 continue
             except _Gone:
-                pass
+                self._check_directory()
             self._committed = state
+
+    def _check_directory(self) -> None:
+        if self._tree.find(self._name.parent) is None:
+            text = "the file and its directory are not there any more; nothing was stored"
+            raise OSError(errno.ESTALE, text, self._name.text)
 
     def _store(self) -> None:
         upload = self._contents.begin(self._pieces())
