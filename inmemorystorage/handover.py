@@ -8,9 +8,10 @@ from typing import IO
 from django.core.files.storage import Storage, storages
 
 from .journal import lock
+from .lazy import unwrapped
 from .location import disk
 from .nodes import InMemoryDir
-from .project import labelled_fields, labelled_parts, labelled_storages, unwrapped
+from .project import labelled_fields, labelled_parts, labelled_storages
 from .storage import InMemoryStorage
 
 # What the tree of the storages that share by their location is called.

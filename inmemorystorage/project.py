@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 from django.apps import apps
 from django.core.files.storage import InvalidStorageError, Storage, default_storage, storages
 from django.db.models import FileField, Model
-from django.utils.functional import LazyObject, empty
+from django.utils.functional import empty
 
 from .fallback import FallbackStorage, ReadOnlyStorage
+from .lazy import unwrapped
 
 
 def labelled_storages() -> Iterator[tuple[str, Storage]]:
@@ -58,11 +59,3 @@ def file_fields(model: type[Model]) -> list[Any]:
 def field_label(model: type[Model], field: Any) -> str:
     """Return ``app.Model.field``."""
     return f"{model._meta.label}.{field.name}"
-
-
-def unwrapped(storage: Any) -> Storage:
-    """Return a storage, of a lazy object what it stands for."""
-    if isinstance(storage, LazyObject):
-        bool(storage)  # have it find what it stands for
-        storage = storage.__dict__["_wrapped"]
-    return cast("Storage", storage)

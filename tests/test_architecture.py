@@ -61,7 +61,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "volume",
     },
     # Several storages in order, and Django's storage API alone.
-    "fallback": {"exceptions"},
+    "lazy": set(),
+    "fallback": {"exceptions", "lazy"},
     # Key-value stores, and Django's storage API on them.
     "kvstore": {"addresses", "behaviors", "exceptions", "mistakes", "naming"},
     "management": {"kvstore"},
@@ -69,8 +70,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Django's hooks.
     "checks": {"addresses", "fallback"},
     "apps": {"checks"},
-    "project": {"fallback"},
-    "handover": {"journal", "location", "nodes", "project", "storage"},
+    "project": {"fallback", "lazy"},
+    "handover": {"journal", "lazy", "location", "nodes", "project", "storage"},
     # Files over HTTP, of any storage.
     "serving": {"handover", "project", "storage"},
     # The kit for tests.
@@ -79,6 +80,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "files",
         "journal",
         "kvstore",
+        "lazy",
         "location",
         "nodes",
         "project",

@@ -9,7 +9,8 @@ from archive.models import Document, Draft, Letter
 from django.core.files.storage import InvalidStorageError, default_storage, storages
 from django.utils.functional import SimpleLazyObject, empty
 
-from inmemorystorage.project import labelled_fields, labelled_storages, unwrapped
+from inmemorystorage.lazy import unwrapped
+from inmemorystorage.project import labelled_fields, labelled_storages
 
 
 def labels_of(storage: Any) -> list[str]:

@@ -162,7 +162,7 @@ class ChangingMixin(NamingMixin):
 
     def _is_below(self, form: str) -> bool:
         """Return whether a backend that is not written shows a file or a directory."""
-        below = [each for each in self._asked(form) if not each.is_writable]
+        below = [each for each in self._asked(form, copies_count=True) if not each.is_writable]
         return any(may_have(each, form) or is_directory(each, form) for each in below)
 
     def _delete_directory(self, name: str, form: str, writers: list[Backend]) -> None:
@@ -213,7 +213,7 @@ class ChangingMixin(NamingMixin):
         holder = self._holder(form)
         if holder is not None:
             return is_directory(holder, form)
-        return any(is_directory(each, form) for each in self._asked(form))
+        return any(is_directory(each, form) for each in self._asked(form, copies_count=True))
 
 
 def _delete(name: str, writers: list[Backend]) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import DefaultStorage, storages
-from django.utils.functional import LazyObject
 from django.utils.module_loading import import_string
+
+from ..lazy import unwrapped
 
 # What a storage has at least one of.
 _OPERATIONS = ("open", "save", "_save", "exists", "delete", "listdir", "size", "url", "path")
@@ -44,9 +45,7 @@ def find_storage(backend: Any, options: Any) -> tuple[str, Callable[[], Any]]:
     if callable(backend) and not _is_storage(backend):
         label = getattr(backend, "__qualname__", repr(backend))
         return label, MadeStorage(label, backend, options)
-    if isinstance(backend, LazyObject):
-        bool(backend)  # have it find what it stands for
-        backend = backend.__dict__["_wrapped"]
+    backend = unwrapped(backend)
     if options or not _is_storage(backend):
         raise ImproperlyConfigured(
             f"{backend!r} is no storage that can be made"

@@ -78,7 +78,7 @@ class LookupMixin(Storage):
         @property
         def _backends(self) -> list[Backend]: ...
 
-    def _asked(self, name: Any, *, copies_count: bool = True) -> Iterator[Backend]:
+    def _asked(self, name: Any, *, copies_count: bool) -> Iterator[Backend]:
         """
         Yield the backends that may have a file.
 

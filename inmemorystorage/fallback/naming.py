@@ -56,7 +56,7 @@ class NamingMixin(LookupMixin):
 
     def _may_be_taken(self, name: str) -> bool:
         """Return whether a backend has a name, or does not tell: then another name is safe."""
-        return any(may_have(backend, name) for backend in self._asked(name))
+        return any(may_have(backend, name) for backend in self._asked(name, copies_count=True))
 
     def is_name_available(self, name: str, max_length: int | None = None) -> bool:
         """Return whether ``save()`` would take ``name`` as it stands."""

@@ -19,7 +19,8 @@ from django.db.models import Model
 from django.db.models.signals import class_prepared
 from django.utils.functional import empty
 
-from ..project import field_label, file_fields, labelled_fields, unwrapped
+from ..lazy import unwrapped
+from ..project import field_label, file_fields, labelled_fields
 from .isolation import isolate_storages
 from .locations import STATICFILES, lazy_storages, private_locations
 from .replacement import IN_MEMORY, replace_storage

@@ -16,7 +16,7 @@ from django.test import LiveServerTestCase, override_settings, testcases
 from django.urls import path
 from overrides import use_storage
 
-from inmemorystorage.project import unwrapped
+from inmemorystorage.lazy import unwrapped
 from inmemorystorage.testing.live import serve_live_media
 
 urlpatterns = [
