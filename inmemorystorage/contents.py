@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-from typing import Any, cast
+from typing import Any
 
 import six
 from django.core.files import File
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import InMemoryUploadedFile, SimpleUploadedFile
 
+from .chunks import as_bytes
 from .files import StoredFile
 
 # Classes whose chunks() are known to be all of their stream, from its start.
@@ -49,12 +50,8 @@ def read_chunks(content: Any, chunks: list[bytes]) -> None:
     Raises what reading raises, and ``TypeError`` when text follows bytes or the reverse; what was
     read until then is in ``chunks``.
     """
-    kind: type | None = None
-    for chunk in content.chunks():
-        kind = kind or type(chunk)
-        if not isinstance(chunk, kind):
-            raise TypeError(f"{content!r} gives {type(chunk).__name__} after {kind.__name__}.")
-        chunks.append(six.ensure_binary(cast("bytes | str", chunk)))
+    for chunk in as_bytes(content, content.chunks()):
+        chunks.append(chunk)  # one by one, for who is interrupted
 
 
 def read_temporary_file(content: Any) -> bytes:

@@ -35,7 +35,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "volume": {"behaviors", "exceptions", "journal", "nodes"},
     # The storage and its parts.
     "files": {"handles"},
-    "contents": {"files"},
+    "chunks": set(),
+    "contents": {"chunks", "files"},
     "naming": {"behaviors"},
     "mistakes": {"behaviors"},
     "options": {"mistakes", "nodes"},
@@ -64,7 +65,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "lazy": set(),
     "fallback": {"exceptions", "lazy"},
     # Key-value stores, and Django's storage API on them.
-    "kvstore": {"addresses", "behaviors", "exceptions", "mistakes", "naming"},
+    "kvstore": {"addresses", "behaviors", "chunks", "exceptions", "mistakes", "naming"},
     "management": {"kvstore"},
     "__init__": {"exceptions", "fallback", "nodes", "storage"},
     # Django's hooks.

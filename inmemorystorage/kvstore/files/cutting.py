@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, cast
+from typing import Any
 
-import six
 from django.core.files import File
+
+from ...chunks import as_bytes
 
 
 def pieces_of(content: Any, size: int) -> Iterator[bytes]:
     """
-    Yield the bytes of a content as it gives them, text as UTF-8.
+    Return the bytes of a content as it gives them, text as UTF-8.
 
     :param size: bytes in which it is read, where it is Django's to say.
 
@@ -19,12 +20,7 @@ def pieces_of(content: Any, size: int) -> Iterator[bytes]:
     """
     is_own = getattr(type(content), "chunks", None) is not File.chunks
     own = is_own or "chunks" in getattr(content, "__dict__", ())
-    kind: type | None = None
-    for piece in content.chunks() if own else content.chunks(size):
-        kind = kind or type(piece)
-        if not isinstance(piece, kind):
-            raise TypeError(f"{content!r} gives {type(piece).__name__} after {kind.__name__}.")
-        yield six.ensure_binary(cast("bytes | str", piece))
+    return as_bytes(content, content.chunks() if own else content.chunks(size))
 
 
 def cut(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
