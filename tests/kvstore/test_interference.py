@@ -477,6 +477,28 @@ def test_a_file_takes_the_name_of_a_directory_at_any_step(name: str) -> None:
     each_step(does)
 
 
+@pytest.mark.parametrize("fails", [lose_connection, interrupt])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_save_that_takes_another_name_fails_at_any_step(
+    clock: Any, when: str, fails: Callable[[], None]
+) -> None:
+    """Each file is whole, and nothing else is left."""
+
+    def does(number: int) -> Steps:
+        storage = make()
+        taking = KeyValueStorage(storage.uri, chunk_size=CHUNK, allow_overwrite=True)
+        with at_step(number, **{when: fails}) as steps:
+            taken = Content(LONG, lambda: save(taking, "d/a", OTHER), LONG)
+            is_saved = try_to(lambda: storage.save("d/a", taken))
+        files = storage.listdir("d")[1] if storage.exists("d") else []
+        found = {read(storage, f"d/{name}") for name in files}
+        assert found <= {OTHER, 2 * LONG} and (2 * LONG in found or not is_saved)
+        settle(storage, clock)
+        return steps
+
+    each_step(does)
+
+
 def test_a_content_that_was_swept_before_it_was_put() -> None:
     """Who finds his note gone has stored nothing, and says so."""
     storage = make()

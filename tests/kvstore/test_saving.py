@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from django.core.files.uploadedfile import InMemoryUploadedFile
 from kvstore.deeds import CHUNK, LONG, Content, chunks, make, memory, notes, numbers, read, save
 
 from inmemorystorage.kvstore import KeyValueStorage
+from inmemorystorage.kvstore.connections import backend_for
 
 
 @pytest.fixture(autouse=True)
@@ -82,14 +84,43 @@ def test_a_content_that_breaks_leaves_nothing(before: bytes) -> None:
     assert save(storage, "a") == "a"
 
 
-def test_a_claim_that_is_lost() -> None:
-    """Who finds his name in other hands at the end has saved nothing, and says so."""
-    storage, taking = make(), make(allow_overwrite=True)
-    taking = KeyValueStorage(storage.uri, allow_overwrite=True)
-    with pytest.raises(OSError, match=r"taken the name meanwhile.*'a'"):
-        storage.save("a", Content(LONG, lambda: save(taking, "a", b"short"), LONG))
-    assert read(storage, "a") == b"short"
-    assert (chunks(storage), notes(storage)) == ({}, [])
+def overwrite(uri: str) -> None:
+    """Save over a file."""
+    save(KeyValueStorage(uri, allow_overwrite=True), "a", b"other")
+
+
+def write(uri: str) -> None:
+    """Write a file through a handle."""
+    with KeyValueStorage(uri).open("a", "wb") as file:
+        file.write(b"other")
+
+
+@pytest.mark.parametrize("take", [overwrite, write])
+def test_a_claim_that_is_lost(take: Callable[[str], None]) -> None:
+    """Who finds his name in other hands at the end takes another, and both contents are kept."""
+    storage = make()
+    name = storage.save("a", Content(LONG, lambda: take(storage.uri), LONG))
+    assert name != "a"
+    assert (read(storage, "a"), read(storage, name), notes(storage)) == (b"other", 2 * LONG, [])
+    storage.delete(name)
+    assert chunks(storage) == {}
+
+
+def test_a_claim_that_is_lost_where_the_same_name_is_wanted() -> None:
+    """A subclass that insists on a name has it, with the content that came last."""
+    storage = Insisting(make().uri, chunk_size=CHUNK)
+    assert storage.save("a", Content(LONG, lambda: write(storage.uri), LONG)) == "a"
+    assert (read(storage, "a"), notes(storage)) == (2 * LONG, [])
+
+
+def test_a_claim_that_is_lost_where_chunks_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store without notes may have forgotten the claim with all else: nothing is saved."""
+    storage = make()
+    monkeypatch.setattr(backend_for(storage.uri), "lists_entries", False)
+    with pytest.raises(OSError, match=r"taken or forgotten meanwhile: 'a'") as info:
+        storage.save("a", Content(LONG, lambda: write(storage.uri), LONG))
+    assert info.value.errno == errno.ESTALE
+    assert (read(storage, "a"), chunks(storage)) == (b"other", {})
 
 
 def test_overwriting_drops_what_was_there() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import struct
 import time
@@ -143,6 +144,18 @@ class Storing:
     def __enter__(self) -> Storing:
         self._note = self._contents.suspects.add(self._label, self._content, self._place)
         return self
+
+    def move(self, label: str, place: tuple[str, str]) -> None:
+        """
+        Store for another name, after the one before has come into other hands.
+
+        Raises ``OSError`` where somebody has dropped the content, and where the store cannot tell.
+        """
+        suspects = self._contents.suspects
+        if not self._contents.engine.backend.lists_entries:
+            raise OSError(errno.ESTALE, "the name was taken or forgotten meanwhile", self._label)
+        self._note = suspects.renew(self._label, self._content, place, self._note)
+        self._label, self._place = label, place
 
     @contextlib.contextmanager
     def changing(self, *answers: type[Exception]) -> Iterator[None]:

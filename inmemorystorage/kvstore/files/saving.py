@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -149,18 +148,28 @@ class SavingMixin(NamingMixin):
                 with storing.changing():
                     is_claimed = self._tree.insert(resolved, claim)
                 if is_claimed:
-                    self._fulfil(resolved, claim, storing, chunks)
-                    return resolved
+                    return self._fulfil(name, claim, storing, chunks)
             name, overwrites = self._other_name(name)
 
-    def _fulfil(self, name: Name, claim: Record, storing: Storing, chunks: Iterator[bytes]) -> None:
-        """Put the file to the name that is claimed for it."""
-        claimed = self._tree.found(name, claim)
+    def _fulfil(self, name: str, claim: Record, storing: Storing, chunks: Iterator[bytes]) -> Name:
+        """Put the file to the name that is claimed for it, if nobody takes that; return where."""
+        resolved = self._resolve(name)
+        claimed = self._tree.found(resolved, claim)
         record = claim.changed(storing.store(chunks))
         with storing.changing():
-            done = self._tree.replace(name, claimed, record)
-        if not done:
-            raise OSError(errno.ESTALE, "somebody has taken the name meanwhile", name.text)
+            done = self._tree.replace(resolved, claimed, record)
+        while not done:  # who opens a name for writing, or writes over it, asks for no other
+            name, overwrites = self._other_name(name)
+            resolved = self._resolve(name)
+            storing.move(resolved.text, self._tree.place(resolved))
+            with storing.changing():
+                done = self._put(resolved, record, overwrites)
+        return resolved
+
+    def _put(self, name: Name, record: Record, overwrites: bool) -> bool:
+        if overwrites:
+            self._overwrite(name, record)
+        return overwrites or self._tree.insert(name, record)
 
     def _overwrite(self, name: Name, record: Record, body: bytes = b"") -> None:
         def change(found: Found | None) -> tuple[Record, bytes]:
