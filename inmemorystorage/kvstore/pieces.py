@@ -69,8 +69,10 @@ class Pieces:
         if limit is None:
             self._backend.set(key, value)
             return
+        stored = value if len(value) <= limit else self._cut(value, limit)
+        # Asked for as late as can be: who comes in between leaves pieces that nobody drops.
         before = self._backend.get(key)
-        self._backend.set(key, value if len(value) <= limit else self._cut(value, limit))
+        self._backend.set(key, stored)
         self._drop(before)
 
     def delete(self, key: str) -> None:

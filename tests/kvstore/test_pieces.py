@@ -58,6 +58,22 @@ def test_no_piece_is_left(store):
     assert engine(store) == {}
 
 
+def test_two_that_set_one_value_at_once(store, monkeypatch):
+    """Of the one whose value is replaced while the other's pieces are stored, none is left."""
+    store.set("a", OTHER)
+    number, backend = len(pieces(store)), backend_for(store.uri)
+    set_many = backend.set_many
+
+    def overtaken(values):
+        monkeypatch.undo()
+        set_many(values)
+        store.set("a", OTHER)
+
+    monkeypatch.setattr(backend, "set_many", overtaken)
+    store.set("a", OTHER[::-1])
+    assert (store.get("a"), len(pieces(store))) == (OTHER[::-1], number)
+
+
 def test_pieces_of_each_key_are_its_own(store):
     """Deleting a key leaves the others whole."""
     store.set("a", LONG)
