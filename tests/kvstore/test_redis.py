@@ -153,6 +153,11 @@ def test_databases(server: Server) -> None:
     assert "out of range" in str(failing(f"{server.uri}/99", set_and_get))
 
 
+def test_a_cluster_that_the_uri_does_not_tell_of(cluster: list[Server]) -> None:
+    """A key that another server has is an error which says how a URI tells of a cluster."""
+    assert "has ?cluster=1" in str(failing(cluster[0].uri, set_and_get))
+
+
 class Tls(NamedTuple):
     """A certificate that nobody but itself has signed, and what a server is told of it."""
 

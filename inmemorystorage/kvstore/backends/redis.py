@@ -21,6 +21,7 @@ from redis.exceptions import (
     AuthenticationError,
     AuthorizationError,
     ConnectionError,
+    MovedError,
     NoPermissionError,
     NoScriptError,
     OutOfMemoryError,
@@ -186,7 +187,9 @@ class StorageClass(Backend):
         return _lost(cause) if isinstance(cause, ConnectionError) else errno.EIO
 
     def error_text(self, error: Exception) -> str:
-        """Return what that ``OSError`` says: also the word that the client takes off."""
+        """Return what that ``OSError`` says: also the word that the client takes off, the cure."""
+        if isinstance(error, MovedError):
+            return "the server is one of a cluster: the URI of a cluster has ?cluster=1"
         return f"OOM {error}" if isinstance(error, OutOfMemoryError) else str(error)
 
     def close(self) -> None:
