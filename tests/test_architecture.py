@@ -66,10 +66,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "fallback": {"exceptions", "lazy"},
     # Key-value stores, and Django's storage API on them.
     "kvstore": {"addresses", "behaviors", "chunks", "exceptions", "mistakes", "naming"},
-    "management": {"kvstore"},
     "__init__": {"exceptions", "fallback", "nodes", "storage"},
     # Django's hooks.
     "checks": {"addresses", "fallback"},
+    "management": {"checks", "kvstore"},
     "apps": {"checks"},
     "project": {"fallback", "lazy"},
     "handover": {"journal", "lazy", "location", "nodes", "project", "storage"},

@@ -15,6 +15,7 @@ from django.db.models.signals import post_delete, post_save
 from django.db.utils import DataError, InterfaceError, OperationalError
 from django.test.utils import CaptureQueriesContext
 from engines.databases import DatabaseConformance, database
+from overrides import use_storage
 
 from inmemorystorage.kvstore import get_kvstore
 from inmemorystorage.kvstore.backends import Entry, Inserted, db
@@ -194,6 +195,27 @@ def test_command_makes_the_table_of_the_setting(settings: Any) -> None:
     assert backend_for("db://of_the_setting").add("key", b"value") is True
     with pytest.raises(OSError, match=r"createkvstoretable 'db://missing': 'key'$"):
         get_kvstore("db://missing").get("key")
+
+
+@pytest.mark.django_db
+def test_command_makes_the_tables_of_storages(settings: Any) -> None:
+    """Without a URI these are made too, and where only storages are on stores, these alone."""
+    backend = "inmemorystorage.kvstore.KeyValueStorage"
+    use_storage(settings, "files", backend, uri="db://of_files")
+    use_storage(settings, "more", backend, uri="db://of_files", location="more")
+    assert run() == "db://of_files: made the table of_files in the database default.\n"
+    settings.KEY_VALUE_STORE_BACKEND = "locmem://"
+    assert [line.split()[0] for line in run().splitlines()] == ["locmem://:", "db://of_files:"]
+
+
+@pytest.mark.parametrize(
+    ("uris", "message"),
+    [([], "KEY_VALUE_STORE_BACKEND is missing"), (["table"], "written scheme://store")],
+)
+def test_command_without_a_uri_that_can_be(uris: list[str], message: str) -> None:
+    """It is the command's error, without a traceback."""
+    with pytest.raises(CommandError, match=message):
+        run(*uris)
 
 
 def test_command_says_where_nothing_is_to_be_made() -> None:

@@ -187,7 +187,7 @@ class StorageClass(Backend):
         return _lost(cause) if isinstance(cause, ConnectionError) else errno.EIO
 
     def error_text(self, error: Exception) -> str:
-        """Return what that ``OSError`` says: also the word that the client takes off, the cure."""
+        """Return what that ``OSError`` says; the client takes a word off, or has no cure."""
         if isinstance(error, MovedError):
             return "the server is one of a cluster: the URI of a cluster has ?cluster=1"
         return f"OOM {error}" if isinstance(error, OutOfMemoryError) else str(error)

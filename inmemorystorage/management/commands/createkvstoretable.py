@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.files.storage import storages
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from ...kvstore import Backend, get_kvstore, kvstore
+from ...checks import own_class
+from ...kvstore import Backend, KeyValueStorage, get_kvstore, kvstore
 from ...kvstore.connections import close_connections, reporting
+from ...kvstore.store import SETTING
 from ...kvstore.uri import parse
 
 
@@ -22,18 +27,32 @@ class Command(BaseCommand):
             "uris",
             nargs="*",
             metavar="URI",
-            help="a store, as db://table?alias=default; without any, KEY_VALUE_STORE_BACKEND",
+            help="a store, as db://table?alias=default; without any, KEY_VALUE_STORE_BACKEND "
+            "and those of STORAGES",
         )
 
     def handle(self, *args: Any, uris: list[str], verbosity: int, **options: Any) -> None:
         """Make what each store needs, and tell what was made."""
         try:
-            for uri in uris or [kvstore.uri]:
+            for uri in uris or _of_settings():
                 said = _make(get_kvstore(uri).uri)
                 if verbosity:
                     self.stdout.write(f"{parse(uri)}: {said}.")
+        except ImproperlyConfigured as error:
+            raise CommandError(str(error)) from error
         finally:
             close_connections()
+
+
+def _of_settings() -> list[str]:
+    """Return the stores that the settings name, each once: the default one, and the storages'."""
+    entries: dict[str, dict[str, Any]] = settings.STORAGES
+    ours = [alias for alias, entry in entries.items() if own_class(entry.get("BACKEND", ""))]
+    # Of these alone: others may connect to something when they are made.
+    made = [each for each in map(storages.__getitem__, ours) if isinstance(each, KeyValueStorage)]
+    uris = [each.uri for each in made]
+    is_set = hasattr(settings, SETTING) or not uris
+    return [*dict.fromkeys([kvstore.uri, *uris] if is_set else uris)]
 
 
 def _make(uri: str) -> str:
