@@ -4,8 +4,8 @@
 The keys of a directory have one hash tag, and so one slot of a cluster: the hash ``{.directory}:m``
 has the meta of each name, for listings, and ``{.directory}:e:name`` the meta and the body, so that
 one command reads an entry that is whole. They are written by scripts. A body that is long is a
-value of its own, ``{.directory}:b:name``, which the same command reads. It is set first, as
-``{.directory}:s:id``, and renamed by the script: given to it, it would be copied twice there.
+value of its own, ``{.directory}:b:name``, which the same command reads. It is set in the same
+request, as ``{.directory}:s:id``, and renamed by the script: given to it, it would be copied twice.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import math
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 from redis.exceptions import (
     AuthenticationError,
@@ -38,10 +38,13 @@ from .packing import pack, unpack
 from .redis_clients import PARAMETERS, connector
 from .redis_scripts import INSERT, REMOVE, REPLACE, Script
 
+# A command and its arguments.
+Command: TypeAlias = tuple[Any, ...]
+
 # How many values are asked for at once, before it is known how long they are.
 _FIRST_KEYS = 8
 
-# Bytes from which on a body is set by itself: a request more costs less then than the copies.
+# Bytes from which on a body is set by itself: a command more costs less then than the copies.
 _LONG = 64 * 1024
 # Milliseconds after which it goes if no script has taken it: this process was killed.
 _STAGED = 60 * 60 * 1000
@@ -104,7 +107,7 @@ class StorageClass(Backend):
         found: list[bytes | None] = []
         number = _FIRST_KEYS
         while batch := keys[len(found) : len(found) + number]:
-            values = self._pipelined("get", ((key,) for key in batch))
+            values = self._sent([("GET", key) for key in batch])
             found += values
             if sum(len(value or b"") for value in values) < BATCH_BYTES // 2:
                 number = min(2 * number, BATCH_KEYS)
@@ -112,38 +115,35 @@ class StorageClass(Backend):
 
     def set_many(self, values: Iterable[tuple[str, bytes]], ttl: float | None = None) -> None:
         """Store several values, some with each request; those before one that fails may be."""
-        expiry = _milliseconds(ttl)
+        expiry = () if ttl is None else ("PX", _milliseconds(ttl))
         for batch in batches_of_values(values):
-            self._pipelined("set", ((key, value, None, expiry) for key, value in batch))
+            self._sent([("SET", key, value, *expiry) for key, value in batch])
 
     def delete_many(self, keys: Iterable[str]) -> None:
         """Delete several keys; silent for those that are not there."""
         for batch in batches(keys, BATCH_KEYS):
-            self._pipelined("unlink", ((key,) for key in batch))
+            self._sent([("UNLINK", key) for key in batch])
 
     def read_entries(
         self, places: Sequence[tuple[str, str]], *, bodies: bool = True
     ) -> list[Entry | None]:
         """Return the entries at several places, each whole, in one round trip."""
         if bodies:
-            keys = [key for place in places for key in _entry_keys(*place)]
-            # Of a cluster: a command for each slot.
-            read = getattr(self._client, "mget_nonatomic", self._client.mget)
-            values = read(keys)
-            entries = [*map(_entry, values[::2], values[1::2])]
+            values = self._sent([("MGET", *_entry_keys(*place)) for place in places])
+            entries = [_entry(*pair) for pair in values]
             if None in entries:
                 self._check_lost(
                     [each for each, e in zip(places, entries, strict=True) if e is None]
                 )
             return entries
-        fields = [(_metas(directory), _encode(name)) for directory, name in places]
-        return [None if meta is None else Entry(meta) for meta in self._at_once("hget", fields)]
+        fields = [("HGET", _metas(directory), _encode(name)) for directory, name in places]
+        return [None if meta is None else Entry(meta) for meta in self._sent(fields)]
 
     def _check_lost(self, places: list[tuple[str, str]]) -> None:
         """Raise ``OSError`` for entries of which the server has thrown away all but the meta."""
         metas = self.read_entries(places, bodies=False)
         kept = [place for place, meta in zip(places, metas, strict=True) if meta is not None]
-        packed = self._at_once("exists", [(_entry_keys(*place)[0],) for place in kept])
+        packed = self._sent([("EXISTS", _entry_keys(*place)[0]) for place in kept])
         if not all(packed):
             raise RedisError("the server has thrown away a part of this entry")
 
@@ -164,13 +164,14 @@ class StorageClass(Backend):
         return bool(self._run(REMOVE, keys, (_encode(name), meta)))
 
     def _put(self, script: Script, directory: str, name: str, entry: Entry, *args: bytes) -> Any:
-        """Run a script that puts an entry; set a long body by itself before."""
+        """Run a script that puts an entry; set a long body by itself before, in one request."""
         keys = [_metas(directory), *_entry_keys(directory, name)]
+        before: list[Command] = []
         if len(entry.body) > _LONG:
             keys.append(_key(directory, b"s:" + uuid.uuid4().hex.encode()))
-            self._client.set(keys[-1], entry.body, px=_STAGED)
+            before.append(("SET", keys[-1], entry.body, "PX", _STAGED))
             entry = Entry(entry.meta)
-        return self._run(script, keys, (_encode(name), pack(entry), entry.meta, *args))
+        return self._run(script, keys, (_encode(name), pack(entry), entry.meta, *args), before)
 
     def list_entries(self, directory: str) -> Iterator[tuple[str, bytes]]:
         """Yield the name and the ``meta`` of each entry of a directory."""
@@ -202,25 +203,27 @@ class StorageClass(Backend):
         for each in (each for each in clients if each is not None):
             each.connection_pool.disconnect()
 
-    def _run(self, script: Script, keys: Sequence[bytes], args: Sequence[bytes]) -> Any:
-        """Run a script on some keys; send its text where the server does not know it."""
+    def _run(
+        self,
+        script: Script,
+        keys: Sequence[bytes],
+        args: Sequence[bytes],
+        before: Sequence[Command] = (),
+    ) -> Any:
+        """Run a script behind other commands; send its text where the server does not know it."""
         operands = (len(keys), *keys, *args)
         try:
-            return self._client.evalsha(script.sha, *operands)
+            return self._sent([*before, ("EVALSHA", script.sha, *operands)])[-1]
         except NoScriptError:
             return self._client.eval(script.text, *operands)
 
-    def _at_once(self, command: str, calls: list[tuple[Any, ...]]) -> list[Any]:
+    def _sent(self, commands: Sequence[Command]) -> list[Any]:
         """Send commands in one request; a pipeline is not worth its while for one of them."""
-        if len(calls) == 1:
-            return [getattr(self._client, command)(*calls[0])]
-        return self._pipelined(command, calls)
-
-    def _pipelined(self, command: str, calls: Iterable[tuple[Any, ...]]) -> list[Any]:
-        """Send commands at once; raise what the first that failed did."""
+        if len(commands) == 1:
+            return [self._client.execute_command(*commands[0])]
         with self._client.pipeline(transaction=False) as pipeline:
-            for args in calls:
-                getattr(pipeline, command)(*args)
+            for command in commands:
+                pipeline.execute_command(*command)
             # Raised by ourselves: the client would write each value into the error's message.
             answers: list[Any] = pipeline.execute(raise_on_error=False)
         for answer in answers:
