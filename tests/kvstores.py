@@ -19,6 +19,12 @@ def new_uri(cls="Memory", query=""):
 class Memory(locmem.StorageClass):
     """A dict, which tests look into."""
 
+    takes_views = True
+
+    def set(self, key, value, ttl=None):
+        """Store the bytes of a view, too."""
+        super().set(key, bytes(value), ttl)
+
     @property
     def values(self):
         """Return what is stored, by the engine's keys."""
@@ -42,7 +48,7 @@ class Tight(Memory):
 class KeysAndValues(Memory):
     """An engine that declares nothing beside keys and values."""
 
-    adds = has_entries = lists_entries = False
+    adds = has_entries = lists_entries = takes_views = False
 
 
 class Lost(Exception):

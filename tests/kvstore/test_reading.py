@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import io
 import os
-import struct
-import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -28,16 +26,16 @@ def damage(values: dict[str, bytes]) -> None:
 
 
 def shorten(values: dict[str, bytes]) -> None:
-    """Cut a chunk off, checksum and all."""
-    values[max(values)] = b"\0"
+    """Cut a byte off a chunk."""
+    values[max(values)] = values[max(values)][:-1]
 
 
-def swap(values: dict[str, bytes]) -> None:
-    """Put a whole chunk of another length in the place of the last."""
-    values[max(values)] = struct.pack(">I", zlib.crc32(b"other")) + b"other"
+def lengthen(values: dict[str, bytes]) -> None:
+    """Put a chunk that begins with the same bytes in the place of the last."""
+    values[max(values)] += b"!"
 
 
-@pytest.mark.parametrize("harm", [lose, damage, shorten, swap])
+@pytest.mark.parametrize("harm", [lose, damage, shorten, lengthen])
 def test_a_chunk_that_the_store_has_lost(harm: Callable[[dict[str, bytes]], None]) -> None:
     """Where a chunk is not as it was stored, reading is an error that names the file."""
     storage = make()
@@ -48,6 +46,18 @@ def test_a_chunk_that_the_store_has_lost(harm: Callable[[dict[str, bytes]], None
         with pytest.raises(OSError, match=r"lost a part of this file.*'d/a'") as info:
             file.read()
     assert info.value.errno == errno.EIO
+
+
+def test_an_entry_whose_checksums_are_lost() -> None:
+    """What cannot be checked any more is not read."""
+    storage = make()
+    save(storage, "a")
+    for entries in memory(storage).directories.values():
+        entries["a"] = Entry(entries["a"].meta, entries["a"].body[:-1])
+    with storage.open("a") as file:
+        assert file.read(CHUNK) == LONG[:CHUNK]
+        with pytest.raises(OSError, match=r"lost a part of this file.*'a'"):
+            file.read()
 
 
 @pytest.mark.parametrize("body", [b"", b"0123456788", b"01234567890"])

@@ -45,7 +45,9 @@ class Backend(ABC):
     :cvar key_max: bytes that a key may have in UTF-8; longer ones are hashed above.
     :cvar plain_keys: a key must be of printable ASCII, without a blank; others are hashed above.
     :cvar value_max: bytes that a value may have, ``None`` for no limit; longer ones are cut above.
-    :cvar body_max: bytes that an entry's body may have.
+    :cvar takes_views: a value that is stored may be a ``memoryview`` of bytes, too.
+    :cvar body_max: bytes of a content that is kept in its entry's body; for a longer one, that has
+        four bytes for each value that the content is cut into.
     :cvar adds: `add` is there, and atomic.
     :cvar has_entries: the methods for entries are there.
     :cvar lists_entries: `list_entries` is there too.
@@ -59,6 +61,7 @@ class Backend(ABC):
     key_max: int | None = None
     plain_keys: bool = False
     value_max: int | None = None
+    takes_views: bool = False
     body_max: int = 2**63
     adds: bool = False
     has_entries: bool = False

@@ -63,7 +63,7 @@ class StorageClass(Backend):
 
     parameters = PARAMETERS
     client_errors = (RedisError, RedisClusterException)
-    adds = has_entries = lists_entries = True
+    adds = has_entries = lists_entries = takes_views = True
 
     def __init__(
         self, store: str, parameters: Mapping[str, Any], connect: Callable[[], Any]

@@ -61,6 +61,14 @@ class StoreConformance(ValueTests):
         finally:
             self.leave_thread()
 
+    def test_views_are_stored_as_bytes(self) -> None:
+        """A part of longer bytes is stored as that part alone."""
+        self.needs("takes_views")
+        key, whole = self.prefix + "view", memoryview(b"before, value, behind")
+        self.backend.set_many([(key, whole[8:13])])  # type: ignore[list-item]
+        assert self.backend.get_many([key]) == [b"value"]
+        self.backend.delete(key)
+
     def test_entries(self) -> None:
         """An entry is inserted once, replaced and removed by who knows it."""
         self.needs("has_entries")

@@ -11,12 +11,13 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from .cutting import cut
+from .cutting import Chunk, cut
 from .engine import Engine
 from .records import Kind, Record
 from .suspects import LEASE, Suspects, given_up
 
-# Before each chunk stands its CRC-32.
+# In the entry of a content in chunks is the CRC-32 of each: with the chunk itself, it would cost a
+# copy of that to put it there.
 _CHECKSUM = struct.Struct(">I")
 # Bytes that are sent at once.
 _BATCH = 4 * 1024 * 1024
@@ -34,7 +35,7 @@ class Upload:
     """
 
     body: bytes
-    chunks: Iterator[bytes] | None = None
+    chunks: Iterator[Chunk] | None = None
 
 
 class Contents:
@@ -56,8 +57,7 @@ class Contents:
     def chunk_size(self) -> int:
         """Return how many bytes of a content a chunk has."""
         limit = self.engine.backend.value_max
-        room = self._wanted_size if limit is None else limit - _CHECKSUM.size
-        return min(self._wanted_size, room)
+        return self._wanted_size if limit is None else min(self._wanted_size, limit)
 
     def begin(self, pieces: Iterable[bytes]) -> Upload:
         """Read so much of a content as tells whether it fits into an entry."""
@@ -78,18 +78,24 @@ class Contents:
         """Return what stores a content in chunks, inside a ``with``."""
         return Storing(self, label, place, content)
 
-    def read(self, label: str, record: Record, first: int, count: int) -> list[memoryview] | None:
+    def read(
+        self, label: str, record: Record, checksums: bytes, first: int, count: int
+    ) -> list[bytes] | None:
         """
         Return some chunks of a content; ``None`` where one is not there, or not as it was stored.
 
+        :param checksums: of all chunks, from the entry.
         :param first: the number of the first.
         """
         numbers = range(first, first + count)
         keys = [self.key(record.content, number) for number in numbers]
-        chunks = [_opened(value) for value in self.engine.ask(label, "get_many", keys)]
+        chunks: list[bytes | None] = self.engine.ask(label, "get_many", keys)
         whole = [each for each in chunks if each is not None]
         lengths = [record.chunk_length(number) for number in numbers]
-        return whole if [len(each) for each in whole] == lengths else None
+        if [len(each) for each in whole] != lengths:
+            return None
+        wanted = checksums[first * _CHECKSUM.size :][: count * _CHECKSUM.size]
+        return whole if b"".join(map(_checksum, whole)) == wanted else None
 
     def drop(self, label: str, content: str, chunks: int) -> None:
         """
@@ -205,40 +211,39 @@ class Storing:
             self._contents.drop(self._label, self._content, self._sent)
         suspects.forget(self._label, self._content, self._note)
 
-    def store(self, chunks: Iterator[bytes]) -> Record:
-        """Store chunks, of which all but the last are of one size; return the content's record."""
+    def store(self, chunks: Iterator[Chunk]) -> tuple[Record, bytes]:
+        """
+        Store chunks, of which all but the last are of one size.
+
+        Return the content's record, and what its entry has for a body.
+        """
         length = self._contents.chunk_size
-        size, started = 0, time.monotonic()
+        size, checksums, started = 0, bytearray(), time.monotonic()
         renewed = started
         while batch := [*itertools.islice(chunks, max(1, _BATCH // length))]:
             self._send(batch)
             size += sum(map(len, batch))
+            checksums += b"".join(map(_checksum, batch))
             if time.monotonic() - renewed > LEASE / 4:
                 suspects = self._contents.suspects
                 self._note = suspects.renew(self._label, self._content, self._place, self._note)
                 renewed = time.monotonic()
         if self._contents.ttl is not None and time.monotonic() - started > LEASE:
             raise given_up(self._label)  # the engine may have dropped the first chunks
-        return replace(
+        record = replace(
             self._contents.record(), content=self._content, size=size, chunk_size=length, checksum=0
         )
+        return record, bytes(checksums)
 
-    def _send(self, batch: list[bytes]) -> None:
+    def _send(self, batch: list[Chunk]) -> None:
         first, self._sent = self._sent, self._sent + len(batch)
         keys = [self._contents.key(self._content, number) for number in range(first, self._sent)]
-        values = zip(keys, map(_sealed, batch), strict=True)
+        takes_views = self._contents.engine.backend.takes_views
+        values = zip(keys, batch if takes_views else map(bytes, batch), strict=True)
         # The time of the file begins when all is stored, and a reader may be late.
         ttl = None if self._contents.ttl is None else self._contents.ttl + 2 * LEASE
         self._contents.engine.ask(self._label, "set_many", values, ttl)
 
 
-def _sealed(chunk: bytes) -> bytes:
-    return _CHECKSUM.pack(zlib.crc32(chunk)) + chunk
-
-
-def _opened(value: bytes | None) -> memoryview | None:
-    """Return a chunk as it was stored, ``None`` for what is not one any more."""
-    if value is None or len(value) < _CHECKSUM.size:
-        return None
-    chunk = memoryview(value)[_CHECKSUM.size :]
-    return chunk if value.startswith(_CHECKSUM.pack(zlib.crc32(chunk))) else None
+def _checksum(chunk: Chunk) -> bytes:
+    return _CHECKSUM.pack(zlib.crc32(chunk))

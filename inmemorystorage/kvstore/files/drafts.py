@@ -182,7 +182,7 @@ class Draft:
         with self._contents.storing(self._name.text, place, record.content) as storing:
             stored = storing.store(upload.chunks)
             with storing.changing(_Gone, _Behind):
-                self._put(stored)
+                self._put(*stored)
 
     def _put(self, record: Record, body: bytes = b"") -> None:
         def change(found: Found | None) -> tuple[Record, bytes]:

@@ -21,7 +21,7 @@ class ContentIO(io.RawIOBase):
 
     :param contents: where it is.
     :param record: which it is.
-    :param body: all of it, where it is in its entry.
+    :param body: what is in its entry: all of it, or the checksums of its chunks.
     :param name: of the file.
     :param is_current: tells whether the name has this content still, for the error that says so.
 
@@ -47,14 +47,15 @@ class ContentIO(io.RawIOBase):
         # The chunk at hand.
         self._number = -1
         self._chunk = memoryview(b"")
-        if not record.chunk_size:
-            self._take(body)
-
-    def _take(self, body: bytes) -> None:
-        """Have the whole content at hand."""
-        if (len(body), zlib.crc32(body)) != (self._record.size, self._record.checksum):
-            raise self._lost()
         self._body = body
+        if not record.chunk_size:
+            self._check()
+
+    def _check(self) -> None:
+        """Raise where the content that is in the entry is not as it was stored."""
+        found = len(self._body), zlib.crc32(self._body)
+        if found != (self._record.size, self._record.checksum):
+            raise self._lost()
 
     def _lost(self) -> OSError:
         if self._is_current():
@@ -118,8 +119,8 @@ class ContentIO(io.RawIOBase):
         if position >= self._record.size:
             return b""
         first = position // self._record.chunk_size
-        parts = [*self._chunks(first)]
-        parts[0] = parts[0][position - first * self._record.chunk_size :]
+        parts: list[bytes | memoryview[int]] = [*self._chunks(first)]
+        parts[0] = memoryview(parts[0])[position - first * self._record.chunk_size :]
         return b"".join(parts)
 
     def _at_hand(self) -> int:
@@ -130,17 +131,17 @@ class ContentIO(io.RawIOBase):
             return 0
         number = self._position // size
         if number != self._number:
-            self._chunk, self._number = self._fetch(number, 1)[0], number
+            self._chunk, self._number = memoryview(self._fetch(number, 1)[0]), number
         return number * size
 
-    def _chunks(self, first: int) -> Iterator[memoryview]:
+    def _chunks(self, first: int) -> Iterator[bytes]:
         """Yield the chunks from one on, some fetched at once."""
         total = self._record.chunks
         for number in range(first, total, _AHEAD):
             yield from self._fetch(number, min(_AHEAD, total - number))
 
-    def _fetch(self, first: int, count: int) -> list[memoryview]:
-        chunks = self._contents.read(self.name, self._record, first, count)
+    def _fetch(self, first: int, count: int) -> list[bytes]:
+        chunks = self._contents.read(self.name, self._record, self._body, first, count)
         if chunks is None:
             raise self._lost()
         return chunks

@@ -11,7 +11,7 @@ from django.core.files.base import ContentFile
 
 from ...naming import NamingMixin
 from .contents import Contents, Storing
-from .cutting import pieces_of
+from .cutting import Chunk, pieces_of
 from .engine import Found
 from .names import Name
 from .records import Kind, Record
@@ -133,7 +133,7 @@ class SavingMixin(NamingMixin):
                 return resolved
             name, overwrites = self._other_name(name)
 
-    def _save_chunks(self, name: str, chunks: Iterator[bytes]) -> Name:
+    def _save_chunks(self, name: str, chunks: Iterator[Chunk]) -> Name:
         """Store a content that needs chunks."""
         overwrites = self._allow_overwrite
         while True:
@@ -141,9 +141,9 @@ class SavingMixin(NamingMixin):
             place = self._tree.place(resolved)
             with self._contents.storing(resolved.text, place, claim.content) as storing:
                 if overwrites:
-                    record = storing.store(chunks)
+                    stored = storing.store(chunks)
                     with storing.changing():
-                        self._overwrite(resolved, record)
+                        self._overwrite(resolved, *stored)
                     return resolved
                 with storing.changing():
                     is_claimed = self._tree.insert(resolved, claim)
@@ -151,25 +151,26 @@ class SavingMixin(NamingMixin):
                     return self._fulfil(name, claim, storing, chunks)
             name, overwrites = self._other_name(name)
 
-    def _fulfil(self, name: str, claim: Record, storing: Storing, chunks: Iterator[bytes]) -> Name:
+    def _fulfil(self, name: str, claim: Record, storing: Storing, chunks: Iterator[Chunk]) -> Name:
         """Put the file to the name that is claimed for it, if nobody takes that; return where."""
         resolved = self._resolve(name)
         claimed = self._tree.found(resolved, claim)
-        record = claim.changed(storing.store(chunks))
+        stored, body = storing.store(chunks)
+        record = claim.changed(stored)
         with storing.changing():
-            done = self._tree.replace(resolved, claimed, record)
+            done = self._tree.replace(resolved, claimed, record, body)
         while not done:  # who opens a name for writing, or writes over it, asks for no other
             name, overwrites = self._other_name(name)
             resolved = self._resolve(name)
             storing.move(resolved.text, self._tree.place(resolved))
             with storing.changing():
-                done = self._put(resolved, record, overwrites)
+                done = self._put(resolved, record, body, overwrites)
         return resolved
 
-    def _put(self, name: Name, record: Record, overwrites: bool) -> bool:
+    def _put(self, name: Name, record: Record, body: bytes, overwrites: bool) -> bool:
         if overwrites:
-            self._overwrite(name, record)
-        return overwrites or self._tree.insert(name, record)
+            self._overwrite(name, record, body)
+        return overwrites or self._tree.insert(name, record, body)
 
     def _overwrite(self, name: Name, record: Record, body: bytes = b"") -> None:
         def change(found: Found | None) -> tuple[Record, bytes]:
