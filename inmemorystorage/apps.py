@@ -14,7 +14,12 @@ from django.core.files import storage as file_storage
 from django.core.signals import setting_changed
 from django.utils.functional import empty
 
-from .checks import check_default_file_storage, check_options, own_class
+from .checks import (
+    check_default_file_storage,
+    check_key_value_store,
+    check_options,
+    own_class,
+)
 
 # Django before 5.1 reads the setting itself.
 DJANGO_READS_SETTING = hasattr(global_settings, "DEFAULT_FILE_STORAGE")
@@ -34,6 +39,7 @@ class InMemoryStorageConfig(AppConfig):
     def ready(self) -> None:
         """Register the checks, and follow the setting while it changes."""
         register(check_options, Tags.files)
+        register(check_key_value_store)
         if DJANGO_READS_SETTING:
             return
         # Again, for a subclass whose module imports models, and could not be imported before.

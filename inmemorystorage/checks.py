@@ -4,6 +4,7 @@ The system checks.
 ``inmemorystorage.W001``: DEFAULT_FILE_STORAGE is set, which Django 5.1 and later ignore.
 ``inmemorystorage.W002``: another app's runserver is used in the place of that of serving.
 ``inmemorystorage.E001``: a storage of STORAGES has options that it cannot have.
+``inmemorystorage.E002``: KEY_VALUE_STORE_BACKEND is the URI of no store.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from django.utils.module_loading import import_string
 from .addresses import AddressMixin
 from .fallback import FallbackStorage
 
-# With addresses are InMemoryStorage and KeyValueStorage; to name that here would import it when
-# Django starts, also in projects that do not use it.
+# With addresses are InMemoryStorage and KeyValueStorage. What has to do with key-value stores is
+# not imported here: that would be done when Django starts, also in projects that do not use it.
 _OURS = (AddressMixin, FallbackStorage)
+_STORE = "inmemorystorage.kvstore.KeyValueStore"
 
 
 def own_class(backend: str) -> type[Storage] | None:
@@ -68,3 +70,21 @@ def _option_error(alias: str, error: Exception) -> Error:
         hint=f'Correct STORAGES[{alias!r}]["OPTIONS"].',
         id="inmemorystorage.E001",
     )
+
+
+def check_key_value_store(**kwargs: Any) -> list[CheckMessage]:
+    """Report a KEY_VALUE_STORE_BACKEND with which no store can be made; none is asked anything."""
+    uri = getattr(settings, "KEY_VALUE_STORE_BACKEND", None)
+    if uri is None:
+        return []
+    try:
+        import_string(_STORE)(uri)
+    except ImproperlyConfigured as error:
+        return [
+            Error(
+                f"KEY_VALUE_STORE_BACKEND cannot be used: {error}",
+                hint='Write KEY_VALUE_STORE_BACKEND = "scheme://store?parameters".',
+                id="inmemorystorage.E002",
+            )
+        ]
+    return []

@@ -24,9 +24,9 @@ class TenantStorage(InMemoryStorage):
 
 
 def messages(**changed: Any) -> list[CheckMessage]:
-    """Return what the checks of files say under changed settings."""
+    """Return what the checks say under changed settings."""
     with override_settings(**changed):
-        return [each for each in run_checks(tags=["files"]) if "inmemorystorage" in str(each.id)]
+        return [each for each in run_checks() if "inmemorystorage" in str(each.id)]
 
 
 def check_storage(backend: Any = IN_MEMORY, **options: Any) -> list[CheckMessage]:
@@ -100,6 +100,29 @@ def test_default_file_storage(backend: str) -> None:
     assert f'STORAGES = {{"default": {{"BACKEND": "{backend}"}}' in warning.hint
 
 
+def test_good_key_value_store() -> None:
+    """There is nothing to say of a store that can be made, be it there or not."""
+    assert messages(KEY_VALUE_STORE_BACKEND="locmem://name?serializer=pickle") == []
+
+
+@pytest.mark.parametrize(
+    ("uri", "said"),
+    [
+        ("locmen://", "Did you mean 'locmem'?"),
+        ("locmem://?serialiser=pickle", "no parameter 'serialiser'"),
+        ("127.0.0.1:6379", "has no scheme"),
+        ("", "has no scheme"),
+        ({"BACKEND": "locmem://"}, "has no scheme"),
+    ],
+)
+def test_mistaken_key_value_store(uri: Any, said: str) -> None:
+    """A setting with which no store can be made is an error before the first request."""
+    [error] = messages(KEY_VALUE_STORE_BACKEND=uri)
+    assert error.id == "inmemorystorage.E002" and error.is_serious()
+    assert error.msg.startswith("KEY_VALUE_STORE_BACKEND cannot be used: ") and said in error.msg
+    assert "scheme://store?parameters" in error.hint
+
+
 @pytest.mark.parametrize("name", ["InMemoryStorage", "kvstore.KeyValueStorage"])
 def test_a_project_does_not_import_what_it_does_not_use(name: str, tmp_path: Path) -> None:
     """Key-value stores are there when Django has started where STORAGES names one, else not."""
@@ -110,7 +133,7 @@ def test_a_project_does_not_import_what_it_does_not_use(name: str, tmp_path: Pat
         import sys
         from django.core.checks import run_checks
         from django.core.files.storage import default_storage
-        assert not run_checks(tags=["files"]) and not default_storage.exists("a")
+        assert not run_checks() and not default_storage.exists("a")
         print("inmemorystorage.kvstore" in sys.modules)
     """
     assert project.python(loaded) == str("kvstore" in name)

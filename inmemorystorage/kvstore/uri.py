@@ -129,6 +129,8 @@ def _parse(uri: str) -> Uri:
             f"The URI {scheme}:// has an @ behind a question mark: in a password ? is written %3F, "
             "and in a parameter @ is written %40."
         )
+    # In any case, as RFC 3986, section 3.1, says; but not a dotted path.
+    scheme = scheme if "." in scheme else scheme.lower()
     return Uri(scheme, store, dict(parse_qsl(query, keep_blank_values=True)))
 
 

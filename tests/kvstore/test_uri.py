@@ -22,6 +22,14 @@ def test_parts():
 
 
 @pytest.mark.parametrize(
+    ("text", "scheme"), [("REDIS://a", "redis"), ("LocMem://", "locmem"), ("a.B://", "a.B")]
+)
+def test_case_of_a_scheme(text, scheme):
+    """A scheme may be written in capitals, and a dotted path as it is."""
+    assert parse(text).scheme == scheme
+
+
+@pytest.mark.parametrize(
     ("store", "credentials"),
     [
         ("host", (None, None)),
