@@ -30,6 +30,7 @@ from redis import Redis
 
 from inmemorystorage.kvstore import KeyValueStorage
 from inmemorystorage.kvstore.backends.redis_clients import READ_SIZE
+from inmemorystorage.kvstore.checksums import crc32
 from inmemorystorage.kvstore.connections import close_connections
 
 OURS = "KeyValueStorage"
@@ -260,6 +261,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ours, bare, sizes = Storing(port), Bare(port), SIZES[: options.sizes]
         as_we_do = Bare(port, socket_read_size=READ_SIZE)
         contestants: Contestants = {OURS: ours, BARE: bare, READS_AS_WE_DO: as_we_do}
+        print(f"Checksums by {crc32.__module__}.", end="\n\n")
         print(trips(ours, sizes), end="\n\n")
         # A connection that has read something large reads on in a memory of another kind: all that
         # are measured are to be new.

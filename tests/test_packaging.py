@@ -147,7 +147,8 @@ def test_metadata_says_what_setup_cfg_says(shipped: Shipped) -> None:
     required = shipped.metadata.get_all("Requires-Dist", [])
     assert {each for each in required if "extra ==" not in each} == {"Django>=4.2", "six>=1.16"}
     assert set(shipped.metadata.get_all("Provides-Extra", [])) == {
-        extra for _, extra in SCHEMES.values() if extra
+        *(extra for _, extra in SCHEMES.values() if extra),
+        "isal",
     }
     assert shipped.metadata.get_all("Classifier") == declared["classifiers"].split("\n")[1:]
 

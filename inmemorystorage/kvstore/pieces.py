@@ -5,12 +5,12 @@ from __future__ import annotations
 import errno
 import json
 import uuid
-import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
 from .backends import Backend
+from .checksums import crc32
 from .keys import fit
 
 # With what a head begins, and neither JSON nor a pickle.
@@ -56,7 +56,7 @@ class Pieces:
         while (head := _head(value)) is not None:
             pieces = self._backend.get_many([*self._keys(head)])
             whole = b"".join(each or b"" for each in pieces)
-            if zlib.crc32(whole) == head.checksum and None not in pieces:
+            if crc32(whole) == head.checksum and None not in pieces:
                 return whole
             found, value = value, self._backend.get(key)
             if value == found:  # nobody has written another in the meantime
@@ -83,7 +83,7 @@ class Pieces:
 
     def _cut(self, value: bytes, limit: int) -> bytes:
         """Store the pieces of a value, and return its head."""
-        head = Head(uuid.uuid4().hex, -(-len(value) // limit), zlib.crc32(value))
+        head = Head(uuid.uuid4().hex, -(-len(value) // limit), crc32(value))
         parts = (value[start : start + limit] for start in range(0, len(value), limit))
         try:
             self._backend.set_many(zip(self._keys(head), parts, strict=True))

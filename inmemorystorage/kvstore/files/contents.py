@@ -7,10 +7,10 @@ import errno
 import itertools
 import struct
 import time
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from ..checksums import crc32
 from .cutting import Chunk, cut
 from .engine import Engine
 from .records import Kind, Record
@@ -72,7 +72,7 @@ class Contents:
         """Return the record of a content that is in its entry."""
         new = Record.new(Kind.FILE)
         expires = None if self.ttl is None else new.created + self.ttl
-        return replace(new, size=len(body), checksum=zlib.crc32(body), expires=expires)
+        return replace(new, size=len(body), checksum=crc32(body), expires=expires)
 
     def storing(self, label: str, place: tuple[str, str], content: str) -> Storing:
         """Return what stores a content in chunks, inside a ``with``."""
@@ -246,4 +246,4 @@ class Storing:
 
 
 def _checksum(chunk: Chunk) -> bytes:
-    return _CHECKSUM.pack(zlib.crc32(chunk))
+    return _CHECKSUM.pack(crc32(chunk))

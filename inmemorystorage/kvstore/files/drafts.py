@@ -7,12 +7,12 @@ import os
 import shutil
 import tempfile
 import weakref
-import zlib
 from collections.abc import Callable, Iterator
 from typing import IO, Any, NamedTuple
 
 from ...behaviors import Behavior
 from ...exceptions import os_error
+from ..checksums import crc32
 from .contents import Contents
 from .engine import Found
 from .names import Name
@@ -212,7 +212,7 @@ class Draft:
     def _state(self) -> State:
         size = checksum = 0
         for piece in self._pieces():
-            size, checksum = size + len(piece), zlib.crc32(piece, checksum)
+            size, checksum = size + len(piece), crc32(piece, checksum)
         return State(size, checksum)
 
     @property

@@ -5,9 +5,9 @@ from __future__ import annotations
 import errno
 import io
 import os
-import zlib
 from collections.abc import Callable, Iterator
 
+from ..checksums import crc32
 from .contents import Contents
 from .records import Record
 
@@ -53,7 +53,7 @@ class ContentIO(io.RawIOBase):
 
     def _check(self) -> None:
         """Raise where the content that is in the entry is not as it was stored."""
-        found = len(self._body), zlib.crc32(self._body)
+        found = len(self._body), crc32(self._body)
         if found != (self._record.size, self._record.checksum):
             raise self._lost()
 
