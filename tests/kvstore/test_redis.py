@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 from engines.processes import find_program, free_port, wait_until
-from engines.redis import Server, redis_cluster, redis_server
+from engines.redis import REDIS, VALKEY, Server, redis_cluster, redis_server
 from engines.wire import Wire, recorded
 from kvstore.using import all_texts, closing, failing, set_and_get, use
 
@@ -27,17 +27,23 @@ pytestmark = pytest.mark.slow
 ENTRY = Entry(b"meta", b"body")
 
 
+@pytest.fixture(scope="session", params=[REDIS, VALKEY])
+def program(request: pytest.FixtureRequest) -> str:
+    """Return whose server it is."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
+def server(program: str) -> Iterator[Server]:
     """Run a server."""
-    with redis_server() as server:
+    with redis_server(program=program) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[list[Server]]:
+def cluster(program: str) -> Iterator[list[Server]]:
     """Run a cluster."""
-    with redis_cluster() as servers:
+    with redis_cluster(program=program) as servers:
         yield servers
 
 
