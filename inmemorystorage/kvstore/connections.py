@@ -33,9 +33,10 @@ def backend_for(uri: str) -> Backend:
     if (loop := asyncio._get_running_loop()) is not None:
         _loops[os.getpid(), threading.get_ident()] = loop
     engine = _engine_of(uri)
-    if engine not in backends:
-        backends[engine] = make_backend(uri)
-    return backends[engine]
+    backend = backends.get(engine)
+    if backend is None:
+        backend = backends[engine] = make_backend(uri)
+    return backend
 
 
 @lru_cache(maxsize=512)

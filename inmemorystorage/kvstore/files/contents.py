@@ -61,18 +61,17 @@ class Contents:
 
     def begin(self, pieces: Iterable[bytes]) -> Upload:
         """Read so much of a content as tells whether it fits into an entry."""
-        chunks = cut(pieces, self.chunk_size)
+        size = self.chunk_size
+        chunks = cut(pieces, size)
         first = list(itertools.islice(chunks, 2))
-        limit = min(self.chunk_size, self.engine.backend.body_max)
+        limit = min(size, self.engine.backend.body_max)
         if first[1:] or (first and len(first[0]) > limit):
             return Upload(b"", itertools.chain(first, chunks))
         return Upload(b"".join(first))
 
     def record(self, body: bytes = b"") -> Record:
         """Return the record of a content that is in its entry."""
-        new = Record.new(Kind.FILE)
-        expires = None if self.ttl is None else new.created + self.ttl
-        return replace(new, size=len(body), checksum=crc32(body), expires=expires)
+        return Record.new(Kind.FILE, self.ttl, size=len(body), checksum=crc32(body))
 
     def storing(self, label: str, place: tuple[str, str], content: str) -> Storing:
         """Return what stores a content in chunks, inside a ``with``."""

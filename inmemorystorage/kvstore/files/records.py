@@ -7,6 +7,7 @@ import secrets
 import time
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Any
 
 
 class Kind(Enum):
@@ -50,10 +51,11 @@ class Record:
     name: str | None = None
 
     @classmethod
-    def new(cls, kind: Kind) -> Record:
-        """Return the record of what is made now."""
+    def new(cls, kind: Kind, ttl: float | None = None, **values: Any) -> Record:
+        """Return the record of what is made now, to expire after ``ttl`` seconds."""
         now = time.time()
-        return cls(kind, new_id(), new_id(), created=now, modified=now)
+        expires = None if ttl is None else now + ttl
+        return cls(kind, new_id(), new_id(), created=now, modified=now, expires=expires, **values)
 
     def changed(self, content: Record) -> Record:
         """Return the record of this file with another content."""
@@ -81,7 +83,7 @@ class Record:
     def dump(self) -> bytes:
         """Return the record as it is stored: its kind, then what is not as usual."""
         values = {short: vars(self)[name] for short, name in _LONG.items() if vars(self)[name]}
-        return self.kind.value + json.dumps(values, separators=(",", ":")).encode()
+        return self.kind.value + _DENSE.encode(values).encode()
 
     @classmethod
     def load(cls, meta: bytes) -> Record:
@@ -90,6 +92,8 @@ class Record:
         return cls(Kind(meta[:1]), **{_LONG[short]: each for short, each in values.items()})
 
 
+# A json.dumps() that is told to leave out the spaces makes one of these each time.
+_DENSE = json.JSONEncoder(separators=(",", ":"))
 _LONG = {
     "i": "inode",
     "c": "content",

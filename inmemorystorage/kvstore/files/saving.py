@@ -104,11 +104,12 @@ class SavingMixin(NamingMixin):
 
     def _tidy(self, saved: Name, has_chunks: bool) -> None:
         """Look now and then for what is over; an error in that is not one of what was saved."""
-        ttl = self._contents.ttl
-        with self._contents.engine.attempt():
-            if has_chunks and self._is_due(None, LEASE / 4):
+        ttl, attempt = self._contents.ttl, self._contents.engine.attempt
+        if has_chunks and self._is_due(None, LEASE / 4):
+            with attempt():
                 self._contents.suspects.sweep(LEASE)
-            if ttl is not None and self._is_due(saved.directory, ttl):
+        if ttl is not None and self._is_due(saved.directory, ttl):
+            with attempt():
                 self._tree.remove_expired(saved.parent)
 
     def _is_due(self, what: str | None, seconds: float) -> bool:
