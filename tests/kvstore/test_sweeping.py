@@ -72,6 +72,21 @@ def test_a_killed_saver_leaves_nothing_to_be_read(clock: Any, after: str) -> Non
     assert storage.sweep() == 0
 
 
+def test_a_killed_saver_where_nothing_can_be_swept(
+    clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On an engine that cannot list, the name is free again after a day."""
+    storage = make()
+    monkeypatch.setattr(locmem.StorageClass, "lists_entries", False)
+    kill_while_saving(storage, "set_many")
+    clock.shift(timedelta(hours=23))
+    assert save(storage, "d/a") != "d/a"
+    clock.shift(timedelta(hours=2))
+    assert not storage.exists("d/a")
+    assert save(storage, "d/a") == "d/a"
+    assert read(storage, "d/a") == LONG
+
+
 def test_a_saver_killed_at_the_end(clock: Any) -> None:
     """A file that was put to its name stays, though its saver had no time to say so."""
     storage = make()

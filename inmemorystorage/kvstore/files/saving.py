@@ -22,6 +22,8 @@ from .tree import Tree
 _ODD_PARTS = frozenset(("", ".", ".."))
 # Characters that an alternative name has more than the one that is taken.
 _ALTERNATIVE = 8
+# Seconds for which a name is claimed. Where nothing is swept, that of a killed save is free then.
+_CLAIMED = 24 * LEASE
 # Directories of which is known when they were looked through.
 _REMEMBERED = 1000
 
@@ -138,7 +140,7 @@ class SavingMixin(NamingMixin):
         """Store a content that needs chunks."""
         overwrites = self._allow_overwrite
         while True:
-            resolved, claim = self._resolve(name), Record.new(Kind.CLAIM)
+            resolved, claim = self._resolve(name), Record.new(Kind.CLAIM, _CLAIMED)
             place = self._tree.place(resolved)
             with self._contents.storing(resolved.text, place, claim.content) as storing:
                 if overwrites:
