@@ -89,6 +89,7 @@ def test_copies(storage: Storage, duplicate: Callable[[Storage], Storage]) -> No
     put(storage, "d/a", b"content")
     other = duplicate(storage)
     assert (get(other, "d/a"), other.exists("b")) == (b"content", False)
-    assert other.url("a") == storage.url("a")
+    # Behind the question mark a bucket says until when: a second later that is another one.
+    assert other.url("a").split("?")[0] == storage.url("a").split("?")[0]
     put(other, "b", b"more")
     assert get(other, "b") == b"more"
