@@ -35,7 +35,7 @@ class Record:
     :param chunk_size: bytes of each chunk but the last; 0 where the content is in the entry itself.
     :param checksum: CRC-32 of a content that is in the entry; those of chunks are there instead.
     :param created: seconds since the epoch, as the next two.
-    :param expires: when the file is gone by itself; ``None``: never.
+    :param expires: when it is gone by itself; ``None``: never.
     :param name: the name, where the engine does not take it as it is.
     """
 

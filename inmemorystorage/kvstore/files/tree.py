@@ -82,7 +82,9 @@ class Tree:
         listed = self._list(name)
         if not listed and name.last and self.look_up(name).record.kind is Kind.FILE:
             raise os_error(errno.ENOTDIR, name.text)
-        there = [(stored, meta) for stored, meta in listed if stored != MARKER and _is_there(meta)]
+        there = [
+            (stored, meta) for stored, meta in listed if stored != MARKER and not _is_over(meta)
+        ]
         directories = [_own_name(*each) for each in there if _is(Kind.DIRECTORY, each[1])]
         return directories, [_own_name(*each) for each in there if _is(Kind.FILE, each[1])]
 
@@ -211,7 +213,7 @@ class Tree:
     def remove_expired(self, directory: Name) -> None:
         """Remove the files of a directory whose time is over, if it can be listed."""
         listed = self._list(directory) if self._engine.backend.lists_entries else []
-        old = [_own_name(*each) for each in listed if each[0] != MARKER and not _is_there(each[1])]
+        old = [_own_name(*each) for each in listed if each[0] != MARKER and _is_over(each[1])]
         for own in old:
             self._has_expired(directory.below(own))
 
@@ -265,8 +267,8 @@ def _is(kind: Kind, meta: bytes) -> bool:
     return meta[:1] == kind.value
 
 
-def _is_there(meta: bytes) -> bool:
-    return b'"x":' not in meta or Record.load(meta).is_there
+def _is_over(meta: bytes) -> bool:
+    return b'"x":' in meta and Record.load(meta).is_expired
 
 
 def _own_name(stored: str, meta: bytes) -> str:
