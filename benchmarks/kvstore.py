@@ -30,8 +30,8 @@ from redis import Redis
 
 from inmemorystorage.kvstore import KeyValueStorage
 from inmemorystorage.kvstore.backends.redis_clients import READ_SIZE
-from inmemorystorage.kvstore.checksums import crc32
 from inmemorystorage.kvstore.connections import close_connections
+from inmemorystorage.kvstore.limits import crc32
 
 OURS = "KeyValueStorage"
 BARE = "redis-py"

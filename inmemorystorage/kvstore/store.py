@@ -12,8 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from ..mistakes import hint
 from .backends import Backend
 from .connections import backend_for, reporting
-from .keys import fit
-from .pieces import Pieces
+from .limits import Pieces, fit
 from .serializers import SERIALIZERS, Serializer
 from .uri import Address, parse
 

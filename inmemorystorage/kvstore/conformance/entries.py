@@ -9,7 +9,7 @@ from typing import Any
 
 from ..backends import Entry, Inserted
 from ..connections import backend_for, reporting
-from ..keys import fit
+from ..limits import fit
 from .inputs import KEYS
 from .values import ValueTests
 

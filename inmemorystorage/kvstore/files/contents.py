@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from ..checksums import crc32
+from ..limits import crc32
 from .cutting import Chunk, cut
 from .engine import Engine
 from .records import Kind, Record

@@ -12,7 +12,7 @@ from typing import IO, Any, NamedTuple
 
 from ...behaviors import Behavior
 from ...exceptions import os_error
-from ..checksums import crc32
+from ..limits import crc32
 from .contents import Contents
 from .engine import Found
 from .names import Name

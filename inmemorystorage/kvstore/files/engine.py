@@ -9,7 +9,7 @@ from typing import Any
 
 from ..backends import Backend, Entry, Inserted
 from ..connections import backend_for, reporting
-from ..keys import fit
+from ..limits import fit
 from ..store import namespace_of
 from .records import Record
 

@@ -7,7 +7,7 @@ import io
 import os
 from collections.abc import Callable, Iterator
 
-from ..checksums import crc32
+from ..limits import crc32
 from .contents import Contents
 from .records import Record
 

@@ -13,7 +13,7 @@ from functools import partial
 from ...behaviors import Behavior
 from ...exceptions import os_error
 from ..backends import Entry, Inserted
-from ..keys import HASHED
+from ..limits import HASHED
 from ..uri import parse
 from .contents import Contents
 from .engine import MARKER, Engine, Found

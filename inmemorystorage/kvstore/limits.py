@@ -1,8 +1,9 @@
-"""Values that are longer than an engine's own may be: in pieces, of which a head tells."""
+"""Keys and values of any length, as an engine's limits let it keep them."""
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import uuid
 from collections.abc import Iterator
@@ -10,11 +11,40 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from .backends import Backend
-from .checksums import crc32
-from .keys import fit
+
+try:  # computes the same CRC-32 (RFC 1952, section 8), several times as fast: the extra "isal"
+    from isal.isal_zlib import crc32
+except ImportError:
+    from zlib import crc32
+
+__all__ = ["HASHED", "Pieces", "crc32", "fit"]
+
+# With what begins what is hashed.
+HASHED = "sha256-"
 
 # With what a head begins, and neither JSON nor a pickle.
 _MARK = b"\x01"
+
+
+def fit(backend: Backend, prefix: str, key: str) -> str:
+    """
+    Return ``prefix`` and a key as one key that the backend can take, another one for each key.
+
+    :param prefix: of ASCII, and short; what it is for keeps keys of different kinds apart.
+    """
+    if not _fits(backend, prefix + key) or key.startswith(HASHED):
+        key = HASHED + hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+    return prefix + key
+
+
+def _fits(backend: Backend, key: str) -> bool:
+    try:
+        length = len(key.encode())
+    except UnicodeEncodeError:  # of a lone surrogate
+        return False
+    if backend.key_max is not None and length > backend.key_max:
+        return False
+    return not backend.plain_keys or (key.isascii() and key.isprintable() and " " not in key)
 
 
 class Head(NamedTuple):

@@ -1,16 +1,65 @@
-"""Values that are longer than an engine takes."""
+"""Keys and values that an engine does not take as they are."""
 
 from __future__ import annotations
 
 import errno
+import hashlib
+import sys
+import zlib
+from importlib.util import find_spec, module_from_spec
 
 import pytest
-from kvstores import Interfered, Lost, Tight, failing, new_uri
+from hypothesis import given
+from hypothesis import strategies as st
+from kvstores import Interfered, Lost, Memory, Tight, failing, new_uri
 
-from inmemorystorage.kvstore import get_kvstore
+from inmemorystorage.kvstore import get_kvstore, limits
 from inmemorystorage.kvstore.connections import backend_for
+from inmemorystorage.kvstore.limits import crc32, fit
 
+PREFIX = "kvstore:v:"
+MEMORY, TIGHT = Memory("keys", {}), Tight("keys", {})
 LONG, OTHER = b"long" * 200, b"other" * 200
+
+
+@pytest.mark.parametrize("key", ["a", "a/b:c", "{a}", "~", "x" * 150])
+def test_keys_that_fit_stay(key):
+    """A key that the engine takes is stored as it is, behind its prefix."""
+    assert fit(TIGHT, PREFIX, key) == PREFIX + key
+
+
+@pytest.mark.parametrize(
+    "key", ["x" * 151, "a b", "é", "\n", "\x7f", "\ud800", "sha256-" + "0" * 64]
+)
+def test_other_keys_are_hashed(key):
+    """One that it does not take, or that looks as if it was hashed, is hashed."""
+    digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+    assert fit(TIGHT, PREFIX, key) == f"{PREFIX}sha256-{digest}"
+
+
+def test_length_is_that_of_bytes():
+    """Engines count the bytes of UTF-8."""
+    engine = Memory("keys", {})
+    engine.key_max = 100
+    assert fit(engine, "p:", "é" * 49) == "p:" + "é" * 49
+    assert fit(engine, "p:", "é" * 50).startswith("p:sha256-")
+
+
+def test_an_engine_without_limits_takes_all_but_surrogates():
+    """Text of any length and with any character is a key; half a character is hashed."""
+    assert fit(MEMORY, "p:", "é \n" * 1000) == "p:" + "é \n" * 1000
+    assert fit(MEMORY, "p:", "\udc00").startswith("p:sha256-")
+
+
+@given(st.lists(st.text(st.characters()) | st.text(max_size=3), unique=True))
+def test_each_key_is_another_and_fits(keys):
+    """No two keys become one, also not with what others have become, and the engine takes all."""
+    for engine in [MEMORY, TIGHT]:
+        become = [fit(engine, PREFIX, key).removeprefix(PREFIX) for key in keys]
+        fitted = {fit(engine, PREFIX, key) for key in [*keys, *become]}
+        assert len(fitted) == len({*keys, *become})
+    for key in fitted:
+        assert len(key) <= 160 and key.isascii() and key.isprintable() and " " not in key
 
 
 @pytest.fixture
@@ -165,3 +214,26 @@ def test_an_engine_whose_limit_was_lifted():
     uri = new_uri("Tight")
     get_kvstore(uri).set("a", LONG)
     assert get_kvstore(uri.replace("Tight", "Memory")).get("a") == LONG
+
+
+@pytest.mark.parametrize("content", [b"", b"a", bytes(range(256)) * 5000])
+def test_checksum_is_that_of_zlib(content):
+    """Whatever computes it, one process reads what another has stored."""
+    assert crc32(content) == zlib.crc32(content)
+    assert crc32(memoryview(content)[3:]) == zlib.crc32(content[3:])
+    assert crc32(content, 12345) == zlib.crc32(content, 12345)
+
+
+def test_what_computes_it():
+    """It is Intel's library where that is installed."""
+    isal_zlib = pytest.importorskip("isal.isal_zlib")
+    assert crc32 is isal_zlib.crc32
+
+
+def test_what_computes_it_elsewhere(monkeypatch):
+    """The standard library does it where Intel's is not."""
+    monkeypatch.setitem(sys.modules, "isal.isal_zlib", None)
+    spec = find_spec(limits.__name__)
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.crc32 is zlib.crc32
