@@ -194,13 +194,6 @@ def test_core_names_no_django() -> None:
     assert not [path for path in core for name in imports(path) if name.startswith("django")]
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_modules_are_short(module: str) -> None:
-    """A module has 300 lines at most, the package's `__init__` 25."""
-    lines = MODULES[module].read_text(encoding="utf-8").splitlines()
-    assert len(lines) <= (25 if module == "__init__" else 300)
-
-
 @pytest.mark.parametrize("package", [inmemorystorage, fallback, kvstore, serving, testing])
 def test_all_names_what_is_public(package: types.ModuleType) -> None:
     """`__all__` is sorted, and is what a package offers beside its modules."""
