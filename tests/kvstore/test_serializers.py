@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from kvstores import new_uri
 
 from inmemorystorage.kvstore import get_kvstore
-from inmemorystorage.kvstore.conformance.inputs import typed
+from inmemorystorage.kvstore.conformance import typed
 from inmemorystorage.kvstore.serializers import SERIALIZERS
 
 JSON, PICKLE = SERIALIZERS["json"], SERIALIZERS["pickle"]
