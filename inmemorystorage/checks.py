@@ -17,12 +17,12 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import Storage
 from django.utils.module_loading import import_string
 
-from .addresses import AddressMixin
 from .fallback import FallbackStorage
+from .urls import SignedUrlMixin
 
 # With addresses are InMemoryStorage and KeyValueStorage. What has to do with key-value stores is
 # not imported here: that would be done when Django starts, also in projects that do not use it.
-_OURS = (AddressMixin, FallbackStorage)
+_OURS = (SignedUrlMixin, FallbackStorage)
 _STORE = "inmemorystorage.kvstore.KeyValueStore"
 
 

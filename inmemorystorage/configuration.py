@@ -3,35 +3,15 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime, timezone
 
 from django.conf import settings
-from django.core.files.storage import Storage
-from django.core.files.storage.mixins import StorageSettingsMixin
 from django.utils.functional import cached_property
 
 from .behaviors import Behavior
+from .urls import SignedUrlMixin
 
 
-class BaseUrlMixin(Storage, StorageSettingsMixin):  # in the order of FileSystemStorage
-    """Answer with the base URL that was given, and else with MEDIA_URL."""
-
-    _base_url: str | None
-
-    @property
-    def base_url(self) -> str | None:
-        """Return what URLs begin with, with a slash at the end; ``None``: there are no URLs."""
-        if self._base_url is not None and not self._base_url.endswith("/"):
-            self._base_url += "/"
-        base_url: str | None = self._value_or_setting(self._base_url, settings.MEDIA_URL)
-        return base_url
-
-    def _datetime(self, timestamp: float) -> datetime:
-        """Return a time aware in UTC if USE_TZ is set, else naive in local time."""
-        return datetime.fromtimestamp(timestamp, tz=timezone.utc if settings.USE_TZ else None)
-
-
-class SettingsMixin(BaseUrlMixin):
+class SettingsMixin(SignedUrlMixin):
     """Answer with an option where one is given, and else with the setting."""
 
     behavior: Behavior

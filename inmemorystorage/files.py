@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime, timezone
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
+from django.conf import settings
 from django.core.files import File
 
 from .handles import open_stream
@@ -12,6 +14,11 @@ from .handles import open_stream
 if TYPE_CHECKING:
     from .nodes import InMemoryFile
     from .storage import InMemoryStorage
+
+
+def as_datetime(timestamp: float) -> datetime:
+    """Return a time as Django's storages do: in UTC if USE_TZ is set, else naive and local."""
+    return datetime.fromtimestamp(timestamp, tz=timezone.utc if settings.USE_TZ else None)
 
 
 class StoredFile(File):  # type: ignore[type-arg]

@@ -8,10 +8,9 @@ from typing import IO
 from django.core.files.storage import Storage, storages
 
 from .journal import lock
-from .lazy import unwrapped
 from .location import disk
 from .nodes import InMemoryDir
-from .project import labelled_fields, labelled_parts, labelled_storages
+from .project import labelled_fields, labelled_layers, labelled_storages, unwrap
 from .storage import InMemoryStorage
 
 # What the tree of the storages that share by their location is called.
@@ -72,7 +71,7 @@ def _storage(label: str) -> Storage | None:
         return storages[label]
     field = dict(labelled_fields()).get(label)
     if field is not None:
-        return unwrapped(field.storage)
+        return unwrap(field.storage)
     whole, is_part, _ = label.rpartition(".backends[")
     storage = _storage(whole) if is_part else None
-    return None if storage is None else dict(labelled_parts(whole, storage)).get(label)
+    return None if storage is None else dict(labelled_layers(whole, storage)).get(label)

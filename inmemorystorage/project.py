@@ -4,43 +4,48 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from django.apps import apps
 from django.core.files.storage import InvalidStorageError, Storage, default_storage, storages
 from django.db.models import FileField, Model
-from django.utils.functional import empty
+from django.utils.functional import LazyObject, empty
 
-from .fallback import FallbackStorage, ReadOnlyStorage
-from .lazy import unwrapped
+
+def unwrap(storage: Any) -> Storage:
+    """Return a storage itself, where ``storage`` is a lazy object that stands for it."""
+    if isinstance(storage, LazyObject):
+        bool(storage)  # makes the lazy object find it
+        storage = storage.__dict__["_wrapped"]
+    return cast("Storage", storage)
 
 
 def labelled_storages() -> Iterator[tuple[str, Storage]]:
     """
-    Yield the storages that a project has made, each as often as there is a name for it.
+    Yield the storages that a project has made, once for each name that a storage has.
 
-    A name is an alias of STORAGES, or ``app.Model.field``; what a `FallbackStorage` of that name
-    writes to is called ``name.backends[0]``.
+    A name is an alias of STORAGES, or ``app.Model.field``; the layer that a `FallbackStorage` of
+    that name writes to is called ``name.backends[0]``.
     """
     for label, storage in _named_storages():
         yield label, storage
-        yield from labelled_parts(label, storage)
+        yield from labelled_layers(label, storage)
 
 
-def labelled_parts(label: str, storage: Storage) -> Iterator[tuple[str, Storage]]:
-    """Yield the storages that a `FallbackStorage` writes to; none for any other storage."""
-    backends = storage.backends if isinstance(storage, FallbackStorage) else []
-    for position, backend in enumerate(backends):
-        if not isinstance(backend, ReadOnlyStorage):
-            yield f"{label}.backends[{position}]", backend
+def labelled_layers(label: str, storage: Storage) -> Iterator[tuple[str, Storage]]:
+    """Yield the layers that a `FallbackStorage` writes to; none for any other storage."""
+    # Asked of the class: a ReadOnlyStorage has the attributes of the storage that it protects.
+    if hasattr(type(storage), "written_layers"):
+        for position, layer in cast("Any", storage).written_layers:
+            yield f"{label}.backends[{position}]", layer
 
 
 def _named_storages() -> Iterator[tuple[str, Storage]]:
     aliases = [*vars(storages)["_storages"].items(), ("default", vars(default_storage)["_wrapped"])]
     yield from ((alias, storage) for alias, storage in aliases if storage is not empty)
     for label, field in labelled_fields():
-        with contextlib.suppress(InvalidStorageError):  # of an alias that there is not
-            yield label, unwrapped(field.storage)
+        with contextlib.suppress(InvalidStorageError):  # the alias is not in STORAGES
+            yield label, unwrap(field.storage)
 
 
 def labelled_fields() -> Iterator[tuple[str, Any]]:
@@ -51,7 +56,7 @@ def labelled_fields() -> Iterator[tuple[str, Any]]:
 
 
 def file_fields(model: type[Model]) -> list[Any]:
-    """Return the file fields that a model has itself, not from a model that it extends."""
+    """Return the file fields that a model defines itself, without inherited ones."""
     fields = [*model._meta.local_fields, *model._meta.private_fields]
     return [field for field in fields if isinstance(field, FileField)]
 

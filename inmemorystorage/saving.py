@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.files.base import ContentFile
 
-from .contents import is_whole, read_chunks, read_temporary_file, whole_content
+from .content import is_whole, read_chunks, read_temporary_file, whole_content
 from .journal import lock
 from .naming import NamingMixin
 from .nodes import InMemoryDir, InMemoryFile, State

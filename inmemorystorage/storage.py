@@ -9,22 +9,26 @@ from typing import Any
 
 from django.utils.deconstruct import deconstructible
 
-from . import options
-from .addresses import AddressMixin
 from .exceptions import PathDoesNotExist as PathDoesNotExist
 from .exceptions import os_error
-from .files import StoredFile
+from .files import StoredFile, as_datetime
 from .handles import parse_mode
 from .identity import IdentityMixin, refuse_in_migrations
-from .mistakes import check_querystring_expire, find_behavior
 from .nodes import InMemoryDir, InMemoryFile, Listing, State
+from .options import (
+    check_filesystem,
+    check_max_size,
+    check_querystring_expire,
+    find_behavior,
+    refuse_unknown,
+)
 from .saving import SavingMixin
 from .transfer import TransferMixin
 from .volume import open_file, remove
 
 
 @deconstructible(path="inmemorystorage.InMemoryStorage")
-class InMemoryStorage(IdentityMixin, TransferMixin, SavingMixin, AddressMixin):
+class InMemoryStorage(IdentityMixin, TransferMixin, SavingMixin):
     """
     A storage that keeps its files in memory.
 
@@ -69,9 +73,9 @@ class InMemoryStorage(IdentityMixin, TransferMixin, SavingMixin, AddressMixin):
         querystring_expire: int = 3600,
         **unknown: Any,
     ) -> None:
-        options.check_known(unknown)
-        options.check_filesystem(filesystem)
-        options.check_max_size(max_size)
+        refuse_unknown(InMemoryStorage, unknown)
+        check_filesystem(filesystem)
+        check_max_size(max_size)
         check_querystring_expire(querystring_expire, "InMemoryStorage")
         self.behavior = find_behavior(behaves_like, "InMemoryStorage")
         self._filesystem = filesystem
@@ -146,16 +150,16 @@ class InMemoryStorage(IdentityMixin, TransferMixin, SavingMixin, AddressMixin):
 
     def get_accessed_time(self, name: str) -> datetime:
         """Return when the file was last read; aware in UTC if USE_TZ is set."""
-        return self._datetime(self._node(name).accessed)
+        return as_datetime(self._node(name).accessed)
 
     def get_created_time(self, name: str) -> datetime:
         """Return when the file was made; aware in UTC if USE_TZ is set."""
         node = self._node(name)
-        return self._datetime(node.changed if self.behavior.created_is_changed else node.created)
+        return as_datetime(node.changed if self.behavior.created_is_changed else node.created)
 
     def get_modified_time(self, name: str) -> datetime:
         """Return when the file was last written; aware in UTC if USE_TZ is set."""
-        return self._datetime(self._node(name).modified)
+        return as_datetime(self._node(name).modified)
 
     def accessed_time(self, name: str) -> datetime:
         """Return `get_accessed_time`; dj-inmemorystorage's name for it."""

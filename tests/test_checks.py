@@ -50,7 +50,7 @@ def test_good_options() -> None:
     [
         ({"file_overwrite": True}, "no option 'file_overwrite'. Did you mean 'allow_overwrite'?"),
         ({"behaves_like": "s3"}, "behaves_like='s3'. It is one of 'memory', 'filesystem'."),
-        ({"filesystem": "/x"}, "A path is given as location="),
+        ({"filesystem": "/x"}, "Pass a path as location="),
         ({"max_size": "1 MB"}, "max_size='1 MB'"),
     ],
 )

@@ -9,8 +9,7 @@ from archive.models import Document, Draft, Letter
 from django.core.files.storage import InvalidStorageError, default_storage, storages
 from django.utils.functional import SimpleLazyObject, empty
 
-from inmemorystorage.lazy import unwrapped
-from inmemorystorage.project import labelled_fields, labelled_storages
+from inmemorystorage.project import labelled_fields, labelled_storages, unwrap
 
 
 def labels_of(storage: Any) -> list[str]:
@@ -36,7 +35,7 @@ def test_fields_of_models_that_extend_others() -> None:
 
 def test_default_storage(monkeypatch: pytest.MonkeyPatch) -> None:
     """The default storage is known once it is made."""
-    assert "default" in labels_of(unwrapped(default_storage))
+    assert "default" in labels_of(unwrap(default_storage))
     monkeypatch.setattr(default_storage, "_wrapped", empty)
     monkeypatch.setattr(storages, "_storages", {})
     assert "default" not in dict(labelled_storages())
@@ -47,6 +46,6 @@ def test_field_without_a_storage(monkeypatch: pytest.MonkeyPatch) -> None:
     field = Document._meta.get_field("one")
     monkeypatch.setattr(field, "storage", SimpleLazyObject(lambda: storages["nowhere"]))
     with pytest.raises(InvalidStorageError):
-        unwrapped(field.storage)
+        unwrap(field.storage)
     labels = dict(labelled_storages())
     assert "archive.Document.one" not in labels and "archive.Document.two" in labels

@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import DefaultStorage, storages
 from django.utils.module_loading import import_string
 
-from ..lazy import unwrapped
+from ..project import unwrap
 
 # What a storage has at least one of.
 _OPERATIONS = ("open", "save", "_save", "exists", "delete", "listdir", "size", "url", "path")
@@ -45,7 +45,7 @@ def find_storage(backend: Any, options: Any) -> tuple[str, Callable[[], Any]]:
     if callable(backend) and not _is_storage(backend):
         label = getattr(backend, "__qualname__", repr(backend))
         return label, MadeStorage(label, backend, options)
-    backend = unwrapped(backend)
+    backend = unwrap(backend)
     if options or not _is_storage(backend):
         raise ImproperlyConfigured(
             f"{backend!r} is no storage that can be made"

@@ -99,6 +99,12 @@ class FallbackStorage(ChangingMixin):
         return [each.find() if each.is_writable else each.storage for each in self._backends]
 
     @property
+    def written_layers(self) -> list[tuple[int, Any]]:
+        """Return the storages that may be written, each with its position among the backends."""
+        layers = enumerate(self._backends)
+        return [(position, layer.find()) for position, layer in layers if layer.is_writable]
+
+    @property
     def querystring_auth(self) -> bool:
         """Return whether a backend gives its files to those alone to whom it has signed a URL."""
         return any(getattr(each.find(), "querystring_auth", False) for each in self._backends)

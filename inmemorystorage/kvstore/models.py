@@ -18,7 +18,7 @@ from uuid import UUID
 
 from django.core.exceptions import ObjectDoesNotExist
 
-from ..mistakes import hint
+from ..options import hint
 from .serializers import SERIALIZERS
 from .store import KeyValueStore, get_kvstore
 

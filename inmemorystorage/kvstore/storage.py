@@ -11,9 +11,10 @@ from typing import Any, cast
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.deconstruct import deconstructible
 
-from ..addresses import AddressMixin
 from ..exceptions import os_error
-from ..mistakes import check_querystring_expire, find_behavior
+from ..files import as_datetime
+from ..options import check_querystring_expire, find_behavior
+from ..urls import SignedUrlMixin
 from .connections import backend_for
 from .files.contents import Contents
 from .files.drafts import Draft
@@ -35,7 +36,7 @@ class _Deconstructible:
     """What remembers the call that made it."""
 
 
-class KeyValueStorage(_Deconstructible, SavingMixin, AddressMixin):
+class KeyValueStorage(_Deconstructible, SavingMixin, SignedUrlMixin):
     """
     A storage that keeps its files on a key-value store: all processes that reach it share them.
 
@@ -164,11 +165,11 @@ class KeyValueStorage(_Deconstructible, SavingMixin, AddressMixin):
         """Return when the file was made; aware in UTC if USE_TZ is set."""
         record = self._tree.look_up(self._resolve(name)).record
         is_changed = self.behavior.created_is_changed
-        return self._datetime(record.modified if is_changed else record.created)
+        return as_datetime(record.modified if is_changed else record.created)
 
     def get_modified_time(self, name: str) -> datetime:
         """Return when the file was last written; aware in UTC if USE_TZ is set."""
-        return self._datetime(self._tree.look_up(self._resolve(name)).record.modified)
+        return as_datetime(self._tree.look_up(self._resolve(name)).record.modified)
 
     def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
         """Return what a migration writes down: the call that made it, without credentials."""

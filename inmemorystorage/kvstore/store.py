@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from ..mistakes import hint
+from ..options import hint
 from .backends import Backend
 from .connections import backend_for, reporting
 from .limits import Pieces, fit

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote
 
 from django.core.exceptions import ImproperlyConfigured
 
-from ..mistakes import hint
+from ..options import hint
 
 # The parameters that are the same for all stores; what else there is, is its backend's.
 COMMON = ("namespace", "serializer")

@@ -19,8 +19,7 @@ from django.db.models import Model
 from django.db.models.signals import class_prepared
 from django.utils.functional import empty
 
-from ..lazy import unwrapped
-from ..project import field_label, file_fields, labelled_fields
+from ..project import field_label, file_fields, labelled_fields, unwrap
 from .isolation import isolate_storages
 from .locations import STATICFILES, lazy_storages, private_locations
 from .replacement import IN_MEMORY, replace_storage
@@ -92,7 +91,7 @@ class Replacements:
 
     def of(self, storage: Storage) -> None:
         """Turn a storage into its usual replacement, unless it is settled."""
-        storage = unwrapped(storage)
+        storage = unwrap(storage)
         if not any(storage is each for each in self._settled):
             self._turn(storage, replace_storage(storage))
 
@@ -121,7 +120,7 @@ class Replacements:
         if not self.chosen or not callable(ask):
             return None
         with contextlib.suppress(Exception):  # what it lacks here, it had when the model was made
-            given = unwrapped(ask())
+            given = unwrap(ask())
             return next((each for each in self.chosen.values() if each is given), None)
         return None
 

@@ -10,7 +10,7 @@ from django.core.files.storage import FileSystemStorage, Storage
 
 from ..fallback import FallbackStorage
 from ..location import is_lent
-from ..project import labelled_parts
+from ..project import labelled_layers
 from ..storage import InMemoryStorage
 from .interception import Call, add_observer, remove_observer
 from .places import storage_label
@@ -98,5 +98,5 @@ def is_in_memory(storage: Storage) -> bool:
     if isinstance(storage, FileSystemStorage) and not isinstance(storage, InMemoryStorage):
         return is_lent(os.fspath(storage.location))
     if isinstance(storage, FallbackStorage):
-        return all(is_in_memory(part) for _, part in labelled_parts("", storage))
+        return all(is_in_memory(part) for _, part in labelled_layers("", storage))
     return isinstance(storage, IN_MEMORY) or is_shared(storage)

@@ -9,7 +9,7 @@ from kvstores import failing, new_uri
 
 from inmemorystorage.kvstore import get_kvstore, kvstore
 from inmemorystorage.kvstore.uri import parse, seconds, yes_or_no
-from inmemorystorage.mistakes import hint
+from inmemorystorage.options import hint
 
 READERS = {"timeout": seconds, "cluster": yes_or_no}
 

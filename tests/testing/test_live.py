@@ -16,7 +16,7 @@ from django.test import LiveServerTestCase, override_settings, testcases
 from django.urls import path
 from overrides import use_storage
 
-from inmemorystorage.lazy import unwrapped
+from inmemorystorage.project import unwrap
 from inmemorystorage.testing.live import serve_live_media
 
 urlpatterns = [
@@ -100,7 +100,7 @@ def test_client_that_goes_away(
     opened: list[Any] = []
     open_file = default_storage.open
     monkeypatch.setattr(
-        unwrapped(default_storage), "open", lambda name: opened.append(open_file(name)) or opened[0]
+        unwrap(default_storage), "open", lambda name: opened.append(open_file(name)) or opened[0]
     )
     with urlopen(f"{live_server.url}/media/large.bin") as response:
         assert response.read(1000) == bytes(1000)

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
-from ...mistakes import hint
+from ...options import hint
 from .base import Backend, Entry, Inserted
 
 __all__ = ["Backend", "Entry", "Inserted", "find_class"]

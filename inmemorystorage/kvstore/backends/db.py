@@ -21,7 +21,7 @@ from django.db import (
 from django.db.models import Q, QuerySet
 from django.db.transaction import Atomic
 
-from ...mistakes import hint
+from ...options import hint
 from .base import Backend, Entry, Inserted
 from .batches import batches
 from .tables import row_model

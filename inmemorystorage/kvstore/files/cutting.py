@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from django.core.files import File
 
-from ...chunks import as_bytes
+from ...content import as_bytes
 
 # A part of a content, which may be one of a longer piece that is not copied.
 Chunk: TypeAlias = "bytes | memoryview[int]"

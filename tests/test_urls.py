@@ -142,7 +142,7 @@ def test_keys_change(settings: Any) -> None:
 @pytest.mark.parametrize("mistaken", [0, -1, "60", 1.5, True, None])
 def test_lifetime(mistaken: Any) -> None:
     """A lifetime is a whole number of seconds, at least one."""
-    with pytest.raises(ImproperlyConfigured, match="it is a whole number of seconds"):
+    with pytest.raises(ImproperlyConfigured, match="it must be a whole number of seconds"):
         InMemoryStorage(querystring_expire=mistaken)
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, cast
 
 import six
 from django.core.files import File
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import InMemoryUploadedFile, SimpleUploadedFile
 
-from .chunks import as_bytes
 from .files import StoredFile
 
 # Classes whose chunks() are known to be all of their stream, from its start.
@@ -31,7 +31,7 @@ def is_whole(content: Any) -> bool:
 
 def whole_content(content: Any) -> bytes:
     """
-    Return all the bytes of ``content``, for which `is_whole` holds.
+    Return all the bytes of ``content``, for which `is_whole` is true.
 
     Leaves the stream at its end, where reading its chunks would leave it.
     """
@@ -43,15 +43,28 @@ def whole_content(content: Any) -> bytes:
     return whole if type(whole) is bytes else six.ensure_binary(whole)
 
 
+def as_bytes(content: Any, chunks: Iterable[Any]) -> Iterator[bytes]:
+    """
+    Yield the chunks of ``content`` as bytes, text encoded as UTF-8.
+
+    Raises what reading them raises, and ``TypeError`` when text follows bytes or the reverse.
+    """
+    kind: type | None = None
+    for chunk in chunks:
+        kind = kind or type(chunk)
+        if not isinstance(chunk, kind):
+            raise TypeError(f"{content!r} gives {type(chunk).__name__} after {kind.__name__}.")
+        yield six.ensure_binary(cast("bytes | str", chunk))
+
+
 def read_chunks(content: Any, chunks: list[bytes]) -> None:
     """
-    Append the chunks of ``content`` to ``chunks``, text as UTF-8.
+    Append the chunks of ``content`` to ``chunks``, one by one.
 
-    Raises what reading raises, and ``TypeError`` when text follows bytes or the reverse; what was
-    read until then is in ``chunks``.
+    When reading raises, ``chunks`` holds what was read before the error.
     """
     for chunk in as_bytes(content, content.chunks()):
-        chunks.append(chunk)  # one by one, for who is interrupted
+        chunks.append(chunk)
 
 
 def read_temporary_file(content: Any) -> bytes:
