@@ -14,8 +14,8 @@ yaml = pytest.importorskip("yaml")
 ROOT = Path(__file__).parents[1]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 FILES = [
-    *(ROOT / ".pre-commit-config.yaml", ROOT / ".github" / "dependabot.yml"),
-    *WORKFLOWS,
+    *(ROOT / ".pre-commit-config.yaml", ROOT / ".readthedocs.yaml"),
+    *(ROOT / ".github" / "dependabot.yml", *WORKFLOWS),
 ]
 
 

@@ -13,7 +13,7 @@ from projects import make_project
 ROOT = Path(__file__).parent.parent
 PAGES = [
     *("CHANGELOG.md", "CONTRIBUTING.md", "README.md", "SECURITY.md"),
-    *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")),
+    *sorted(str(page.relative_to(ROOT)) for page in (ROOT / "docs").rglob("*.md")),
 ]
 CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -192,10 +192,10 @@ def test_setup_py_only_calls_setup() -> None:
     assert isinstance(docstring, ast.Expr)
 
 
-def test_pyproject_holds_the_build_system_and_tools_alone() -> None:
-    """pyproject.toml has no [project], which would say again what setup.cfg says."""
+def test_pyproject_repeats_no_metadata() -> None:
+    """pyproject.toml has no [project] beside setup.cfg."""
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    assert set(pyproject) == {"build-system", "tool"}
+    assert set(pyproject) == {"build-system", "dependency-groups", "tool"}
 
 
 def test_version_stands_in_setup_cfg_alone() -> None:
