@@ -29,7 +29,7 @@ from harness.stores import KIB, MIB
 from redis import Redis
 
 from inmemorystorage.kvstore import KeyValueStorage
-from inmemorystorage.kvstore.backends.redis_clients import READ_SIZE
+from inmemorystorage.kvstore.backends.redis import READ_SIZE
 from inmemorystorage.kvstore.connections import close_connections
 from inmemorystorage.kvstore.limits import crc32
 

@@ -16,7 +16,7 @@ def new_uri(cls="Memory", query=""):
     return f"{__name__}.{cls}://{uuid4().hex}{query}"
 
 
-class Memory(locmem.StorageClass):
+class Memory(locmem.LocmemBackend):
     """A dict, which tests look into."""
 
     takes_views = True

@@ -20,7 +20,7 @@ from django.test.utils import CaptureQueriesContext
 import inmemorystorage
 from inmemorystorage.kvstore import get_kvstore
 from inmemorystorage.kvstore.backends import Entry, Inserted
-from inmemorystorage.kvstore.backends.db import StorageClass
+from inmemorystorage.kvstore.backends.db import DatabaseBackend
 from inmemorystorage.kvstore.conformance import StoreConformance
 
 from .processes import wait_until
@@ -61,7 +61,7 @@ class DatabaseConformance(StoreConformance):
     """
 
     alias: str
-    backend: StorageClass
+    backend: DatabaseBackend
 
     def leave_thread(self) -> None:
         """Close the thread's connections, as Django does when a request is finished."""

@@ -36,7 +36,7 @@ def read(storage: KeyValueStorage, name: str) -> bytes:
 def memory(storage: KeyValueStorage) -> Any:
     """Return the dicts behind a storage."""
     backend = backend_for(storage.uri)
-    assert isinstance(backend, locmem.StorageClass)
+    assert isinstance(backend, locmem.LocmemBackend)
     return backend._memory
 
 

@@ -3,7 +3,7 @@
 from inmemorystorage.kvstore.backends import locmem
 
 
-class StorageClass(locmem.StorageClass):
+class StorageClass(locmem.LocmemBackend):
     """Memory without the values."""
 
     def set(self, key: str, value: bytes, ttl: float | None = None) -> None:

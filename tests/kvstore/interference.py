@@ -33,7 +33,7 @@ def at_step(
     steps = Steps()
 
     def watched(operation: str) -> Any:
-        method = getattr(locmem.StorageClass, operation)
+        method = getattr(locmem.LocmemBackend, operation)
 
         def call(self: Any, *args: Any, **options: Any) -> Any:
             if steps.is_inside:
@@ -55,7 +55,7 @@ def at_step(
 
     with pytest.MonkeyPatch.context() as patch:
         for operation in OPERATIONS:
-            patch.setattr(locmem.StorageClass, operation, watched(operation))
+            patch.setattr(locmem.LocmemBackend, operation, watched(operation))
         yield steps
 
 

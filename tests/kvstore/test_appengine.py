@@ -110,7 +110,7 @@ def test_errors(error: type[Exception], number: int, monkeypatch: pytest.MonkeyP
     def fail(self: Any, key: str) -> None:
         raise error("it is so")
 
-    monkeypatch.setattr(appengine.StorageClass, "_key", fail)
+    monkeypatch.setattr(appengine.AppEngineBackend, "_key", fail)
     with pytest.raises(OSError, match="it is so") as raised:
         get_kvstore("appengine://").get("key")
     assert (raised.value.errno, raised.value.filename) == (number, "key")

@@ -8,9 +8,10 @@ import sys
 import kvstores
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from kvstore import forgetful
 
 from inmemorystorage.kvstore import Backend, get_kvstore
-from inmemorystorage.kvstore.backends import SCHEMES, base, find_class, locmem
+from inmemorystorage.kvstore.backends import SCHEMES, base, find_class
 
 BACKENDS = "inmemorystorage.kvstore.backends"
 # What to take away, so that the client of an extra is not there.
@@ -75,7 +76,7 @@ def test_unknown_schemes():
 
 def test_a_module_with_a_class():
     """A dotted path may be that of a module, whose StorageClass it is."""
-    assert find_class(locmem.__name__) is locmem.StorageClass
+    assert find_class(forgetful.__name__) is forgetful.StorageClass
 
 
 def test_a_class():

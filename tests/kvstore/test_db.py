@@ -19,7 +19,6 @@ from overrides import use_storage
 
 from inmemorystorage.kvstore import get_kvstore
 from inmemorystorage.kvstore.backends import Entry, Inserted, db
-from inmemorystorage.kvstore.backends.vendors import VENDORS
 from inmemorystorage.kvstore.connections import backend_for, close_connections, make_backend
 
 
@@ -90,7 +89,7 @@ class TestSQLite(DatabaseConformance):
     ) -> None:
         """Where a transaction sees what was before, it locks what it reads, until it ends."""
         connection, backend, place = connections[self.alias], self.backend, self.key()
-        monkeypatch.setattr(backend, "_vendor", VENDORS["mysql"]._replace(lock=" "))
+        monkeypatch.setattr(backend, "_vendor", db.VENDORS["mysql"]._replace(lock=" "))
         monkeypatch.setattr(connection, "isolation_level", level, raising=False)
 
         def read() -> int:
@@ -116,7 +115,7 @@ class TestSQLite(DatabaseConformance):
 
     def test_what_a_transaction_never_sees(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """What is taken and not seen, though it is looked for with a lock, is an error."""
-        monkeypatch.setattr(self.backend, "_vendor", VENDORS["mysql"]._replace(lock=" "))
+        monkeypatch.setattr(self.backend, "_vendor", db.VENDORS["mysql"]._replace(lock=" "))
         monkeypatch.setattr(connections[self.alias], "isolation_level", None, raising=False)
         place, entry = (self.key(), "a"), Entry(b"meta")
         with transaction.atomic(self.alias):
@@ -232,7 +231,7 @@ def test_command_fails_with_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(self: object) -> None:
         raise OperationalError("no rights")
 
-    monkeypatch.setattr(db.StorageClass, "create", refuse)
+    monkeypatch.setattr(db.DatabaseBackend, "create", refuse)
     with pytest.raises(CommandError, match="no rights"):
         run("db://refused?alias=sqlite")
 
@@ -266,7 +265,7 @@ def test_other_databases(
 ) -> None:
     """What a database may not tell apart is hashed, and what it may not do is not declared."""
     monkeypatch.setattr(db, "connections", {"default": Stub(vendor)})
-    backend = db.StorageClass("store", {})
+    backend = db.DatabaseBackend("store", {})
     assert (backend.has_entries, backend.value_max, backend.plain_keys) == (
         entries,
         value_max,

@@ -35,7 +35,7 @@ SERVICE = "dynamodb"
 class TestDynamoDB(StoreConformance):
     """A table of DynamoDB."""
 
-    backend: dynamodb.StorageClass
+    backend: dynamodb.DynamoDBBackend
 
     @pytest.fixture(autouse=True, scope="class")
     @classmethod
@@ -88,10 +88,10 @@ class TestWithOthers:
     """What a store does where others write to the same table."""
 
     @pytest.fixture
-    def backend(self, uri: str) -> dynamodb.StorageClass:
+    def backend(self, uri: str) -> dynamodb.DynamoDBBackend:
         """Return a backend with a client of its own."""
         backend = make_backend(uri)
-        assert isinstance(backend, dynamodb.StorageClass)
+        assert isinstance(backend, dynamodb.DynamoDBBackend)
         return backend
 
     @pytest.fixture(autouse=True)

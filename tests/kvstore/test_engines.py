@@ -228,7 +228,7 @@ def test_an_error_beside_the_file_leaves_the_transaction(
     """In a transaction what fails after a file was saved is undone, and the rest goes on."""
     storage = KeyValueStorage(store_uri("postgresql"))
     alias = storage.uri.partition("alias=")[2].partition("&")[0]
-    list_entries = "inmemorystorage.kvstore.backends.db.StorageClass.list_entries"
+    list_entries = "inmemorystorage.kvstore.backends.db.DatabaseBackend.list_entries"
 
     def fail(self: Any, directory: str) -> Any:
         with connections[alias].cursor() as cursor:

@@ -214,7 +214,7 @@ def test_a_sweep_while_somebody_stands_still(clock: Any, step: str) -> None:
 
     content = Content(LONG, sweep) if step == "store" else Content(LONG)
     method = "insert_entry" if step == "store" else "replace_entry"
-    original = getattr(locmem.StorageClass, method)
+    original = getattr(locmem.LocmemBackend, method)
 
     def late(self: Any, directory: str, name: str, *args: Any, **options: Any) -> Any:
         if step == "put" and name == "a":
@@ -222,7 +222,7 @@ def test_a_sweep_while_somebody_stands_still(clock: Any, step: str) -> None:
         return original(self, directory, name, *args, **options)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(locmem.StorageClass, method, late)
+        patch.setattr(locmem.LocmemBackend, method, late)
         with pytest.raises(OSError, match="save it again"):
             storage.save("a", content)
     assert not storage.exists("a") or read(storage, "a") == b"old"

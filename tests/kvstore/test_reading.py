@@ -99,13 +99,13 @@ def test_a_short_file_that_is_replaced_while_it_is_read() -> None:
 def fetched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Note how many chunks are fetched at once."""
     numbers: list[int] = []
-    get_many = locmem.StorageClass.get_many
+    get_many = locmem.LocmemBackend.get_many
 
     def counted(self: Any, keys: Any) -> Any:
         numbers.append(len(keys))
         return get_many(self, keys)
 
-    monkeypatch.setattr(locmem.StorageClass, "get_many", counted)
+    monkeypatch.setattr(locmem.LocmemBackend, "get_many", counted)
     return numbers
 
 

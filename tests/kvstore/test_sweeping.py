@@ -34,18 +34,18 @@ def clock() -> Iterator[Any]:
 def kill_while_saving(storage: KeyValueStorage, after: str, **content: Any) -> None:
     """Have the process end once a method of the backend was called, with nothing done after it."""
     with pytest.MonkeyPatch.context() as patch:
-        method = getattr(locmem.StorageClass, after)
+        method = getattr(locmem.LocmemBackend, after)
 
         def last(self: Any, *args: Any, **options: Any) -> Any:
             method(self, *args, **options)
             for name in OPERATIONS:
-                patch.setattr(locmem.StorageClass, name, stopped)
+                patch.setattr(locmem.LocmemBackend, name, stopped)
             raise Killed
 
         def stopped(self: Any, *args: Any, **options: Any) -> Any:
             raise Killed
 
-        patch.setattr(locmem.StorageClass, after, last)
+        patch.setattr(locmem.LocmemBackend, after, last)
         with pytest.raises(Killed):
             save(storage, "d/a", **content)
 
@@ -77,7 +77,7 @@ def test_a_killed_saver_where_nothing_can_be_swept(
 ) -> None:
     """On an engine that cannot list, the name is free again after a day."""
     storage = make()
-    monkeypatch.setattr(locmem.StorageClass, "lists_entries", False)
+    monkeypatch.setattr(locmem.LocmemBackend, "lists_entries", False)
     kill_while_saving(storage, "set_many")
     clock.shift(timedelta(hours=23))
     assert save(storage, "d/a") != "d/a"
@@ -108,7 +108,7 @@ def test_a_content_that_was_lost_and_not_dropped(clock: Any, after: str) -> None
         assert read(storage, "d/a") == b"short"
     else:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(locmem.StorageClass, "delete_many", lambda self, keys: 1 / 0)
+            patch.setattr(locmem.LocmemBackend, "delete_many", lambda self, keys: 1 / 0)
             with pytest.raises(ZeroDivisionError):
                 storage.delete("d/a")
     assert len(chunks(storage)) == 5

@@ -41,7 +41,7 @@ with storage.open("upload") as upload:
 def memory(uri: str) -> locmem._Memory:
     """Return the dicts behind a URI."""
     backend = backend_for(uri)
-    assert isinstance(backend, locmem.StorageClass)
+    assert isinstance(backend, locmem.LocmemBackend)
     return backend._memory
 
 

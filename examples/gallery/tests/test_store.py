@@ -199,7 +199,7 @@ def test_a_store_comes_too_late_for_a_command_alone():
 def test_a_store_that_cannot_list_is_refused(use, monkeypatch):
     """The error is the one that the storage raises when it is asked."""
     use("locmem://cannot-list")
-    backend = "inmemorystorage.kvstore.backends.locmem.StorageClass.lists_entries"
+    backend = "inmemorystorage.kvstore.backends.locmem.LocmemBackend.lists_entries"
     monkeypatch.setattr(backend, False)
     with pytest.raises(ImproperlyConfigured, match=r"cannot list a directory"):
         check_store()

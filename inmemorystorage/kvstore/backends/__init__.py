@@ -14,21 +14,21 @@ from .base import Backend, Entry, Inserted
 
 __all__ = ["Backend", "Entry", "Inserted", "find_class"]
 
-# The module of each scheme, and the extra that brings its client.
+# The class of each scheme, and the extra that brings its client.
 SCHEMES: dict[str, tuple[str, str | None]] = {
-    "locmem": ("locmem", None),
-    "db": ("db", None),
-    "memcached": ("memcached", "memcached"),
-    "redis": ("redis", "redis"),
-    "rediss": ("redis", "redis"),
-    "valkey": ("redis", "redis"),
-    "unix": ("redis", "redis"),
-    "sdb": ("simpledb", "aws"),
-    "simpledb": ("simpledb", "aws"),
-    "dynamodb": ("dynamodb", "aws"),
-    "googleappengine": ("appengine", "appengine"),
-    "appengine": ("appengine", "appengine"),
-    "tokyotyrant": ("tokyotyrant", "memcached"),
+    "locmem": ("locmem.LocmemBackend", None),
+    "db": ("db.DatabaseBackend", None),
+    "memcached": ("memcached.MemcachedBackend", "memcached"),
+    "redis": ("redis.RedisBackend", "redis"),
+    "rediss": ("redis.RedisBackend", "redis"),
+    "valkey": ("redis.RedisBackend", "redis"),
+    "unix": ("redis.RedisBackend", "redis"),
+    "sdb": ("simpledb.SimpleDBBackend", "aws"),
+    "simpledb": ("simpledb.SimpleDBBackend", "aws"),
+    "dynamodb": ("dynamodb.DynamoDBBackend", "aws"),
+    "googleappengine": ("appengine.AppEngineBackend", "appengine"),
+    "appengine": ("appengine.AppEngineBackend", "appengine"),
+    "tokyotyrant": ("memcached.TokyoTyrantBackend", "memcached"),
 }
 
 
@@ -51,9 +51,9 @@ def find_class(scheme: str) -> type[Backend]:
 
 
 def _built_in(scheme: str) -> type[Backend]:
-    module, extra = SCHEMES[scheme]
+    path, extra = SCHEMES[scheme]
     try:
-        found = import_module(f"{__name__}.{module}")
+        found: type[Backend] = import_string(f"{__name__}.{path}")
     except ImportError as error:
         if extra is None:
             raise
@@ -61,8 +61,7 @@ def _built_in(scheme: str) -> type[Backend]:
             f"{scheme}:// needs a client that is not installed ({error}). "
             f"Install it with: pip install dj-inmemorystorage[{extra}]"
         ) from error
-    found_class: type[Backend] = found.StorageClass
-    return found_class
+    return found
 
 
 def _third_party(path: str) -> type[Backend]:

@@ -13,8 +13,7 @@ from google.appengine.api import datastore_errors
 from google.appengine.ext import ndb
 from google.appengine.runtime import apiproxy_errors
 
-from .base import Backend
-from .batches import batches
+from .base import Backend, batches
 
 _DEFAULT_KIND = "KeyValueStore"
 _KIND = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}").fullmatch
@@ -49,7 +48,7 @@ def _model(kind: str) -> Any:
     return type(kind, (ndb.Model,), {"__module__": __name__, "body": ndb.BlobProperty()})
 
 
-class StorageClass(Backend):
+class AppEngineBackend(Backend):
     """
     A store of entities, in the project in which the application runs.
 

@@ -7,9 +7,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from enum import Enum
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from ..uri import Uri
+
+_T = TypeVar("_T")
 
 
 class Entry(NamedTuple):
@@ -168,3 +170,25 @@ class Backend(ABC):
 
     def close(self) -> None:  # noqa: B027 (there may be none)
         """Close connections; what is used after that, opens them again."""
+
+
+def batches(
+    items: Iterable[_T], count: int, *, size: int = 0, measure: Callable[[_T], int] = lambda item: 0
+) -> Iterator[list[_T]]:
+    """
+    Yield items in lists; one that is larger than ``size`` is alone in its list.
+
+    :param count: how many there are in a list at most.
+    :param size: what those of a list measure together at most.
+    :param measure: tells the size of an item.
+    """
+    batch: list[_T] = []
+    total = 0
+    for item in items:
+        total += measure(item)
+        if batch and (len(batch) == count or total > size):
+            yield batch
+            batch, total = [], measure(item)
+        batch.append(item)
+    if batch:
+        yield batch

@@ -6,10 +6,11 @@ import errno
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial, reduce
+from functools import lru_cache, partial, reduce
 from operator import or_
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
+from django.apps.registry import Apps
 from django.core.exceptions import ImproperlyConfigured
 from django.db import (
     DatabaseError,
@@ -17,15 +18,13 @@ from django.db import (
     InterfaceError,
     OperationalError,
     connections,
+    models,
 )
 from django.db.models import Q, QuerySet
 from django.db.transaction import Atomic
 
 from ...options import hint
-from .base import Backend, Entry, Inserted
-from .batches import batches
-from .tables import row_model
-from .vendors import BEHIND, LONGEST, OTHERS, VENDORS, is_missing_table, number_of, sees_snapshots
+from .base import Backend, Entry, Inserted, batches
 
 # Django puts quotes around a name, and does not look for those that are in it. PostgreSQL cuts a
 # longer name off.
@@ -40,7 +39,48 @@ _PAGE = 2000
 # How often a statement is made again.
 _TRIES = 20
 
+# Bytes of values in one statement: less than MySQL takes in a packet, with its escapes.
+_LONGEST = 2**22
+
 _T = TypeVar("_T")
+
+
+class Vendor(NamedTuple):
+    """
+    What a store in a table declares, and how it is kept whole.
+
+    :param lock: how a row that was read is kept from being deleted until the transaction ends.
+    :param collation: by which keys are compared, where the database's own may be too easy on them.
+    """
+
+    key_max: int = 250
+    plain_keys: bool = True
+    value_max: int | None = None
+    has_entries: bool = True
+    lock: str = ""
+    collation: str | None = None
+
+
+VENDORS = {
+    "sqlite": Vendor(plain_keys=False),  # who has written has the whole database for himself
+    "postgresql": Vendor(lock=" FOR KEY SHARE"),  # its text has no NUL
+    # As a rule a text in another case is the same there, and with blanks behind it always.
+    "mysql": Vendor(value_max=_LONGEST, lock=" LOCK IN SHARE MODE", collation="utf8mb4_bin"),
+}
+_OTHERS = Vendor(key_max=0, value_max=_LONGEST, has_entries=False)
+
+# What there is to say where PostgreSQL itself does not.
+_BEHIND = "somebody has put a row there since this transaction began, which does not see it"
+
+# SQLSTATE of PostgreSQL, where two characters are a class; numbers of MySQL; texts of SQLite.
+_MISSING_TABLE = {"42P01", 1146}
+_NUMBERS: dict[Any, int] = {
+    **dict.fromkeys(["08", "57", 2006, 2013], errno.ECONNRESET),
+    **dict.fromkeys([2002, 2003], errno.ECONNREFUSED),
+    **dict.fromkeys(["53100", 1021, 1114, "database or disk is full"], errno.ENOSPC),
+    **dict.fromkeys(["40001", "40P01", 1020, 1213, _BEHIND], errno.EDEADLK),
+    **dict.fromkeys(["55P03", "57014", 1205, "database is locked"], errno.ETIMEDOUT),
+}
 
 
 def _alias(text: str) -> str:
@@ -50,7 +90,7 @@ def _alias(text: str) -> str:
     return text
 
 
-class StorageClass(Backend):
+class DatabaseBackend(Backend):
     """
     A store in a table, which ``manage.py createkvstoretable`` makes.
 
@@ -70,8 +110,8 @@ class StorageClass(Backend):
                 "63 letters of English, digits and underscores."
             )
         self._using: str = parameters.get("alias", "default")
-        vendor = self._vendor = VENDORS.get(connections[self._using].vendor, OTHERS)
-        self._model = row_model(store, vendor.collation)
+        vendor = self._vendor = VENDORS.get(connections[self._using].vendor, _OTHERS)
+        self._model = _row_model(store, vendor.collation)
         self.key_max, self.plain_keys = vendor.key_max, vendor.plain_keys
         self.value_max = vendor.value_max
         self.has_entries = self.lists_entries = vendor.has_entries
@@ -100,7 +140,7 @@ class StorageClass(Backend):
 
     def set_many(self, values: Iterable[tuple[str, bytes]], ttl: float | None = None) -> None:
         """Store several values, some in a statement."""
-        for batch in batches(values, _ROWS, size=LONGEST, measure=lambda each: len(each[1])):
+        for batch in batches(values, _ROWS, size=_LONGEST, measure=lambda each: len(each[1])):
             # Each key once, which PostgreSQL insists on, and all transactions in one order.
             rows = [self._row(key, body=value) for key, value in sorted({**dict(batch)}.items())]
             self._repeat(self._upsert, rows)
@@ -144,7 +184,7 @@ class StorageClass(Backend):
         if self._done(done):
             return Inserted.DONE
         if self._is_behind and not self._is_there(directory, name):
-            raise OperationalError(BEHIND)  # or it would be asked about again and again
+            raise OperationalError(_BEHIND)  # or it would be asked about again and again
         return Inserted.TAKEN
 
     def replace_entry(self, directory: str, name: str, meta: bytes, entry: Entry) -> bool:
@@ -189,12 +229,12 @@ class StorageClass(Backend):
 
     def error_number(self, error: Exception) -> int:
         """Return the errno for what the database's driver says."""
-        return number_of(error)
+        return _number_of(error)
 
     def error_text(self, error: Exception) -> str:
         """Return what the database says, with the cure for a missing table."""
         text = str(error).strip()
-        if is_missing_table(error):
+        if _is_missing_table(error):
             text += f" - make the table with: manage.py createkvstoretable 'db://{self.store}"
             text += "'" if self._using == "default" else f"?alias={self._using}'"
         return text
@@ -253,7 +293,7 @@ class StorageClass(Backend):
             except DatabaseError as error:
                 # What a project's transaction has done is lost with it.
                 if (
-                    number_of(error) != errno.EDEADLK
+                    _number_of(error) != errno.EDEADLK
                     or not connections[self._using].get_autocommit()
                 ):
                     raise
@@ -264,7 +304,7 @@ class StorageClass(Backend):
         connection, lock = connections[self._using], self._vendor.lock
         if not count:
             has_begun = bool(lock) and not connection.get_autocommit()
-            self._is_behind = has_begun and sees_snapshots(connection)
+            self._is_behind = has_begun and _sees_snapshots(connection)
             if self._is_behind and connection.in_atomic_block:
                 connection.on_commit(self.close)
         return bool(count)
@@ -285,3 +325,55 @@ class StorageClass(Backend):
         with connections[self._using].cursor() as cursor:
             cursor.execute(sql + self._vendor.lock, values)
             return list(cursor.fetchall())
+
+
+@lru_cache(maxsize=64)
+def _row_model(table: str, collation: str | None) -> type[models.Model]:
+    """Return a model of a table, which no app and no migration knows."""
+    options = {
+        "apps": Apps(),
+        "app_label": "inmemorystorage",
+        "db_table": table,
+        "constraints": [
+            models.UniqueConstraint(fields=["key", "name"], name=f"{table[:48]}_key_name")
+        ],
+        # As the tables between models: who listens to the signals of all models hears nothing.
+        "auto_created": True,
+    }
+    columns = {
+        "id": models.BigAutoField(primary_key=True),
+        "key": models.CharField(max_length=250, db_collation=collation),
+        "name": models.CharField(max_length=250, db_collation=collation),
+        "meta": models.BinaryField(),
+        "body": models.BinaryField(),
+    }
+    meta = type("Meta", (), options)
+    return type("Row", (models.Model,), {"__module__": __name__, "Meta": meta, **columns})
+
+
+def _number_of(error: Exception) -> int:
+    """Return the errno of the ``OSError`` that an error of Django's becomes."""
+    codes = _codes(error)
+    unanswered = isinstance(error, OperationalError) and None in codes
+    if unanswered or isinstance(error, InterfaceError):
+        return errno.ECONNRESET
+    return next((_NUMBERS[code] for code in codes if code in _NUMBERS), errno.EIO)
+
+
+def _sees_snapshots(connection: Any) -> bool:
+    """Return whether a transaction of PostgreSQL or MySQL goes on to see what was there before."""
+    level = connection.isolation_level
+    return getattr(level, "name", level) not in ("READ_COMMITTED", "read committed")
+
+
+def _is_missing_table(error: Exception) -> bool:
+    """Return whether a table is not there."""
+    return "no such table" in str(error) or not _MISSING_TABLE.isdisjoint(_codes(error))
+
+
+def _codes(error: Exception) -> list[Any]:
+    """Return what the driver's own error is known by; ``None`` where the server said nothing."""
+    cause = error.__cause__ or error
+    # Of psycopg, and of the one before it; what is told exactly goes before its class.
+    states = [getattr(cause, name) for name in ("sqlstate", "pgcode") if hasattr(cause, name)]
+    return [*states, *(state[:2] for state in states if state), *cause.args[:1]]

@@ -11,8 +11,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from .aws import AwsBackend, attempts, code_of, codes_of
-from .base import Entry, Inserted
-from .batches import batches
+from .base import Entry, Inserted, batches
 
 # A sort key is never empty: a value has this one, and an entry its name behind a slash.
 _VALUE = "="
@@ -43,7 +42,7 @@ _SCHEMA = {
 _Item = dict[str, dict[str, Any]]
 
 
-class StorageClass(AwsBackend):
+class DynamoDBBackend(AwsBackend):
     """
     A store in a table, which ``manage.py createkvstoretable`` makes.
 

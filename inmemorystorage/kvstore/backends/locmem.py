@@ -22,7 +22,7 @@ class _Memory:
 _memories: defaultdict[str, _Memory] = defaultdict(_Memory)
 
 
-class StorageClass(Backend):
+class LocmemBackend(Backend):
     """A store in memory, of this process alone."""
 
     adds = has_entries = lists_entries = True

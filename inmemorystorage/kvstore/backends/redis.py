@@ -12,11 +12,26 @@ from __future__ import annotations
 
 import errno
 import math
+import os
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, TypeAlias
+from hashlib import sha1
+from inspect import signature
+from typing import Any, ClassVar, NamedTuple, TypeAlias
+from urllib.parse import unquote
 
+from django.core.exceptions import ImproperlyConfigured
+from redis import Redis, RedisCluster, __version__
+from redis.backoff import NoBackoff
+from redis.cluster import ClusterNode
+from redis.connection import (
+    AbstractConnection,
+    Connection,
+    ConnectionPool,
+    SSLConnection,
+    UnixDomainSocketConnection,
+)
 from redis.exceptions import (
     AuthenticationError,
     AuthorizationError,
@@ -29,17 +44,33 @@ from redis.exceptions import (
     RedisError,
     TimeoutError,
 )
+from redis.retry import Retry
 
-from ..uri import Uri
-from .base import Backend, Entry, Inserted
-from .batches import BATCH_BYTES, BATCH_KEYS, batches, batches_of_values
-from .networks import network_errno
-from .packing import pack, unpack
-from .redis_clients import PARAMETERS, connector
-from .redis_scripts import INSERT, REMOVE, REPLACE, Script
+from ..uri import Uri, seconds, yes_or_no
+from .base import Backend, Entry, Inserted, batches
+from .servers import BATCH_BYTES, BATCH_KEYS, batches_of_values, network_errno, pack, unpack
+
+_PORT = 6379
+_TIMEOUT = 5.0
+# Where the engines' own command-line clients look for a password.
+_PASSWORDS = ("REDISCLI_AUTH", "VALKEYCLI_AUTH")
+_TLS = "ssl_"
+# What is read from a socket at once. The client gathers what comes in smaller parts in a buffer
+# that grows, which costs more for a value of 1 MiB than the value itself does.
+READ_SIZE = 2 * 2**20
+# A new connection does not begin with two round trips to tell the client's name and version.
+_SILENT: dict[str, None] = (
+    {"driver_info": None}
+    if "driver_info" in signature(AbstractConnection.__init__).parameters
+    else {"lib_name": None, "lib_version": None}
+)
+# Before 6, a cluster's client has a number of its own for how often it tries again.
+_TRIES: dict[str, int] = (
+    {} if int(__version__.partition(".")[0]) >= 6 else {"cluster_error_retry_attempts": 0}
+)
 
 # A command and its arguments.
-Command: TypeAlias = tuple[Any, ...]
+_Command: TypeAlias = tuple[Any, ...]
 
 # How many values are asked for at once, before it is known how long they are.
 _FIRST_KEYS = 8
@@ -58,10 +89,92 @@ _ERRNOS: dict[type[Exception], int] = {
 }
 
 
-class StorageClass(Backend):
+class _Script(NamedTuple):
+    """A script, which a server runs as one step."""
+
+    text: str
+    sha: str
+
+
+def _script(text: str) -> _Script:
+    return _Script(text, sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+# KEYS: the metas, the entry, its long body, and what was set to become that, if there is one.
+# ARGV: the name, the packed entry, and what stands with each script. A body that was set and is
+# not there any more is an error of RENAME, before anything is changed. A full server refuses the
+# first command that writes, and none behind it: that is SET, or was the one before the script.
+_PUT = """
+local function put(meta)
+  if KEYS[4] then
+    redis.call('RENAME', KEYS[4], KEYS[3])
+    redis.call('PERSIST', KEYS[3])
+  end
+  redis.call('SET', KEYS[2], ARGV[2])
+  redis.call('HSET', KEYS[1], ARGV[1], meta)
+  if not KEYS[4] then redis.call('UNLINK', KEYS[3]) end
+end
+local function leave(answer)
+  if KEYS[4] then redis.call('UNLINK', KEYS[4]) end
+  return answer
+end
+"""
+# The meta, and the meta that is expected.
+_REPLACE = _script(
+    _PUT
+    + """
+if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[4] then return leave(0) end
+put(ARGV[3])
+return 1
+"""
+)
+# The meta, and the marker if there has to be one.
+_INSERT = _script(
+    _PUT
+    + """
+if ARGV[4] and redis.call('HEXISTS', KEYS[1], ARGV[4]) == 0 then return leave('no directory') end
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then return leave('taken') end
+put(ARGV[3])
+return 'done'
+"""
+)
+# The meta that is expected.
+_REMOVE = _script("""
+if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
+redis.call('HDEL', KEYS[1], ARGV[1])
+redis.call('UNLINK', KEYS[2], KEYS[3])
+return 1
+""")
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"it is one of {', '.join(words)}.")
+        return text
+
+    return read
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError("it is a number, 0 or more.")
+    return int(text)
+
+
+class RedisBackend(Backend):
     """A database of a Redis or Valkey server, or a cluster."""
 
-    parameters = PARAMETERS
+    parameters: ClassVar[Mapping[str, Callable[[str], Any]]] = {
+        "timeout": seconds,
+        "db": _number,
+        "cluster": yes_or_no,
+        "ssl_cert_reqs": _one_of("none", "optional", "required"),
+        "ssl_check_hostname": yes_or_no,
+        "ssl_ca_certs": str,
+        "ssl_certfile": str,
+        "ssl_keyfile": str,
+    }
     client_errors = (RedisError, RedisClusterException)
     adds = has_entries = lists_entries = takes_views = True
 
@@ -72,10 +185,10 @@ class StorageClass(Backend):
         self._connect = connect
 
     @classmethod
-    def from_uri(cls, uri: Uri) -> StorageClass:
+    def from_uri(cls, uri: Uri) -> RedisBackend:
         """Return the backend behind ``uri``; nothing is connected yet."""
         options = uri.options(cls.parameters)
-        return cls(uri.store, options, connector(uri, options))
+        return cls(uri.store, options, _connector(uri, options))
 
     @cached_property
     def _client(self) -> Any:
@@ -152,21 +265,21 @@ class StorageClass(Backend):
     ) -> Inserted:
         """Store an entry where there is none, atomically."""
         markers = () if marker is None else (_encode(marker),)
-        return Inserted(self._put(INSERT, directory, name, entry, *markers).decode())
+        return Inserted(self._put(_INSERT, directory, name, entry, *markers).decode())
 
     def replace_entry(self, directory: str, name: str, meta: bytes, entry: Entry) -> bool:
         """Store an entry in the place of the one with that ``meta``, if it is still there."""
-        return bool(self._put(REPLACE, directory, name, entry, meta))
+        return bool(self._put(_REPLACE, directory, name, entry, meta))
 
     def remove_entry(self, directory: str, name: str, meta: bytes) -> bool:
         """Remove the entry with that ``meta``, if it is still there; return whether it was."""
         keys = _metas(directory), *_entry_keys(directory, name)
-        return bool(self._run(REMOVE, keys, (_encode(name), meta)))
+        return bool(self._run(_REMOVE, keys, (_encode(name), meta)))
 
-    def _put(self, script: Script, directory: str, name: str, entry: Entry, *args: bytes) -> Any:
+    def _put(self, script: _Script, directory: str, name: str, entry: Entry, *args: bytes) -> Any:
         """Run a script that puts an entry; set a long body by itself before, in one request."""
         keys = [_metas(directory), *_entry_keys(directory, name)]
-        before: list[Command] = []
+        before: list[_Command] = []
         if len(entry.body) > _LONG:
             keys.append(_key(directory, b"s:" + uuid.uuid4().hex.encode()))
             before.append(("SET", keys[-1], entry.body, "PX", _STAGED))
@@ -205,10 +318,10 @@ class StorageClass(Backend):
 
     def _run(
         self,
-        script: Script,
+        script: _Script,
         keys: Sequence[bytes],
         args: Sequence[bytes],
-        before: Sequence[Command] = (),
+        before: Sequence[_Command] = (),
     ) -> Any:
         """Run a script behind other commands; send its text where the server does not know it."""
         operands = (len(keys), *keys, *args)
@@ -217,7 +330,7 @@ class StorageClass(Backend):
         except NoScriptError:
             return self._client.eval(script.text, *operands)
 
-    def _sent(self, commands: Sequence[Command]) -> list[Any]:
+    def _sent(self, commands: Sequence[_Command]) -> list[Any]:
         """Send commands in one request; a pipeline is not worth its while for one of them."""
         if len(commands) == 1:
             return [self._client.execute_command(*commands[0])]
@@ -230,6 +343,83 @@ class StorageClass(Backend):
             if isinstance(answer, Exception):
                 raise answer
         return answers
+
+
+def _connector(uri: Uri, options: Mapping[str, Any]) -> Callable[[], Any]:
+    """
+    Return what makes a client of the server behind a URI.
+
+    Raises ``ImproperlyConfigured`` for a URI that is mistaken.
+    """
+    tls = {name: value for name, value in options.items() if name.startswith(_TLS)}
+    if tls and uri.scheme != "rediss":
+        raise ImproperlyConfigured(
+            f"{uri} cannot have the parameter {min(tls)}: that is for rediss://."
+        )
+    if uri.scheme == "unix":
+        return _at_a_path(uri, options)
+    return _at_hosts(uri, options, tls)
+
+
+def _at_a_path(uri: Uri, options: Mapping[str, Any]) -> Callable[[], Any]:
+    if not uri.place.startswith("/"):
+        raise ImproperlyConfigured(f"{uri} names no socket: write unix:///path/to.sock.")
+    if options.get("cluster"):
+        raise ImproperlyConfigured(f"{uri} cannot be a cluster: that is for hosts and ports.")
+    path, db = unquote(uri.place), options.get("db", 0)
+    return lambda: _client(UnixDomainSocketConnection, path=path, db=db, **_common(uri, options))
+
+
+def _at_hosts(uri: Uri, options: Mapping[str, Any], tls: dict[str, Any]) -> Callable[[], Any]:
+    hosts, db = uri.hosts(_PORT), _database(uri, options)
+    if options.get("cluster"):
+        if db:
+            raise ImproperlyConfigured(f"{uri} is a cluster, which has no other database than 0.")
+        nodes = [ClusterNode(*host) for host in hosts]
+        if uri.scheme == "rediss":
+            tls = {"ssl": True} | tls
+        return lambda: RedisCluster(startup_nodes=nodes, **tls, **_common(uri, options), **_TRIES)
+    if len(hosts) > 1:
+        raise ImproperlyConfigured(f"{uri} has several hosts, which only ?cluster=1 can have.")
+    host, port = hosts[0]
+    kind = SSLConnection if uri.scheme == "rediss" else Connection
+    return lambda: _client(kind, host=host, port=port, db=db, **tls, **_common(uri, options))
+
+
+def _client(connection_class: Any, **options: Any) -> Redis:
+    # A pool of our own takes all that connections have, whatever the client's version hands on.
+    return Redis(connection_pool=ConnectionPool(connection_class=connection_class, **options))
+
+
+def _database(uri: Uri, options: Mapping[str, Any]) -> int:
+    path = uri.place.partition("/")[2]
+    if not path:
+        return int(options.get("db", 0))
+    if "db" in options:
+        raise ImproperlyConfigured(f"{uri} has two databases: one in its path, and ?db=.")
+    try:
+        return _number(path)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{uri} has the database {path!r}: {error}") from None
+
+
+def _common(uri: Uri, options: Mapping[str, Any]) -> dict[str, Any]:
+    user, password = uri.credentials
+    if user is None and password is None:
+        password = next((os.environ[name] for name in _PASSWORDS if os.environ.get(name)), None)
+    timeout = options.get("timeout", _TIMEOUT)
+    return {
+        "username": user,
+        "password": password,
+        "socket_timeout": timeout,
+        "socket_connect_timeout": timeout,
+        "socket_read_size": READ_SIZE,
+        # All that is to be said, without a round trip for each new connection to agree on it.
+        "protocol": 2,
+        # Whether a command was carried out when its answer was lost, a second try cannot know.
+        "retry": Retry(NoBackoff(), 0),
+        **_SILENT,
+    }
 
 
 def _key(directory: str, rest: bytes) -> bytes:

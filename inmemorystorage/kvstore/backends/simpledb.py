@@ -17,7 +17,7 @@ _ATTRIBUTES = 256
 _COUNT = "count"
 
 
-class StorageClass(AwsBackend):
+class SimpleDBBackend(AwsBackend):
     """
     A store in a domain, which ``manage.py createkvstoretable`` makes.
 
