@@ -26,7 +26,7 @@ from .files.records import Kind
 from .files.saving import SavingMixin
 from .files.tree import Tree
 from .store import KeyValueStore
-from .uri import Address, parse, without_credentials
+from .uri import MaskedUri, parse, without_credentials
 
 _MEBIBYTE = 1024 * 1024
 
@@ -73,7 +73,7 @@ class KeyValueStorage(_Deconstructible, SavingMixin, SignedUrlMixin):
         querystring_auth: bool = False,
         querystring_expire: int = 3600,
     ) -> None:
-        uri = Address(uri)
+        uri = MaskedUri(uri)
         _check(uri, location, ttl, chunk_size)
         check_querystring_expire(querystring_expire, "KeyValueStorage")
         self._options = (

@@ -14,7 +14,7 @@ from .backends import Backend
 from .connections import backend_for, reporting
 from .limits import Pieces, fit
 from .serializers import SERIALIZERS, Serializer
-from .uri import Address, parse
+from .uri import MaskedUri, parse
 
 SETTING = "KEY_VALUE_STORE_BACKEND"
 _NAMESPACE = "kvstore"
@@ -65,7 +65,7 @@ class KeyValueStore:
     def __init__(self, uri: str) -> None:
         namespace_of(uri)
         find_serializer(uri)
-        uri = Address(uri) if isinstance(uri, str) else uri
+        uri = MaskedUri(uri) if isinstance(uri, str) else uri
         backend_for(uri)
         self._uri = uri
 

@@ -134,7 +134,7 @@ def _parse(uri: str) -> Uri:
     return Uri(scheme, store, dict(parse_qsl(query, keep_blank_values=True)))
 
 
-class Address(str):
+class MaskedUri(str):
     """The text of a URI, which a traceback's variables and a ``repr`` show without credentials."""
 
     __slots__ = ()
