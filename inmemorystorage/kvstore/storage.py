@@ -3,62 +3,162 @@
 from __future__ import annotations
 
 import errno
+import io
 import math
 import os
+import time
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, cast
 
 from django.core.exceptions import ImproperlyConfigured
+from django.core.files import File
+from django.core.files.base import ContentFile
 from django.utils.deconstruct import deconstructible
 
 from ..exceptions import os_error
 from ..files import as_datetime
+from ..naming import NamingMixin
 from ..options import check_querystring_expire, find_behavior
 from ..urls import SignedUrlMixin
 from .connections import backend_for
-from .files.contents import Contents
-from .files.drafts import Draft
-from .files.engine import Engine
-from .files.handles import StoredFile
-from .files.names import Name, normal, resolve
+from .files.chunks import Chunk, ChunkedUpload, ContentStore, pieces_of
+from .files.entries import EntryStore, Found, Kind, Record
+from .files.orphans import LEASE
 from .files.reading import ContentIO
-from .files.records import Kind
-from .files.saving import SavingMixin
-from .files.tree import Tree
+from .files.tree import Name, Tree, normalize_location, resolve
+from .files.writing import WriteBuffer, check_mode
 from .store import KeyValueStore
 from .uri import MaskedUri, parse, without_credentials
 
 _MEBIBYTE = 1024 * 1024
+# Bytes of a handle's buffer: more than Python's own, for a chunk is far away.
+_BUFFER = 64 * 1024
+# The modes that do not change the file.
+_READING = {"r", "rb", "br", "rt", "tr"}
+# The components that normalizing takes out of a name.
+_ODD_PARTS = frozenset(("", ".", ".."))
+# Characters that get_alternative_name() adds.
+_ALTERNATIVE = 8
+# Seconds after which a claimed name is free again if its upload was killed and nothing sweeps.
+_CLAIMED = 24 * LEASE
+# Directories whose last sweep is remembered.
+_REMEMBERED = 1000
+
+
+class KeyValueFile(File):  # type: ignore[type-arg]
+    """
+    A ``django.core.files.File`` on a handle of its own.
+
+    :param open_device: opens the file in a mode.
+    :param exists: returns whether the file can be opened again.
+    :param name: of the file.
+    :param mode: of ``open()``.
+    """
+
+    def __init__(
+        self,
+        open_device: Callable[[str], ContentIO | WriteBuffer],
+        exists: Callable[[], bool],
+        name: str,
+        mode: str,
+    ) -> None:
+        self._open_device = open_device
+        self._exists = exists
+        self.name: str = name
+        self._begin(mode)
+
+    def _begin(self, mode: str) -> None:
+        self._device = self._open_device(mode)
+        self._size: int | None = None
+        self.file: Any = _stack(self._device, mode)
+        self.mode = self.file.mode
+
+    @property
+    def size(self) -> int:
+        """Return the number of bytes, with those written through this handle."""
+        if self._size is not None:
+            return self._size
+        if isinstance(self._device, WriteBuffer):
+            self.file.flush()
+        return self._device.size
+
+    @size.setter
+    def size(self, size: int) -> None:
+        self._size = size
+
+    def open(self, mode: str | None = None, *args: Any, **kwargs: Any) -> KeyValueFile:
+        """
+        Rewind the handle, or open the file again if it is closed.
+
+        Raises ``ValueError`` if the file is closed and no longer in the storage.
+        """
+        if not self.closed:
+            self.seek(0)
+        elif self._exists():
+            self._begin(mode or self.mode)
+        else:
+            raise ValueError("The file cannot be reopened.")
+        return self
+
+    def flush(self) -> None:
+        """Store what was written through this handle; raise ``OSError`` if the store fails."""
+        self.file.flush()
+        self._device.flush()
+
+
+def _stack(device: ContentIO | WriteBuffer, mode: str) -> Any:
+    """Return what ``open()`` puts on a raw device."""
+    buffered: Any
+    if "+" in mode:
+        buffered = io.BufferedRandom(device, _BUFFER)
+    elif device.readable():
+        buffered = io.BufferedReader(device, _BUFFER)
+    else:
+        buffered = io.BufferedWriter(device, _BUFFER)
+    if "b" in mode:
+        return buffered
+    text: Any = io.TextIOWrapper(buffered, encoding="utf-8")
+    text.mode = mode
+    return text
 
 
 @deconstructible
 class _Deconstructible:
-    """What remembers the call that made it."""
+    """Record the call that made a storage."""
 
 
-class KeyValueStorage(_Deconstructible, SavingMixin, SignedUrlMixin):
+class KeyValueStorage(_Deconstructible, NamingMixin, SignedUrlMixin):
     """
-    A storage that keeps its files on a key-value store: all processes that reach it share them.
+    Keep files on a key-value store, which several processes share.
 
-    :param uri: the store's, as `get_kvstore` takes it. Its ``namespace`` is the storage's too.
-    :param location: the directory of the store in which the files are.
+    :param uri: of the store, as `get_kvstore` takes it; its ``namespace`` keeps files apart, too.
+    :param location: the directory of the store that has the files.
     :param base_url: what URLs begin with; by default MEDIA_URL.
-    :param ttl: seconds after which a file is gone; ``None``: it stays.
-    :param chunk_size: bytes up to which a content is kept with its name, and into which a longer
-        one is cut. An engine may take less.
-    :param behaves_like: a row of `inmemorystorage.behaviors.BEHAVIORS`, for what happens to names
-        and directories; by default ``"memory"``.
-    :param allow_overwrite: whether ``save()`` writes over a file instead of choosing another name.
-    :param querystring_auth: whether ``url()`` answers with signed URLs, which expire;
-        `inmemorystorage.serving` refuses others.
-    :param querystring_expire: seconds for which a signed URL is good.
+    :param ttl: seconds after which a file expires; ``None`` for never.
+    :param chunk_size: bytes of a chunk; a longer content is stored in several. The store may have
+        a lower limit.
+    :param behaves_like: a row of `inmemorystorage.behaviors.BEHAVIORS`, for names and directories;
+        by default ``"memory"``.
+    :param allow_overwrite: whether ``save()`` overwrites a file instead of choosing another name.
+    :param querystring_auth: whether ``url()`` returns signed URLs, which expire;
+        `inmemorystorage.serving` then refuses others.
+    :param querystring_expire: seconds until a signed URL expires.
 
-    Raises ``ImproperlyConfigured`` for a mistaken option, and for a store that cannot keep entries.
+    Raises ``ImproperlyConfigured`` for a mistaken option, and for a store that has no entries.
 
-    Every operation raises ``OSError`` that names the file where the store does not answer or
-    refuses, and where it has lost a part of a content. The API is Django's:
-    https://docs.djangoproject.com/en/stable/ref/files/storage/
+    Every operation raises ``OSError`` with the file's name if the store fails, or has lost a part
+    of a content. The API is Django's: https://docs.djangoproject.com/en/stable/ref/files/storage/
     """
+
+    _hooks = (
+        "get_available_name",
+        "is_name_available",
+        "get_alternative_name",
+        "exists",
+        "_is_taken",
+        "_save",
+    )
 
     def __init__(
         self,
@@ -85,44 +185,174 @@ class KeyValueStorage(_Deconstructible, SavingMixin, SignedUrlMixin):
         self._allow_overwrite = allow_overwrite
         self._base_url = base_url
         self.behavior = find_behavior(behaves_like, "KeyValueStorage")
-        engine = Engine(uri)
-        self._contents = Contents(engine, chunk_size, ttl)
-        self._tree = Tree(engine, self._contents, self.behavior)
-        self._top = normal(os.fspath(location))
-        # When this storage has last looked for what is over.
-        self._done: dict[str | None, float] = {}
+        self._contents = ContentStore(EntryStore(uri), chunk_size, ttl)
+        self._tree = Tree(self._contents, self.behavior)
+        self._location = normalize_location(os.fspath(location))
+        # When this storage last swept each directory, and the orphans (None).
+        self._swept: dict[str | None, float] = {}
 
     @property
     def uri(self) -> str:
-        """Return the store's URI, with credentials if it has any."""
+        """Return the URI of the store, with its credentials."""
         return self._options[0]
 
     @property
     def location(self) -> str:
-        """Return the directory of the store in which the files are."""
-        return self._top
+        """Return the directory of the store that has the files."""
+        return self._location
 
     def _resolve(self, name: str | os.PathLike[str]) -> Name:
-        return resolve(self._top, name, self.behavior)
+        return resolve(self._location, name, self.behavior)
 
-    def _open(self, name: str, mode: str = "rb") -> StoredFile:
-        return StoredFile(self, name, os.fspath(name), mode)
+    def _open(self, name: str, mode: str = "rb") -> KeyValueFile:
+        return KeyValueFile(
+            lambda mode: self._open_device(name, mode),
+            lambda: self.exists(name),
+            os.fspath(name),
+            mode,
+        )
 
-    def _content(self, name: str) -> ContentIO:
-        """Return the content of a file, to be read."""
+    def _open_device(self, name: str, mode: str) -> ContentIO | WriteBuffer:
+        shown = os.fspath(name)
+        if mode not in _READING:
+            check_mode(shown, mode)
+            return WriteBuffer(self._tree, self._resolve(name), shown, mode)
         resolved = self._resolve(name)
         found = self._tree.look_up(resolved, body=True)
         if found.record.kind is not Kind.FILE:
             raise os_error(errno.EISDIR, resolved.text)
-        return self._tree.content(resolved, found, os.fspath(name))
+        return self._tree.content(resolved, found, shown)
 
-    def _draft(self, name: str) -> Draft:
-        """Return a file to be changed."""
-        return Draft(self._tree, self._contents, self.behavior, lambda: self._resolve(name))
+    def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
+        """
+        Store ``content`` under ``name``, or an available name like it; return the name.
+
+        :param name: relative to the location; ``None`` for the content's own.
+        :param content: a ``File``, any object with ``read()``, bytes, or text (stored as UTF-8).
+        :param max_length: characters that the name may have.
+
+        Raises ``SuspiciousFileOperation`` for a name outside of the location or if ``max_length``
+        leaves no room for an available name, and ``OSError`` if the store fails: nothing is stored
+        then.
+        """
+        if isinstance(content, (bytes, str)):
+            content = ContentFile(content, name)
+        if self._can_save_directly(name, max_length) and hasattr(content, "chunks"):
+            return self._save(cast("str", name), content)
+        return super().save(name, content, max_length=max_length)
+
+    def _can_save_directly(self, name: str | None, max_length: int | None) -> bool:
+        """
+        Return whether ``Storage.save()`` would only ask whether the name is available.
+
+        `_save` does that too, in the request that stores the file.
+        """
+        return (
+            type(name) is str
+            and "\\" not in name
+            and _ODD_PARTS.isdisjoint(name.split("/"))
+            and (not max_length or len(name) + _ALTERNATIVE <= max_length)
+            and not self._allow_overwrite
+            and not self._has_own_hooks()
+        )
+
+    def _save(self, name: str, content: Any) -> str:
+        self._resolve(name)  # raises before the content is read
+        body, chunks = self._contents.split(pieces_of(content, self._contents.chunk_size))
+        saved = self._save_body(name, body) if chunks is None else self._save_chunks(name, chunks)
+        if hasattr(content, "temporary_file_path"):
+            os.remove(content.temporary_file_path())
+        self._sweep_if_due(saved, chunks is not None)
+        return saved.text.replace("\\", "/")
+
+    def _save_body(self, name: str, body: bytes) -> Name:
+        """Store a content in the entry of an available name."""
+        record, overwrites = self._contents.record(body), self._allow_overwrite
+        resolved = self._resolve(name)
+        while not self._put(resolved, record, body, overwrites):
+            name, overwrites = self._other_name(name)
+            resolved = self._resolve(name)
+        return resolved
+
+    def _save_chunks(self, name: str, chunks: Iterator[Chunk]) -> Name:
+        """Claim an available name, and store a content there in chunks."""
+        overwrites = self._allow_overwrite
+        while True:
+            resolved, claim = self._resolve(name), Record.new(Kind.CLAIM, _CLAIMED)
+            place = self._tree.place(resolved)
+            with ChunkedUpload(self._contents, resolved.text, place, claim.content) as upload:
+                if overwrites:
+                    stored = upload.store(chunks)
+                    with upload.changing():
+                        self._overwrite(resolved, *stored)
+                    return resolved
+                with upload.changing():
+                    claimed = self._tree.insert(resolved, claim)
+                if claimed is not None:
+                    return self._fulfil(name, claimed, upload, chunks)
+            name, overwrites = self._other_name(name)
+
+    def _fulfil(
+        self, name: str, claimed: Found, upload: ChunkedUpload, chunks: Iterator[Chunk]
+    ) -> Name:
+        """Replace a claim with the file, or save under another name if the claim was lost."""
+        resolved = self._resolve(name)
+        stored, body = upload.store(chunks)
+        record = claimed.record.changed(stored)
+        with upload.changing():
+            is_saved = self._tree.replace(resolved, claimed, record, body)
+        while not is_saved:  # another process overwrote the claim, or opened the name for writing
+            name, overwrites = self._other_name(name)
+            resolved = self._resolve(name)
+            upload.move(resolved.text, self._tree.place(resolved))
+            with upload.changing():
+                is_saved = self._put(resolved, record, body, overwrites)
+        return resolved
+
+    def _put(self, name: Name, record: Record, body: bytes, overwrites: bool) -> bool:
+        """Put an entry at a name; return False if the name is taken."""
+        if overwrites:
+            self._overwrite(name, record, body)
+        return overwrites or self._tree.insert(name, record, body) is not None
+
+    def _overwrite(self, name: Name, record: Record, body: bytes) -> None:
+        def change(found: Found | None) -> tuple[Record, bytes]:
+            stays = self.behavior.overwrites_in_place and found and found.record.is_there
+            return (found.record.changed(record) if found and stays else record), body
+
+        self._tree.put(name, change)
+
+    def _other_name(self, name: str) -> tuple[str, bool]:
+        """Return the next name to try after a taken one, and whether to overwrite it."""
+        if not self._has_own_hooks():
+            root, extension = os.path.splitext(os.path.basename(name))
+            other = self.get_alternative_name(root, extension)
+            return os.path.join(os.path.dirname(name), other), False
+        other = self.get_available_name(name)
+        if other != name or not self._has_own_names():
+            return other, False
+        return name, self._yield_to(name)
+
+    def _has_own_names(self) -> bool:
+        own = type(self).get_available_name is not NamingMixin.get_available_name
+        return own or "get_available_name" in vars(self)
+
+    def _is_taken(self, name: str) -> bool:
+        record = self._find(name)
+        return record is not None and not record.is_expired
+
+    def _find(self, name: str) -> Record | None:
+        """Return the record at a name; ``None`` for a missing file, and for an invalid name."""
+        try:
+            resolved = self._resolve(name)
+        except (OSError, ValueError):
+            return None
+        found = self._tree.find(resolved)
+        return None if found is None else found.record
 
     def delete(self, name: str) -> None:
         """
-        Delete the file, or the directory as the behavior has it; silent where there is none.
+        Delete the file, or the directory as the behavior says; do nothing if it does not exist.
 
         Raises ``ValueError`` for an empty name.
         """
@@ -134,21 +364,21 @@ class KeyValueStorage(_Deconstructible, SavingMixin, SignedUrlMixin):
             return
 
     def exists(self, name: str) -> bool:
-        """Return whether there is a file or a directory of that name."""
-        found = self._find(name)
-        return found is not None and found.is_there
+        """Return whether a file or a directory has the name."""
+        record = self._find(name)
+        return record is not None and record.is_there
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
         """
-        Return the names of the directories and of the files in a directory, in one scan.
+        Return the names of the directories and of the files in a directory, from one request.
 
         Raises `PathDoesNotExist`, ``NotADirectoryError`` for a file, and ``NotImplementedError``
-        where the engine cannot list.
+        if the store cannot list.
         """
         return self._tree.names(self._resolve(path))
 
     def size(self, name: str) -> int:
-        """Return the number of bytes of a file; raise `PathDoesNotExist` where there is none."""
+        """Return the number of bytes of a file; raise `PathDoesNotExist` if it is missing."""
         resolved = self._resolve(name)
         record = self._tree.look_up(resolved).record
         if record.kind is Kind.FILE:
@@ -158,11 +388,11 @@ class KeyValueStorage(_Deconstructible, SavingMixin, SignedUrlMixin):
         return self.behavior.directory_size
 
     def get_accessed_time(self, name: str) -> datetime:
-        """Return when the file was last written: reading it leaves no trace."""
+        """Return when the file was last written: reading does not change it."""
         return self.get_modified_time(name)
 
     def get_created_time(self, name: str) -> datetime:
-        """Return when the file was made; aware in UTC if USE_TZ is set."""
+        """Return when the file was created; aware in UTC if USE_TZ is set."""
         record = self._tree.look_up(self._resolve(name)).record
         is_changed = self.behavior.created_is_changed
         return as_datetime(record.modified if is_changed else record.created)
@@ -171,8 +401,44 @@ class KeyValueStorage(_Deconstructible, SavingMixin, SignedUrlMixin):
         """Return when the file was last written; aware in UTC if USE_TZ is set."""
         return as_datetime(self._tree.look_up(self._resolve(name)).record.modified)
 
+    def sweep(self, *, older_than: float = LEASE) -> int:
+        """
+        Delete what killed processes left while they saved; return the number of contents.
+
+        With a ``ttl`` this deletes all expired files too, and lists each directory for that.
+
+        :param older_than: seconds, an hour by default. A younger content may be an upload that is
+            still at work, which then raises ``OSError``.
+
+        Saving a file in chunks sweeps from time to time, and with a ``ttl`` saving deletes expired
+        files in the same directory.
+        """
+        if self._contents.ttl is not None and self._contents.entries.backend.lists_entries:
+            self._tree.sweep(self._resolve(""))
+        return self._contents.orphans.sweep(older_than)
+
+    def _sweep_if_due(self, saved: Name, has_chunks: bool) -> None:
+        """Sweep from time to time, and suppress errors: the file is saved already."""
+        ttl, attempt = self._contents.ttl, self._contents.entries.attempt
+        if has_chunks and self._is_due(None, LEASE / 4):
+            with attempt():
+                self._contents.orphans.sweep(LEASE)
+        if ttl is not None and self._is_due(saved.directory, ttl):
+            with attempt():
+                self._tree.sweep_directory(saved.parent)
+
+    def _is_due(self, directory: str | None, seconds: float) -> bool:
+        """Return whether the last sweep was that long ago, and remember this one."""
+        now = time.monotonic()
+        if len(self._swept) > _REMEMBERED:
+            self._swept.clear()
+        if now - self._swept.get(directory, -seconds) < seconds:
+            return False
+        self._swept[directory] = now
+        return True
+
     def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
-        """Return what a migration writes down: the call that made it, without credentials."""
+        """Return the call that made this storage for a migration, without credentials."""
         path, positional, options = super().deconstruct()  # type: ignore[misc]
         if type(self) is KeyValueStorage:
             path = "inmemorystorage.kvstore.KeyValueStorage"
@@ -200,22 +466,22 @@ def _check(uri: str, location: object, ttl: object, chunk_size: object) -> None:
     is_number = type(ttl) in (int, float) and 0 < cast("float", ttl) < math.inf
     if not (ttl is None or is_number):
         raise ImproperlyConfigured(
-            f"KeyValueStorage cannot have ttl={ttl!r}: it is a number of seconds, more than 0, or "
-            "None for files that stay."
+            f"KeyValueStorage cannot have ttl={ttl!r}: it must be a number of seconds above 0, or "
+            "None for files that do not expire."
         )
     if type(chunk_size) is not int or chunk_size < 1:
         raise ImproperlyConfigured(
-            f"KeyValueStorage cannot have chunk_size={chunk_size!r}: it is a number of bytes, at "
-            "least 1."
+            f"KeyValueStorage cannot have chunk_size={chunk_size!r}: it must be a number of bytes, "
+            "at least 1."
         )
     if not isinstance(location, (str, os.PathLike)):
         raise ImproperlyConfigured(
-            f"KeyValueStorage cannot have location={location!r}: it is the name of a directory of "
-            "the store, '' for all of it."
+            f"KeyValueStorage cannot have location={location!r}: it must be the name of a "
+            "directory of the store, or '' for the whole store."
         )
-    KeyValueStore(uri)  # which says what is wrong in a URI, with or without files
+    KeyValueStore(uri)  # raises for a mistaken URI
     if not backend_for(uri).has_entries:
         raise ImproperlyConfigured(
-            f"{parse(uri)} cannot keep files: its engine has no entries for a directory. Use "
-            "redis://, db://, dynamodb://, memcached:// or locmem://."
+            f"{parse(uri)} cannot keep files: it has no entries for a directory. Use redis://, "
+            "db://, dynamodb://, memcached:// or locmem://."
         )

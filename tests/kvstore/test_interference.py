@@ -18,6 +18,7 @@ from kvstore.interference import Steps, at_step, each_step
 
 from inmemorystorage.kvstore import KeyValueStorage
 from inmemorystorage.kvstore.backends import locmem
+from inmemorystorage.kvstore.files.chunks import ChunkedUpload
 
 START = 1_800_000_000
 OTHER = b"other" * 12
@@ -27,7 +28,7 @@ OTHER = b"other" * 12
 def clock() -> Iterator[Any]:
     """Have a time that goes on when a test says so, and two chunks sent at once."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("inmemorystorage.kvstore.files.contents._BATCH", 2 * CHUNK)
+        patch.setattr("inmemorystorage.kvstore.files.chunks._BATCH", 2 * CHUNK)
         with time_machine.travel(START, tick=False) as clock:
             yield clock
 
@@ -223,7 +224,7 @@ def test_a_sweep_while_somebody_stands_still(clock: Any, step: str) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(locmem.LocmemBackend, method, late)
-        with pytest.raises(OSError, match="save it again"):
+        with pytest.raises(OSError, match="save the file again"):
             storage.save("a", content)
     assert not storage.exists("a") or read(storage, "a") == b"old"
     settle(storage, clock)
@@ -245,8 +246,8 @@ def test_a_server_that_forgets_all_in_the_middle() -> None:
 def test_two_sweepers() -> None:
     """What one sweeps another leaves alone."""
     storage = make()
-    storing = storage._contents.storing("a", storage._tree.place(storage._resolve("a")), "content")
-    storing.__enter__()
+    place = storage._tree.place(storage._resolve("a"))
+    ChunkedUpload(storage._contents, "a", place, "content").__enter__()
     with at_step(2, before=lambda: storage.sweep(older_than=0)):
         assert storage.sweep(older_than=0) == 0
     assert notes(storage) == []
@@ -261,7 +262,7 @@ def test_saving_with_a_ttl_that_took_longer_than_chunks_live(clock: Any) -> None
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("time.monotonic", lambda: __import__("time").time())
-        with pytest.raises(OSError, match="save it again"):
+        with pytest.raises(OSError, match="save the file again"):
             storage.save("a", Content(LONG, wait, LONG))
     assert not storage.exists("a")
 
@@ -417,7 +418,7 @@ def test_directories_are_not_remembered_for_ever() -> None:
     storage = make(ttl=60)
     for number in range(1100):
         save(storage, f"d{number}/a", b"")
-    assert len(storage._done) < 1100
+    assert len(storage._swept) < 1100
 
 
 def test_somebody_overwrites_at_any_step_of_a_save_that_fails(clock: Any) -> None:
@@ -503,11 +504,11 @@ def test_a_content_that_was_swept_before_it_was_put() -> None:
     """Who finds his note gone has stored nothing, and says so."""
     storage = make()
     place = storage._tree.place(storage._resolve("a"))
-    storing = storage._contents.storing("a", place, "content")
+    upload = ChunkedUpload(storage._contents, "a", place, "content")
     with ExitStack() as stack:
-        stack.enter_context(storing)
-        storing.store(iter([LONG[:CHUNK]]))
+        stack.enter_context(upload)
+        upload.store(iter([LONG[:CHUNK]]))
         assert storage.sweep(older_than=0) == 1
-        with pytest.raises(OSError, match="save it again"):
+        with pytest.raises(OSError, match="save the file again"):
             stack.close()
     assert (chunks(storage), notes(storage)) == ({}, [])

@@ -137,7 +137,7 @@ def test_a_process_that_is_killed_while_it_saves(
 
 def others(storage: KeyValueStorage) -> int:
     """Return how many connections of other processes a server still has work of."""
-    backend = storage._contents.engine.backend
+    backend = storage._contents.entries.backend
     if hasattr(backend, "_client"):
         # Our own says at which command it is.
         clients = backend._client.client_list()
@@ -150,14 +150,14 @@ def others(storage: KeyValueStorage) -> int:
 
 def left(storage: KeyValueStorage) -> list[Any]:
     """Return the chunks and the notes that are in a store."""
-    engine = storage._contents.engine
+    engine = storage._contents.entries
     notes = engine.list("", engine.key("s", ""))
     return [*notes, *chunks_of(storage)]
 
 
 def chunks_of(storage: KeyValueStorage) -> list[Any]:
     """Return the keys of all chunks, as the engine itself knows them."""
-    backend, prefix = storage._contents.engine.backend, storage._contents.engine.key("c", "")
+    backend, prefix = storage._contents.entries.backend, storage._contents.entries.key("c", "")
     if hasattr(backend, "_client"):
         return [*backend._client.scan_iter(match=f"{prefix}*", count=1000)]
     return [*backend._rows.filter(key__startswith=prefix).values_list("key", flat=True)]

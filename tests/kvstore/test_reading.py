@@ -111,7 +111,7 @@ def fetched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def test_only_what_is_read_is_fetched(monkeypatch: pytest.MonkeyPatch, fetched: list[int]) -> None:
     """Opening fetches no chunk, and seeking to one fetches that alone."""
-    monkeypatch.setattr("inmemorystorage.kvstore.files.handles._BUFFER", 4)
+    monkeypatch.setattr("inmemorystorage.kvstore.storage._BUFFER", 4)
     storage = make()
     save(storage, "a", LONG * 20)
     with storage.open("a") as file:

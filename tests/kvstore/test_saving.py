@@ -19,7 +19,7 @@ from inmemorystorage.kvstore.connections import backend_for
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have two chunks sent at once, so that some are stored while others are still to come."""
-    monkeypatch.setattr("inmemorystorage.kvstore.files.contents._BATCH", 2 * CHUNK)
+    monkeypatch.setattr("inmemorystorage.kvstore.files.chunks._BATCH", 2 * CHUNK)
 
 
 class Insisting(KeyValueStorage):
@@ -117,7 +117,7 @@ def test_a_claim_that_is_lost_where_chunks_may_be(monkeypatch: pytest.MonkeyPatc
     """A store without notes may have forgotten the claim with all else: nothing is saved."""
     storage = make()
     monkeypatch.setattr(backend_for(storage.uri), "lists_entries", False)
-    with pytest.raises(OSError, match=r"taken or forgotten meanwhile: 'a'") as info:
+    with pytest.raises(OSError, match=r"took the name.*'a'") as info:
         storage.save("a", Content(LONG, lambda: write(storage.uri), LONG))
     assert info.value.errno == errno.ESTALE
     assert (read(storage, "a"), chunks(storage)) == (b"other", {})

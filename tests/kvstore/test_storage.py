@@ -21,14 +21,14 @@ from inmemorystorage.kvstore import KeyValueStorage, get_kvstore
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"ttl": 0}, "ttl=0: it is a number of seconds"),
+        ({"ttl": 0}, "ttl=0: it must be a number of seconds"),
         ({"ttl": -1}, "ttl=-1"),
-        ({"ttl": "60"}, "ttl='60': it is a number of seconds"),
-        ({"ttl": timedelta(hours=1)}, "ttl=.*: it is a number of seconds"),
-        ({"ttl": float("inf")}, "ttl=inf: .* None for files that stay"),
-        ({"location": None}, "location=None: it is the name of a directory"),
+        ({"ttl": "60"}, "ttl='60': it must be a number of seconds"),
+        ({"ttl": timedelta(hours=1)}, "ttl=.*: it must be a number of seconds"),
+        ({"ttl": float("inf")}, "ttl=inf: .* None for files that do not expire"),
+        ({"location": None}, "location=None: it must be the name of a directory"),
         ({"location": b"media"}, "location=b'media'"),
-        ({"chunk_size": 0}, "chunk_size=0: it is a number of bytes"),
+        ({"chunk_size": 0}, "chunk_size=0: it must be a number of bytes"),
         ({"chunk_size": "1M"}, "chunk_size='1M'"),
         ({"behaves_like": "filesytem"}, "Did you mean 'filesystem'"),
         ({"uri": "locmem://?namespace=a:b"}, "namespace 'a:b'"),
@@ -140,7 +140,7 @@ def test_credentials_are_shown_nowhere() -> None:
     assert (path, positional) == ("inmemorystorage.kvstore.KeyValueStorage", ())
     assert options == {"uri": "locmem://name?namespace=n", "ttl": 60}
     field = models.FileField(storage=storage)
-    assert "secret" not in repr(vars(storage._contents)["engine"])
+    assert "secret" not in repr(vars(storage._contents)["entries"])
     for text in [repr(storage), str(storage), MigrationWriter.serialize(field)[0]]:
         assert "secret" not in text
         assert "locmem://name" in text

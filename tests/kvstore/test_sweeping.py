@@ -25,7 +25,7 @@ class Killed(BaseException):
 def clock() -> Iterator[Any]:
     """Have a time that goes on when a test says so, and two chunks sent at once."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("inmemorystorage.kvstore.files.contents._BATCH", 2 * CHUNK)
+        patch.setattr("inmemorystorage.kvstore.files.chunks._BATCH", 2 * CHUNK)
         patch.setattr("time.monotonic", lambda: time.time())
         with time_machine.travel(START, tick=False) as clock:
             yield clock
@@ -121,7 +121,7 @@ def test_a_long_content_of_many_chunks_is_swept(clock: Any) -> None:
     """However many chunks there are, all of them go."""
     storage = make()
     patch = pytest.MonkeyPatch()
-    patch.setattr("inmemorystorage.kvstore.files.contents._BATCH", 2000)
+    patch.setattr("inmemorystorage.kvstore.files.chunks._BATCH", 2000)
     kill_while_saving(storage, "set_many", content=LONG * 30)
     patch.undo()
     assert len(chunks(storage)) == 150
@@ -167,7 +167,7 @@ def test_saving_that_stood_still_is_given_up(clock: Any) -> None:
         clock.shift(timedelta(hours=2))
         assert KeyValueStorage(storage.uri).sweep() == 1
 
-    with pytest.raises(OSError, match=r"took so long.*'a'"):
+    with pytest.raises(OSError, match=r"save the file again.*'a'"):
         storage.save("a", Content(LONG, wait, LONG))
     assert (chunks(storage), notes(storage)) == ({}, [])
     assert not storage.exists("a")
@@ -180,7 +180,7 @@ def test_an_error_while_sweeping_is_none_of_the_file(monkeypatch: pytest.MonkeyP
     def fail(self: Any, older_than: float) -> int:
         raise ConnectionResetError
 
-    monkeypatch.setattr("inmemorystorage.kvstore.files.suspects.Suspects.sweep", fail)
+    monkeypatch.setattr("inmemorystorage.kvstore.files.orphans.Orphans.sweep", fail)
     assert save(storage, "a") == "a"
 
 

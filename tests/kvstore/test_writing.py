@@ -118,13 +118,13 @@ def test_appending_to_a_file_that_goes_in_between(monkeypatch: pytest.MonkeyPatc
     with storage.open("log", "ab") as other:
         other.write(b"other ")
     file.write(b"end")
-    follow = type(file._draft)._follow
+    follow = type(file._device)._follow
 
-    def followed(draft: Any) -> None:
+    def followed(device: Any) -> None:
         storage.delete("log")
-        follow(draft)
+        follow(device)
 
-    monkeypatch.setattr(type(file._draft), "_follow", followed)
+    monkeypatch.setattr(type(file._device), "_follow", followed)
     file.close()
     assert not storage.exists("log")
 

@@ -17,6 +17,7 @@ import inmemorystorage
 from inmemorystorage.kvstore import KeyValueStorage
 from inmemorystorage.kvstore.backends import locmem
 from inmemorystorage.kvstore.connections import backend_for
+from inmemorystorage.kvstore.files.chunks import ChunkedUpload
 from inmemorystorage.testing import (
     RealStorageError,
     forbid_real_storages,
@@ -62,9 +63,9 @@ def test_it_takes_options() -> None:
 def test_what_a_killed_process_left_is_gone_too() -> None:
     """Nothing waits until it is old enough to be swept."""
     with shared_storage("locmem://shared") as storage:
-        storing = storage._contents.storing("a", ("d", "a"), "content")
-        storing.__enter__()
-        storing.store(iter([b"chunk"]))
+        upload = ChunkedUpload(storage._contents, "a", ("d", "a"), "content")
+        upload.__enter__()
+        upload.store(iter([b"chunk"]))
     assert (memory("locmem://shared").values, memory("locmem://shared").directories) == ({}, {})
 
 

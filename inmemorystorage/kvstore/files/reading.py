@@ -1,4 +1,4 @@
-"""Reading: a content as a byte device, of which is fetched what is read."""
+"""Reading: a content as a byte device, which fetches what is read."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ import os
 from collections.abc import Callable, Iterator
 
 from ..limits import crc32
-from .contents import Contents
-from .records import Record
+from .chunks import ContentStore
+from .entries import Record
 
-# Chunks that are fetched at once where all of a content is read.
+# Chunks that are fetched at once when the rest of a content is read.
 _AHEAD = 8
 
 
 class ContentIO(io.RawIOBase):
     """
-    A content that is read, whatever becomes of its name.
+    A content that is read, even after its file is replaced or deleted.
 
-    :param contents: where it is.
-    :param record: which it is.
-    :param body: what is in its entry: all of it, or the checksums of its chunks.
+    :param contents: of the store.
+    :param record: of the content.
+    :param body: of its entry: the content, or the checksums of its chunks.
     :param name: of the file.
-    :param is_current: tells whether the name has this content still, for the error that says so.
+    :param is_current: returns whether the file still has this content.
 
-    Raises ``OSError`` where the content is not as it was stored: with ``ESTALE`` where the file was
-    deleted or replaced, else with ``EIO``.
+    Raises ``OSError`` if the content is not as it was stored: ``ESTALE`` if the file was deleted or
+    replaced, else ``EIO``.
     """
 
     def __init__(
         self,
-        contents: Contents,
+        contents: ContentStore,
         record: Record,
         body: bytes,
         name: str,
@@ -44,17 +44,11 @@ class ContentIO(io.RawIOBase):
         self._record = record
         self._is_current = is_current
         self._position = 0
-        # The chunk at hand.
+        # The chunk that was fetched last.
         self._number = -1
         self._chunk = memoryview(b"")
         self._body = body
-        if not record.chunk_size:
-            self._check()
-
-    def _check(self) -> None:
-        """Raise where the content that is in the entry is not as it was stored."""
-        found = len(self._body), crc32(self._body)
-        if found != (self._record.size, self._record.checksum):
+        if not record.chunk_size and (len(body), crc32(body)) != (record.size, record.checksum):
             raise self._lost()
 
     def _lost(self) -> OSError:
@@ -70,12 +64,12 @@ class ContentIO(io.RawIOBase):
         return self._record.size
 
     def readable(self) -> bool:
-        """Return true."""
+        """Return True."""
         self._check_open()
         return True
 
     def seekable(self) -> bool:
-        """Return true."""
+        """Return True."""
         self._check_open()
         return True
 
@@ -85,7 +79,7 @@ class ContentIO(io.RawIOBase):
         return self._position
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a position, as lseek(2) does."""
+        """Set the position, as lseek(2) does."""
         self._check_open()
         starts = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._record.size}
         position = starts[whence] + offset
@@ -95,21 +89,21 @@ class ContentIO(io.RawIOBase):
         return position
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """Read into a buffer what is left of a chunk; return how many bytes that were."""
+        """Read the rest of a chunk into a buffer; return the number of bytes."""
         self._check_open()
         if self._position >= self._record.size:
             return 0
-        start = self._at_hand()
+        start = self._load_chunk()
         part = self._chunk[self._position - start :][: len(buffer)]
         buffer[: len(part)] = part
         self._position += len(part)
         return len(part)
 
     def readall(self) -> bytes:
-        """Return all from the position on."""
+        """Return the rest of the content."""
         self._check_open()
         rest = self._rest(self._position)
-        # Not before all is there: who tries again after an error is not to find the end.
+        # Only now: after an error, a second try starts at the same position.
         self._position += len(rest)
         return rest
 
@@ -123,8 +117,8 @@ class ContentIO(io.RawIOBase):
         parts[0] = memoryview(parts[0])[position - first * self._record.chunk_size :]
         return b"".join(parts)
 
-    def _at_hand(self) -> int:
-        """Have the chunk at hand in which the position is; return where that begins."""
+    def _load_chunk(self) -> int:
+        """Fetch the chunk at the position, unless it is loaded; return where it begins."""
         size = self._record.chunk_size
         if not size:
             self._chunk = memoryview(self._body)
@@ -135,7 +129,7 @@ class ContentIO(io.RawIOBase):
         return number * size
 
     def _chunks(self, first: int) -> Iterator[bytes]:
-        """Yield the chunks from one on, some fetched at once."""
+        """Yield the chunks from the one of this number, and fetch several at once."""
         total = self._record.chunks
         for number in range(first, total, _AHEAD):
             yield from self._fetch(number, min(_AHEAD, total - number))

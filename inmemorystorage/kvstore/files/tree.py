@@ -1,4 +1,4 @@
-"""The tree of names: which files and directories there are, and how both come and go."""
+"""The tree of names: how files and directories are found, made and deleted."""
 
 from __future__ import annotations
 
@@ -6,49 +6,129 @@ import contextlib
 import errno
 import itertools
 import os
+import posixpath
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import NamedTuple
+
+from django.core.exceptions import SuspiciousFileOperation
 
 from ...behaviors import Behavior
 from ...exceptions import os_error
 from ..backends import Entry, Inserted
 from ..limits import HASHED
 from ..uri import parse
-from .contents import Contents
-from .engine import MARKER, Engine, Found
-from .names import Name
+from .chunks import ContentStore
+from .entries import MARKER, Found, Kind, Record
+from .orphans import Orphan
 from .reading import ContentIO
-from .records import Kind, Record
+
+# The entry at a marker.
+_OPEN = Entry(Kind.DIRECTORY.value)
+
+
+class Name(NamedTuple):
+    """
+    A name of a storage, and the place of its entry.
+
+    :param text: the normalized name, relative to the location; errors show it.
+    :param directory: the path of the directory that has the entry.
+    :param last: the name of the entry; empty for the location itself.
+    """
+
+    text: str
+    directory: str
+    last: str
+
+    @property
+    def path(self) -> str:
+        """Return the path from the top of the store."""
+        return "/".join(filter(None, [self.directory, self.last]))
+
+    @property
+    def parent(self) -> Name:
+        """Return the name of the directory that has the entry."""
+        text, _, _ = self.text.rpartition("/")
+        return Name(text, *_split(self.directory))
+
+    def below(self, last: str) -> Name:
+        """Return the name of an entry in this directory."""
+        text = "/".join(filter(None, [self.text, last]))
+        return Name(text, self.path, last)
+
+    def above(self) -> list[Name]:
+        """Return the names of all directories above, the highest first."""
+        paths = itertools.accumulate(filter(None, self.directory.split("/")), "{}/{}".format)
+        return [Name(path, *_split(path)) for path in paths]
+
+
+def _split(path: str) -> tuple[str, str]:
+    directory, _, last = path.rpartition("/")
+    return directory, last
+
+
+def normalize_location(location: str) -> str:
+    """Return the path of a location from the top of the store."""
+    path = posixpath.normpath("/" + location.replace(os.sep, "/")).strip("/")
+    return "" if path == "." else path
+
+
+def resolve(location: str, name: str | os.PathLike[str], behavior: Behavior) -> Name:
+    """
+    Return the `Name` for a name of a storage.
+
+    Raises ``SuspiciousFileOperation`` for one outside of the location, and ``ValueError`` or
+    ``OSError`` for one that no file can have, as ``FileSystemStorage`` does.
+    """
+    given = os.fspath(name)
+    path = posixpath.normpath(given) if given else "."
+    if path.startswith("/") or path.split("/")[0] == "..":
+        raise SuspiciousFileOperation(
+            f"The name ({given}) is located outside of the storage's location ({location or '/'})"
+        )
+    if "\0" in path:
+        raise ValueError("embedded null byte")
+    path.encode()  # raises for a lone surrogate
+    _check_length(path, behavior)
+    if path == ".":
+        return Name("", location, "")
+    directory, last = _split(path)
+    return Name(path, "/".join(filter(None, [location, directory])), last)
+
+
+def _check_length(path: str, behavior: Behavior) -> None:
+    is_long = any(len(part.encode()) > behavior.name_max for part in path.split("/"))
+    if is_long or len(path.encode()) >= behavior.path_max:
+        raise os_error(errno.ENAMETOOLONG, path)
 
 
 class Tree:
     """
-    The names in a store.
+    The files and directories of a store.
 
-    :param engine: the store.
-    :param contents: where the contents are that names lose.
-    :param behavior: what happens where storages disagree.
+    :param contents: of the store.
+    :param behavior: of the storage.
     """
 
-    def __init__(self, engine: Engine, contents: Contents, behavior: Behavior) -> None:
-        self._engine = engine
-        self._contents = contents
-        self._behavior = behavior
+    def __init__(self, contents: ContentStore, behavior: Behavior) -> None:
+        self.contents = contents
+        self.behavior = behavior
+        self._entries = contents.entries
 
     def place(self, name: Name) -> tuple[str, str]:
-        """Return where the engine has the entry of a name."""
-        return self._engine.place(name.directory, name.last)
+        """Return the place of a name's entry."""
+        return self._entries.place(name.directory, name.last)
 
     def find(self, name: Name, *, body: bool = False) -> Found | None:
         """
-        Return what is at a name, also a claim and what has expired; ``None``: nothing.
+        Return the entry at a name, even a claim or an expired file.
 
-        :param body: whether the content that is in the entry is wanted.
+        :param body: whether to read the body, too.
         """
         if not name.last:
-            return Found(Record(Kind.DIRECTORY, ""), b"", b"")
-        return self._engine.read(name.text, [self.place(name)], bodies=body)[0]
+            return Found(Record(Kind.DIRECTORY, ""), b"")
+        return self._entries.read(name.text, [self.place(name)], bodies=body)[0]
 
     def look_up(self, name: Name, *, body: bool = False) -> Found:
         """Return the file or the directory at a name; raise what stat(2) raises."""
@@ -58,22 +138,18 @@ class Tree:
         return found
 
     def content(self, name: Name, found: Found, shown: str) -> ContentIO:
-        """Return the content of a file, which is known by another name to who reads it."""
+        """Return the content of a file as a device, which shows another name."""
 
         def is_current() -> bool:
             now = self.find(name)
             return now is not None and now.record.content == found.record.content
 
-        return ContentIO(self._contents, found.record, found.body, shown, is_current)
-
-    def found(self, name: Name, record: Record) -> Found:
-        """Return what is found at a name after that record was put there, without a body."""
-        return Found(record, self._entry(record, name).meta, b"")
+        return ContentIO(self.contents, found.record, found.body, shown, is_current)
 
     def missing(self, name: Name) -> OSError:
-        """Return the error for a name at which nothing is: below a file it is another one."""
+        """Return the error for a missing name: ``ENOTDIR`` below a file, else ``ENOENT``."""
         above = name.above()
-        found = self._engine.read(name.text, [self.place(each) for each in above])
+        found = self._entries.read(name.text, [self.place(each) for each in above])
         is_below_file = any(each and each.record.kind is Kind.FILE for each in found)
         return os_error(errno.ENOTDIR if is_below_file else errno.ENOENT, name.text)
 
@@ -82,43 +158,43 @@ class Tree:
         listed = self._list(name)
         if not listed and name.last and self.look_up(name).record.kind is Kind.FILE:
             raise os_error(errno.ENOTDIR, name.text)
-        there = [
-            (stored, meta) for stored, meta in listed if stored != MARKER and not _is_over(meta)
-        ]
-        directories = [_own_name(*each) for each in there if _is(Kind.DIRECTORY, each[1])]
-        return directories, [_own_name(*each) for each in there if _is(Kind.FILE, each[1])]
+        names: dict[bytes, list[str]] = {kind.value: [] for kind in Kind}
+        for stored, meta in listed:
+            if stored != MARKER and not _is_expired(meta):
+                names[meta[:1]].append(_own_name(stored, meta))
+        return names[Kind.DIRECTORY.value], names[Kind.FILE.value]
 
     def _list(self, name: Name) -> Sequence[tuple[str, bytes]]:
-        if not self._engine.backend.lists_entries:
+        if not self._entries.backend.lists_entries:
             raise NotImplementedError(
-                f"{parse(self._engine.uri)} cannot list a directory, nor delete one. Stores that "
-                "can are redis://, db://, dynamodb:// and locmem://."
+                f"{parse(self._entries.uri)} cannot list a directory, nor delete one. Use "
+                "redis://, db://, dynamodb:// or locmem://."
             )
-        return self._engine.list(name.text, self._engine.key("d", name.path))
+        return self._entries.list(name.text, self._entries.key("d", name.path))
 
     def make_directories(self, names: list[Name]) -> None:
-        """Make directories that are not there; raise what ``os.makedirs()`` raises for a file."""
-        # From the top again where somebody deletes one of them meanwhile.
-        while not all(map(self._make_directory, names, _last_of(names))):
+        """Make the directories that are missing; raise what ``os.makedirs()`` raises for a file."""
+        # From the top again if another process deletes one concurrently.
+        while not all(self._make_directory(name, name == names[-1]) for name in names):
             pass
 
     def _make_directory(self, name: Name, is_last: bool) -> bool:
-        """Make a directory in one that is there; return whether both are there then."""
+        """Make a directory in an existing one; return whether both exist afterwards."""
         entry = self._entry(Record.new(Kind.DIRECTORY), name)
         inside = bool(name.directory)
-        outcome = self._engine.insert(name.text, self.place(name), entry, inside=inside)
+        outcome = self._entries.insert(name.text, self.place(name), entry, inside=inside)
         is_there = outcome is Inserted.DONE
         if outcome is Inserted.TAKEN:
             is_there = self._check_directory(name, errno.EEXIST if is_last else errno.ENOTDIR)
         if not is_there:
             return False
-        self._engine.insert(name.text, self._marker(name), _OPEN, inside=False)
-        # Who deletes the directory looks for the marker when the entry is gone: one of both sees
-        # what the other has done.
+        self._entries.insert(name.text, self._marker(name), _OPEN, inside=False)
+        # A deletion looks for the marker after it has removed the entry: one of the two processes
+        # sees the other's change.
         return self.find(name) is not None
 
     def _check_directory(self, name: Name, if_file: int) -> bool:
-        """Return whether a directory is there; raise for a file."""
+        """Return whether the directory exists; raise for a file."""
         found = self.find(name)
         if found is None or found.record.kind is Kind.DIRECTORY:
             return found is not None
@@ -128,27 +204,29 @@ class Tree:
         raise os_error(if_file, name.text)
 
     def _marker(self, name: Name) -> tuple[str, str]:
-        """Return the place of the entry without which nothing is put into a directory."""
-        return self._engine.key("d", name.path), MARKER
+        """Return the place of the entry that a directory needs to take others."""
+        return self._entries.key("d", name.path), MARKER
 
-    def insert(self, name: Name, record: Record, body: bytes = b"") -> bool:
+    def insert(self, name: Name, record: Record, body: bytes = b"") -> Found | None:
         """
-        Put an entry to a name at which nothing is; return whether that was so.
+        Put an entry at a free name, and make the directories above.
 
-        The directories above are made.
+        Return the entry without its body, or ``None`` if the name is taken.
         """
         entry = self._entry(record, name, body)
         while True:
-            outcome = self._engine.insert(
+            outcome = self._entries.insert(
                 name.text, self.place(name), entry, inside=bool(name.directory)
             )
+            if outcome is Inserted.DONE:
+                return Found(record, entry.meta)
             if outcome is Inserted.NO_DIRECTORY:
                 self.make_directories(name.above())
-            elif outcome is Inserted.DONE or not self._has_expired(name):
-                return outcome is Inserted.DONE
+            elif not self._remove_expired(name):
+                return None
 
-    def _has_expired(self, name: Name) -> bool:
-        """Return whether there is nothing at a name any more; remove what has expired."""
+    def _remove_expired(self, name: Name) -> bool:
+        """Remove an expired entry; return whether the name is free."""
         found = self.find(name)
         if found is None:
             return True
@@ -156,118 +234,104 @@ class Tree:
 
     def put(self, name: Name, change: Callable[[Found | None], tuple[Record, bytes]]) -> None:
         """
-        Put an entry to a name, whatever is there.
+        Put an entry at a name, and replace the one there.
 
-        :param change: given what is there, which may be a claim or have expired, returns the record
-            and the body that are to be. Called again where somebody else was faster.
+        :param change: takes the present entry, which may be a claim or expired; returns the new
+            record and body. Called again if another process changes the entry concurrently.
 
-        Raises ``IsADirectoryError``, and what ``change`` raises; nothing is put then.
+        Raises ``IsADirectoryError``, and what ``change`` raises; nothing is changed then.
         """
         while True:
             found = self.find(name)
             if found is not None and found.record.kind is Kind.DIRECTORY:
                 raise os_error(errno.EISDIR, name.text)
-            if self._change(name, found, *change(found)):
+            record, body = change(found)
+            if found is None:
+                is_put = self.insert(name, record, body) is not None
+            else:
+                is_put = self.replace(name, found, record, body)
+            if is_put:
                 return
 
-    def _change(self, name: Name, found: Found | None, record: Record, body: bytes) -> bool:
-        if found is None:
-            return self.insert(name, record, body)
-        return self.replace(name, found, record, body)
-
     def replace(self, name: Name, found: Found, record: Record, body: bytes = b"") -> bool:
-        """Put an entry in the place of another, if it is still there."""
+        """Replace an entry; return False if it has changed."""
         entry = self._entry(record, name, body)
-        change = partial(self._engine.replace, name.text, self.place(name), found.meta, entry)
+        change = partial(self._entries.replace, name.text, self.place(name), found.meta, entry)
         return self._lose(name, found.record, change)
 
     def remove(self, name: Name, found: Found) -> bool:
-        """Remove an entry, if it is still there."""
-        change = partial(self._engine.remove, name.text, self.place(name), found.meta)
+        """Remove an entry; return False if it has changed."""
+        change = partial(self._entries.remove, name.text, self.place(name), found.meta)
         return self._lose(name, found.record, change)
 
     def _lose(self, name: Name, record: Record, change: Callable[[], bool]) -> bool:
-        """Change an entry, and drop the content that it has had before."""
-        suspects = self._contents.suspects
+        """Change an entry, and drop the content that it loses."""
         if not record.chunks:
             return change()
-        note = b""
-        with self._full_is_no_reason():
-            note = suspects.add(name.text, record.content, self.place(name), record.chunks)
+        orphan = Orphan(self._entries, name.text, record.content, self.place(name), record.chunks)
+        with self._tolerate_full_store():
+            orphan.note()
         done = change()
         if done:
-            with self._engine.attempt():  # the change is done; a sweeping drops the rest
-                suspects.clear(name.text, record.content, record.chunks, note)
+            with self._entries.attempt():  # else a sweep drops the content
+                self.contents.orphans.clear(orphan)
         return done
 
     @contextlib.contextmanager
-    def _full_is_no_reason(self) -> Iterator[None]:
-        """Go on where there is no room for a note: what is deleted makes room."""
+    def _tolerate_full_store(self) -> Iterator[None]:
+        """Suppress ``ENOSPC`` from storing a note: what follows makes room."""
         try:
-            with self._engine.backend.attempt():
+            with self._entries.backend.attempt():
                 yield
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
 
-    def remove_expired(self, directory: Name) -> None:
-        """Remove the files of a directory whose time is over, if it can be listed."""
-        listed = self._list(directory) if self._engine.backend.lists_entries else []
-        old = [_own_name(*each) for each in listed if each[0] != MARKER and _is_over(each[1])]
-        for own in old:
-            self._has_expired(directory.below(own))
+    def sweep_directory(self, directory: Name) -> None:
+        """Remove the expired files of a directory, if the backend can list it."""
+        listed = self._list(directory) if self._entries.backend.lists_entries else []
+        for stored, meta in listed:
+            if stored != MARKER and _is_expired(meta):
+                self._remove_expired(directory.below(_own_name(stored, meta)))
 
-    def remove_all_expired(self, directory: Name) -> None:
-        """Remove the files below a directory whose time is over."""
-        self.remove_expired(directory)
+    def sweep(self, directory: Name) -> None:
+        """Remove the expired files of a directory, and those below it."""
+        self.sweep_directory(directory)
         for own in self.names(directory)[0]:
-            with contextlib.suppress(FileNotFoundError):  # of one that is deleted meanwhile
-                self.remove_all_expired(directory.below(own))
+            with contextlib.suppress(FileNotFoundError):  # another process deletes it
+                self.sweep(directory.below(own))
 
     def delete(self, name: Name) -> None:
-        """Delete a file, or a directory as the behavior has it; raise what unlink(2) raises."""
+        """Delete a file, or a directory as the behavior says; raise what unlink(2) raises."""
         found = self.look_up(name)
         if found.record.kind is Kind.DIRECTORY:
             self._delete_directory(name, found)
         else:
-            # Whoever was faster has deleted this file, or has put another in its place.
-            self.remove(name, found)
+            self.remove(name, found)  # unless another process has deleted or replaced it
 
     def _delete_directory(self, name: Name, found: Found) -> None:
-        self._list(name)  # refused before anything is changed
-        # Nothing is put into it from here on, unless somebody makes it again.
-        self._engine.remove(name.text, self._marker(name), _OPEN.meta)
-        if not self._behavior.deletes_trees and any(self.names(name)):
-            self._engine.insert(name.text, self._marker(name), _OPEN, inside=False)
+        self._list(name)  # raises before anything is changed
+        # Without its marker the directory takes no entries, unless it is made again.
+        self._entries.remove(name.text, self._marker(name), _OPEN.meta)
+        if not self.behavior.deletes_trees and any(self.names(name)):
+            self._entries.insert(name.text, self._marker(name), _OPEN, inside=False)
             raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), name.text)
         for own in itertools.chain(*self.names(name)):
             with contextlib.suppress(FileNotFoundError):
                 self.delete(name.below(own))
-        self.remove_expired(name)
+        self.sweep_directory(name)
         if name.last:
             self.remove(name, found)
             if self._list(name):
                 self.make_directories([*name.above(), name])
 
     def _entry(self, record: Record, name: Name, body: bytes = b"") -> Entry:
-        if self._engine.stored_name(name.last) != name.last:
+        if self._entries.stored_name(name.last) != name.last:
             record = replace(record, name=name.last)
         return Entry(record.dump(), body)
 
 
-# What stands at a marker.
-_OPEN = Entry(Kind.DIRECTORY.value)
-
-
-def _last_of(names: list[Name]) -> list[bool]:
-    return [*(False for _ in names[1:]), True]
-
-
-def _is(kind: Kind, meta: bytes) -> bool:
-    return meta[:1] == kind.value
-
-
-def _is_over(meta: bytes) -> bool:
+def _is_expired(meta: bytes) -> bool:
     return b'"x":' in meta and Record.load(meta).is_expired
 
 

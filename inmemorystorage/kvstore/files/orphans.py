@@ -1,0 +1,157 @@
+"""
+Orphans: contents that belong to no file, after a process was killed.
+
+A content is noted before it can become an orphan: while an upload stores it, and while a file that
+had it is replaced or deleted. The note goes when the content has a file again, or is dropped. A
+sweep looks at the notes whose lease has expired.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ..backends import Entry
+from .entries import EntryStore, Found, Kind
+
+# Seconds after which a sweep may take a noted content for an orphan, unless its note was renewed.
+LEASE = 3600.0
+
+
+class OrphanNote(NamedTuple):
+    """The stored form of a note: when its lease expires, the file's place, and the chunks."""
+
+    due: float
+    directory: str
+    name: str
+    chunks: int
+
+    def entry(self) -> Entry:
+        """Return the note as an entry."""
+        return Entry(json.dumps(self).encode())
+
+
+def lease_expired(label: str) -> OSError:
+    """Return the error of an upload whose content a sweep may have dropped."""
+    return OSError(errno.ESTALE, "the upload's lease expired; save the file again", label)
+
+
+class Orphan:
+    """
+    A content that may be, or become, an orphan.
+
+    :param entries: of the store.
+    :param label: the name of the file, for errors.
+    :param content: identifies the content.
+    :param place: of the entry that has the content, had it, or will have it.
+    :param chunks: how many the content has; 0 if unknown.
+    :param meta: of the note, if it is stored already.
+    """
+
+    def __init__(
+        self,
+        entries: EntryStore,
+        label: str,
+        content: str,
+        place: tuple[str, str],
+        chunks: int = 0,
+        meta: bytes = b"",
+    ) -> None:
+        self._entries = entries
+        self.label = label
+        self.content = content
+        self.place = place
+        self.chunks = chunks
+        self._meta = meta
+
+    def note(self) -> None:
+        """Store the note."""
+        entry = self._entry(time.time() + LEASE)
+        if self._entries.backend.lists_entries:
+            self._entries.insert(self.label, self._note_place, entry, inside=False)
+        self._meta = entry.meta
+
+    def renew(self) -> None:
+        """Renew the lease; raise ``OSError`` if a sweep has dropped the content."""
+        if not self.replace_note(time.time() + LEASE):
+            raise lease_expired(self.label)
+
+    def replace_note(self, due: float) -> bool:
+        """Change when the lease expires; return False if another process changed the note."""
+        entry = self._entry(due)
+        if self._entries.backend.lists_entries and not self._entries.replace(
+            self.label, self._note_place, self._meta, entry
+        ):
+            return False
+        self._meta = entry.meta
+        return True
+
+    def forget(self) -> bool:
+        """Remove the note; return False if another process has already swept it."""
+        if not self._entries.backend.lists_entries:
+            return True
+        return self._entries.remove(self.label, self._note_place, self._meta)
+
+    def find(self) -> Found | None:
+        """Return the file or the claim that has the content, if its place still has it."""
+        found = self._entries.read(self.label, [self.place])[0]
+        return found if found is not None and found.record.content == self.content else None
+
+    def remove(self, found: Found) -> bool:
+        """Remove the entry that `find` returned; return False if it has changed."""
+        return self._entries.remove(self.label, self.place, found.meta)
+
+    def _entry(self, due: float) -> Entry:
+        return OrphanNote(due, *self.place, self.chunks).entry()
+
+    @property
+    def _note_place(self) -> tuple[str, str]:
+        return self._entries.key("s", ""), self.content
+
+
+class Orphans:
+    """
+    The notes of a store; a store that cannot list them has none.
+
+    :param entries: of the store.
+    :param drop: deletes the chunks of a content; takes a label, the content and their number.
+    """
+
+    def __init__(self, entries: EntryStore, drop: Callable[[str, str, int], None]) -> None:
+        self._entries = entries
+        self._drop = drop
+
+    def clear(self, orphan: Orphan) -> None:
+        """Drop an orphan, and its note."""
+        self._drop(orphan.label, orphan.content, orphan.chunks)
+        orphan.forget()
+
+    def sweep(self, older_than: float) -> int:
+        """Drop the orphans that were noted this many seconds ago; return how many."""
+        if not self._entries.backend.lists_entries:
+            return 0
+        directory, end = self._entries.key("s", ""), time.time() + LEASE - older_than
+        notes = [
+            (content, meta, OrphanNote(*json.loads(meta)))
+            for content, meta in self._entries.list(directory, directory)
+        ]
+        return sum(self._sweep(*each) for each in notes if each[2].due <= end)
+
+    def _sweep(self, content: str, meta: bytes, note: OrphanNote) -> bool:
+        orphan = Orphan(
+            self._entries, note.name, content, (note.directory, note.name), note.chunks, meta
+        )
+        # An upload that is still at work finds its note changed, and raises.
+        if not orphan.replace_note(note.due - 1):
+            return False
+        found = orphan.find()
+        if found is not None and found.record.kind is Kind.FILE:
+            orphan.forget()
+            return False
+        if found is not None:
+            orphan.remove(found)
+        self.clear(orphan)
+        return True
