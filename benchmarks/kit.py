@@ -1,4 +1,4 @@
-"""Measure what the test kit costs: levels of files, and operations that somebody observes.
+"""Measure what the test kit costs: savepoints, and observed operations.
 
 Run `python benchmarks/kit.py`. Times are medians of rounds, in microseconds of processor time;
 all contestants of a table take turns in each round.
@@ -25,7 +25,7 @@ from inmemorystorage import InMemoryStorage
 from inmemorystorage.testing import capture_storage_operations, isolate_storages
 
 CONTENT = b"x" * 1024
-# More files than this are not copied for each test, by anybody.
+# More files than this are not copied for each test.
 COPIED = 10_000
 
 
@@ -43,7 +43,7 @@ def save_three(storage: Storage) -> None:
 
 
 def isolated(storage: Storage) -> None:
-    """Save three files, and have them rolled back."""
+    """Save three files, and roll them back."""
     with isolate_storages():
         save_three(storage)
 
@@ -56,7 +56,7 @@ def cleaned(storage: Storage) -> None:
 
 
 def copied(directory: Path) -> None:
-    """Give a test a MEDIA_ROOT of its own: a copy of the files on a disk, removed afterwards."""
+    """Give a test its own MEDIA_ROOT: a copy of the files on a disk, removed afterwards."""
     with tempfile.TemporaryDirectory(dir=directory.parent) as target:
         shutil.copytree(directory, Path(target, "media"))
         save_three(FileSystemStorage(location=Path(target, "media")))
@@ -73,7 +73,7 @@ def timed(call: Callable[[], object], calls: int) -> float:
 def compare(
     contestants: Mapping[str, Callable[[], object]], rounds: int, calls: int
 ) -> list[float]:
-    """Return the median of each contestant, all taking turns."""
+    """Return each contestant's median, with all taking turns."""
     taken: dict[str, list[float]] = {label: [] for label in contestants}
     for _ in range(rounds):
         for label, call in contestants.items():
@@ -82,7 +82,7 @@ def compare(
 
 
 def levels(files: Sequence[int], rounds: int) -> str:
-    """Measure a test that saves three files, with so many stored before it."""
+    """Measure a test that saves three files, for each number of stored files."""
     rows = []
     with tempfile.TemporaryDirectory() as work:
         for count in files:
@@ -100,7 +100,7 @@ def levels(files: Sequence[int], rounds: int) -> str:
 
 
 def observed(rounds: int) -> str:
-    """Measure an operation that nobody observes, before and after, and one that somebody does."""
+    """Measure an operation before, within and after an observation."""
     storage = fill(InMemoryStorage(), 1000)
 
     def ask() -> None:
@@ -116,7 +116,7 @@ def observed(rounds: int) -> str:
             during = compare({label: call}, rounds, 500)
         after = compare({label: call}, rounds, 500)
         rows.append([label, *(f"{figure:.2f}" for figure in [*before, *during, *after])])
-    return table(["operation", "never observed", "observed", "no longer observed"], rows)
+    return table(["operation", "before", "within", "after"], rows)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

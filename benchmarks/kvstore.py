@@ -1,4 +1,4 @@
-"""Measure a storage on Redis beside bare redis-py, which sets and gets the same bytes.
+"""Measure a storage on Redis beside redis-py alone, which sets and gets the same bytes.
 
 Run `python benchmarks/kvstore.py`. It starts a redis-server of its own. Figures are medians of
 rounds in which all contestants take turns; a quotient is the median of the rounds' quotients.
@@ -41,10 +41,10 @@ READS_AS_WE_DO = f"redis-py, socket_read_size={READ_SIZE // KIB} KiB"
 @dataclass(frozen=True)
 class Size:
     """
-    Say how large the files are, and what is promised of them.
+    Hold the size of the files, and the target.
 
-    :param calls: how many there are in a round.
-    :param target: as what part of the speed of bare redis-py.
+    :param calls: the number of calls in a round.
+    :param target: the share of redis-py's speed.
     """
 
     label: str
@@ -68,7 +68,7 @@ class Storing:
         self.storage = KeyValueStorage(f"redis://127.0.0.1:{port}?namespace=benchmark")
 
     def given(self, content: bytes) -> Any:
-        """Return a content as what is to be stored."""
+        """Return a content in the form in which it is stored."""
         return ContentFile(content)
 
     def store(self, name: str, given: Any) -> None:
@@ -76,7 +76,7 @@ class Storing:
         self.storage.save(name, given)
 
     def fetch(self, name: str) -> bytes:
-        """Open a file, and read it."""
+        """Open and read a file."""
         with self.storage.open(name) as file:
             content: bytes = file.read()
         return content
@@ -87,13 +87,13 @@ class Storing:
 
 
 class Bare:
-    """A client of redis-py, and nothing between."""
+    """A client of redis-py, without a layer above it."""
 
     def __init__(self, port: int, **options: Any) -> None:
         self.client = Redis(port=port, **options)
 
     def given(self, content: bytes) -> bytes:
-        """Return a content as what is to be stored."""
+        """Return a content in the form in which it is stored."""
         return content
 
     def store(self, name: str, given: bytes) -> None:
@@ -115,7 +115,7 @@ _numbers = itertools.count()
 
 
 def timed(call: Callable[[Any], object], items: Sequence[Any]) -> float:
-    """Return the microseconds that a call with one of the items takes, all of them in a row."""
+    """Return the microseconds of one call, from calls with all items in a row."""
     gc.collect()
     start = perf_counter_ns()
     for item in items:
@@ -124,7 +124,7 @@ def timed(call: Callable[[Any], object], items: Sequence[Any]) -> float:
 
 
 def one_round(contestant: Storing | Bare, size: Size, content: bytes) -> tuple[float, float]:
-    """Return the microseconds that a fresh name takes to be stored, and to be fetched."""
+    """Return the microseconds of storing and of fetching under a new name."""
     names = [f"{next(_numbers)}.bin" for _ in range(size.calls)]
     items = [(name, contestant.given(content)) for name in names]
     stored = timed(lambda item: contestant.store(*item), items)
@@ -137,7 +137,7 @@ def one_round(contestant: Storing | Bare, size: Size, content: bytes) -> tuple[f
 
 
 def measure(contestants: Contestants, size: Size, rounds: int) -> tuple[Found, Found]:
-    """Return how long storing and fetching took, all taking turns, and another one first."""
+    """Return the times of storing and fetching, with all contestants taking turns."""
     stored: Found = {key: [] for key in contestants}
     fetched: Found = {key: [] for key in contestants}
     content = bytes(range(256)) * (size.size // 256)
@@ -152,7 +152,7 @@ def measure(contestants: Contestants, size: Size, rounds: int) -> tuple[Found, F
 
 
 def cells(found: Found) -> list[str]:
-    """Write the medians, and this storage's speed as a part of each peer's."""
+    """Write the medians, and this storage's speed as a share of each peer's."""
     shares = [
         median(theirs / ours for theirs, ours in zip(found[key], found[OURS], strict=True))
         for key in (BARE, READS_AS_WE_DO)
@@ -168,12 +168,12 @@ def times(contestants: Contestants, sizes: Sequence[Size], rounds: int) -> str:
         wanted = three_digits(size.target)
         rows.append([f"save, SET: {size.label}", *cells(stored), wanted])
         rows.append([f"open and read, GET: {size.label}", *cells(fetched), wanted])
-    shares = ["speed ÷ redis-py's", "speed ÷ that with the same read size", "wanted"]
+    shares = ["speed ÷ redis-py's", "speed ÷ that with the same read size", "target"]
     return table(["µs per call", *contestants, *shares], rows)
 
 
 def trips(ours: Storing, sizes: Sequence[Size]) -> str:
-    """Count the round trips of each operation, on a connection that is open."""
+    """Count the round trips of each operation, on an open connection."""
     storage = ours.storage
     storage.save("there/warm.bin", ContentFile(b"warm"))
     rows = []
@@ -188,7 +188,7 @@ def trips(ours: Storing, sizes: Sequence[Size]) -> str:
     body = ContentFile(b"small")
     rows += [
         ["exists", *turns(partial(storage.exists, "there/warm.bin"))],
-        ["exists, nothing there", *turns(partial(storage.exists, "there/nothing"))],
+        ["exists, miss", *turns(partial(storage.exists, "there/nothing"))],
         ["save under a taken name", *turns(partial(storage.save, "there/warm.bin", body))],
         ["save into a new directory", *turns(partial(storage.save, "new/warm.bin", body))],
     ]
@@ -196,14 +196,14 @@ def trips(ours: Storing, sizes: Sequence[Size]) -> str:
 
 
 def turns(call: Callable[[], object]) -> Iterator[str]:
-    """Yield how many round trips a call takes."""
+    """Yield the number of round trips of a call."""
     with counted_round_trips() as counted:
         call()
     yield str(counted.count)
 
 
 def listings(ours: Storing, bare: Bare, files: Sequence[int], rounds: int) -> str:
-    """Measure a listing of so many names, beside a hash of the same names and metas."""
+    """Measure a listing of this many names, beside a hash of the same names and metadata."""
     rows = []
     for before, number in itertools.pairwise([0, *files]):
         for each in range(before, number):
@@ -224,7 +224,7 @@ def listings(ours: Storing, bare: Bare, files: Sequence[int], rounds: int) -> st
 
 
 def memory(ours: Storing, mib: int) -> str:
-    """Measure how much more memory Python has at most, while a huge file is saved and read."""
+    """Measure Python's peak memory while a huge file is saved and read."""
     with tempfile.NamedTemporaryFile(dir=TMPFS) as empty:
         empty.truncate(mib * MIB)
         saving = peak(lambda: ours.storage.save("huge.bin", File(empty)))
@@ -236,7 +236,7 @@ def memory(ours: Storing, mib: int) -> str:
 
 
 def peak(call: Callable[[], object]) -> int:
-    """Return how many bytes more are held during a call, of what Python allocates."""
+    """Return the peak of Python's allocations during a call, in bytes."""
     gc.collect()
     tracemalloc.start()
     try:
@@ -263,8 +263,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         contestants: Contestants = {OURS: ours, BARE: bare, READS_AS_WE_DO: as_we_do}
         print(f"Checksums by {crc32.__module__}.", end="\n\n")
         print(trips(ours, sizes), end="\n\n")
-        # A connection that has read something large reads on in a memory of another kind: all that
-        # are measured are to be new.
+        # A connection that has read something large goes on in another kind of memory, so each
+        # contestant gets a new one.
         close_connections()
         print(times(contestants, sizes, options.rounds), end="\n\n")
         print(listings(ours, bare, options.files, options.rounds), end="\n\n")

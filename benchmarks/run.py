@@ -49,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--files", type=int, nargs="+", help="numbers of stored files")
     parser.add_argument("--rounds", type=int, help="batches of each operation")
-    parser.add_argument("--contestants", nargs="+", choices=CONTESTANTS, help="who takes part")
+    parser.add_argument("--contestants", nargs="+", choices=CONTESTANTS, help="storages to measure")
     parser.add_argument(
         "--cold",
         dest="passes",
@@ -63,14 +63,14 @@ def parser() -> argparse.ArgumentParser:
 
 
 def plan_of(options: argparse.Namespace) -> Plan:
-    """Take one of the three plans, with what the command line changes in it."""
+    """Return one of the three plans, changed as the command line says."""
     chosen = {name: getattr(options, name) for name in ("files", "rounds", "contestants", "passes")}
     plan: Plan = options.plan
     return replace(plan, **{name: value for name, value in chosen.items() if value is not None})
 
 
 def exit_code(results: Results, check: bool) -> int:
-    """Fail for a missed target only when asked to."""
+    """Return 1 for a missed target, only if asked to."""
     return int(check and not all(verdict.reached for verdict in verdicts(results)))
 
 

@@ -1,4 +1,4 @@
-"""Measure what it takes to serve files over HTTP, beside Django's `static.serve`.
+"""Measure the serving of files over HTTP beside Django's `static.serve`.
 
 Run `python benchmarks/serving.py`. Figures are medians of rounds in which all contestants take
 turns; how many times better one is, is the median of the rounds' quotients.
@@ -26,7 +26,7 @@ from harness.faces import FACES, Download, Face
 from harness.report import table, three_digits
 from harness.stores import MIB
 
-# By the first part of their URLs.
+# By the first part of the URL.
 CONTESTANTS = {
     "memory": "serve, InMemoryStorage",
     "tmpfs": f"serve, FileSystemStorage on {TMPFS}",
@@ -39,29 +39,29 @@ Found = dict[str, list[float]]  # by contestant, round by round
 
 
 def first_byte(downloads: Sequence[Download]) -> float:
-    """Return the microseconds until the first byte came."""
+    """Return the microseconds until the first byte."""
     return median(download.first for download in downloads) / 1000
 
 
 def whole(downloads: Sequence[Download]) -> float:
-    """Return the microseconds that an answer took."""
+    """Return the microseconds of a whole response."""
     return median(download.last for download in downloads) / 1000
 
 
 def seconds_per_gib(downloads: Sequence[Download]) -> float:
-    """Return the seconds that 1 GiB takes."""
+    """Return the seconds for 1 GiB."""
     received = sum(download.received for download in downloads)
     return sum(download.last for download in downloads) / received * 1024 * MIB / 1e9
 
 
 def sent(downloads: Sequence[Download]) -> float:
-    """Return the KiB that one answer has."""
+    """Return the KiB of one response."""
     return sum(download.received for download in downloads) / len(downloads) / 1024
 
 
 @dataclass(frozen=True)
 class Asked:
-    """Say what is asked for, and which figures are made of one contestant's downloads."""
+    """Hold a request, and the figures to make of one contestant's downloads."""
 
     names: Sequence[str]
     headers: Mapping[str, str]
@@ -69,7 +69,7 @@ class Asked:
 
 
 def asked(options: argparse.Namespace) -> dict[str, Asked]:
-    """Return what is asked for, by a label."""
+    """Return the requests by label."""
     middle = options.mib * MIB // 2
     part = {"Range": f"bytes={middle}-{middle + PART - 1}"}
     known = {"If-Modified-Since": http_date()}
@@ -84,7 +84,7 @@ def asked(options: argparse.Namespace) -> dict[str, Asked]:
 
 
 def times(options: argparse.Namespace) -> str:
-    """Measure every face with everything that is asked for."""
+    """Measure every request through every face."""
     rows = [
         [f"{name}: {label}, {figure}", *cells(found)]
         for name, face in opened_faces()
@@ -95,14 +95,14 @@ def times(options: argparse.Namespace) -> str:
 
 
 def opened_faces() -> Iterator[tuple[str, Face]]:
-    """Give one face after the other."""
+    """Yield one face after the other."""
     for name, make in FACES.items():
         with contextlib.closing(make()) as face:
             yield name, face
 
 
 def measure(face: Face, what: Asked, rounds: int) -> dict[str, Found]:
-    """Return each figure of each contestant, all taking turns; each round starts with another."""
+    """Return each figure of each contestant, with all taking turns."""
     found: dict[str, Found] = {label: {key: [] for key in CONTESTANTS} for label in what.figures}
     keys = list(CONTESTANTS)
     for _ in range(rounds):
@@ -116,7 +116,7 @@ def measure(face: Face, what: Asked, rounds: int) -> dict[str, Found]:
 
 
 def cells(found: Found) -> list[str]:
-    """Write the medians, and how many times as much static.serve takes."""
+    """Write the medians, and how much longer static.serve takes."""
     quotients = [
         median(theirs / ours for theirs, ours in zip(found["static"], found[key], strict=True))
         if all(found[key])
@@ -127,7 +127,7 @@ def cells(found: Found) -> list[str]:
 
 
 def memory(mib: int) -> str:
-    """Measure how much more memory Python has at most, while a file is sent."""
+    """Measure Python's peak memory while a file is sent."""
     rows = []
     for name in ("WSGI", "ASGI"):
         with contextlib.closing(FACES[name]()) as face:
@@ -137,7 +137,7 @@ def memory(mib: int) -> str:
 
 
 def peak(face: Face, url: str) -> int:
-    """Return how many bytes more are held while a file is sent, of what Python allocates."""
+    """Return the peak of Python's allocations while a file is sent, in bytes."""
     gc.collect()
     tracemalloc.start()
     try:
@@ -148,7 +148,7 @@ def peak(face: Face, url: str) -> int:
 
 
 def fill(directory: Path, options: argparse.Namespace) -> None:
-    """Store the same files in memory and on tmpfs; the huge one has no blocks there."""
+    """Store the same files in memory and on tmpfs, where the huge one has no blocks."""
     for storage in (storages["memory"], storages["tmpfs"]):
         storage.save("large.bin", ContentFile(b"x" * options.mib * MIB))
         for number in range(options.files):

@@ -1,4 +1,4 @@
-"""Count what threads break: saves lost, reads torn, half-saved files seen; storage by storage.
+"""Count faults between threads, by storage: lost saves, torn reads, half-saved files.
 
 Run `python benchmarks/threads.py`. Counts vary from run to run, except a zero that has a reason.
 """

@@ -1,4 +1,4 @@
-"""The storages that are measured against each other, as data."""
+"""The measured storages, as data."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def _dict(_: Path) -> Store:
 
 @dataclass(frozen=True)
 class Contestant:
-    """Say how a contestant is made, inside a process of its own.
+    """Describe how to create a contestant, inside its own process.
 
     `make` takes an empty directory on tmpfs and imports only when it is called: this package and
     its predecessor share one import name. `leaves_out` names the operations that would measure
-    nothing new: a storage without a `save()` of its own is the template already. `memory` names
-    the ways to count its memory. The predecessor runs in an environment of its own.
+    nothing new: a storage that inherits `save()` is the template already. `memory` names
+    the ways to count its memory. The predecessor runs in its own environment.
     """
 
     key: str
@@ -62,7 +62,7 @@ class Contestant:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Give the environment variables that differ from the driver's."""
+        """Return the environment variables that differ from the driver's."""
         return {"PYTHONPATH": ""} if self.predecessor else {}
 
 

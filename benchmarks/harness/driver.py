@@ -21,15 +21,15 @@ class WorkerFailed(RuntimeError):
 
 
 class Contender:
-    """A contestant running in a process of its own, with an empty directory on tmpfs."""
+    """A contestant running in its own process, with an empty directory on tmpfs."""
 
     def __init__(self, key: str) -> None:
         self.key = key
         self._directory = tempfile.TemporaryDirectory(prefix="benchmark-", dir=TMPFS)
         self._process = subprocess.Popen(
             [interpreter_for(CONTESTANTS[key]), "-m", "harness.worker", key, self._directory.name],
-            # Not the caller's directory: `-m` would import this package where the predecessor's is
-            # meant.
+            # Not the caller's directory, where `-m` would import this package instead of the
+            # predecessor.
             cwd=BENCHMARKS,
             env={**os.environ, "PYTHONHASHSEED": "0", **CONTESTANTS[key].environment},
             stdin=subprocess.PIPE,
@@ -38,7 +38,7 @@ class Contender:
         )
 
     def ask(self, do: str, **arguments: Any) -> Any:
-        """Send one command and wait for its value."""
+        """Send one command and return its value."""
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")

@@ -1,8 +1,8 @@
 """The virtual environment in which the predecessor runs.
 
-dj-inmemorystorage 2.1.0 has this package's import name, so it cannot stand beside it. It gets an
-environment of its own, with the interpreter and the Django that run the benchmark: 2.1.0 asks for
-Django 1.11 or later and works with all that this package supports.
+dj-inmemorystorage 2.1.0 has this package's import name, so it cannot be installed beside it. It
+gets its own environment, with the interpreter and the Django that run the benchmark: 2.1.0 asks for
+Django 1.11 or later and works with all Djangos that this package supports.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ ENVIRONMENTS = Path(__file__).resolve().parents[2] / ".tox" / "predecessor"
 
 
 def interpreter_for(contestant: Contestant) -> str:
-    """Name the interpreter that a contestant runs under, making its environment if need be."""
+    """Return a contestant's interpreter, creating its environment if needed."""
     return str(predecessor_interpreter()) if contestant.predecessor else sys.executable
 
 
 def predecessor_interpreter() -> Path:
-    """Find the environment with the predecessor, or make it (needs the package index, once)."""
+    """Return the predecessor's interpreter, installing it once from the package index."""
     versions = f"python{platform.python_version()}-django{django.get_version()}"
     home = ENVIRONMENTS / versions
     complete = home / "complete"

@@ -1,4 +1,4 @@
-"""The ways in which a request reaches a view, each with a clock that notes the first byte."""
+"""The ways for a request to reach a view, each with a clock that notes the first byte."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from .stores import MIB
 
 
 class Download:
-    """Say when the first byte came and the last one, in nanoseconds, and how many there were."""
+    """Hold the times of the first and last byte, in nanoseconds, and the number of bytes."""
 
     def __init__(self) -> None:
         self._start = perf_counter_ns()
         self.first = self.last = self.received = 0
 
     def take(self, size: int) -> int:
-        """Note that so many bytes have come."""
+        """Note that this many bytes have arrived."""
         if size and not self.received:
             self.first = perf_counter_ns() - self._start
         self.received += size
@@ -42,10 +42,10 @@ class Face(Protocol):
     """A way to ask for a URL."""
 
     def get(self, url: str, headers: Mapping[str, str]) -> Download:
-        """Read an answer to its end."""
+        """Read a response to its end."""
 
     def close(self) -> None:
-        """Close what is open."""
+        """Close open connections and servers."""
 
 
 def _start_response(*_: Any) -> Any:
@@ -59,7 +59,7 @@ class Wsgi:
         self._application = WSGIHandler()
 
     def get(self, url: str, headers: Mapping[str, str]) -> Download:
-        """Read an answer to its end."""
+        """Read a response to its end."""
         environ = RequestFactory(headers=headers).get(url).environ
         download = Download()
         response = self._application(environ, _start_response)
@@ -73,7 +73,7 @@ class Wsgi:
 
 
 class Socket:
-    """Django's threaded server, which `runserver` and LiveServerTestCase run, on loopback."""
+    """Django's threaded server, as in `runserver` and LiveServerTestCase, on loopback."""
 
     def __init__(self) -> None:
         self._server = ThreadedWSGIServer(("127.0.0.1", 0), WSGIRequestHandler)
@@ -83,9 +83,9 @@ class Socket:
         self._buffer = bytearray(MIB)
 
     def get(self, url: str, headers: Mapping[str, str]) -> Download:
-        """Read an answer to its end, over a connection of its own."""
+        """Read a response to its end, over a new connection."""
         download = Download()
-        # On one that is kept, the second of two small packets waits for 40 ms, whoever sends it.
+        # On a kept connection the second of two small packets waits for 40 ms.
         connection = http.client.HTTPConnection("127.0.0.1", self._server.server_port)
         connection.request("GET", url, headers=dict(headers))
         response = connection.getresponse()
@@ -108,11 +108,11 @@ class Asgi:
     def __init__(self) -> None:
         self._application = ASGIHandler()
         self._loop = asyncio.new_event_loop()
-        # static.serve's answer is read into memory before it is sent: that is what is measured.
+        # static.serve's response is read into memory before it is sent: this is measured.
         warnings.filterwarnings("ignore", "StreamingHttpResponse must consume synchronous")
 
     def get(self, url: str, headers: Mapping[str, str]) -> Download:
-        """Read an answer to its end."""
+        """Read a response to its end."""
         scope = {
             "type": "http",
             "http_version": "1.1",
@@ -130,7 +130,7 @@ class Asgi:
         async def receive() -> Any:
             for message in requests:
                 return message
-            return await asyncio.Event().wait()  # the client does not go away
+            return await asyncio.Event().wait()  # the client stays connected
 
         async def send(message: Any) -> None:
             download.take(len(message.get("body", b"")))

@@ -16,7 +16,7 @@ from .plan import Plan
 
 
 class Place(NamedTuple):
-    """Name what a batch measured."""
+    """Identify a batch."""
 
     files: int
     operation: str
@@ -33,13 +33,13 @@ class Results:
     memory: dict[tuple[str, str], float]  # method, contestant
 
     def time(self, place: Place) -> float | None:
-        """Give the median batch in nanoseconds per call; nothing if it was not measured."""
+        """Return the median batch in nanoseconds per call, or None if it was not measured."""
         return median(self.batches[place]) if place in self.batches else None
 
     def ratio(self, dividend: Place, divisor: Place) -> float | None:
-        """Give the median of the rounds' quotients; nothing if one of both was not measured.
+        """Return the median of the rounds' quotients, or None if either was not measured.
 
-        Two batches of one round follow each other closely, so that a noisy neighbour slows both:
+        Two batches of one round follow each other closely, so that other load slows both:
         their quotient varies less than either.
         """
         pairs = zip(self.batches.get(dividend, ()), self.batches.get(divisor, ()), strict=False)
@@ -61,7 +61,7 @@ def _times(plan: Plan) -> tuple[dict[Place, list[float]], dict[str, str]]:
         for number in range(plan.rounds):
             _progress(f"round {number + 1} of {plan.rounds}")
             _round(plan, contenders, batches)
-            # Who goes first changes from round to round: noise that comes in waves hits all alike.
+            # The first contestant changes from round to round, so that noise affects all alike.
             contenders.append(contenders.pop(0))
     return batches, {**versions, "machine": f"{platform.system()} {platform.machine()}"}
 
@@ -92,7 +92,7 @@ def _round(
 
 
 def _memory(plan: Plan) -> dict[tuple[str, str], float]:
-    """Fill a fresh process for each way of counting."""
+    """Fill a new process for each way of counting."""
     memory = {}
     for key in plan.contestants:
         for method in CONTESTANTS[key].memory:

@@ -1,13 +1,13 @@
 """Bytes of memory per stored file, beyond its content.
 
-A fresh process saves N files of 1 KiB, each with bytes of its own, and keeps nothing but the
+A new process saves N files of 1 KiB with different contents, and keeps nothing but the
 storage. From the memory that this took, N x 1024 is subtracted and the rest divided by N: names,
 nodes, dict entries, directories and the header of the bytes object all count.
 
-`traced` is what tracemalloc counts: the bytes that Python's allocators were asked for. `resident`
+`traced` is tracemalloc's count: the bytes requested from Python's allocators. `resident`
 is the growth of the process's resident set, which has the allocators' rounding and the fragments
 in it. Neither sees tmpfs, whose pages belong to the kernel: there, `st_blocks` says how many bytes
-the file occupies, the inode and the directory entry not counted.
+the file occupies, without the inode and the directory entry.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .stores import KIB
 def per_file(site: Site, method: str) -> float:
     """Fill an empty site and return the bytes that each file took beyond its content.
 
-    One file is saved and deleted before, so that what is imported at the first save is not counted.
+    One file is saved and deleted first, so that imports by the first save do not count.
     """
     site.store.delete(site.store.save("warm.jpg", ContentFile(b"warm")))
     gc.collect()

@@ -1,7 +1,7 @@
-"""The operations that are timed, as data.
+"""The timed operations, as data.
 
-The clock is the process's own, which stands still while another program has the processor; no
-contestant waits for anything. Names and content objects are made before the clock starts.
+The clock is the process's CPU time, which stops while another program has the processor; no
+contestant waits for anything. Names and content objects are created before the clock starts.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Timed = Callable[[Store, Names], tuple[int, Names]]
 
 
 def _each(method: str) -> Timed:
-    """Time a method that takes a name and nothing else."""
+    """Time a method that takes only a name."""
 
     def timed(store: Store, names: Names) -> tuple[int, Names]:
         call = getattr(store, method)
@@ -38,7 +38,7 @@ def _each(method: str) -> Timed:
 
 
 def _saves(size: int, bind: Callable[[Store], Callable[[str, Any], str]]) -> Timed:
-    """Time saves of `size` bytes, and give the names under which they were stored."""
+    """Time saves of `size` bytes, and return the names of the stored files."""
     data = b"x" * size
 
     def timed(store: Store, names: Names) -> tuple[int, Names]:
@@ -69,7 +69,7 @@ def _own_save(store: Store) -> Callable[[str, Any], str]:
 
 
 def _template_save(store: Store) -> Callable[[str, Any], str]:
-    """Bind Django's `Storage.save()` past the save of the storage's own class."""
+    """Return Django's `Storage.save()` bound to a storage, past its own class's."""
     return partial(Storage.save, store)  # type: ignore[arg-type]
 
 
@@ -89,10 +89,10 @@ def _restore(store: Store, names: Iterable[str]) -> None:
 
 @dataclass(frozen=True)
 class Operation:
-    """Say which names an operation takes, what is timed, and how it is undone.
+    """Describe the names an operation takes, its timed part, and how to undo it.
 
-    `calls` is how many calls one batch times; a batch gives one figure, their mean. So few that
-    what they touch fits into a processor's caches: else a dict, too, is slower among more files.
+    `calls` is the number of calls in a batch, whose figure is their mean. It is small, so that
+    the data fits into a processor's caches: else even a dict is slower among more files.
     """
 
     key: str
@@ -103,9 +103,9 @@ class Operation:
     undo: Callable[[Store, Iterable[str]], None] = _leave
 
     def measure(self, site: Site, calls: int, passes: int) -> float:
-        """Time the last of some passes over the same names; return nanoseconds per call.
+        """Time the last of several passes over the same names; return nanoseconds per call.
 
-        What each pass changed is put back after its clock has stopped.
+        The changes of each pass are undone after its clock has stopped.
         """
         names = self.names(site, calls)
         gc.collect()

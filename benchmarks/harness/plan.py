@@ -1,4 +1,4 @@
-"""How much is measured: the three sizes of a run."""
+"""The three sizes of a run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PEERS = ("ours", "django", "tmpfs", "predecessor", "dict")
 
 @dataclass(frozen=True)
 class Plan:
-    """Say how many files, rounds and bytes a run takes, and who takes part.
+    """Describe the files, rounds, bytes and contestants of a run.
 
     `share` is the part of an operation's usual number of calls that one batch times. Each batch
     passes over its names `passes` times, and the last pass counts: the ones before it warm the

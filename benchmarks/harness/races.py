@@ -1,7 +1,7 @@
 """Threads against one storage, as counts: saves lost, reads torn, half-saved files seen.
 
-The interpreter is told to switch threads often, so that a race shows within seconds. A zero is no
-proof, but another number is one.
+The interpreter switches threads often, so that a race shows within seconds. A zero proves
+nothing, any other number a fault.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def frequent_switches() -> Iterator[None]:
 
 
 def lost_saves(store: Store, rounds: int) -> dict[str, int]:
-    """Save one fresh name from eight threads at once; count the contents that are nowhere then."""
+    """Save under one new name from eight threads at once; count the lost contents."""
     lost = 0
     with ThreadPoolExecutor(THREADS) as pool:
         for number in range(rounds):
@@ -54,7 +54,7 @@ def _lost_in_round(store: Store, pool: ThreadPoolExecutor, folder: str) -> int:
         barrier.wait()
         store.save(f"{folder}/upload.bin", upload)
 
-    # A save that raised has lost its content too: what counts is what can be read afterwards.
+    # A save that raised has lost its content too: only the readable contents count.
     for future in [pool.submit(save, content) for content in contents]:
         future.exception()
     _, names = store.listdir(folder)
@@ -92,7 +92,7 @@ def _read_pieces(store: Store) -> bytes:
 def _pieces(handle: Any) -> Iterator[bytes]:
     for _ in range(PIECES):
         yield handle.read(PIECE)
-        time.sleep(0)  # what a response does that sends a piece: it lets another thread run
+        time.sleep(0)  # as a response that sends a piece: let another thread run
 
 
 def _bustle(store: Store, done: threading.Event, folder: str) -> None:
@@ -105,7 +105,7 @@ def _bustle(store: Store, done: threading.Event, folder: str) -> None:
 
 
 class SlowUpload(ContentFile):  # type: ignore[type-arg]
-    """A content of 1 MiB that comes in 16 chunks, a millisecond apart."""
+    """A content of 1 MiB in 16 chunks, a millisecond apart."""
 
     def chunks(self, chunk_size: int | None = None) -> Iterator[bytes]:
         """Yield the chunks as they come."""
@@ -115,7 +115,7 @@ class SlowUpload(ContentFile):  # type: ignore[type-arg]
 
 
 def half_saved(store: Store, rounds: int) -> dict[str, int]:
-    """Read a file as soon as it exists, while another thread is saving what comes slowly."""
+    """Read a file as soon as it exists, while another thread saves its slow content."""
     content = b"x" * MIB
     seen = 0
     with ThreadPoolExecutor(1) as pool:

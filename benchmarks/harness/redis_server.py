@@ -1,4 +1,4 @@
-"""A Redis server of the benchmark's own, and the round trips that are made to it."""
+"""The benchmark's own Redis server, and a count of round trips to it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SECONDS = 30.0
 
 @contextmanager
 def redis_server() -> Iterator[int]:
-    """Run a server without persistence on a free port of 127.0.0.1, and give the port."""
+    """Run a server without persistence on a free port of 127.0.0.1, and yield the port."""
     program = shutil.which("redis-server")
     if program is None:
         raise SystemExit("redis-server is not installed: apt-get install redis-server")
@@ -57,25 +57,25 @@ def _wait(process: subprocess.Popen[bytes], port: int) -> None:
 
 
 class RoundTrips:
-    """Count how often something is sent after something was received."""
+    """Count how often a send follows a receive."""
 
     def __init__(self) -> None:
         self.count = 0
         self._waits = False
 
     def sent(self) -> None:
-        """Note that bytes were sent: the first since an answer, or since the beginning?"""
+        """Note a send; the first one, or the first after a response, starts a round trip."""
         self.count += not self._waits
         self._waits = True
 
     def received(self) -> None:
-        """Note that an answer was read."""
+        """Note that a response was read."""
         self._waits = False
 
 
 @contextmanager
 def counted_round_trips() -> Iterator[RoundTrips]:
-    """Count on every connection of redis-py for a block, where it sends and where it reads."""
+    """Count on every connection of redis-py during a block, in its send and read methods."""
     trips = RoundTrips()
     send, read = Connection.send_packed_command, Connection.read_response
 

@@ -1,4 +1,4 @@
-"""One run as Markdown tables for a person, and as JSON for a program."""
+"""One run as Markdown tables for people, and as JSON for programs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def markdown(results: Results) -> str:
 
 
 def as_json(results: Results) -> dict[str, Any]:
-    """Give a run's figures: nanoseconds per call, every batch of them, and bytes per file."""
+    """Return a run's figures: nanoseconds per call, every batch of them, and bytes per file."""
     return {
         "versions": results.versions,
         "plan": asdict(results.plan),
@@ -127,4 +127,4 @@ def _targets(results: Results) -> str:
         ]
         for verdict in verdicts(results)
     ]
-    return table(["target", "wanted", "measured", "where it is worst", ""], rows)
+    return table(["figure", "target", "measured", "worst at", ""], rows)

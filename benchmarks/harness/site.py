@@ -20,10 +20,10 @@ def directory(number: int) -> str:
 
 
 class Site:
-    """A storage filled with `files` files of 1 KiB, evenly over a hundred directories.
+    """A storage filled with `files` files of 1 KiB, spread evenly over a hundred directories.
 
-    Each name is built anew for each call, as a request would, so that no contestant profits from a
-    string whose hash is known already. The choice of names follows a seed that all share.
+    Each name is built again for each call, as in a request, so that no contestant profits from a
+    string whose hash is known already. All contestants choose names by the same seed.
     """
 
     def __init__(self, store: Store, files: int) -> None:
@@ -40,32 +40,32 @@ class Site:
         self.store.save(LARGE, ContentFile(b"x" * large))
 
     def fill_photos(self) -> None:
-        """Save every file, each with bytes of its own."""
+        """Save every file, with different contents."""
         for name in map(photo, range(self.files)):
             self.store.save(name, ContentFile(content_of(name)))
 
     def existing(self, count: int) -> list[str]:
-        """Choose names that are taken, each at most once."""
+        """Choose existing names, each at most once."""
         return [photo(number) for number in self._random.sample(range(self.files), count)]
 
     def fresh(self, count: int) -> list[str]:
-        """Make names that were never used, in directories that exist."""
+        """Create unused names, in existing directories."""
         return [photo(next(self._unused)) for _ in range(count)]
 
     def listed(self, count: int) -> list[str]:
-        """Name the directory of 100 entries."""
+        """Return the directory of 100 entries."""
         return [LISTED] * count
 
     def large(self, count: int) -> list[str]:
-        """Name the one large file."""
+        """Return the name of the large file."""
         return [LARGE] * count
 
 
 def photo(number: int) -> str:
-    """Name a picture as a site would."""
+    """Return a picture's name as a site would choose it."""
     return f"{directory(number)}/photo-{number:06}.jpg"
 
 
 def content_of(name: str) -> bytes:
-    """Give 1 KiB that belongs to this name alone."""
+    """Return 1 KiB that only this name has."""
     return name.encode().ljust(KIB, b".")

@@ -1,4 +1,4 @@
-"""What a contestant is asked to do, and the bare dict that marks the floor."""
+"""The protocol of a contestant, and the bare dict that marks the floor."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ MIB = 1024 * KIB
 
 
 class Store(Protocol):
-    """The part of Django's storage API that is measured."""
+    """The measured part of Django's storage API."""
 
     def save(self, name: str, content: Any) -> str:
-        """Store a file; return the name that it got."""
+        """Store a file; return its name."""
 
     def open(self, name: str) -> AbstractContextManager[Any]:
         """Open a file for reading bytes."""
 
     def exists(self, name: str) -> bool:
-        """Tell whether a name is taken."""
+        """Return whether a name is taken."""
 
     def size(self, name: str) -> int:
         """Count the bytes of a file."""
 
     def url(self, name: str) -> str:
-        """Say where a browser finds a file."""
+        """Return the URL of a file."""
 
     def listdir(self, path: str) -> Any:
         """List the directories and the files of a directory."""
@@ -35,7 +35,7 @@ class Store(Protocol):
         """Remove a file."""
 
     def path(self, name: str) -> str:
-        """Say where on the disk a file is."""
+        """Return the path of a file on the disk."""
 
 
 class DictStore:
@@ -54,7 +54,7 @@ class DictStore:
         return name
 
     def open(self, name: str) -> BytesIO:
-        """Give a stream over the bytes."""
+        """Return a stream over the bytes."""
         return BytesIO(self.files[name])
 
     def size(self, name: str) -> int:
@@ -62,7 +62,7 @@ class DictStore:
         return len(self.files[name])
 
     def delete(self, name: str) -> None:
-        """Forget the bytes."""
+        """Remove the bytes."""
         del self.files[name]
 
     def url(self, name: str) -> str:

@@ -1,4 +1,4 @@
-"""What this storage is to reach: ratios within one run, and bytes per file."""
+"""The targets of this storage: ratios within one run, and bytes per file."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from .measuring import Place, Results
 from .operations import OPERATIONS
 
-Found = list[tuple[float, str]]  # the figure, and where it was found
+Found = list[tuple[float, str]]  # the figure, and where it was measured
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Say what was wanted, and what was measured where it is worst."""
+    """Hold a target, and the worst measured figure."""
 
     target: str
     wanted: str
@@ -25,7 +25,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Target:
-    """Say which figures are held against which bound; `least` tells a lower bound from an upper."""
+    """Compare figures with a bound: a lower one if `least`, else an upper one."""
 
     label: str
     bound: float
@@ -33,7 +33,7 @@ class Target:
     least: bool = True
 
     def verdict(self, results: Results) -> Verdict | None:
-        """Judge the worst figure of a run; nothing where the run has none."""
+        """Judge the worst figure of a run; return None if the run has none."""
         found = self.figures(results)
         if not found:
             return None
@@ -44,7 +44,7 @@ class Target:
 
 
 def verdicts(results: Results) -> list[Verdict]:
-    """Hold one run's results against every target."""
+    """Judge one run's results by every target."""
     judged = (target.verdict(results) for target in TARGETS)
     return [verdict for verdict in judged if verdict]
 
@@ -108,7 +108,7 @@ TARGETS = (
     _faster_than_django("read-1k", 5),
     _faster_than_django("save-1m", 100),
     _dearer("save-1m", "save-1k", 1.5),
-    # A tenth is what two batches of one and the same operation differ by.
+    # Two batches of the same operation differ by a tenth.
     _dearer("open-100m", "open-1k", 1.1),
     Target("every row: time on tmpfs ÷ ours", 1, _against_tmpfs),
     Target("bytes per file beyond its content", 350, _memory, least=False),

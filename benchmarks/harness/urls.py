@@ -1,4 +1,4 @@
-"""The addresses at which `serving.py` has the same files served in several ways."""
+"""The URLs at which `serving.py` serves the same files in several ways."""
 
 from __future__ import annotations
 

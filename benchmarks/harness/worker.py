@@ -24,12 +24,12 @@ from .operations import OPERATIONS
 from .races import RACES
 from .site import Site
 
-# An installed package comes first, so that a wheel can be measured; else it is the checkout.
+# An installed package comes first, so that a wheel can be measured; else the checkout does.
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 
 class Worker:
-    """Hold one contestant's storage and do what the driver asks."""
+    """Hold one contestant's storage and run the driver's commands."""
 
     def __init__(self, key: str, directory: Path) -> None:
         self._contestant = CONTESTANTS[key]
@@ -37,11 +37,11 @@ class Worker:
         self._site = self._new_site(0)
 
     def versions(self) -> dict[str, str]:
-        """Say what runs here."""
+        """Return the versions in use."""
         return {"python": platform.python_version(), "django": django.get_version()}
 
     def fill(self, files: int, large: int) -> None:
-        """Make a storage with `files` files; its objects are then out of the collector's way."""
+        """Create a storage with `files` files, and hide its objects from the garbage collector."""
         self._site = self._new_site(files)
         self._site.fill(large)
         gc.collect()
@@ -64,7 +64,7 @@ class Worker:
 
 
 def answer(worker: Worker, line: str) -> dict[str, Any]:
-    """Do one command and wrap its outcome."""
+    """Run one command and wrap its outcome."""
     command = json.loads(line)
     method: Callable[..., Any] = getattr(worker, command.pop("do"))
     try:
