@@ -1,71 +1,194 @@
-"""What the errors of backends say, of any client library, and which one a caller gets."""
+"""Layers that fail: time limits, what errors mean, and what is remembered of an answer."""
 
 from __future__ import annotations
 
+import contextvars
 import errno
-from collections.abc import Sequence
+import functools
+import os
+import threading
+import time
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from queue import SimpleQueue
 from typing import Any, NoReturn
 
 from django.core.exceptions import SuspiciousOperation
 
 from ..exceptions import PathDoesNotExist
 
-Failures = Sequence[tuple[str, Exception]]
+# The number of names that a negative cache holds.
+_MAX_NAMES = 10_000
 
-# Of sockets; other numbers are answers about files.
+# Errors of sockets; other errno values are answers about files.
 _UNREACHABLE_NUMBERS = {
     *(errno.ECONNABORTED, errno.ECONNREFUSED, errno.ECONNRESET, errno.EHOSTDOWN),
     *(errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETRESET, errno.ENETUNREACH, errno.ETIMEDOUT),
 }
-# What the clients of buckets and servers call an engine that cannot be reached, each in an
-# exception tree of its own: botocore, requests, urllib3, redis, google-auth, azure-core, paramiko.
+# Client libraries raise these for a server that cannot be reached, each in its own exception tree:
+# botocore, requests, urllib3, redis, google-auth, azure-core, paramiko.
 _UNREACHABLE_NAMES = {
     *("ConnectionError", "TimeoutError", "HTTPClientError", "Timeout", "ConnectTimeout"),
     *("MaxRetryError", "TransportError", "ServiceRequestError", "SSHException", "gaierror"),
 }
-# About the call, or about what a storage does not do; an OSError is about a file.
+# Errors about the call, or about what the storage does not support; an OSError is about a file.
 _ANSWERS = (
     *(OSError, ValueError, NotImplementedError, AttributeError, TypeError, SuspiciousOperation),
 )
-# What a name is like, whether or not there is a file: it leads through one, or to a directory, or
-# no file can have it.
-_SHAPES = {errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
+# Errors about the form of a name, whether or not a file exists: it leads through a file, names a
+# directory, or is too long.
+_NAME_ERRORS = {errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
+
+
+class _CallingThread(threading.Thread):
+    """A thread that runs one call after another; clients keep a connection for each thread."""
+
+    def __init__(self) -> None:
+        # Not a thread of an executor: Python waits for those at exit, however long they take.
+        super().__init__(name="FallbackStorage", daemon=True)
+        self.calls: SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = SimpleQueue()
+        self.start()
+
+    def run(self) -> None:
+        """Run calls as they come."""
+        while True:
+            self._run_call(*self.calls.get())
+
+    def _run_call(self, answer: Future[Any], call: Callable[[], Any]) -> None:
+        # Idle before the answer is set: the caller may ask again at once.
+        try:
+            result = call()
+        except BaseException as error:
+            _idle_threads[os.getpid()].append(self)
+            answer.set_exception(error)
+        else:
+            _idle_threads[os.getpid()].append(self)
+            answer.set_result(result)
+
+
+# By process: a forked child has none of its parent's threads. The thread that was used last, with
+# its open connections, is used first.
+_idle_threads: defaultdict[int, list[_CallingThread]] = defaultdict(list)
+
+
+def _take_thread() -> _CallingThread:
+    try:
+        return _idle_threads[os.getpid()].pop()
+    except IndexError:
+        return _CallingThread()
+
+
+def call_with_timeout(
+    seconds: float | None, function: Callable[..., Any], *args: Any, **kwargs: Any
+) -> Any:
+    """
+    Call a function, in another thread if it has a time limit.
+
+    Raises ``TimeoutError`` when the limit is reached; the call runs to its end, and its result is
+    dropped.
+    """
+    if seconds is None:
+        return function(*args, **kwargs)
+    answer: Future[Any] = Future()
+    context = contextvars.copy_context()
+    call = functools.partial(context.run, function, *args, **kwargs)
+    _take_thread().calls.put((answer, call))
+    try:
+        return answer.result(seconds)
+    except FutureTimeoutError as error:
+        if answer.done():  # the function itself raised it
+            raise
+        raise TimeoutError(f"no answer within {seconds} seconds") from error
+
+
+class NegativeCache:
+    """
+    Remember which names a layer does not have.
+
+    :param seconds: how long a name is remembered.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._expiries: OrderedDict[str, float] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._expiries)
+
+    def __contains__(self, name: str) -> bool:
+        return self._expiries.get(name, 0.0) > time.monotonic()
+
+    def add(self, name: str) -> None:
+        """Remember that a name does not exist."""
+        if not self._seconds:
+            return
+        if len(self) >= _MAX_NAMES:
+            self._expiries.clear()
+        self._expiries[name] = time.monotonic() + self._seconds
+
+
+class Outage:
+    """
+    Spare a layer that does not answer.
+
+    :param seconds: how long it is not asked.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._end = 0.0
+        self._reason = ""
+
+    def begin(self, error: Exception) -> None:
+        """Remember that the layer did not answer."""
+        self._reason = f"{type(error).__name__}: {error}"
+        self._end = time.monotonic() + self.seconds
+
+    def check(self, label: str) -> None:
+        """Raise ``ConnectionError`` until the layer may be asked again."""
+        left = self._end - time.monotonic()
+        if left > 0:
+            raise ConnectionError(
+                f"{label} did not answer ({self._reason}); it is asked again in {left:.0f} seconds"
+            )
 
 
 def is_missing(error: BaseException) -> bool:
-    """Return whether a backend says by an error that it has no such file."""
+    """Return whether a layer's error says that the file does not exist."""
     return isinstance(error, FileNotFoundError) or _http_status(error) == 404
 
 
 def is_unreachable(error: BaseException) -> bool:
-    """Return whether an error says that a backend does not answer."""
+    """Return whether an error says that a layer does not answer."""
     names = {cls.__name__ for cls in type(error).__mro__}
     number = getattr(error, "errno", None)
     return not names.isdisjoint(_UNREACHABLE_NAMES) or number in _UNREACHABLE_NUMBERS
 
 
 def is_answer(error: BaseException) -> bool:
-    """Return whether an error says something of a name, or of what a storage does not do."""
+    """Return whether an error is about a name, or about what a storage does not support."""
     return isinstance(error, _ANSWERS)
 
 
 def _http_status(error: BaseException) -> Any:
-    """Return the status that an HTTP API has answered with: as boto3 keeps it, or as others do."""
+    """Return the HTTP status of an error, where boto3 keeps it or where other clients do."""
     response = getattr(error, "response", None)
     if isinstance(response, dict):
         return response.get("ResponseMetadata", {}).get("HTTPStatusCode")
     return getattr(error, "status_code", None) or getattr(response, "status_code", None)
 
 
-def raise_failure(failures: Failures, name: str) -> NoReturn:
+def raise_failure(failures: Sequence[tuple[str, Exception]], name: str) -> NoReturn:
     """
-    Raise what all backends together say that have failed, in their order.
+    Raise one error for all layers that failed.
 
-    :param failures: at least one: what the backend is called, and its error.
+    :param failures: each layer's label and error, in their order; at least one.
 
-    Where all say that there is no such file, that is a ``FileNotFoundError``. Otherwise it is the
-    first one's own error, unless that only says so and another one knows the name's shape. The
-    other errors are in its notes, and in ``__context__``.
+    If all errors say that the file does not exist, raises ``FileNotFoundError``. Else raises the
+    first layer's own error, unless that says "does not exist" and another is about the form of the
+    name. The other errors are in its notes, and in ``__context__``.
     """
     chosen = _choose(failures, name)
     others = [(label, error) for label, error in failures if error is not chosen]
@@ -74,22 +197,22 @@ def raise_failure(failures: Failures, name: str) -> NoReturn:
     _raise_all([chosen, *(error for _, error in others)])
 
 
-def _choose(failures: Failures, name: str) -> Exception:
+def _choose(failures: Sequence[tuple[str, Exception]], name: str) -> Exception:
     errors = [error for _, error in failures]
     if not all(map(is_missing, errors)):
-        shapes = [error for error in errors if getattr(error, "errno", None) in _SHAPES]
-        return shapes[0] if shapes and is_missing(errors[0]) else errors[0]
+        about_name = [error for error in errors if getattr(error, "errno", None) in _NAME_ERRORS]
+        return about_name[0] if about_name and is_missing(errors[0]) else errors[0]
     found = [error for error in errors if isinstance(error, FileNotFoundError)]
     return found[0] if found else PathDoesNotExist(name)
 
 
 def _add_note(error: Exception, note: str) -> None:
-    # Exceptions have add_note() since Python 3.11.
+    # BaseException.add_note() is new in Python 3.11.
     error.__dict__.setdefault("__notes__", []).append(note)
 
 
 def _raise_all(errors: list[Exception]) -> NoReturn:
-    """Raise the first error; each has the next one for its context, as if it came of that."""
+    """Raise the first error, with the next one as its context, and so on."""
     if errors[1:]:
         try:
             _raise_all(errors[1:])

@@ -4,42 +4,42 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from dataclasses import dataclass
+import os
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.core.files.storage import Storage
 from django.utils.deconstruct import deconstructible
 
-from .backends import Backend, make_backends
-from .cache import ReadCache
-from .changing import ChangingMixin
-from .finding import resolving
-from .marks import Marks
+from .copies import lock_of, wait_for_copy
+from .layer import Layer, guard_recursion, is_outside, make_layers, normalize
+from .layers import Layers
+from .readonly import LowerLayerFile, is_writing
 
 _MEBIBYTE = 1024 * 1024
 _SETTING = "FALLBACK_STORAGES"
-# The directory of marks, in any directory: no file of a project is called so.
+# The name of the directories that this storage keeps for itself; no project has files called so.
 _RESERVED = ".fallback"
-_NOT_COPIED = ("_reserved", "_deleted", "_cache")
 
 
 @deconstructible(path="inmemorystorage.FallbackStorage")
-class FallbackStorage(ChangingMixin):
+class FallbackStorage(Storage):
     """
-    A storage that asks several others in their order: the first success is the answer.
+    Ask several storages in order: the first success is the answer.
 
-    :param backends: the others: aliases of STORAGES, dotted paths, classes, instances, or dicts
+    :param backends: the storages: aliases of STORAGES, dotted paths, classes, instances, or dicts
         with one of these as ``BACKEND`` and with ``OPTIONS``, ``only``, ``skip``, ``timeout``,
         ``missing_for`` and ``down_for``; by default the setting FALLBACK_STORAGES.
     :param writable: those that may be written, as ``backends`` names them or by their positions; by
-        default the first. Any other raises `ReadOnlyStorageError` when it is to be written.
+        default the first. Writing any other raises `ReadOnlyStorageError`.
     :param whiteouts: whether ``delete()`` hides a file that stays in a backend which is not
-        written. The marks for that are files of the first backend that is, below ``.fallback``.
-    :param cache_reads: whether a file that is read from a backend below is copied up.
-    :param cache_size: bytes that such copies may have; the least recently read make room.
+        written. Whiteouts are files of the first writable backend, below ``.fallback``.
+    :param cache_reads: whether a file that is read from a lower backend is copied up.
+    :param cache_size: bytes that such copies may have; the least recently read are deleted first.
 
-    Raises ``ImproperlyConfigured`` for backends that there are not, and for those that lead back to
+    Raises ``ImproperlyConfigured`` for backends that do not exist, and for those that lead back to
     this storage. The API is Django's: https://docs.djangoproject.com/en/stable/ref/files/storage/
     """
 
@@ -52,71 +52,292 @@ class FallbackStorage(ChangingMixin):
         cache_reads: bool = False,
         cache_size: int = 256 * _MEBIBYTE,
     ) -> None:
+        if not isinstance(cache_size, int):
+            raise ImproperlyConfigured(f"cache_size must be a number of bytes, not {cache_size!r}.")
         self._entries = backends
         self._writable = writable
         self._whiteouts = whiteouts
         self._cache_reads = cache_reads
         self._cache_size = cache_size
-        if not isinstance(cache_size, int):
-            raise ImproperlyConfigured(f"cache_size is a number of bytes, not {cache_size!r}.")
-        self._find_backends()
+        self._found_layers = self._find_layers()
 
-    def _find_backends(self) -> _Resolved:
-        """Find the backends that are named, here or in the settings as they are now."""
-        entries = self._entries
-        with contextlib.ExitStack() as stack:
-            if entries is None:
-                stack.enter_context(resolving(_SETTING))
-                entries = _setting()
-            self._found = _Resolved(entries, make_backends(entries, self._writable))
-        self._stand_on(self._found.backends)
-        return self._found
+    def _find_layers(self) -> Layers:
+        """Find the storages that are named, here or in the settings as they are now."""
+        if self._entries is not None:
+            return self._make_layers(self._entries)
+        with guard_recursion(_SETTING):
+            return self._make_layers(_read_setting())
 
-    def _stand_on(self, backends: list[Backend]) -> None:
-        """Keep marks and copies in the first backend that can be written."""
-        writer = next((each for each in backends if each.is_writable), None)
-        self._reserved, self._deleted, self._cache = _RESERVED, None, None
-        if writer is None:
-            return
-        if isinstance(writer.find(), FallbackStorage):  # which has marks of its own
-            self._reserved = writer.find()._reserved + "-"
-        if self._whiteouts:
-            self._deleted = Marks(writer, self._reserved, "deleted")
-        if self._cache_reads:
-            copies = Marks(writer, self._reserved, "copies")
-            self._cache = ReadCache(writer, copies, self._cache_size)
+    def _make_layers(self, entries: Any) -> Layers:
+        layers = make_layers(entries, self._writable)
+        upper = next((each.find() for each in layers if each.is_writable), None)
+        reserved = _RESERVED
+        if isinstance(upper, FallbackStorage):  # which has reserved a directory itself
+            reserved = upper._layers.reserved + "-"
+        cache_size = self._cache_size if self._cache_reads else None
+        return Layers(entries, layers, reserved, self._whiteouts, cache_size)
 
     @property
-    def _backends(self) -> list[Backend]:
-        found = self._found
-        if self._entries is None and found.entries is not _setting():
-            found = self._find_backends()
-        return found.backends
+    def _layers(self) -> Layers:
+        if self._entries is None and self._found_layers.entries is not _read_setting():
+            self._found_layers = self._find_layers()
+        return self._found_layers
 
     @property
     def backends(self) -> list[Any]:
-        """Return the storages that are asked; those that are not written refuse it."""
-        return [each.find() if each.is_writable else each.storage for each in self._backends]
+        """Return the storages in order; those that may not be written refuse it."""
+        return [each.storage for each in self._layers.all]
 
     @property
     def written_layers(self) -> list[tuple[int, Any]]:
-        """Return the storages that may be written, each with its position among the backends."""
-        layers = enumerate(self._backends)
-        return [(position, layer.find()) for position, layer in layers if layer.is_writable]
+        """Return the storages that may be written, each with its position in ``backends``."""
+        layers = enumerate(self._layers.all)
+        return [(position, each.storage) for position, each in layers if each.is_writable]
 
     @property
     def querystring_auth(self) -> bool:
-        """Return whether a backend gives its files to those alone to whom it has signed a URL."""
-        return any(getattr(each.find(), "querystring_auth", False) for each in self._backends)
+        """Return whether any backend serves a file only to holders of a URL that it signed."""
+        storages = (each.find() for each in self._layers.all)
+        return any(getattr(each, "querystring_auth", False) for each in storages)
+
+    def which(self, name: str) -> Any:
+        """
+        Return the backend that has a file, as ``backends`` names it; ``None`` if none has it.
+
+        A copy that was made for reading is not the file.
+        """
+        holder = self._layers.holder(normalize(name), originals_first=True)
+        return None if holder is None else holder.entry
+
+    # Django's storage API.
+
+    def _open(self, name: str, mode: str = "rb") -> Any:
+        layers, name = self._layers, normalize(name)
+        if not _is_mode(mode):
+            return layers.all[0].ask("open", name, mode)  # which refuses it
+        if is_writing(mode):
+            return self._open_for_change(name, mode)
+        wait_for_copy(name)
+        layer, file = layers.first("open", name, mode)
+        if layers.cache is not None:
+            file = layers.cache.open(name, mode, layer, file)
+        elif layer.is_writable:
+            return file
+        return LowerLayerFile(file, self, name, mode)
+
+    def _open_for_change(self, name: str, mode: str) -> Any:
+        layers = self._layers
+        writer = layers.writers(name)[0]
+        layers.check_not_shadowed(name, writer)
+        layers.copy_up_parent_file(name, writer)
+        with lock_of(name):
+            if "x" not in mode:
+                layers.forget_copy(name)
+            layers.copy_up_for_change(name, mode, writer)
+            try:
+                return writer.ask("open", name, mode)
+            except FileNotFoundError:
+                # A disk has no directory for the file, but a lower layer may have one.
+                parent = name.rpartition("/")[0]
+                if not parent or writer.has_file(parent) or not layers.is_directory(parent):
+                    raise
+                writer.make_directory(parent)
+            return writer.ask("open", name, mode)
+
+    def _save(self, name: str, content: Any) -> str:
+        layers, name = self._layers, normalize(name)
+        writers = layers.writers(name)
+        layers.copy_up_parent_file(name, writers[0])
+        with lock_of(name):
+            layers.forget_copy(name)
+            if writers[0].overwrites:
+                layers.check_not_shadowed(name, writers[0])
+                layers.copy_up_for_change(name, "w", writers[0])
+            return layers.save(name, content, writers)
+
+    def is_name_available(self, name: str, max_length: int | None = None) -> bool:
+        """Return whether ``save()`` would store a file under this very name."""
+        writer = self._layers.writers(normalize(name))[0]
+        is_free = writer.overwrites or not self.exists(name)
+        return is_free and (not max_length or len(str(name)) <= max_length)
+
+    def get_valid_name(self, name: str) -> str:
+        """Return the name without the characters that the first backend replaces."""
+        return self._make_name("get_valid_name", name)
+
+    def get_alternative_name(self, file_root: str, file_ext: str) -> str:
+        """Return another name, as the first backend makes them."""
+        return self._make_name("get_alternative_name", file_root, file_ext)
+
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        """
+        Return ``name``, or one like it that is free in all backends.
+
+        If the first one overwrites files, names that are taken are available. Raises
+        ``SuspiciousFileOperation`` if ``max_length`` leaves no room for a name.
+        """
+        layers, wanted = self._layers, normalize(name)
+        writer = layers.writers(wanted)[0]
+        is_its_own = not writer.overwrites and writer.has_file(wanted)
+        if writer.has_method("get_available_name"):
+            name = writer.ask("get_available_name", name, max_length=max_length)
+        available = normalize(name)
+        # A writer that returns the name of a file of its own overwrites it, or has just deleted it.
+        if writer.overwrites or (is_its_own and available == wanted):
+            return name
+        if not layers.may_be_taken(available):
+            return name
+        return Storage.get_available_name(_NewNames(self, name), name, max_length=max_length)
+
+    def generate_filename(self, filename: str | os.PathLike[str]) -> str:
+        """Return the name under which the first backend would save ``filename``."""
+        return self._make_name("generate_filename", filename)
+
+    def _make_name(self, operation: str, *args: Any) -> str:
+        layers = self._layers
+        return str(layers.first_of(layers.all, operation, *args)[1])
+
+    def path(self, name: str) -> str:
+        """
+        Return a path at which Python's ``open()`` finds a file.
+
+        A lower backend's file is copied up first, if the first backend has paths, so that a change
+        at the path changes the copy. If it has none, the path is that of the backend which has the
+        file, and a change there changes that file. Raises ``NotImplementedError`` for a file that
+        has no path.
+        """
+        layers, name = self._layers, normalize(name)
+        holder = layers.holder(name, originals_first=True)
+        if holder is None:
+            return str(layers.first("path", name, originals_first=True)[1])
+        path = None if holder.is_writable else self._copied_path(name)
+        return str(holder.ask("path", name)) if path is None else path
+
+    def _copied_path(self, name: str) -> str | None:
+        """Copy a file up and return its path there; ``None`` if that layer has no paths."""
+        layers = self._layers
+        path: str | None = None
+        with contextlib.suppress(Exception):
+            writer = layers.writers(name)[0]
+            path = writer.ask("path", name)
+        if path is not None:
+            with lock_of(name):
+                layers.check_not_shadowed(name, writer)
+                layers.forget_copy(name)
+                layers.copy_up_for_change(name, "a", writer)
+        return path
+
+    def delete(self, name: str) -> None:
+        """
+        Delete a file from the backends that may be written, and hide it in the others.
+
+        A directory is deleted as the first backend deletes one: with everything in it, or only if
+        it is empty. Without ``whiteouts`` the first backend's file is deleted, and no other.
+        """
+        # Backends refuse an empty name, which is not the name of the top directory here.
+        target = (normalize(name) or ".") if name else name
+        layers, name = self._layers, normalize(name or "")
+        writers = layers.writers(name)
+        if layers.whiteouts is None or not target or is_outside(name):
+            layers.first_of(writers, "delete", target)
+            return
+        is_below = layers.lower_layer_has(name)
+        if not is_below:
+            layers.copy_up_parent_file(name, writers[0])
+        with lock_of(name):
+            layers.forget_copy(name)
+            if is_below and layers.is_directory(name):
+                self._delete_directory(name, writers)
+                return
+            if is_below:
+                layers.whiteouts.add(name)
+            for writer in writers:
+                writer.ask("delete", target)
+
+    def _delete_directory(self, name: str, writers: list[Layer]) -> None:
+        """Delete a directory if the writer deletes one that has as much in it."""
+        layers, writer = self._layers, writers[0]
+        probe = writer.add_probe_file(name) if any(layers.listdir(name)) else None
+        try:
+            for each in writers:
+                each.ask("delete", name or ".")
+            is_deleted = probe is None or not writer.has_file(probe)
+        finally:
+            if probe is not None and writer.has_file(probe):
+                writer.ask("delete", probe)
+        if is_deleted and name and layers.whiteouts is not None:
+            layers.whiteouts.add(name)
+
+    def exists(self, name: str) -> bool:
+        """
+        Return whether any backend has a file of that name.
+
+        A backend that fails is skipped; if all fail, the first one's error is raised.
+        """
+        return self._layers.holder(normalize(name)) is not None
+
+    def listdir(self, path: str) -> tuple[list[str], list[str]]:
+        """
+        Return the names of the directories and of the files that any backend has in a directory.
+
+        Each name is listed once: as a directory or as a file, as the first backend that has it
+        says. Raises the first backend's error if all fail.
+        """
+        return self._layers.listdir(normalize(path or ""))
+
+    def size(self, name: str) -> int:
+        """Return the size of a file in bytes; raise ``FileNotFoundError`` if none exists."""
+        name = normalize(name)
+        wait_for_copy(name)
+        size: int = self._layers.first("size", name)[1]
+        return size
+
+    def url(self, name: str | None, *args: Any, **kwargs: Any) -> str:
+        """Return the URL of a file from the first backend that has it, or else from the last."""
+        layers = self._layers
+        # As the caller wrote it: a slash at the end of a name belongs to its URL.
+        asked = layers.all[-1:] if name is None else layers.url_layers(normalize(name))
+        url: str = layers.first_of(asked, "url", name, *args, **kwargs)[1]
+        return url
+
+    def get_accessed_time(self, name: str) -> datetime:
+        """Return when a file was last read."""
+        return self._time("get_accessed_time", name)
+
+    def get_created_time(self, name: str) -> datetime:
+        """Return when a file was created."""
+        return self._time("get_created_time", name)
+
+    def get_modified_time(self, name: str) -> datetime:
+        """Return when a file was last written."""
+        return self._time("get_modified_time", name)
+
+    def accessed_time(self, name: str) -> datetime:
+        """Return ``accessed_time()`` of the first backend that has the method and the file."""
+        return self._time("accessed_time", name)
+
+    def created_time(self, name: str) -> datetime:
+        """Return ``created_time()`` of the first backend that has the method and the file."""
+        return self._time("created_time", name)
+
+    def modified_time(self, name: str) -> datetime:
+        """Return ``modified_time()`` of the first backend that has the method and the file."""
+        return self._time("modified_time", name)
+
+    def _time(self, operation: str, name: str) -> datetime:
+        time: datetime = self._layers.first(operation, normalize(name), originals_first=True)[1]
+        return time
+
+    # The object itself.
 
     def __getattr__(self, name: str) -> Any:
-        """Return what the first backend has beyond Django's storage API, as its ``base_url``."""
-        if name.startswith("_") or "_found" not in vars(self):
+        """Return what the first backend has beyond Django's storage API, such as ``base_url``."""
+        if name.startswith("_") or "_found_layers" not in vars(self):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return getattr(self.backends[0], name)
 
     def __repr__(self) -> str:
-        labels = [each.label + " (read-only)" * (not each.is_writable) for each in self._backends]
+        labels = [each.label + " (read-only)" * (not each.is_writable) for each in self._layers.all]
         return f"<{type(self).__name__}: {', '.join(labels)}>"
 
     def __eq__(self, other: object) -> bool:
@@ -127,40 +348,26 @@ class FallbackStorage(ChangingMixin):
         return self._options() == other._options()
 
     def __hash__(self) -> int:
-        """Return one hash for all of a class: backends can be lists, and need none."""
+        """Return one hash for all of a class: backends may be lists, which have none."""
         return hash(type(self))
 
     def _options(self) -> tuple[Any, ...]:
-        lists = [each and [*map(_Described, each)] for each in (self._entries, self._writable)]
+        lists = [each and [*map(_Comparable, each)] for each in (self._entries, self._writable)]
         return *lists, self._whiteouts, self._cache_reads, self._cache_size
 
-    def __getstate__(self) -> dict[str, Any]:
-        # Found anew: marks and copies belong to a backend, which is pickled as it is.
-        return {name: value for name, value in vars(self).items() if name not in _NOT_COPIED}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
-        self._stand_on(self._found.backends)
-
-    def __copy__(self) -> FallbackStorage:
-        """Return a storage with the same backends, and the same room for copies."""
-        copied = type(self).__new__(type(self))
-        vars(copied).update(vars(self))
-        return copied
-
     def __deepcopy__(self, memo: dict[int, Any]) -> FallbackStorage:
-        # Models are deep-copied with their fields and storages; the files are not.
+        # Django copies fields with their storages; the files, and the room for copies, are shared.
         return copy.copy(self)
 
 
-class _Described:
-    """An entry; storages that do not know when they are equal are if they were made alike."""
+class _Comparable:
+    """An entry; storages without ``__eq__`` are equal if the same call makes them."""
 
     def __init__(self, entry: Any) -> None:
         self.entry = entry
 
     def __eq__(self, other: object) -> bool:
-        assert isinstance(other, _Described)
+        assert isinstance(other, _Comparable)
         one, two = self.entry, other.entry
         if one == two or not (hasattr(one, "deconstruct") and hasattr(two, "deconstruct")):
             return bool(one == two)
@@ -169,15 +376,35 @@ class _Described:
     __hash__ = None  # type: ignore[assignment]
 
 
-@dataclass
-class _Resolved:
-    """The backends, and the entries by which they were found."""
+class _NewNames(Storage):
+    """Offer names of a `FallbackStorage`, or Django's where those repeat themselves."""
 
-    entries: Any
-    backends: list[Backend]
+    def __init__(self, storage: FallbackStorage, taken: str) -> None:
+        self._storage = storage
+        self._taken = taken
+        self._tried: set[str] = set()
+
+    def exists(self, name: str) -> bool:
+        """Return whether a name is taken."""
+        return name == self._taken or self._storage.exists(name)
+
+    def get_alternative_name(self, file_root: str, file_ext: str) -> str:
+        """Return a name that was not returned before."""
+        name = self._storage.get_alternative_name(file_root, file_ext)
+        if name in self._tried:
+            name = super().get_alternative_name(file_root, file_ext)
+        self._tried.add(name)
+        return name
 
 
-def _setting() -> Any:
+def _is_mode(mode: Any) -> bool:
+    """Return whether ``open()`` takes a mode."""
+    if not isinstance(mode, str) or len({*mode}) != len(mode) or not {*mode} <= {*"rwaxbt+"}:
+        return False
+    return len({*mode} & {*"rwax"}) == 1 and not {*"bt"} <= {*mode}
+
+
+def _read_setting() -> Any:
     entries = getattr(settings, _SETTING, None)
     if not entries:
         raise ImproperlyConfigured(

@@ -23,7 +23,6 @@ from overrides import use_storage
 from projects import make_project
 
 from inmemorystorage import FallbackStorage, InMemoryStorage
-from inmemorystorage.fallback.asking import Memory
 
 DOTTED = "inmemorystorage.InMemoryStorage"
 FALLBACK = "inmemorystorage.FallbackStorage"
@@ -31,7 +30,7 @@ FALLBACK = "inmemorystorage.FallbackStorage"
 
 def kinds_of(storage: FallbackStorage) -> list[type]:
     """Return the classes of the backends, of those that are not written too."""
-    return [type(backend.find()) for backend in storage._backends]
+    return [type(backend.find()) for backend in storage._layers.all]
 
 
 def make_memory() -> InMemoryStorage:
@@ -46,7 +45,7 @@ def test_what_names_a_backend(settings: Any) -> None:
     entries = ["named", DOTTED, InMemoryStorage, instance, make_memory]
     storage = FallbackStorage(entries)
     assert kinds_of(storage) == [InMemoryStorage] * 5
-    found = [backend.find() for backend in storage._backends]
+    found = [backend.find() for backend in storage._layers.all]
     assert found[0] is storages["named"] and found[3] is instance
     assert found[4].base_url == "/made/"
     in_dicts = FallbackStorage(tuple({"BACKEND": entry} for entry in entries))
@@ -59,9 +58,9 @@ def test_lazy_objects() -> None:
     """A lazy object counts as what it stands for, and default_storage as the alias."""
     instance = InMemoryStorage()
     storage = FallbackStorage([SimpleLazyObject(lambda: instance), default_storage])
-    assert storage._backends[0].find() is instance
-    assert storage._backends[1].find() is storages["default"]
-    assert storage._backends[1].label == "default"
+    assert storage._layers.all[0].find() is instance
+    assert storage._layers.all[1].find() is storages["default"]
+    assert storage._layers.all[1].label == "default"
 
 
 def test_backends_are_built_once(settings: Any) -> None:
@@ -125,11 +124,11 @@ def test_the_setting_is_missing(settings: Any, value: Any) -> None:
         ([{"BACKEND": DOTTED, "OPTION": {}}], r"other keys of BACKEND, OPTIONS, only, skip"),
         ([{"BACKEND": DOTTED, "OPTIONS": {"x": 1}}], "x"),
         ([{"BACKEND": RemoteStorage, "OPTIONS": {"x": 1}}], "RemoteStorage cannot be made"),
-        ([{"BACKEND": "default", "OPTIONS": {"x": 1}}], r"stand in STORAGES\['default'\]"),
+        ([{"BACKEND": "default", "OPTIONS": {"x": 1}}], r"Set OPTIONS in STORAGES\['default'\]"),
         ([{"BACKEND": InMemoryStorage(), "OPTIONS": {"x": 1}}], "it is made already"),
-        ([{"BACKEND": DOTTED, "skip": [1]}], r"skip is a list of patterns, not \[1\]"),
-        ([{"BACKEND": DOTTED, "timeout": "1"}], "timeout is a number of seconds, not '1'"),
-        ([{"BACKEND": DOTTED, "only": "*.jpg"}], r"only is a list of patterns, not '\*.jpg'"),
+        ([{"BACKEND": DOTTED, "skip": [1]}], r"skip must be a list of patterns, not \[1\]"),
+        ([{"BACKEND": DOTTED, "timeout": "1"}], "timeout must be a number of seconds, not '1'"),
+        ([{"BACKEND": DOTTED, "only": "*.jpg"}], r"only must be a list of patterns, not '\*.jpg'"),
     ],
 )
 def test_mistakes_are_told(backends: Any, message: str) -> None:
@@ -143,7 +142,7 @@ def test_mistakes_are_told(backends: Any, message: str) -> None:
 )
 def test_mistaken_options_are_told(option: str, value: Any) -> None:
     """An option of the wrong type is told, and not taken for something else."""
-    with pytest.raises(ImproperlyConfigured, match=rf"{option} is .*, not {value!r}"):
+    with pytest.raises(ImproperlyConfigured, match=rf"{option} must be .*, not {value!r}"):
         FallbackStorage([DOTTED], **{option: value})
 
 
@@ -166,7 +165,7 @@ def test_callables_without_a_name() -> None:
 
     called = Callable()
     type(called).__call__ = lambda self: None  # type: ignore[assignment, method-assign]
-    assert FallbackStorage([called])._backends[0].find() is called
+    assert FallbackStorage([called])._layers.all[0].find() is called
 
 
 def test_a_storage_that_is_not_made_yet() -> None:
@@ -179,8 +178,8 @@ def test_what_was_remembered_is_not_pickled() -> None:
     """A pickle does not say of a backend that it does not answer: elsewhere it may."""
     storage = FallbackStorage([DOTTED, {"BACKEND": stocked("a.txt"), "missing_for": 60}])
     assert not storage.exists("b.txt")
-    memory = pickle.loads(pickle.dumps(storage))._backends[1].memory
-    assert memory == Memory(missing_for=60, down_for=30)
+    pickled = pickle.loads(pickle.dumps(storage))._layers.all[1]
+    assert (len(pickled.missing_names), pickled.missing_for, pickled.down_for) == (0, 60, 30)
 
 
 def test_an_alias_that_cannot_be_made(settings: Any) -> None:
@@ -208,7 +207,7 @@ def test_in_storages(settings: Any) -> None:
     """The options stand in STORAGES."""
     use_storage(settings, "shared", FALLBACK, backends=[DOTTED, stocked("a.txt")], whiteouts=False)
     assert storages["shared"].listdir("") == ([], ["a.txt"])
-    assert storages["shared"]._deleted is None
+    assert storages["shared"]._layers.whiteouts is None
 
 
 def test_equality_and_copies(tmp_path: Any) -> None:

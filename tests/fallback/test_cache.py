@@ -15,7 +15,7 @@ from django.core.files.storage import FileSystemStorage
 from fallback.layers import get, over, put, stocked
 
 from inmemorystorage import FallbackStorage, InMemoryStorage
-from inmemorystorage.fallback.copying import copy_up
+from inmemorystorage.fallback.copies import copy_up
 from inmemorystorage.testing import fail_storage
 
 
@@ -136,14 +136,14 @@ def test_no_room_above(caplog: pytest.LogCaptureFixture) -> None:
 def test_a_copy_that_is_gone_at_once() -> None:
     """A reader whose copy has made room already reads the file below."""
     storage, above, _ = over("a.txt", cache_reads=True)
-    keep = storage._cache.keep
+    keep = storage._layers.cache.keep
 
     def keep_and_lose(name: str, *args: Any) -> bool:
         kept = keep(name, *args)
         above.delete(name)
         return bool(kept)
 
-    storage._cache.keep = keep_and_lose
+    storage._layers.cache.keep = keep_and_lose
     assert get(storage, "a.txt") == b"a.txt"
 
 
@@ -159,14 +159,14 @@ def test_many_readers_at_once() -> None:
 def keep(storage: Any, name: str) -> bool:
     """Have a file copied up as by somebody who has just opened it."""
     with storage.backends[1].open(name) as file:
-        return bool(storage._cache.keep(name, storage._backends[1], file, storage._is_hidden))
+        return bool(storage._layers.cache.keep(name, storage._layers.all[1], file))
 
 
 def test_a_copy_made_meanwhile() -> None:
     """Who comes to copy what was copied meanwhile does nothing."""
     storage, above, _ = over("a.txt", cache_reads=True)
     assert keep(storage, "a.txt") and keep(storage, "a.txt")
-    copy_up("a.txt", storage._backends[1], storage._backends[0])
+    copy_up("a.txt", storage._layers.all[1], storage._layers.all[0])
     assert copies(above) == ["a.txt"]
 
 
@@ -255,7 +255,7 @@ def test_half_a_copy_that_stays() -> None:
     """Half a copy that cannot be deleted is known for what it is."""
     storage = FallbackStorage([CannotDelete(), stocked("a.txt")], cache_reads=True)
     assert get(storage, "a.txt") == b"a.txt"
-    assert storage._cache.has("a.txt")
+    assert "a.txt" in storage._layers.cache
 
 
 def test_deep_copies_share_their_room() -> None:

@@ -83,8 +83,8 @@ def test_writable_says_otherwise(settings: Any) -> None:
             storage.open("a.txt", "ab")
         storage.delete("b.txt")
     path = third["BACKEND"]
-    assert FallbackStorage([one, third], writable=[third])._backends[1].is_writable
-    assert FallbackStorage([one, third], writable=[path])._backends[1].is_writable
+    assert FallbackStorage([one, third], writable=[third])._layers.all[1].is_writable
+    assert FallbackStorage([one, third], writable=[path])._layers.all[1].is_writable
 
 
 @pytest.mark.parametrize(

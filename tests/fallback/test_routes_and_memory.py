@@ -12,16 +12,16 @@ import pytest
 from fallback.layers import Failing, Recording, Waiting, get, put, stocked
 
 from inmemorystorage import FallbackStorage, InMemoryStorage, ReadOnlyStorageError
-from inmemorystorage.fallback import asking
+from inmemorystorage.fallback import failures
 from inmemorystorage.fallback.failures import is_unreachable
-from inmemorystorage.fallback.routes import Route
+from inmemorystorage.fallback.layer import Route
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Have the time stand still; it is the one item of a list."""
     now = [1000.0]
-    monkeypatch.setattr(asking.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(failures.time, "monotonic", lambda: now[0])
     return now
 
 
@@ -239,12 +239,12 @@ def test_nothing_is_remembered_of_what_is_near() -> None:
 
 def test_memory_has_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """Names that are not there do not fill the process's memory."""
-    monkeypatch.setattr(asking, "_ROOM", 10)
+    monkeypatch.setattr(failures, "_MAX_NAMES", 10)
     backend = {"BACKEND": InMemoryStorage(), "missing_for": 60}
     storage = FallbackStorage([InMemoryStorage(), backend])
     for number in range(25):
         assert not storage.exists(f"{number}.txt")
-    assert len(storage._backends[1].memory._missing) <= 10
+    assert len(storage._layers.all[1].missing_names) <= 10
 
 
 class EndpointConnectionError(Exception):

@@ -1,0 +1,242 @@
+"""Copies in an upper layer: whole files copied up, and a cache of those that were read."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any
+
+from django.conf import settings
+from django.core.files import File
+
+from .layer import Layer, is_inside, logger
+from .whiteouts import StoredNames, Whiteouts
+
+_UNFINISHED = "unfinished"
+
+
+def _make_lock() -> threading.RLock:
+    """Return a lock; all locks of this room are made here."""
+    return threading.RLock()
+
+
+# Lock striping: different names rarely contend.
+_locks = [_make_lock() for _ in range(64)]
+_being_copied: set[str] = set()
+
+
+def lock_of(name: str) -> threading.RLock:
+    """Return the lock to hold while a name is copied or changed."""
+    return _locks[hash(name) % len(_locks)]
+
+
+def wait_for_copy(name: str) -> None:
+    """Wait while another thread copies a file up, until the copy is whole."""
+    if name in _being_copied:
+        with lock_of(name):
+            pass
+
+
+@contextmanager
+def _copying(name: str) -> Iterator[None]:
+    with lock_of(name):
+        _being_copied.add(name)
+        try:
+            yield
+        finally:
+            _being_copied.discard(name)
+
+
+def copy_up(name: str, source: Layer, target: Layer, file: Any = None) -> None:
+    """
+    Copy a file from one layer to another, unless the name exists there.
+
+    It is read to its end before anything is written, and a copy that fails is deleted. Other
+    threads wait for it with `wait_for_copy`.
+
+    :param file: the file, if it is open for reading bytes already.
+    """
+    with _copying(name):
+        if target.ask("exists", name):
+            return
+        with SpooledTemporaryFile(max_size=settings.FILE_UPLOAD_MAX_MEMORY_SIZE) as content:
+            if file is None:
+                with source.ask("open", name) as opened:
+                    _fetch(opened, content)
+            else:
+                _fetch(file, content)
+            _store(name, File(content, name), target)
+        logger.info("copied %r from %s to %s", name, source.label, target.label)
+
+
+def _fetch(file: Any, content: IO[bytes]) -> None:
+    for chunk in file.chunks():
+        content.write(chunk)
+    content.seek(0)
+
+
+def _store(name: str, content: File[bytes], target: Layer) -> None:
+    try:
+        target.store(name, content)
+    except BaseException:
+        with suppress(Exception):
+            target.ask("delete", name)
+        raise
+
+
+class ReadCache:
+    """
+    Keep copies of files of lower layers; the least recently read are deleted first.
+
+    :param layer: where the copies are, each under its own name.
+    :param reserved: the directory there of the names of the copies, each with a stamp: a file is
+        deleted to make room only while it has its stamp, and no other file ever is.
+    :param size: bytes that all copies together may have.
+    :param whiteouts: the names of which no copy is made.
+    """
+
+    def __init__(self, layer: Layer, reserved: str, size: int, whiteouts: Whiteouts | None) -> None:
+        self._layer = layer
+        self._names = StoredNames(layer, reserved, "copies")
+        self.size = size
+        self._whiteouts = whiteouts
+        self._lock = _make_lock()
+        self._sizes: OrderedDict[str, int] | None = None
+
+    def __contains__(self, name: str) -> bool:
+        return is_inside(name) and name in self._names
+
+    def forget(self, name: str) -> None:
+        """Make a copy, if the name is one, a file like any other: it is about to be changed."""
+        if not is_inside(name):
+            return
+        with self._lock:
+            if self._sizes is not None:
+                self._sizes.pop(name, None)
+            with suppress(ValueError, OSError):  # a name that is refused has no copy
+                self._names.discard(name)
+
+    def open(self, name: str, mode: str, source: Layer, file: Any) -> Any:
+        """
+        Return the copy of a file, made now if there is none, or else the file.
+
+        :param file: the file, open for reading in its layer.
+        """
+        if source.is_writable:
+            self._touch(name)
+        elif self._keep_opened(name, mode, source, file):
+            with suppress(FileNotFoundError):  # another reader may have needed its room
+                copy = self._layer.ask("open", name, mode)
+                file.close()
+                return copy
+        return file
+
+    def _touch(self, name: str) -> None:
+        """Note that a copy is read."""
+        with self._lock, suppress(KeyError):
+            if self._sizes is not None:
+                self._sizes.move_to_end(name)
+
+    def _keep_opened(self, name: str, mode: str, source: Layer, file: Any) -> bool:
+        if "b" in mode:
+            is_kept = self.keep(name, source, file)
+            file.seek(0)
+            return is_kept
+        with source.ask("open", name) as binary:
+            return self.keep(name, source, binary)
+
+    def keep(self, name: str, source: Layer, file: Any) -> bool:
+        """
+        Copy a file up; return whether the copy exists.
+
+        :param file: the file, open for reading bytes.
+        """
+        try:
+            size = file.size
+            if size > self.size:
+                return False
+            self._make_room(size)
+            return self._copy(name, source, file, size)
+        except Exception as error:  # the caller can read the file without a copy
+            logger.warning("cannot keep a copy of %r: %s", name, error)
+            self._clean_up(name)
+            return False
+
+    def _copy(self, name: str, source: Layer, file: Any, size: int) -> bool:
+        with lock_of(name):
+            if self._layer.ask("exists", name):
+                return True
+            if self._whiteouts is not None and self._whiteouts.hides(name):
+                return False
+            # Noted first: a copy that is not noted would count as a user's file for ever.
+            self._note(name, _UNFINISHED)
+            copy_up(name, source, self._layer, file)
+            self._note(name, self._stamp(name))
+        with self._lock:
+            self._known()[name] = size
+        return True
+
+    def _note(self, name: str, stamp: str) -> None:
+        self._names.discard(name)
+        self._names.add(name, stamp)
+
+    def _clean_up(self, name: str) -> None:
+        """Forget a copy that failed, unless it exists and cannot be deleted."""
+        with suppress(Exception):
+            if not self._layer.ask("exists", name):
+                self.forget(name)
+
+    def _stamp(self, name: str) -> str:
+        """Return the size and time of a file, which change when the file does."""
+        modified = ""
+        with suppress(NotImplementedError):
+            modified = self._layer.ask("get_modified_time", name).isoformat()
+        return f"{self._layer.ask('size', name)} {modified}"
+
+    def _make_room(self, size: int) -> None:
+        for name, freed in self._take_excess(size):
+            try:
+                self._drop(name)
+            except BaseException:
+                with self._lock:
+                    self._known()[name] = freed
+                raise
+
+    def _take_excess(self, size: int) -> list[tuple[str, int]]:
+        """Remove the copies to delete from those that are known, and return them."""
+        excess = []
+        with self._lock:
+            known = self._known()
+            total = sum(known.values()) + size
+            while known and total > self.size:
+                excess.append(known.popitem(last=False))
+                total -= excess[-1][1]
+        return excess
+
+    def _drop(self, name: str) -> None:
+        with lock_of(name):
+            stamp = self._names.text(name)
+            if not stamp or not self._layer.ask("exists", name):
+                return
+            self._names.discard(name)
+            if stamp in (_UNFINISHED, self._stamp(name)):
+                self._layer.ask("delete", name)
+                logger.debug("%s keeps %r no longer", self._layer.label, name)
+
+    def _known(self) -> OrderedDict[str, int]:
+        """Return the sizes of the copies; those of an earlier process come first."""
+        if self._sizes is None:
+            self._sizes = OrderedDict()
+            with suppress(NotImplementedError):  # without listdir(), only this process's own
+                for name in self._names.walk():
+                    self._sizes[name] = self._size_of(name)
+        return self._sizes
+
+    def _size_of(self, name: str) -> int:
+        with suppress(Exception):
+            size: Any = self._layer.ask("size", name)
+            return int(size)
+        return 0
