@@ -64,11 +64,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__init__": {"exceptions", "fallback", "nodes", "storage"},
     # Django's hooks.
     "checks": {"fallback", "urls"},
-    "management": {"checks", "kvstore"},
+    "walk": set(),
+    "management": {"checks", "kvstore", "walk"},
     "apps": {"checks"},
     "handover": {"journal", "location", "nodes", "project", "storage"},
     # Files over HTTP, of any storage.
-    "serving": {"handover", "project", "storage"},
+    "serving": {"handover", "project", "storage", "walk"},
     # The kit for tests.
     "testing": {
         "fallback",

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -14,9 +15,9 @@ from django.core.exceptions import SuspiciousOperation
 from django.core.files.storage import Storage
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template import Context, Engine, Template
+from django.template.defaultfilters import pluralize
 
-from .display import count, human_size, local_time, printable
-from .walk import NO_DIRECTORY, Entry, descend, find, scan
+from ..walk import NO_DIRECTORY, DirEntry, find, printable, scan, walk
 
 # A page is looked at while one waits. A bucket answers for its names one by one, so that past
 # these bounds totals are said to be "at least", and sizes and times are left out.
@@ -25,17 +26,19 @@ MAX_NAMES = 10_000
 MAX_SECONDS = 2.0
 
 # What an <img> can show; an SVG in an <img> runs no script.
-PICTURES = (*(".apng", ".avif", ".bmp", ".gif", ".ico", ".jpeg", ".jpg", ".png", ".svg", ".webp"),)
+PICTURES = (".apng", ".avif", ".bmp", ".gif", ".ico", ".jpeg", ".jpg", ".png", ".svg", ".webp")
 POLICY = (
     "default-src 'none'; img-src {}; style-src 'unsafe-inline'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 is_origin = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+").fullmatch
 
+UNITS = ["KiB", "MiB", "GiB", "TiB", "PiB"]
+
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the page, as text."""
+    """A line of the page."""
 
     name: str
     href: str
@@ -43,19 +46,7 @@ class Row:
     is_picture: bool
     size: str
     bytes: str
-    time: str
-    datetime: str
-
-
-class Budget:
-    """Says when a page has asked a storage for long enough."""
-
-    def __init__(self) -> None:
-        self._end = time.monotonic() + MAX_SECONDS
-
-    def is_spent(self) -> bool:
-        """Return whether the seconds are over."""
-        return time.monotonic() >= self._end
+    modified: datetime | None
 
 
 def list_directory(request: HttpRequest, storage: Storage, name: str) -> HttpResponse:
@@ -72,13 +63,13 @@ def list_directory(request: HttpRequest, storage: Storage, name: str) -> HttpRes
     Raises ``Http404`` where that is no directory, and where the storage cannot list.
     """
     entries = _entries(storage, name)
-    budget = Budget()
-    rows = [_row(entry, budget) for entry in entries[:MAX_ROWS]]
+    deadline = time.monotonic() + MAX_SECONDS
+    rows = [_row(entry, deadline) for entry in entries[:MAX_ROWS]]
     context = {
         "crumbs": list(_crumbs(_root(request, name), name)),
         "rows": rows,
         "left_out": f"{len(entries) - len(rows):,}" if entries[MAX_ROWS:] else "",
-        "total": _total(entries, budget),
+        "total": _total(entries, deadline),
         "is_root": not name,
     }
     response = HttpResponse(_template().render(Context(context)))
@@ -95,7 +86,7 @@ def _template() -> Template:
     return Engine().from_string(page)
 
 
-def _entries(storage: Storage, name: str) -> list[Entry]:
+def _entries(storage: Storage, name: str) -> list[DirEntry]:
     directory = name.removesuffix("/")
     if name and {"", ".", ".."} & {*directory.split("/")}:
         raise Http404(f"{printable(name)!r} is no directory.")
@@ -128,10 +119,9 @@ def _crumbs(root: str, name: str) -> Iterator[tuple[str, str]]:
         yield printable(label), "../" * up or "./"
 
 
-def _row(entry: Entry, budget: Budget) -> Row:
-    is_measured = not budget.is_spent()
+def _row(entry: DirEntry, deadline: float) -> Row:
+    is_measured = time.monotonic() < deadline
     size = entry.size if is_measured else None
-    modified = entry.modified if is_measured else None
     return Row(
         name=printable(entry.basename),
         href=_address(entry),
@@ -139,12 +129,21 @@ def _row(entry: Entry, budget: Budget) -> Row:
         is_picture=not entry.is_directory and entry.name.lower().endswith(PICTURES),
         size="" if size is None else human_size(size),
         bytes="" if size is None else f"{size:,}",
-        time="" if modified is None else local_time(modified),
-        datetime="" if modified is None else modified.isoformat(),
+        modified=entry.modified if is_measured else None,
     )
 
 
-def _address(entry: Entry) -> str:
+def human_size(size: int) -> str:
+    """Return a number of bytes in the unit that keeps it short: ``"1.5 KiB"``."""
+    if size < 1024:
+        return f"{size} B"
+    number, power = size / 1024, 0
+    while number >= 999.95 and power + 1 < len(UNITS):
+        number, power = number / 1024, power + 1
+    return f"{number:.1f} {UNITS[power]}"
+
+
+def _address(entry: DirEntry) -> str:
     """Return where a link leads: relative, so that no name can be a scheme or a host."""
     relative = "./" + quote(entry.basename, safe="", errors="surrogateescape")
     if entry.is_directory:
@@ -152,7 +151,7 @@ def _address(entry: Entry) -> str:
     return _signed_address(entry) or relative
 
 
-def _signed_address(entry: Entry) -> str | None:
+def _signed_address(entry: DirEntry) -> str | None:
     if not getattr(entry.storage, "querystring_auth", False):
         return None
     try:
@@ -168,19 +167,19 @@ def _image_sources(rows: Iterable[Row]) -> list[str]:
     return ["'self'", *sorted(filter(is_origin, origins))]
 
 
-def _total(entries: list[Entry], budget: Budget) -> str:
+def _total(entries: list[DirEntry], deadline: float) -> str:
     """Return how much there is below a directory, in words."""
     failures: list[OSError] = []
-    files = directories = size = visited = 0
+    files = directories = size = 0
     is_whole = True
-    for visited, entry in enumerate(descend(entries, failures.append), 1):
-        if visited > MAX_NAMES or budget.is_spent():
+    for visited, entry in enumerate(walk(entries, failures.append), 1):
+        if visited > MAX_NAMES or time.monotonic() >= deadline:
             is_whole = False
             break
         directories += entry.is_directory
         files += not entry.is_directory
         size += entry.size or 0
         is_whole = is_whole and (entry.is_directory or entry.size is not None)
-    folders = [count(directories, "folder")] if directories else []
-    words = ", ".join([count(files, "file"), *folders, human_size(size)])
+    folders = f"{directories:,} folder{pluralize(directories)}, " if directories else ""
+    words = f"{files:,} file{pluralize(files)}, {folders}{human_size(size)}"
     return words if is_whole and not failures else f"at least {words}"

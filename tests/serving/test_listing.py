@@ -12,11 +12,11 @@ from django.core.files.storage import Storage
 from django.http import Http404, HttpResponse
 from django.test import RequestFactory
 from hypothesis import assume, example, given, strategies
-from serving.stocked import KINDS, Bucket, Unlisted, on_disk, stock
+from stocked import KINDS, Bucket, Unlisted, on_disk, stock
 
 from inmemorystorage import InMemoryStorage
 from inmemorystorage.serving import listing
-from inmemorystorage.serving.listing import list_directory
+from inmemorystorage.serving.listing import human_size, list_directory
 
 ODD = [
     "a b.txt",
@@ -230,6 +230,18 @@ def test_exact_sizes_are_there(storage: Storage) -> None:
     """The bytes are to be had beside the rounded size."""
     read = page(stock(storage, "a.txt", content=b"x" * 5000))
     assert "4.9 KiB" in read.text and read.all("td", "title") == ["5,000 bytes"]
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        *((0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1536, "1.5 KiB")),
+        *((1023 * 1024, "1.0 MiB"), (5 << 30, "5.0 GiB"), (7000 << 50, "7000.0 PiB")),
+    ],
+)
+def test_sizes_are_short(size: int, text: str) -> None:
+    """The page shows a size in the unit that keeps it below a thousand."""
+    assert human_size(size) == text
 
 
 def test_unknown_sizes_make_a_total_a_bound() -> None:

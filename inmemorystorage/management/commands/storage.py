@@ -1,0 +1,331 @@
+"""``manage.py storage``: list, read and copy the files of the storages in STORAGES."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple, TextIO, cast
+
+from django.core.exceptions import SuspiciousOperation
+from django.core.files.base import File
+from django.core.files.storage import InvalidStorageError, Storage, storages
+from django.core.management import BaseCommand, CommandError
+from django.core.management.base import CommandParser, OutputWrapper
+from django.template.defaultfilters import pluralize
+from django.utils.timezone import is_aware, localtime
+
+from ...walk import Branch, DirEntry, draw, find, join, printable, scan, walk
+
+# Contents that are kept while a file is replaced are in memory up to this size, then on the disk.
+SPOOLED_BYTES = 8 * 1024 * 1024
+
+
+class QualifiedName(NamedTuple):
+    """A name in a storage of STORAGES, written ``alias:name``; the name of the root is empty."""
+
+    alias: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.alias}:{self.name}"
+
+    @property
+    def storage(self) -> Storage:
+        """Return the storage of the alias."""
+        return storages[self.alias]
+
+    @property
+    def parents(self) -> Iterator[QualifiedName]:
+        """Yield the directories above, the root last."""
+        name = self.name
+        while name:
+            name = name.rpartition("/")[0]
+            yield self._replace(name=name)
+
+    def child(self, name: str) -> QualifiedName:
+        """Return a name below this one; this one for ``""``."""
+        return self._replace(name=join(self.name, name))
+
+    def find(self) -> DirEntry | None:
+        """Return the entry, or ``None``."""
+        return find(self.storage, self.name)
+
+    def require(self) -> DirEntry:
+        """Return the entry; raise ``CommandError`` if it does not exist."""
+        found = self.find()
+        if found is None:
+            hint = f" Did you mean {self.name}:?" if self.name in storages.backends else ""
+            raise CommandError(f"{self} does not exist.{hint}")
+        return found
+
+
+def parse(text: str) -> QualifiedName:
+    """Return the name written as ``alias:name``; without a colon it is in ``default``."""
+    alias, name = text.split(":", 1) if ":" in text else ("default", text)
+    if alias not in storages.backends:
+        raise CommandError(
+            f"STORAGES has no {alias!r}, only {', '.join(sorted(storages.backends))}. "
+            f"Write a name that has a colon with its alias: default:{text}."
+        )
+    name = name.strip("/")
+    return QualifiedName(alias, "" if name == "." else name)
+
+
+def underlying(stream: OutputWrapper) -> TextIO:
+    """Return the stream that Django wraps; the wrapper has no encoding and no descriptor."""
+    return cast("TextIO", stream._out)
+
+
+class Command(BaseCommand):
+    """List, read and copy the files of the storages in STORAGES."""
+
+    help = (
+        "List, read and copy the files of the storages in STORAGES. A NAME is alias:name, or a "
+        "name in the default storage. Files in the memory of another process, such as runserver, "
+        "are not visible here: use call_command() in that process."
+    )
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add the subcommands."""
+        subparsers = parser.add_subparsers(required=True, metavar="{ls,tree,cat,cp}")
+
+        def add(run: Callable[..., None]) -> CommandParser:
+            text = run.__doc__
+            added: CommandParser = subparsers.add_parser(run.__name__, help=text, description=text)
+            added.set_defaults(run=run)
+            return added
+
+        ls, tree, cat, cp = add(self.ls), add(self.tree), add(self.cat), add(self.cp)
+        ls.add_argument("-l", "--long", action="store_true", help="with sizes in bytes and times")
+        ls.add_argument("-R", "--recursive", action="store_true", help="everything below")
+        for each in (ls, tree):
+            each.add_argument("name", nargs="?", default="default:", type=parse, metavar="NAME")
+        cat.add_argument("names", nargs="+", type=parse, metavar="NAME")
+        cp.add_argument("sources", nargs="+", type=parse, metavar="SOURCE")
+        cp.add_argument("destination", metavar="DESTINATION")
+        cp.add_argument(
+            "--existing",
+            choices=["fail", "skip", "replace"],
+            default="fail",
+            help="what to do if names are taken; by default nothing is copied",
+        )
+
+    def handle(self, *args: Any, run: Callable[..., None], **options: Any) -> None:
+        """Run a subcommand; raise ``CommandError`` if it fails."""
+        try:
+            run(**options)
+            self.stdout.flush()
+        except BrokenPipeError:  # nothing reads the output any longer, as after `| head`
+            # Python flushes the standard output once more when it exits.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), underlying(self.stdout).fileno())
+            sys.exit(1)
+        except (
+            CommandError,
+            InvalidStorageError,
+            NotImplementedError,
+            OSError,
+            SuspiciousOperation,
+        ) as error:
+            raise CommandError(printable(str(error))) from error
+
+    def write(self, line: str) -> None:
+        """Write a line; escape what the output's encoding lacks."""
+        encoding = underlying(self.stdout).encoding or "utf-8"
+        self.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding))
+
+    def ls(self, *, name: QualifiedName, long: bool, recursive: bool, **options: Any) -> None:
+        """List the names in a directory."""
+        found = name.require()
+        entries = scan(name.storage, name.name) if found.is_directory else [found]
+        top = name.name if found.is_directory else found.name.rpartition("/")[0]
+        for entry in walk(entries) if recursive else entries:
+            shown = printable(entry.name.removeprefix(f"{top}/")) + "/" * entry.is_directory
+            self.write(f"{_details(entry)}  {shown}" if long else shown)
+
+    def tree(self, *, name: QualifiedName, **options: Any) -> None:
+        """Draw everything below a directory as a tree."""
+        counts: Counter[bool] = Counter()
+
+        def branches(directory: str) -> Iterator[Branch]:
+            for entry in scan(name.storage, directory):
+                counts[entry.is_directory] += 1
+                label = printable(entry.basename) + "/" * entry.is_directory
+                yield label, branches(entry.name) if entry.is_directory else ()
+
+        is_directory = name.require().is_directory
+        self.write(printable(str(name)))
+        for line in draw(branches(name.name) if is_directory else ()):
+            self.write(line)
+        directories = f"{counts[True]:,} director{pluralize(counts[True], 'y,ies')}"
+        self.write(f"{directories}, {counts[False]:,} file{pluralize(counts[False])}")
+
+    def cat(self, *, names: list[QualifiedName], **options: Any) -> None:
+        """Write the content of files to the standard output."""
+        for name in names:
+            if name.require().is_directory:
+                raise CommandError(f"{name} is a directory. List it with ls or tree.")
+        output = getattr(underlying(self.stdout), "buffer", None)
+        for name in names:
+            with name.storage.open(name.name) as file:
+                if output is None:  # such as a StringIO
+                    self.stdout.write(file.read().decode(errors="replace"), ending="")
+                else:
+                    shutil.copyfileobj(file, output)
+
+    def cp(
+        self, *, sources: list[QualifiedName], destination: str, existing: str, **options: Any
+    ) -> None:
+        """Copy files, and directories with everything below them."""
+        copies = plan(sources, parse(destination), is_directory=destination.endswith("/"))
+        taken = find_taken(copies)
+        if taken and existing == "fail":
+            raise CommandError(
+                f"Nothing was copied: {len(taken):,} of {len(copies):,} names are taken, such as "
+                f"{min(taken)}. Pass --existing=skip to keep those files, or --existing=replace."
+            )
+        if existing == "skip":
+            copies = {target: copies[target] for target in copies if target not in taken}
+        for done, (target, source) in enumerate(copies.items()):
+            progress = f"{done:,} of {len(copies):,} files"
+            try:
+                with (
+                    source.storage.open(source.name) as opened,
+                    _progress(opened, progress, underlying(self.stderr)) as file,
+                ):
+                    # A new File: some storages move a file whose path they can see.
+                    content = File(file, target.name)
+                    (replace if target in taken else create)(target, content)
+            except (CommandError, OSError, SuspiciousOperation) as error:
+                raise CommandError(
+                    f"{source} could not be copied to {target}: {error} ({progress} were copied.)"
+                ) from error
+        self.write(f"{len(copies):,} file{pluralize(len(copies))} copied.")
+
+
+def _details(entry: DirEntry) -> str:
+    size = modified = "-" if entry.is_directory else "?"
+    if entry.size is not None:
+        size = str(entry.size)
+    if entry.modified is not None:
+        local = localtime(entry.modified) if is_aware(entry.modified) else entry.modified
+        modified = f"{local:%Y-%m-%d %H:%M}"
+    return f"{size:>12}  {modified:16}"
+
+
+def plan(
+    sources: list[QualifiedName], destination: QualifiedName, *, is_directory: bool
+) -> dict[QualifiedName, QualifiedName]:
+    """
+    Return the source of each target, by the rules of POSIX's ``cp -r``.
+
+    Sources go into an existing directory; a directory copied to a free name gets that name; the
+    content of a root goes into the destination itself.
+
+    :param is_directory: whether the destination is a directory even if it does not exist.
+
+    Raises ``CommandError`` if a source does not exist, or a target cannot be written.
+    https://pubs.opengroup.org/onlinepubs/9799919799/utilities/cp.html
+    """
+    there = destination.find()
+    into = there is not None and there.is_directory
+    if len(sources) > 1 and not (into or is_directory):
+        raise CommandError(f"{destination} is not a directory. Write {destination}/ to create it.")
+    copies: dict[QualifiedName, QualifiedName] = {}
+    for source in sources:
+        found = source.require()
+        is_inside = into or len(sources) > 1 or (is_directory and not found.is_directory)
+        top = destination.child(found.basename) if is_inside else destination
+        if source in (top, *top.parents):
+            raise CommandError(f"{source} cannot be copied to itself, {top}.")
+        planned = {
+            top.child(entry.name.removeprefix(source.name).lstrip("/")): entry.name
+            for entry in walk([found])
+            if not entry.is_directory
+        }
+        for target in sorted(copies.keys() & planned):
+            raise CommandError(f"{copies[target]} and {source} would both become {target}.")
+        copies |= {target: source._replace(name=name) for target, name in planned.items()}
+    return copies
+
+
+def find_taken(targets: Iterable[QualifiedName]) -> set[QualifiedName]:
+    """
+    Return the targets at which there is a file.
+
+    Raises ``CommandError`` where a directory and a file would have to share a name.
+    """
+    for parent in sorted({parent for target in targets for parent in target.parents}):
+        there = parent.find()
+        if there is not None and not there.is_directory:
+            raise CommandError(f"{parent} is a file, and would have to be a directory.")
+    taken = {target for target in targets if target.storage.exists(target.name)}
+    for target in sorted(taken):
+        if target.require().is_directory:
+            raise CommandError(f"{target} is a directory, and cannot be replaced by a file.")
+    return taken
+
+
+def create(target: QualifiedName, content: File[bytes]) -> None:
+    """Save a file under exactly this name; leave nothing if that fails."""
+    if target.storage.exists(target.name):
+        raise CommandError(f"{target} was created by another process.")
+    try:
+        saved = target.storage.save(target.name, content)
+    except FileExistsError:  # the file there belongs to another process
+        raise
+    except BaseException:
+        with contextlib.suppress(Exception):
+            target.storage.delete(target.name)
+        raise
+    _check_name(target, saved)
+
+
+def replace(target: QualifiedName, content: File[bytes]) -> None:
+    """
+    Replace a file; if the new one cannot be read or saved, the old one stays or is restored.
+
+    Django's storage API cannot rename: a process killed between deletion and save loses the file.
+    """
+    with _spooled(content, target.name) as new:
+        # A storage that overwrites by itself may keep the old file until the new one is complete.
+        if target.storage.get_available_name(target.name) == target.name:
+            return _check_name(target, target.storage.save(target.name, new))
+        with target.storage.open(target.name) as file, _spooled(file, target.name) as old:
+            file.close()  # Windows deletes no open file
+            target.storage.delete(target.name)
+            try:
+                create(target, new)
+            except BaseException:
+                with contextlib.suppress(Exception):  # the first error is the one to report
+                    create(target, old)
+                raise
+
+
+def _check_name(target: QualifiedName, saved: str) -> None:
+    if saved != target.name:
+        target.storage.delete(saved)
+        raise CommandError(f"the storage would only take it as {target._replace(name=saved)}.")
+
+
+@contextlib.contextmanager
+def _spooled(content: File[bytes], name: str) -> Iterator[File[bytes]]:
+    with tempfile.SpooledTemporaryFile(max_size=SPOOLED_BYTES) as spool:
+        shutil.copyfileobj(content, spool)
+        yield File(spool, name)
+
+
+def _progress(file: File[bytes], text: str, stream: TextIO) -> Any:
+    """Give the file in a block; on a terminal, with tqdm installed, show how much of it is read."""
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return contextlib.nullcontext(file)
+    options = {"disable": None, "leave": False, "unit": "B", "unit_scale": True}
+    total = getattr(file, "size", None)
+    return tqdm.wrapattr(file, "read", total, desc=text, file=stream, **options)
