@@ -579,6 +579,15 @@ def test_a_closed_pipe_is_silent(project: Project, arguments: str) -> None:
     assert (done.stdout.strip(), done.stderr) == ("10", "")
 
 
+def test_a_closed_pipe_sets_the_exit_status() -> None:
+    """The command exits with 1 if its output is closed, and does not fail to flush it."""
+    stock(storages["default"], *NAMES)
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w") as out, pytest.raises(SystemExit, match="1"):
+        call_command(Command(), "ls", stdout=out)
+
+
 def test_an_error_sets_the_exit_status(project: Project) -> None:
     """The command reports an error on one line, and exits with 1."""
     said = project.manage("storage", "cat", "bgi", fails=True)

@@ -123,7 +123,8 @@ class Command(BaseCommand):
             self.stdout.flush()
         except BrokenPipeError:  # nothing reads the output any longer, as after `| head`
             # Python flushes the standard output once more when it exits.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), underlying(self.stdout).fileno())
+            with open(os.devnull, "wb") as devnull:
+                os.dup2(devnull.fileno(), underlying(self.stdout).fileno())
             sys.exit(1)
         except (
             CommandError,
