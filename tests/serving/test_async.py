@@ -17,7 +17,7 @@ from django.urls import path
 from overrides import use_storage
 from serving.asking import CONTENT, async_request, consume, make_storage
 
-from inmemorystorage.serving import bodies, serve
+from inmemorystorage.serving import responses, serve
 from inmemorystorage.serving.views import serve_from
 
 urlpatterns = [path("files/<path:name>", serve)]
@@ -28,7 +28,7 @@ def _urls(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have this module's URLs, and files in several chunks."""
     settings.ROOT_URLCONF = __name__
     settings.MIDDLEWARE = []
-    monkeypatch.setattr(bodies, "CHUNK_SIZE", 100)
+    monkeypatch.setattr(responses, "CHUNK_SIZE", 100)
 
 
 def test_whole_file_and_ranges() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inmemorystorage.serving.ranges import parse_range
+from inmemorystorage.serving.responses import parse_range
 
 SIZE = 10_000
 

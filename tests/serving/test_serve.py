@@ -33,7 +33,7 @@ from serving.asking import (
 )
 
 from inmemorystorage import InMemoryStorage
-from inmemorystorage.serving import bodies, serve
+from inmemorystorage.serving import responses, serve
 from inmemorystorage.serving.views import serve_from
 
 LONG_AGO = http_date(1_000_000_000)
@@ -257,7 +257,7 @@ def test_several_ranges(storage: Any) -> None:
 
 def test_large_ranges_come_in_chunks(storage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A range is read and sent in chunks."""
-    monkeypatch.setattr(bodies, "CHUNK_SIZE", 100)
+    monkeypatch.setattr(responses, "CHUNK_SIZE", 100)
     response = ask(storage, Range="bytes=1-300")
     chunks = list(response)
     response.close()
@@ -532,7 +532,7 @@ def test_what_is_not_public_may_be_unknown() -> None:
 @pytest.mark.parametrize("method", ["get", "head"])
 def test_file_is_closed(monkeypatch: Any, tmp_path: Path, method: str, headers: Any) -> None:
     """Whatever the answer is, the file is closed at its end, and before where nothing is sent."""
-    monkeypatch.setattr(bodies, "CHUNK_SIZE", 1)
+    monkeypatch.setattr(responses, "CHUNK_SIZE", 1)
     storage = make_storage("disk", tmp_path)
     opened: list[Any] = []
     open_file = storage.open
@@ -568,7 +568,7 @@ def test_what_fits_into_a_chunk_is_read_at_once(is_async: bool) -> None:
 
 def test_file_that_becomes_shorter(monkeypatch: Any, tmp_path: Path) -> None:
     """A file that is cut off while it is sent breaks the answer off."""
-    monkeypatch.setattr(bodies, "CHUNK_SIZE", 100)
+    monkeypatch.setattr(responses, "CHUNK_SIZE", 100)
     storage = make_storage("disk", tmp_path)
     response = ask(storage, Range="bytes=1-")
     Path(storage.path("d/a.bin")).write_bytes(b"short")
@@ -596,6 +596,6 @@ def test_constant_memory(tmp_path: Path, kind: str) -> None:
         response = ask(storage, "large", Range="bytes=100-")
         assert sum(map(len, response)) == (1 << 30) - 100
         response.close()
-        assert tracemalloc.get_traced_memory()[1] < 4 * bodies.CHUNK_SIZE
+        assert tracemalloc.get_traced_memory()[1] < 4 * responses.CHUNK_SIZE
     finally:
         tracemalloc.stop()
