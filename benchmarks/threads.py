@@ -13,9 +13,9 @@ from harness.driver import Contender
 from harness.report import table
 
 COLUMNS = {
-    "lost": "8 threads save one fresh name: contents lost",
-    "torn": "reads torn by other readers and savers",
-    "half": "files seen before they were whole",
+    "lost": "8 threads save under one new name: contents lost",
+    "torn": "reads torn by other readers and writers",
+    "half": "files visible before they were whole",
 }
 ROUNDS = {"lost": 150, "torn": 300, "half": 100}
 STORAGES = ("ours", "django", "tmpfs", "predecessor")

@@ -9,7 +9,7 @@ from django.core.management import execute_from_command_line
 
 
 def tell_settings(arguments: list[str]) -> None:
-    """Tell the settings of what decides on storages: commands have their options later."""
+    """Pass options that choose storages to the settings, which are read before the options."""
     parser = ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--over")
     parser.add_argument("--store")
@@ -19,7 +19,7 @@ def tell_settings(arguments: list[str]) -> None:
 
 
 def main() -> None:
-    """Run a command, unless it is to use a store that is not there."""
+    """Run a command, unless it needs a store that does not exist."""
     from gallery.store import check_store
 
     check_store()

@@ -1,4 +1,4 @@
-"""Debian's Chromium: where it is, how it is started, and how it gets there where it is missing."""
+"""Debian's Chromium: its path, its options and its installation."""
 
 import os
 import shutil
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 EXECUTABLE = Path("/usr/bin/chromium")
-# Nothing is fetched but what the tests ask for, and no sandbox or graphics card is needed.
+# It fetches only what the tests ask for, and needs neither a sandbox nor a graphics card.
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -24,7 +24,7 @@ COMMANDS = [
 
 
 def install() -> None:
-    """Install Chromium unless it is there; exit with the cure where that cannot be done."""
+    """Install Chromium unless it exists; exit with the cure if that is impossible."""
     if EXECUTABLE.exists():
         return
     if not shutil.which("apt-get") or os.geteuid() != 0:

@@ -12,7 +12,7 @@ from site_process import running_site
 
 
 def pytest_addoption(parser):
-    """Declare where pictures of the pages are put."""
+    """Declare the options for pictures of the pages."""
     group = parser.getgroup("gallery")
     group.addoption("--screenshots", type=Path, help="directory for screenshots of all pages")
     group.addoption("--docs-images", action="store_true", help="make those of the README anew")
@@ -20,7 +20,7 @@ def pytest_addoption(parser):
 
 @pytest.fixture(scope="session")
 def browser():
-    """Give a headless Chromium."""
+    """Yield a headless Chromium."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=chromium.EXECUTABLE, args=chromium.ARGUMENTS
@@ -31,14 +31,14 @@ def browser():
 
 @pytest.fixture(scope="session")
 def shown_site(tmp_path_factory):
-    """Give the address of a gallery with its first pictures, in DEBUG; to be looked at only."""
+    """Yield the URL of a gallery with its first pictures, in DEBUG, for tests that only look."""
     with running_site(log=tmp_path_factory.mktemp("site") / "log", GALLERY_DEBUG="1") as address:
         yield address
 
 
 @pytest.fixture
 def start_site(tmp_path):
-    """Give a function that starts an empty gallery for the test and returns its address."""
+    """Yield a function that starts an empty gallery for the test and returns its URL."""
     with ExitStack() as sites:
 
         def start(**environment):
@@ -50,13 +50,13 @@ def start_site(tmp_path):
 
 @pytest.fixture
 def site(start_site):
-    """Give the address of an empty gallery."""
+    """Return the URL of an empty gallery."""
     return start_site()
 
 
 @pytest.fixture
 def recorder():
-    """Give what the pages of the test say and fetch; what they complain of fails the test."""
+    """Yield a record of the pages' messages and requests; a complaint fails the test."""
     recorder = Recorder()
     yield recorder
     assert recorder.problems == []
@@ -65,9 +65,9 @@ def recorder():
 @pytest.fixture
 def new_page(browser, recorder, start_site):
     """
-    Give a function that opens a page in a browser of its own: no cookies, no cache.
+    Yield a function that opens a page in a new browser: no cookies, no cache.
 
-    It is closed before the site is, which nobody asks for anything any more then.
+    It is closed before the site, so that no page sends a request to a stopped site.
     """
 
     with ExitStack() as contexts:
@@ -82,13 +82,13 @@ def new_page(browser, recorder, start_site):
 
 @pytest.fixture
 def page(new_page):
-    """Give a page of usual size."""
+    """Return a page of the usual size."""
     return new_page()
 
 
 @pytest.fixture
 def screenshot(pytestconfig, tmp_path):
-    """Give a function that puts a picture of a page where --screenshots says."""
+    """Return a function that saves a picture of a page in the directory of --screenshots."""
     directory = pytestconfig.getoption("screenshots") or tmp_path
 
     def take(page, name):

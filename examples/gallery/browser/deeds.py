@@ -1,4 +1,4 @@
-"""What a visitor does on the pages."""
+"""A visitor's actions on the pages."""
 
 from contextlib import suppress
 
@@ -9,7 +9,7 @@ ARRIVED = "video => video.readyState >= video.HAVE_CURRENT_DATA && !video.seekin
 
 
 def upload(page, *files):
-    """Choose files by the file chooser and send the form."""
+    """Choose files in the file chooser and send the form."""
     with page.expect_file_chooser() as chooser:
         page.get_by_label("Add pictures and videos").click()
     chooser.value.set_files(files)
@@ -28,7 +28,7 @@ def drop(page, selector, *files):
 
 
 def tab_to(page, name, key="Tab"):
-    """Go to a control by the keyboard alone; whoever looks sees where the focus is."""
+    """Move to a control by the keyboard alone, with the focus visible."""
     for _ in range(40):
         page.keyboard.press(key)
         focused = page.locator(":focus")
@@ -54,7 +54,7 @@ def chooser_by(page, key, timeout):
 
 
 def assert_message(page, text):
-    """Assert that the page says something above its content."""
+    """Assert that the page shows a message above its content."""
     expect(page.get_by_label("Messages")).to_contain_text(text)
 
 
@@ -64,7 +64,7 @@ def assert_shown(image):
 
 
 def seek(video, seconds):
-    """Seek, wait until the frame is there, and return where the player is, in seconds."""
+    """Seek, wait for the frame, and return the player's position in seconds."""
     video.evaluate("(video, seconds) => { video.currentTime = seconds }", seconds)
     video.page.wait_for_function(ARRIVED, arg=video.element_handle())
     return video.evaluate("video => video.currentTime")

@@ -1,8 +1,8 @@
-"""What pages say and fetch while a test uses them."""
+"""A record of the pages' messages and requests during a test."""
 
 
 class Recorder:
-    """Errors on the console and in scripts, the addresses asked for, and the server's answers."""
+    """Errors on the console and in scripts, requested URLs, and the server's responses."""
 
     def __init__(self):
         self.problems = []
@@ -10,7 +10,7 @@ class Recorder:
         self.responses = []
 
     def watch(self, page):
-        """Note what a page does from now on, and return it."""
+        """Record a page from now on, and return it."""
         page.on("console", self._note_message)
         page.on("pageerror", lambda error: self.problems.append(str(error)))
         page.on("request", lambda request: self.requested.append(request.url))
@@ -22,11 +22,11 @@ class Recorder:
             self.problems.append(message.text)
 
     def expect(self, text):
-        """Take complaints that a test provokes out of the problems; there must be one."""
+        """Remove complaints that a test provokes from the problems; there must be one."""
         expected = [problem for problem in self.problems if text in problem]
         assert expected, f"no {text!r} in {self.problems}"
         self.problems = [problem for problem in self.problems if problem not in expected]
 
     def fetched(self, part):
-        """Return the answers from addresses that contain a text."""
+        """Return the responses from URLs that contain a text."""
         return [response for response in self.responses if part in response.url]

@@ -1,4 +1,4 @@
-"""The gallery, started in processes of its own."""
+"""The gallery, started in subprocesses."""
 
 import os
 import re
@@ -13,7 +13,7 @@ MANAGE = Path(__file__).parent.parent / "manage.py"
 
 @contextmanager
 def running_site(*options: str, log: Path, **environment: str) -> Iterator[str]:
-    """Yield the address of a gallery that is started for the block by the command `gallery`."""
+    """Yield the URL of a gallery that the command `gallery` serves during the block."""
     command = ["gallery", "--port", "0", *options]
     with _running(command, r"Gallery: (http://\S+)/\n", log, environment) as address:
         yield address
@@ -21,7 +21,7 @@ def running_site(*options: str, log: Path, **environment: str) -> Iterator[str]:
 
 @contextmanager
 def running_server(*, log: Path, **environment: str) -> Iterator[str]:
-    """Yield the address of a gallery that is started for the block by Django's `runserver`."""
+    """Yield the URL of a gallery that Django's `runserver` serves during the block."""
     command = ["runserver", "--noreload", "0"]
     announced = r"Starting .*development server at (http://\S+)/\n"
     with _running(command, announced, log, environment) as address:
@@ -29,7 +29,7 @@ def running_server(*, log: Path, **environment: str) -> Iterator[str]:
 
 
 def migrate(**environment: str) -> None:
-    """Make the database, which `runserver` leaves to others."""
+    """Create the database, which `runserver` does not do."""
     command = [sys.executable, str(MANAGE), "migrate", "--verbosity", "0"]
     subprocess.run(command, env={**os.environ, **environment}, check=True)
 
@@ -39,9 +39,9 @@ def _running(
     command: list[str], announced: str, log: Path, environment: dict[str, str]
 ) -> Iterator[str]:
     """
-    Yield the address that a process announces, and stop it in the end.
+    Yield the URL that a process announces, and stop it afterwards.
 
-    What it writes into the log must be no traceback, whatever the browser has done to it.
+    Its log must not have a traceback, whatever the browser did.
     """
     with (
         log.open("w") as errors,

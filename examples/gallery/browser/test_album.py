@@ -1,4 +1,4 @@
-"""The private album: its addresses are signed, and expire."""
+"""The private album: its URLs are signed, and expire."""
 
 import time
 
@@ -13,13 +13,13 @@ LIFETIME = 3
 
 @pytest.fixture
 def album(start_site):
-    """Give the address of an empty album whose addresses are good for three seconds."""
+    """Return the URL of an empty album whose URLs expire after three seconds."""
     return start_site(GALLERY_ADDRESS_LIFETIME=str(LIFETIME)) + "/album/"
 
 
 @pytest.fixture
 def diary(page, album, tmp_path):
-    """Give the absolute address of a picture that was put into the album, and is seen there."""
+    """Return the absolute URL of a picture that was added to the album, and is visible there."""
     path = tmp_path / "diary.png"
     Image.radial_gradient("L").save(path)
     page.goto(album)
@@ -31,15 +31,15 @@ def diary(page, album, tmp_path):
 
 
 def wait_until_expired(page, url):
-    """Ask until the address is refused; its time is over soon."""
+    """Request a URL until it is refused, after a few seconds."""
     deadline = time.monotonic() + 10 * LIFETIME
     while page.request.get(url).ok:
         assert time.monotonic() < deadline, f"{url} does not expire"
         time.sleep(0.2)
 
 
-def test_an_address_expires_and_the_page_has_a_new_one(page, diary, recorder):
-    """A copied address is refused after its time; the album itself goes on."""
+def test_url_expires_and_the_page_has_a_new_one(page, diary, recorder):
+    """A copied URL is refused after it expired; the album still works."""
     (first,) = recorder.fetched(diary)
     assert first.status == 200
     wait_until_expired(page, diary)
@@ -49,15 +49,15 @@ def test_an_address_expires_and_the_page_has_a_new_one(page, diary, recorder):
     assert_shown(page.locator(".card img"))
 
 
-def test_an_altered_address_is_refused(page, diary):
-    """Neither a later time, nor another name, nor no signature at all is taken."""
+def test_altered_url_is_refused(page, diary):
+    """A URL with a later time, another name or no signature is refused."""
     later = diary.replace("expires=", "expires=9")
     other = diary.replace("/thumbnails/", "/")
     bare = diary.partition("?")[0]
     assert [page.request.get(url).status for url in (later, other, bare)] == [403, 403, 403]
 
 
-def test_the_album_is_apart(page, diary, album):
-    """A private picture is not among the pictures for everybody."""
+def test_private_pictures_stay_in_the_album(page, diary, album):
+    """A private picture is not among the public ones."""
     page.goto(album.replace("album/", ""))
     expect(page.get_by_role("heading", name="No pictures yet")).to_be_visible()

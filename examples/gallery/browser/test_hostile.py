@@ -1,4 +1,4 @@
-"""Files that try to act in the name of the site run no script."""
+"""Files that try to act in the site's name run no script."""
 
 import threading
 from functools import partial
@@ -8,7 +8,7 @@ import pytest
 
 from site_process import running_site
 
-# What each way in does, so that it can be seen from outside.
+# What each attack does, so that a test can see it.
 ATTACK = "document.title = 'taken over'; fetch('/stolen')"
 FILES = {
     "drawing.svg": f"""<svg xmlns="http://www.w3.org/2000/svg" onload="{ATTACK}">
@@ -25,7 +25,7 @@ FILES = {
         <script>{ATTACK}</script></head><body onload="{ATTACK}"></body></html>""",
     "feed.xml": f"""<feed xmlns="http://www.w3.org/2005/Atom"><title>Harmless</title>
         <script xmlns="http://www.w3.org/1999/xhtml">{ATTACK}</script></feed>""",
-    # Not what it is called: whoever guesses types by content would run it.
+    # The name is wrong: a browser that guesses types by content would run it.
     "picture.png": f"<!doctype html><title>Harmless</title><script>{ATTACK}</script>",
     "code.js": ATTACK,
 }
@@ -34,7 +34,7 @@ RUN_ELSEWHERE = ["drawing.svg", "page.html", "page.xhtml", "feed.xml"]
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory):
-    """Give a directory with the hostile files."""
+    """Return a directory with the hostile files."""
     directory = tmp_path_factory.mktemp("hostile")
     for name, content in FILES.items():
         (directory / name).write_text(content)
@@ -43,22 +43,22 @@ def directory(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def hostile_site(directory, tmp_path_factory):
-    """Give the address of a gallery that has the hostile files in its storage."""
+    """Yield the URL of a gallery that has the hostile files in its storage."""
     log = tmp_path_factory.mktemp("site") / "log"
     with running_site("--no-seed", "--load", str(directory), log=log) as address:
         yield address
 
 
 class QuietHandler(SimpleHTTPRequestHandler):
-    """Files of a directory, without a line for each request."""
+    """Files of a directory, without a log line for each request."""
 
     def log_message(self, *args):
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
 def careless_server(directory):
-    """Give the address of a server that answers with the same files and takes no precautions."""
+    """Yield the URL of a server that serves the same files without precautions."""
     handler = partial(QuietHandler, directory=str(directory))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
@@ -69,7 +69,7 @@ def careless_server(directory):
 
 
 def open_file(page, url, recorder):
-    """Open a file as a page, let it do what it can, and tell whether it ran a script."""
+    """Open a file as a page, and return whether it ran a script."""
     page.goto(url)
     page.wait_for_load_state("networkidle")
     return page.title() == "taken over" or any("/stolen" in url for url in recorder.requested)
@@ -77,14 +77,14 @@ def open_file(page, url, recorder):
 
 @pytest.mark.parametrize("name", RUN_ELSEWHERE)
 def test_the_files_are_hostile(page, careless_server, recorder, name):
-    """Where nobody takes precautions these files run their scripts: the other test can fail."""
+    """The files run their scripts on a careless server, so the other test can fail."""
     assert open_file(page, f"{careless_server}/{name}", recorder)
     recorder.expect("404")
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_hostile_file_runs_no_script(page, hostile_site, recorder, name):
-    """Opened as a page of the site, a file changes nothing and fetches nothing."""
+def test_hostile_file_runs_no_script(page, hostile_site, recorder, name):
+    """A file opened as a page of the site changes nothing and fetches nothing."""
     assert not open_file(page, f"{hostile_site}/media/{name}", recorder)
     recorder.problems = [
         problem

@@ -1,4 +1,4 @@
-"""All of the site works by the keyboard alone."""
+"""The whole site works by keyboard alone."""
 
 from PIL import Image
 from playwright.sync_api import expect
@@ -6,8 +6,8 @@ from playwright.sync_api import expect
 from deeds import assert_message, assert_shown, press_for_chooser, tab_to
 
 
-def test_upload_look_and_delete_by_the_keyboard(page, site, tmp_path):
-    """Tab and Enter are all that is needed, and the focus is always seen."""
+def test_upload_look_and_delete_by_keyboard(page, site, tmp_path):
+    """A visitor uploads, sees and deletes with Tab and Enter, and always sees the focus."""
     path = tmp_path / "lake.png"
     Image.radial_gradient("L").save(path)
     page.goto(site)
@@ -26,8 +26,8 @@ def test_upload_look_and_delete_by_the_keyboard(page, site, tmp_path):
     assert_message(page, "“Lake” is deleted")
 
 
-def test_pages_are_turned_by_the_keyboard(page, shown_site):
-    """From picture to picture, to the album and to the storage."""
+def test_browsing_by_keyboard(page, shown_site):
+    """A visitor goes from picture to picture, to the album and to the storage."""
     page.goto(shown_site)
     tab_to(page, "Dawn")
     page.keyboard.press("Enter")
@@ -44,8 +44,8 @@ def test_pages_are_turned_by_the_keyboard(page, shown_site):
         expect(page.get_by_role("heading", name=name)).to_be_visible()
 
 
-def test_the_first_tab_skips_to_the_content(page, shown_site):
-    """Who uses the keyboard need not pass the site's links on each page."""
+def test_first_tab_skips_to_the_content(page, shown_site):
+    """The first link of a page skips the site's links."""
     page.goto(shown_site)
     page.keyboard.press("Tab")
     expect(page.locator(":focus")).to_have_text("Skip to the content")

@@ -1,12 +1,12 @@
-"""The listing of the files, which DEBUG has at the address of the media."""
+"""The listing of the files at the media URL, in DEBUG."""
 
 from playwright.sync_api import expect
 
 from deeds import assert_shown
 
 
-def test_files_are_found_by_their_folders(page, shown_site, recorder):
-    """From the storage's page to the folder, to the file: previews are seen, links lead there."""
+def test_files_are_found_by_folder(page, shown_site, recorder):
+    """Links lead from the storage's page to the folder and to the file, with previews."""
     page.goto(shown_site + "/storage/")
     page.get_by_role("link", name="Look at the files").first.click()
     page.get_by_role("link", name="pictures/").click()
@@ -17,8 +17,8 @@ def test_files_are_found_by_their_folders(page, shown_site, recorder):
     assert_shown(page.locator("img"))
 
 
-def test_private_files_are_listed_with_signed_addresses(page, shown_site):
-    """Who develops the site sees them, by addresses as the album has them."""
+def test_private_files_are_listed_with_signed_urls(page, shown_site):
+    """The listing links to private files with signed URLs, as the album does."""
     page.goto(shown_site + "/private/album/")
     link = page.get_by_role("link", name="moonlight.jpg")
     assert "signature=" in link.get_attribute("href")

@@ -1,4 +1,4 @@
-"""How the pages look: at any width, light and dark."""
+"""The look of the pages: at any width, light and dark."""
 
 import io
 from itertools import product
@@ -19,7 +19,7 @@ PAGES = {
     "files-private": "/private/album/",
 }
 WIDTHS = {"phone": 390, "desktop": 1280}
-SCHEMES = {"light": (200, 255), "dark": (0, 60)}  # and how light the ground is then, of 255
+SCHEMES = {"light": (200, 255), "dark": (0, 60)}  # and the background's brightness, of 255
 DOCS_IMAGES = Path(__file__).parents[3] / "docs" / "images"
 CONTRAST = Path(__file__).with_name("contrast.js").read_text()
 LIMIT = 250_000  # bytes of a picture in the README
@@ -27,20 +27,20 @@ ALL_LOADED = "() => [...document.querySelectorAll('video')].every(video => video
 
 
 def open_page(page, url):
-    """Go to a page and wait until all that is on it is there."""
+    """Open a page and wait until it is complete."""
     page.goto(url, wait_until="networkidle")
     page.wait_for_function(ALL_LOADED)
 
 
 def reduced(picture):
-    """Return a picture in 256 colours, dithered."""
+    """Return a picture in 256 colors, dithered."""
     palette = picture.quantize(256, method=Image.Quantize.FASTOCTREE)
     return picture.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_fits_its_window(page, shown_site, screenshot, name):
-    """No page must be scrolled sideways; each is legible in the visitor's colours."""
+def test_page_fits_its_window(page, shown_site, screenshot, name):
+    """A page does not scroll sideways, and is legible in the visitor's colors."""
     open_page(page, shown_site + PAGES[name])
     for (device, width), scheme in product(WIDTHS.items(), SCHEMES):
         page.set_viewport_size({"width": width, "height": 860})
@@ -53,8 +53,8 @@ def test_a_page_fits_its_window(page, shown_site, screenshot, name):
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_the_readme_has_a_picture(new_page, shown_site, screenshot, pytestconfig, scheme, tmp_path):
-    """With --docs-images the pictures of the README are made anew; they are small."""
+def test_readme_has_a_picture(new_page, shown_site, screenshot, pytestconfig, scheme, tmp_path):
+    """--docs-images writes the README's pictures, which are small."""
     page = new_page(height=800, color_scheme=scheme)
     open_page(page, shown_site)
     directory = DOCS_IMAGES if pytestconfig.getoption("docs_images") else tmp_path

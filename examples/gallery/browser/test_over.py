@@ -1,4 +1,4 @@
-"""A directory of one's own pictures, which stays as it is whatever is done on the pages."""
+"""A directory of pictures, which the site never changes."""
 
 import pytest
 from playwright.sync_api import expect
@@ -10,7 +10,7 @@ from site_process import running_site
 
 @pytest.fixture
 def directory(tmp_path):
-    """Give a directory with two pictures and a video in its folders, and what is none of them."""
+    """Return a directory with two pictures and a video in its folders, and other files."""
     directory = tmp_path / "photos"
     write(directory / "notes.txt", b"Buy bread.")
     write(directory / "lake.jpg", picture_bytes())
@@ -21,7 +21,7 @@ def directory(tmp_path):
 
 @pytest.fixture
 def site_over(directory, tmp_path):
-    """Give the address of a gallery over the directory; after it the directory is as it was."""
+    """Yield the URL of a gallery over the directory, which must be unchanged afterwards."""
     before = state(directory)
     with running_site("--over", str(directory), log=tmp_path / "log") as address:
         yield address
@@ -30,13 +30,13 @@ def site_over(directory, tmp_path):
 
 @pytest.fixture
 def page(site_over, page):
-    """Give a page that shows the pictures of the directory; it is closed before the site is."""
+    """Return a page that shows the pictures of the directory; it is closed before the site is."""
     page.goto(site_over)
     return page
 
 
-def test_the_pictures_of_a_directory_are_seen(page):
-    """The grid and the pages of pictures show what the disk has, the newest first."""
+def test_pictures_of_a_directory_are_shown(page):
+    """The grid and the pages show the pictures on the disk, the newest first."""
     expect(page.locator(".card .title")).to_have_text(["Waves video", "Sea #1", "Lake"])
     for image in page.locator(".card img").all():
         assert_shown(image)
@@ -45,14 +45,14 @@ def test_the_pictures_of_a_directory_are_seen(page):
     expect(page.locator("dl")).to_contain_text("2024 août/sea #1.png, in the directory")
 
 
-def test_a_video_of_a_directory_seeks(page):
-    """The player gets the parts that it asks for from the disk."""
+def test_video_of_a_directory_seeks(page):
+    """The player gets the ranges that it requests from the disk."""
     page.get_by_role("link", name="Waves").click()
     assert seek(page.locator("video"), 2) == 2
 
 
-def test_an_upload_is_seen_with_the_pictures_of_a_directory(page, tmp_path):
-    """It comes first, and is not where they are."""
+def test_upload_is_shown_with_the_directory(page, tmp_path):
+    """An upload is shown first, and is not written into the directory."""
     write(tmp_path / "pond.jpg", picture_bytes())
     upload(page, tmp_path / "pond.jpg")
     assert_message(page, "1 file is added.")
@@ -60,8 +60,8 @@ def test_an_upload_is_seen_with_the_pictures_of_a_directory(page, tmp_path):
     assert_shown(page.locator(".card img").first)
 
 
-def test_a_picture_of_a_directory_is_hidden(page, site_over, screenshot):
-    """The question says what stays; then the page and the address are without the picture."""
+def test_deleting_hides_a_picture_of_a_directory(page, site_over, screenshot):
+    """The question says that the file stays; then page and URL are without the picture."""
     page.get_by_role("link", name="Lake").click()
     page.get_by_role("link", name="Delete…").click()
     expect(page.get_by_text("stays in the directory")).to_be_visible()

@@ -1,4 +1,4 @@
-"""Two processes of `runserver` on one store: what is done in one is seen in the other."""
+"""Two processes of `runserver` on one store: each sees what the other did."""
 
 import pytest
 from engines.redis import redis_server
@@ -11,7 +11,7 @@ from site_process import migrate, running_server
 
 @pytest.fixture
 def sites(tmp_path):
-    """Give the addresses of two processes that have nothing in common but a Redis server."""
+    """Yield the URLs of two processes that share nothing but a Redis server."""
     pytest.importorskip("redis")
     with redis_server() as redis:
         environment = {"GALLERY_STORE": redis.uri, "GALLERY_SHARED": str(tmp_path / "shared")}
@@ -26,7 +26,7 @@ def sites(tmp_path):
 
 @pytest.fixture
 def pages(sites, new_page):
-    """Give a page of each process, each in a browser of its own; closed before the processes."""
+    """Yield a page of each process, each in its own browser, closed before the processes end."""
     pages = new_page(), new_page()
     for page, site in zip(pages, sites, strict=True):
         page.goto(site)
@@ -35,8 +35,8 @@ def pages(sites, new_page):
         page.context.close()
 
 
-def test_a_picture_is_seen_in_the_other_process(pages, tmp_path, screenshot):
-    """Uploaded to one, it is in the grid of the other, and whole on its own page."""
+def test_picture_appears_in_the_other_process(pages, tmp_path, screenshot):
+    """A picture uploaded to one process is in the grid of the other, and whole on its page."""
     first, second = pages
     write(tmp_path / "pond.jpg", picture_bytes())
     expect(second.get_by_role("heading", name="No pictures yet")).to_be_visible()
@@ -51,8 +51,8 @@ def test_a_picture_is_seen_in_the_other_process(pages, tmp_path, screenshot):
     assert_shown(second.get_by_role("img", name="Pond"))
 
 
-def test_a_deleted_picture_is_gone_from_the_other_process(pages, tmp_path):
-    """Its card, its page and its file: the first process has none of them."""
+def test_deleted_picture_disappears_from_the_other_process(pages, tmp_path):
+    """The other process loses the picture's card, page and file."""
     first, second = pages
     write(tmp_path / "pond.jpg", picture_bytes())
     upload(first, tmp_path / "pond.jpg")
@@ -69,8 +69,8 @@ def test_a_deleted_picture_is_gone_from_the_other_process(pages, tmp_path):
     expect(first.get_by_role("heading", name="No pictures yet")).to_be_visible()
 
 
-def test_a_video_seeks_in_the_other_process(pages, tmp_path):
-    """The player gets the parts that it asks for from the store."""
+def test_video_seeks_in_the_other_process(pages, tmp_path):
+    """The player gets the ranges that it requests from the store."""
     first, second = pages
     write(tmp_path / "waves.webm", video_file(seconds=8).read())
     upload(first, tmp_path / "waves.webm")
@@ -80,8 +80,8 @@ def test_a_video_seeks_in_the_other_process(pages, tmp_path):
     assert [seek(second.locator("video"), time) for time in (6, 1)] == [6, 1]
 
 
-def test_the_album_is_seen_in_the_other_process(pages, sites, tmp_path):
-    """What one process signs is good at the other, and the bare address is at neither."""
+def test_album_is_shared(pages, sites, tmp_path):
+    """A URL signed by one process is valid in the other, and the bare URL in neither."""
     first, second = pages
     write(tmp_path / "diary.jpg", picture_bytes())
     for page in pages:

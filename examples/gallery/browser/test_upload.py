@@ -1,4 +1,4 @@
-"""Files come by file chooser and by drag and drop, are seen, and go."""
+"""Files are uploaded by file chooser and by drag and drop, shown, and deleted."""
 
 import pytest
 from PIL import Image
@@ -9,15 +9,15 @@ from deeds import assert_message, assert_shown, drop, upload
 
 @pytest.fixture
 def pictures(tmp_path):
-    """Give two pictures on the disk."""
+    """Return two pictures on the disk."""
     paths = [tmp_path / "lake.png", tmp_path / "summer_sea.jpg"]
     for path in paths:
         Image.radial_gradient("L").resize((640, 480)).convert("RGB").save(path)
     return paths
 
 
-def test_pictures_come_by_the_file_chooser(page, site, pictures):
-    """Files that are chosen and sent are seen in the grid and on their pages."""
+def test_upload_by_file_chooser(page, site, pictures):
+    """Chosen files appear in the grid and on their pages."""
     page.goto(site)
     upload(page, *pictures)
     assert_message(page, "2 files are added.")
@@ -29,8 +29,8 @@ def test_pictures_come_by_the_file_chooser(page, site, pictures):
     expect(page.locator("dl")).to_contain_text("640 \N{MULTIPLICATION SIGN} 480")
 
 
-def test_pictures_come_by_drag_and_drop(page, site, pictures):
-    """Files that are dropped on the form are listed, and sent with it."""
+def test_upload_by_drag_and_drop(page, site, pictures):
+    """Files dropped on the form are listed, and sent with it."""
     page.goto(site)
     drop(page, "[data-upload]", *pictures)
     expect(page.locator("[data-chosen] li")).to_have_text(["lake.png", "summer_sea.jpg"])
@@ -40,7 +40,7 @@ def test_pictures_come_by_drag_and_drop(page, site, pictures):
         assert_shown(image)
 
 
-def test_what_cannot_be_shown_is_told(page, site, pictures, tmp_path):
+def test_refused_file_is_reported(page, site, pictures, tmp_path):
     """A drawing with scripts is refused by name, and the picture beside it is kept."""
     drawing = tmp_path / "drawing.svg"
     drawing.write_text('<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>')
@@ -51,8 +51,8 @@ def test_what_cannot_be_shown_is_told(page, site, pictures, tmp_path):
     expect(page.locator(".card")).to_have_text(["Lake"])
 
 
-def test_a_picture_is_deleted(page, site, pictures):
-    """Deletion asks; then the page and the file are gone."""
+def test_picture_is_deleted(page, site, pictures):
+    """Deletion asks for confirmation; then the page and the file are gone."""
     page.goto(site)
     upload(page, pictures[0])
     page.get_by_role("link", name="Lake").click()
@@ -64,8 +64,8 @@ def test_a_picture_is_deleted(page, site, pictures):
     assert page.request.get(site + file).status == 404
 
 
-def test_an_animation_moves(page, site, tmp_path):
-    """A GIF is served as it came: the browser shows one frame, then another."""
+def test_animation_moves(page, site, tmp_path):
+    """A GIF is served unchanged: the browser shows one frame, then another."""
     frames = [Image.new("RGB", (64, 64), colour) for colour in ("red", "blue")]
     path = tmp_path / "flag.gif"
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=50, loop=0)

@@ -1,4 +1,4 @@
-"""A video seeks, because the player gets the ranges that it asks for."""
+"""A video seeks, because the player gets the ranges that it requests."""
 
 import re
 
@@ -14,7 +14,7 @@ MEBIBYTE = 1024 * 1024
 
 @pytest.fixture(scope="module")
 def video(tmp_path_factory):
-    """Give a video that is too large to be loaded at once: noise, of which nothing can be saved."""
+    """Return a video of incompressible noise that is too large to be loaded at once."""
     noise = [key_frame(Image.effect_noise(SIZE, 110), quality=100) for _ in range(RATE)]
     path = tmp_path_factory.mktemp("video") / "noise.webm"
     path.write_bytes(webm(noise * SECONDS, SIZE, RATE))
@@ -26,12 +26,12 @@ def ranges(responses):
     """Return the ranges that the server sent, as (start, end, size of the file)."""
     parts = [response.header_value("content-range") for response in responses]
     assert all(response.status == 206 for response in responses)
-    # What Chromium has kept of the file it answers itself, without that header.
+    # Chromium answers from its own cache without that header.
     return [tuple(map(int, re.findall(r"\d+", part))) for part in parts if part]
 
 
-def test_the_player_asks_for_ranges_and_gets_them(page, site, video, recorder):
-    """To seek, the player leaves out most of the file, and plays on from there."""
+def test_player_gets_the_ranges_it_requests(page, site, video, recorder):
+    """A player that seeks skips most of the file, and plays on from there."""
     page.goto(site)
     upload(page, video)
     assert_message(page, "1 file is added.")
@@ -45,12 +45,12 @@ def test_the_player_asks_for_ranges_and_gets_them(page, site, video, recorder):
         assert re.fullmatch(r"bytes=\d+-\d*", response.request.header_value("range"))
     sent = ranges(answers)
     assert {total for _, _, total in sent} == {size}
-    # The index leads to the last fifth of the file, and there is no way there but by a range.
+    # The index leads to the last fifth of the file, which only a range reaches.
     assert any(0.8 * size < start < end == size - 1 for start, end, _ in sent)
 
 
-def test_the_player_goes_back_and_plays(page, site, video):
-    """After a seek to the end and back again the video runs."""
+def test_player_goes_back_and_plays(page, site, video):
+    """The video runs after a seek to the end and back."""
     page.goto(site)
     upload(page, video)
     page.get_by_role("link", name="Noise").click()
@@ -61,8 +61,8 @@ def test_the_player_goes_back_and_plays(page, site, video):
     page.wait_for_function("video => video.currentTime > 11.2", arg=player.element_handle())
 
 
-def test_a_video_seeks_by_the_keyboard(page, shown_site):
-    """The player's own controls take the arrow keys, each a hundredth of the whole."""
+def test_video_seeks_by_keyboard(page, shown_site):
+    """The arrow keys move the player by a hundredth of the video."""
     page.goto(shown_site)
     page.get_by_role("link", name="A day in five seconds").click()
     player = page.locator("video")
@@ -73,8 +73,8 @@ def test_a_video_seeks_by_the_keyboard(page, shown_site):
     page.wait_for_function("video => video.currentTime > 1.5", arg=player.element_handle())
 
 
-def test_the_first_video_is_shown_in_the_grid(page, shown_site):
-    """Its card has a frame of it, of the size in which it was drawn."""
+def test_first_video_is_shown_in_the_grid(page, shown_site):
+    """The video's card has a frame of it, in the size in which it was drawn."""
     page.goto(shown_site)
     still = page.locator(".card video")
     page.wait_for_function("video => video.readyState >= 2", arg=still.element_handle())

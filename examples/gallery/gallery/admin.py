@@ -31,7 +31,7 @@ class PictureAdmin(admin.ModelAdmin):
 
     @admin.display(description="picture")
     def preview(self, picture: AbstractPicture) -> str:
-        """Return a small thumbnail, or a dash where there is nothing to show."""
+        """Return a small thumbnail, or a dash if there is no picture."""
         try:
             if picture.file and picture.is_video:
                 return format_html(FIRST_FRAME, picture.file.url)
@@ -40,7 +40,7 @@ class PictureAdmin(admin.ModelAdmin):
             return "—"
 
     def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
-        """Say that the storage is full where Django would answer with an error page."""
+        """Report a full storage in the form instead of Django's error page."""
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except OSError as error:

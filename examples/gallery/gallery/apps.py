@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class GalleryConfig(AppConfig):
-    """Connect what happens to files when pictures come and go."""
+    """Connect the receivers that create and delete files with pictures."""
 
     name = "gallery"
 

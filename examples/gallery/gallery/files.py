@@ -1,7 +1,8 @@
-"""What happens to the files when pictures are saved, replaced and deleted.
+"""Receivers that keep files in step with pictures that are saved, replaced and deleted.
 
-Django leaves a file where it is when its row goes. Here the file and its thumbnails follow the row,
-and only once the transaction is committed: a rolled back deletion must leave the picture whole.
+Django keeps a file when its row is deleted. Here the file and its thumbnails are deleted
+with the row, after the transaction is committed: a deletion that is rolled back must leave the
+picture whole.
 """
 
 from django.db import transaction
@@ -30,14 +31,14 @@ def delete_files_on_commit(picture: AbstractPicture) -> None:
 @receiver(post_delete, sender=Picture)
 @receiver(post_delete, sender=PrivatePicture)
 def delete_with_row(instance: AbstractPicture, **kwargs) -> None:
-    """Let the files follow a deleted row, also in the admin's bulk deletion."""
+    """Delete the files of a deleted row, also in the admin's bulk deletion."""
     delete_files_on_commit(instance)
 
 
 @receiver(pre_save, sender=Picture)
 @receiver(pre_save, sender=PrivatePicture)
 def delete_replaced(sender: type[AbstractPicture], instance: AbstractPicture, **kwargs) -> None:
-    """Let the former file go when another takes its place."""
+    """Delete the previous file when another replaces it."""
     former = instance.pk and sender.objects.filter(pk=instance.pk).first()
     if former and former.file != instance.file:
         delete_files_on_commit(former)

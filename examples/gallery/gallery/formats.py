@@ -1,4 +1,4 @@
-"""Which files the gallery shows; they are recognised by content, whatever they are called."""
+"""The formats that the gallery shows, recognized by content, whatever the file's name."""
 
 import re
 from pathlib import PurePath
@@ -9,7 +9,7 @@ from PIL import Image, UnidentifiedImageError
 
 
 class Format(NamedTuple):
-    """A format of pictures or videos, and the suffixes of its files, the usual one first."""
+    """A format of pictures or videos, with its suffixes, the preferred one first."""
 
     kind: str
     suffixes: tuple[str, ...]
@@ -29,8 +29,8 @@ VIDEO_SUFFIXES = tuple(
     suffix for format in FORMATS.values() if format.kind == "video" for suffix in format.suffixes
 )
 
-# How videos begin: EBML's header with the document type `webm` (RFC 8794, section 11.2), and the
-# box `ftyp` with a brand of MP4 (ISO/IEC 14496-12, section 4.3), which HEIC and AVIF have not.
+# The starts of videos: EBML's header with the document type `webm` (RFC 8794, section 11.2), and
+# the box `ftyp` with a brand of MP4 (ISO/IEC 14496-12, section 4.3), not one of HEIC or AVIF.
 BEGINNINGS = {
     "WebM": re.compile(rb"\x1a\x45\xdf\xa3.{1,128}?\x42\x82.{1,8}?webm", re.DOTALL),
     "MP4": re.compile(rb".{4}ftyp(?:iso|mp4|avc|M4V|dash|MSNV)", re.DOTALL),
@@ -38,7 +38,7 @@ BEGINNINGS = {
 
 
 def recognise(upload: UploadedFile) -> Format | None:
-    """Return the format that a file's beginning shows, or ``None`` for any other."""
+    """Return the format that a file's start shows, or ``None`` for any other."""
     upload.seek(0)
     beginning = upload.read(256)
     upload.seek(0)
@@ -49,7 +49,7 @@ def recognise(upload: UploadedFile) -> Format | None:
 
 
 def picture_format(upload: UploadedFile) -> Format | None:
-    """Return the format of a picture, as Pillow tells it."""
+    """Return the format of a picture, as Pillow recognizes it."""
     try:
         with Image.open(upload.file) as image:
             return FORMATS.get(image.format)
@@ -60,7 +60,7 @@ def picture_format(upload: UploadedFile) -> Format | None:
 
 
 def with_suffix(name: str, format: Format) -> str:
-    """Return the name with a suffix of the format, by which browsers are told what they get."""
+    """Return the name with a suffix of the format, from which browsers learn the type."""
     path = PurePath(name)
     if path.suffix.lower() in format.suffixes:
         return name
@@ -68,5 +68,5 @@ def with_suffix(name: str, format: Format) -> str:
 
 
 def is_video(name: str) -> bool:
-    """Tell whether a stored file is a video; its suffix agrees with its content."""
+    """Return whether a stored file is a video; its suffix agrees with its content."""
     return name.lower().endswith(VIDEO_SUFFIXES)

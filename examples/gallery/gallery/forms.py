@@ -17,7 +17,7 @@ from .models import AbstractPicture, Picture
 
 
 def check_size(upload: UploadedFile, format: Format) -> None:
-    """Refuse a file larger than MAX_SIZES has it for its kind."""
+    """Refuse a file larger than the limit of its kind in MAX_SIZES."""
     limit = settings.MAX_SIZES[format.kind]
     if upload.size > limit:
         limit, size = filesizeformat(limit), filesizeformat(upload.size)
@@ -29,21 +29,21 @@ def check_readable(upload: UploadedFile) -> None:
     try:
         with Image.open(upload.file) as image:
             image.load()
-    except Exception as error:  # Each of Pillow's decoders raises its own.
+    except Exception as error:  # Pillow's decoders raise different exceptions.
         raise ValidationError("The picture is damaged: its end cannot be read.") from error
     finally:
         upload.seek(0)
 
 
 class PictureField(forms.FileField):
-    """An uploaded picture or video of a format that browsers show."""
+    """An uploaded picture or video in a format that browsers show."""
 
     default_error_messages = {
         "format": "Only JPEG, PNG, GIF and WebP pictures, WebM and MP4 videos can be shown."
     }
 
     def to_python(self, data: UploadedFile | None) -> UploadedFile | None:
-        """Return the file, with a name that says what is in it."""
+        """Return the file, with a name that agrees with its content."""
         upload = super().to_python(data)
         if upload is None:
             return None
@@ -58,7 +58,7 @@ class PictureField(forms.FileField):
 
 
 class PictureForm(forms.ModelForm):
-    """A picture with its title, as the upload and the admin take it."""
+    """A picture with its title, for the upload and the admin."""
 
     class Meta:
         model = Picture
@@ -78,7 +78,7 @@ class MultipleFileField(forms.FileField):
     widget = MultipleFileInput
 
     def to_python(self, data: list[UploadedFile]) -> list[UploadedFile]:
-        """Take the list as it is: whoever uses it checks the files one by one."""
+        """Return the list unchanged: the caller checks each file."""
         return data
 
 
@@ -90,7 +90,7 @@ def title_from(name: str) -> str:
 
 
 class UploadForm(forms.Form):
-    """Several files at once; `errors` tells the refused ones, the others are kept."""
+    """Several files at once; `errors` reports the refused ones, the others are kept."""
 
     files = MultipleFileField(
         label="Add pictures and videos",
@@ -108,7 +108,7 @@ class UploadForm(forms.Form):
         self.form_class = modelform_factory(model, PictureForm)
 
     def clean_files(self) -> list[PictureForm]:
-        """Return a valid form for each good file, and note what is wrong with the others."""
+        """Return a valid form for each good file, and record the faults of the others."""
         accepted = []
         for upload in self.cleaned_data["files"]:
             name = upload.name
@@ -121,7 +121,7 @@ class UploadForm(forms.Form):
         return accepted
 
     def save(self) -> list[AbstractPicture]:
-        """Save and return the good files; those for which there is no room join `errors`."""
+        """Save and return the good files; those without room are added to `errors`."""
         saved = []
         for form in self.cleaned_data.get("files", []):
             try:

@@ -1,4 +1,4 @@
-"""The pictures: those for everybody, and those of the private album."""
+"""The pictures: public ones, and those of the private album."""
 
 from django.conf import settings
 from django.core.files.images import get_image_dimensions
@@ -12,7 +12,7 @@ from .formats import is_video
 
 
 class AbstractPicture(models.Model):
-    """A picture, still or moving, with its title."""
+    """A picture or video with its title."""
 
     title = models.CharField(max_length=200)
     created = models.DateTimeField(default=timezone.now, editable=False)
@@ -25,12 +25,12 @@ class AbstractPicture(models.Model):
         return self.title
 
     def get_absolute_url(self) -> str:
-        """Return the address of the picture's own page."""
+        """Return the URL of the picture's own page."""
         return reverse(f"{self.section}:detail", args=[self.pk])
 
     @property
     def is_video(self) -> bool:
-        """Whether the picture moves, with controls."""
+        """Whether this is a video, to be shown with controls."""
         return is_video(self.file.name)
 
     @property
@@ -41,12 +41,12 @@ class AbstractPicture(models.Model):
 
     @property
     def older(self) -> "AbstractPicture | None":
-        """The picture that follows this one in its section."""
+        """The next older picture of the section."""
         return self._neighbour(self.get_previous_by_created)
 
     @property
     def newer(self) -> "AbstractPicture | None":
-        """The picture before this one in its section."""
+        """The next newer picture of the section."""
         return self._neighbour(self.get_next_by_created)
 
     def _neighbour(self, find) -> "AbstractPicture | None":
@@ -57,7 +57,7 @@ class AbstractPicture(models.Model):
 
 
 class Picture(AbstractPicture):
-    """A picture for everybody; the file lies in the default storage."""
+    """A public picture; its file is in the default storage."""
 
     section = "pictures"
 
@@ -65,19 +65,19 @@ class Picture(AbstractPicture):
 
     @property
     def is_of_directory(self) -> bool:
-        """Whether the file is in the directory of `--over`, and stays there when it is deleted."""
+        """Whether the file is in the directory of `--over`, which keeps it when it is deleted."""
         if settings.OVER is None:
             return False
         return self.file.storage.which(self.file.name) not in ("memory", None)
 
 
 def private_storage() -> Storage:
-    """Return the storage whose addresses are signed and expire."""
+    """Return the storage whose URLs are signed and expire."""
     return storages["private"]
 
 
 class PrivatePicture(AbstractPicture):
-    """A picture of the private album; the file and its thumbnails lie in the private storage."""
+    """A picture of the private album; its file and thumbnails are in the private storage."""
 
     section = "album"
 

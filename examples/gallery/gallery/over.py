@@ -1,4 +1,4 @@
-"""The pictures of the directory that `--over` names: rows for files that stay where they are."""
+"""The pictures of the directory of `--over`: rows for files that stay where they are."""
 
 import os
 from collections.abc import Iterator
@@ -14,15 +14,15 @@ from .models import AbstractPicture, Picture
 
 
 class Found(NamedTuple):
-    """How many pictures of a directory are shown, and how many of its files are not."""
+    """The number of pictures shown of a directory, and of files skipped."""
 
     shown: int
-    passed_over: int
+    skipped: int
 
 
 def show_pictures(directory: str) -> Found:
-    """Make a row for each picture of a directory and below; the newest is seen first."""
-    # In reverse, as among pictures of one time the last row is seen first.
+    """Create a row for each picture of a directory and below, the newest first."""
+    # In reverse: among pictures of the same time the last row is shown first.
     names = sorted(names_below(Path(directory)), reverse=True)
     pictures = [picture for name in names if (picture := picture_of(name))]
     Picture.objects.bulk_create(pictures)
@@ -33,8 +33,8 @@ def names_below(directory: Path) -> Iterator[str]:
     """
     Yield the names of the files in a directory and below, without hidden ones.
 
-    Links to directories are not followed, nor are those that lead to files elsewhere; what is no
-    file, such as a pipe, would keep whoever opens it waiting.
+    Links to directories and to files elsewhere are skipped, and so is what is not a file: opening
+    a pipe, for example, would block.
     """
     root = os.path.realpath(directory)
     for parent, directories, files in os.walk(directory):
@@ -45,23 +45,23 @@ def names_below(directory: Path) -> Iterator[str]:
 
 
 def picture_of(name: str, model: type[AbstractPicture] = Picture) -> AbstractPicture | None:
-    """Return the row of a file, unsaved; ``None`` for one that the gallery cannot show."""
+    """Return an unsaved row for a file, or ``None`` for one that the gallery cannot show."""
     storage = model.file.field.storage
     try:
         with storage.open(name) as file:
             check_shown(name, file)
         created = storage.get_modified_time(name)
-    except Exception:  # Pillow's decoders, storages and clocks raise what they like.
+    except Exception:  # Pillow's decoders, storages and clocks raise various exceptions.
         return None
     return model(title=title_from(name)[:200], file=name, created=created)
 
 
 def check_shown(name: str, file: File) -> None:
-    """Refuse a file whose content is nothing to show, or not what its name says."""
+    """Refuse a file that is not a picture or video, or has the wrong suffix."""
     format = recognise(file)
     if format is None or (format.kind == "video") is not is_video(name):
-        raise ValidationError("The content is neither a picture nor a video, or not as named.")
+        raise ValidationError("The content is no picture or video, or the suffix is wrong.")
     check_size(file, format)
-    name.encode()  # Neither a row nor an address can have a name that is no text,
-    if "\\" in name:  # and in an address this is a slash.
-        raise ValidationError("The name cannot be in an address.")
+    name.encode()  # Neither a row nor a URL can have a name that is not text,
+    if "\\" in name:  # and a URL takes a backslash for a slash.
+        raise ValidationError("The name cannot be part of a URL.")

@@ -1,4 +1,4 @@
-"""Rows that agree with the store of `--store`, which can outlive them, and they it."""
+"""Keep rows in step with the store of `--store`: either can outlive the other."""
 
 from .files import make_thumbnails
 from .models import AbstractPicture, Picture, PrivatePicture
@@ -6,7 +6,7 @@ from .over import picture_of
 
 
 def agree_with_store() -> None:
-    """Forget the pictures whose files are gone; where no row is left, make rows of the files."""
+    """Delete the rows whose files are gone; create rows in a section without any."""
     for model in (Picture, PrivatePicture):
         forget_lost(model)
         if not model.objects.exists():
@@ -14,8 +14,8 @@ def agree_with_store() -> None:
 
 
 def forget_lost(model: type[AbstractPicture]) -> None:
-    """Delete the rows whose files are gone, as after a restart of a store that keeps nothing."""
-    # In this order: an upload has its file before its row.
+    """Delete the rows whose files are gone, as after a restart of a store without persistence."""
+    # In this order: an upload stores its file before its row.
     pictures = [*model.objects.all()]
     there = {*names_in_store(model)}
     for picture in pictures:
@@ -24,7 +24,7 @@ def forget_lost(model: type[AbstractPicture]) -> None:
 
 
 def find_stored(model: type[AbstractPicture]) -> None:
-    """Make a row for each picture in the store, and its thumbnails."""
+    """Create a row, and thumbnails, for each picture in the store."""
     pictures = [picture_of(name, model) for name in sorted(names_in_store(model), reverse=True)]
     for picture in filter(None, pictures):
         picture.save()
@@ -32,7 +32,7 @@ def find_stored(model: type[AbstractPicture]) -> None:
 
 
 def names_in_store(model: type[AbstractPicture]) -> list[str]:
-    """Return the names of the files that were uploaded for a model."""
+    """Return the names of a model's uploaded files."""
     field = model.file.field
     try:
         _, names = field.storage.listdir(field.upload_to)

@@ -1,4 +1,4 @@
-"""What the gallery starts with: gradients and patterns, drawn by Pillow, and a video of them."""
+"""The first pictures: gradients and patterns drawn by Pillow, and a video of them."""
 
 import io
 import math
@@ -15,7 +15,7 @@ LANDSCAPE, PORTRAIT, SQUARE = (1200, 800), (800, 1100), (1000, 1000)
 
 
 def gradient(size: tuple[int, int], *colours: str) -> Image.Image:
-    """Return an image that passes from one colour to the next, from top to bottom."""
+    """Return an image with a vertical gradient of colors."""
     strip = Image.new("RGB", (1, len(colours)))
     for row, colour in enumerate(colours):
         ImageDraw.Draw(strip).point((0, row), colour)
@@ -174,7 +174,7 @@ def encoded(image: Image.Image, format: str, **options) -> bytes:
 
 
 def animation() -> bytes:
-    """Return a GIF of the orbit that repeats for ever."""
+    """Return a GIF of the orbit that repeats forever."""
     first, *others = orbit_frames((1000, 1000))
     return encoded(first, "GIF", save_all=True, append_images=others, duration=60, loop=0)
 
@@ -249,7 +249,7 @@ def hills(size: tuple[int, int], ground: str, *colours: str) -> Image.Image:
 
 
 SKIES = {"night": ["#0b1030", "#3a2a5c", "#a9546a"], "day": ["#3f8fd8", "#8cc3ee", "#f6ead0"]}
-# The ground is seen at the edge alone.
+# The ground is visible only at the edge.
 HILLS = {
     "night": ["#3c2d57", "#3c2d57", "#2a2148", "#1b1736", "#100f26"],
     "day": ["#86b08c", "#86b08c", "#5f9a6b", "#3f7d54", "#27593f"],
@@ -292,7 +292,7 @@ def seed(model: type[AbstractPicture], seeds: list) -> None:
 
 
 def seed_all() -> None:
-    """Fill those of the two sections that have no pictures."""
+    """Fill each of the two sections that has no pictures."""
     for model, seeds in [(Picture, SEEDS), (PrivatePicture, PRIVATE_SEEDS)]:
         if not model.objects.exists():
             seed(model, seeds)

@@ -9,22 +9,22 @@ from django.core.management.utils import get_random_secret_key
 from . import sharing
 from .formats import SUFFIXES
 
-# Sessions go with the process, so the key does too.
+# Sessions end with the process, and so does the key.
 SECRET_KEY = get_random_secret_key()
 DEBUG = os.environ.get("GALLERY_DEBUG") == "1"
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 
 MEBIBYTE = 1024 * 1024
-# For how many seconds the address of a private picture is good.
+# Seconds until the URL of a private picture expires.
 ADDRESS_LIFETIME = int(os.environ.get("GALLERY_ADDRESS_LIFETIME", "300"))
 
-# All that the library needs. Past max_size a save raises OSError(ENOSPC), as on a full disk.
+# The library needs only this. Past max_size a save raises OSError(ENOSPC), as on a full disk.
 STORAGES = {
     "default": {
         "BACKEND": "inmemorystorage.InMemoryStorage",
         "OPTIONS": {"max_size": 256 * MEBIBYTE},
     },
-    # url() signs what it answers; what is not signed, or no longer good, is not served.
+    # url() returns signed URLs; without a valid signature a file is not served.
     "private": {
         "BACKEND": "inmemorystorage.InMemoryStorage",
         "OPTIONS": {
@@ -37,27 +37,27 @@ STORAGES = {
     },
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
-# The store of `--store`: a URI, as that of a Redis server. All processes on it have the same files.
+# The store of `--store`: a URI, such as a Redis server's. All processes on it share the files.
 STORE = os.environ.get("GALLERY_STORE")
 if STORE is not None:
     for alias, location in {"default": ".gallery/public", "private": ".gallery/private"}.items():
         options = STORAGES[alias]["OPTIONS"]
-        del options["max_size"]  # how much there is room for, the store says
+        del options["max_size"]  # the store limits the size
         options.update(uri=STORE, location=location)
         STORAGES[alias]["BACKEND"] = "inmemorystorage.kvstore.KeyValueStorage"
-    # They sign with one key, and have one database, as with any site of several processes.
+    # They share the key that signs, and the database, as in any site of several processes.
     SHARED = sharing.directory_of(STORE)
     SECRET_KEY = sharing.key_in(SHARED)
     DEFAULT_EXCEPTION_REPORTER_FILTER = "gallery.store.StoreFilter"
 
-# The directory of `--over`. Its files are seen below those in memory, and none of them is written.
+# The directory of `--over`: the lower layer, below memory, which is never written.
 OVER = os.environ.get("GALLERY_OVER")
 if OVER is not None and STORE is not None:
     raise ImproperlyConfigured("Give --over DIRECTORY or --store URI, not both.")
 if OVER is not None:
     STORAGES["memory"] = {
         "BACKEND": "inmemorystorage.InMemoryStorage",
-        # easy-thumbnails takes the location out of names that have it, so it is a hidden one.
+        # easy-thumbnails cuts the location out of names that contain it, so it is a hidden one.
         "OPTIONS": {"max_size": 256 * MEBIBYTE, "location": "/.gallery"},
     }
     STORAGES["default"] = {
@@ -68,7 +68,7 @@ if OVER is not None:
                 {
                     "BACKEND": "django.core.files.storage.FileSystemStorage",
                     "OPTIONS": {"location": OVER},
-                    # What else a person keeps there is nobody's business, nor are hidden files.
+                    # Other files there, and hidden ones, are private.
                     "only": [f"*{form}" for each in SUFFIXES for form in (each, each.upper())],
                     "skip": [".*", "*/.*", "thumbnails/*"],
                 },
@@ -76,11 +76,11 @@ if OVER is not None:
         },
     }
 MEDIA_URL = "/media/"
-# What the storage calls its root; no such directory is needed, and none is made.
+# The storage's name for its root: the directory is neither needed nor created.
 MEDIA_ROOT = "/gallery"
 STATIC_URL = "/static/"
 
-# easy-thumbnails keeps what it makes in the storage of this alias.
+# easy-thumbnails keeps thumbnails in the storage of this alias.
 THUMBNAIL_DEFAULT_STORAGE_ALIAS = "default"
 THUMBNAIL_BASEDIR = "thumbnails"
 THUMBNAIL_SOURCE_GENERATORS = ["gallery.thumbnails.first_frame"]
@@ -91,7 +91,7 @@ THUMBNAIL_ALIASES = {
     }
 }
 
-# Uploads stay in memory on their way in, too; larger requests pass through temporary files.
+# Uploads stay in memory while they arrive, too; larger ones go through temporary files.
 FILE_UPLOAD_MAX_MEMORY_SIZE = 64 * MEBIBYTE
 MAX_SIZES = {"picture": 16 * MEBIBYTE, "video": 128 * MEBIBYTE}
 PICTURES_PER_PAGE = 12
@@ -133,8 +133,8 @@ TEMPLATES = [
     }
 ]
 
-# The gallery command puts a file of its own here, which lives as long as the pictures do, unless
-# there is a store, beside which one stays.
+# The gallery command sets its own file here, which lives as long as the pictures do, unless
+# there is a store, whose database is kept.
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
@@ -142,8 +142,8 @@ DATABASES = {
         "OPTIONS": {"timeout": 20},
     }
 }
-# A transaction that reads before it writes fails at once where another one has written meanwhile,
-# unless it takes the lock when it begins. Django knows how since 5.1.
+# A transaction that reads before it writes fails at once if another one wrote in between,
+# unless it takes the lock when it begins, which Django supports since 5.1.
 if django.VERSION >= (5, 1):
     DATABASES["default"]["OPTIONS"]["transaction_mode"] = "IMMEDIATE"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -152,7 +152,7 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 
-# Failures are shown in the terminal; the server's own line says enough about a 404.
+# Errors go to the terminal; for a 404 the server's own line is enough.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -1,4 +1,4 @@
-"""What the processes on one store have in common beside the files: a database and a key."""
+"""What the processes on one store share beside the files: a database and a key."""
 
 import hashlib
 import os
@@ -12,7 +12,7 @@ DIRECTORY = Path(__file__).parent.parent / "shared"
 
 
 def directory_of(store: str) -> Path:
-    """Return the directory that belongs to a store; who has no part in it cannot look into it."""
+    """Return the directory that belongs to a store, unreadable to other users."""
     top = Path(os.environ.get("GALLERY_SHARED", DIRECTORY))
     directory = top / hashlib.sha256(without_credentials(store).encode()).hexdigest()[:12]
     top.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -21,7 +21,7 @@ def directory_of(store: str) -> Path:
 
 
 def key_in(directory: Path) -> str:
-    """Return the SECRET_KEY in a directory; who asks first makes it, and the others wait."""
+    """Return the SECRET_KEY in a directory; the first caller creates it, and the others wait."""
     with open(directory / "secret_key", "a+", opener=_for_the_owner_alone) as file:
         locks.lock(file, locks.LOCK_EX)  # until it is closed
         file.seek(0)

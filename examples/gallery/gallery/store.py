@@ -1,4 +1,4 @@
-"""The store of `--store`, which several processes share, and the rows of what is in it."""
+"""The store of `--store`, which several processes share."""
 
 import re
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ def shown_store(request: HttpRequest | None = None) -> dict[str, str | None]:
 
 
 def check_store() -> None:
-    """Raise ``ImproperlyConfigured`` unless there is a store that answers, or none is wanted."""
+    """Raise ``ImproperlyConfigured`` if a store is configured and does not answer."""
     if settings.STORE is None:
         return
     try:
@@ -41,14 +41,14 @@ def check_store() -> None:
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """Have other processes that start on the same store wait: each sees what is there already."""
+    """Make other processes that start on the same store wait, so that each sees what exists."""
     with open(settings.SHARED / "starting", "a") as file:
         locks.lock(file, locks.LOCK_EX)  # until it is closed
         yield
 
 
 def tree(storage: Storage) -> str:
-    """Return what is in a storage as text: a line for each name, with a file's bytes."""
+    """Return a storage's content as text: a line for each name, with a file's size."""
     return storage.tree() if hasattr(storage, "tree") else "\n".join(lines(storage))
 
 
@@ -64,7 +64,7 @@ def lines(storage: Storage, directory: str = "", indent: str = "") -> Iterator[s
 
 
 class StoreFilter(SafeExceptionReporterFilter):
-    """Keeps the URI's password out of the error pages that Django shows in DEBUG."""
+    """Keep the URI's password out of Django's debug pages."""
 
     hidden_settings = re.compile(
         rf"{SafeExceptionReporterFilter.hidden_settings.pattern}|_STORE$|^STORE$|^uri$",
@@ -74,7 +74,7 @@ class StoreFilter(SafeExceptionReporterFilter):
     def get_traceback_frame_variables(
         self, request: HttpRequest, tb_frame: FrameType
     ) -> list[tuple[str, Any]]:
-        """Return the variables of a frame; one in which the password is seen is not shown."""
+        """Return the variables of a frame, without values that contain the password."""
         found = super().get_traceback_frame_variables(request, tb_frame)
         return [
             (name, self.cleansed_substitute if has_password(value) else value)
@@ -83,6 +83,6 @@ class StoreFilter(SafeExceptionReporterFilter):
 
 
 def has_password(value: Any) -> bool:
-    """Return whether the password of the store is seen in a value, as the URI has it or decoded."""
+    """Return whether a value contains the store's password, as in the URI or decoded."""
     encoded = parse(settings.STORE).store.rpartition("@")[0].partition(":")[2]
     return bool(encoded) and any(text in repr(value) for text in (encoded, unquote(encoded)))

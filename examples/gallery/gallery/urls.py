@@ -1,4 +1,4 @@
-"""Addresses of the gallery."""
+"""URLs of the gallery."""
 
 from django.contrib import admin
 from django.contrib.staticfiles.views import serve as serve_static
@@ -26,10 +26,10 @@ urlpatterns = [
     path("", section(Picture)),
     path("album/", section(PrivatePicture)),
     path("storage/", views.storage_tree, name="storage"),
-    # This is a site by itself, with no server before it that would answer with the files.
+    # There is no web server in front of this site that would serve the files.
     *media_urlpatterns(debug_only=False),
     *media_urlpatterns(alias="private", debug_only=False),
-    # One process serves all, without DEBUG too: `insecure` lets the finders answer.
+    # One process serves everything, also without DEBUG: `insecure` lets the finders serve.
     path("static/<path:path>", serve_static, {"insecure": True}),
     path("favicon.ico", RedirectView.as_view(url="/static/gallery/icon.svg")),
     path("admin/", admin.site.urls),

@@ -1,4 +1,4 @@
-"""The pages; `inmemorystorage.serving` answers with the files themselves."""
+"""The pages; `inmemorystorage.serving` serves the files."""
 
 from django.conf import settings
 from django.contrib import messages
@@ -32,7 +32,7 @@ class PictureDetail(DetailView):
     context_object_name = "picture"
 
     def get_object(self, queryset: QuerySet | None = None) -> AbstractPicture:
-        """Return the picture; a directory can lose its file to others meanwhile."""
+        """Return the picture; another program can remove a directory's file at any time."""
         picture = super().get_object(queryset)
         if not picture.file.storage.exists(picture.file.name):
             raise Http404(f"The file {picture.file.name!r} is there no more.")
@@ -40,24 +40,24 @@ class PictureDetail(DetailView):
 
 
 class PictureDelete(SuccessMessageMixin, DeleteView):
-    """Ask, then delete the picture with its files."""
+    """Ask for confirmation, then delete the picture with its files."""
 
     template_name = "gallery/picture_confirm_delete.html"
     context_object_name = "picture"
     success_message = "“%(title)s” is deleted."
 
     def get_success_url(self) -> str:
-        """Return to the section that the picture was in."""
+        """Return to the picture's section."""
         return reverse(f"{self.object.section}:list")
 
     def get_success_message(self, cleaned_data: dict) -> str:
-        """Say what is gone."""
+        """Return a message that names the deleted picture."""
         return self.success_message % {"title": self.object.title}
 
 
 @require_POST
 def upload(request: HttpRequest, model: type[AbstractPicture]) -> HttpResponse:
-    """Keep the good files, say what is wrong with the others, and go back to the section."""
+    """Keep the good files, report the others, and return to the section."""
     form = UploadForm(request.POST, request.FILES, model=model)
     form.is_valid()
     saved = form.save()
@@ -71,7 +71,7 @@ def upload(request: HttpRequest, model: type[AbstractPicture]) -> HttpResponse:
 
 @require_safe
 def storage_tree(request: HttpRequest) -> HttpResponse:
-    """Show what the storages hold at this moment, and where their files are listed in DEBUG."""
+    """Show the storages' content, and, in DEBUG, where their files are listed."""
     context = {
         "storages": [(alias, storages[alias], tree(storages[alias])) for alias in ALIASES],
         "listed": settings.DEBUG,

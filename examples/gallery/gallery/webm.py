@@ -1,11 +1,11 @@
 """A video made of still pictures: VP8 key frames in a WebM file, written without a video encoder.
 
-A lossy WebP picture is one key frame of VP8 in a RIFF file, so Pillow is all that is needed to
-encode the frames; around them come the elements of Matroska, of which WebM is a subset. Each frame
+A lossy WebP picture is one key frame of VP8 in a RIFF file, so Pillow is enough to
+encode the frames; the elements of Matroska, of which WebM is a subset, surround them. Each frame
 is whole, so a player can seek to any of them.
 
-Sources: RFC 8794 (EBML: elements, sizes), RFC 9559 (Matroska: what the elements are and mean),
-RFC 9649 (WebP: the chunk ``VP8``), RFC 6386 (VP8: what is in it).
+Sources: RFC 8794 (EBML: elements, sizes), RFC 9559 (Matroska: the elements and their meaning),
+RFC 9649 (WebP: the chunk ``VP8``), RFC 6386 (VP8: its content).
 """
 
 import io
@@ -15,11 +15,11 @@ from itertools import accumulate
 
 from PIL import Image
 
-MILLISECOND = 1_000_000  # nanoseconds, in which Matroska counts
+MILLISECOND = 1_000_000  # nanoseconds, Matroska's unit
 
 
 def key_frame(image: Image.Image, quality: int = 75) -> bytes:
-    """Return the image as a key frame of VP8, taken out of a WebP file that Pillow writes."""
+    """Return the image as a key frame of VP8, cut from a WebP file that Pillow writes."""
     content = io.BytesIO()
     image.convert("RGB").save(content, "WEBP", quality=quality, method=2)
     name, size = struct.unpack_from("<4sI", content.getbuffer(), 12)
@@ -35,35 +35,35 @@ def element(identifier: str, *parts: bytes) -> bytes:
 
 
 def number(identifier: str, value: int) -> bytes:
-    """Return an element that holds a number, in eight octets whatever the number."""
+    """Return an element that holds a number, always in eight octets."""
     return element(identifier, struct.pack(">Q", value))
 
 
 def webm(frames: Iterable[bytes], size: tuple[int, int], rate: int) -> bytes:
     """
-    Return a WebM file that shows key frames, ``rate`` of them a second, and that can be sought in.
+    Return a WebM file that shows key frames, ``rate`` of them a second, and can be seeked.
 
-    The index stands before the frames, as a player that seeks wants it.
+    The index precedes the frames, where a player that seeks looks for it.
     """
     frames = list(frames)
     seconds = [frames[start : start + rate] for start in range(0, len(frames), rate)]
     clusters = [cluster(second, index, rate) for index, second in enumerate(seconds)]
     before = [information(len(frames) / rate), tracks(size, rate)]
-    # An index is as long with one set of positions as with another.
+    # The length of an index does not depend on the positions.
     offset = len(b"".join([*before, cues([0] * len(clusters))]))
     positions = list(accumulate(map(len, clusters[:-1]), initial=offset))
     return header() + element("18538067", *before, cues(positions), *clusters)
 
 
 def header() -> bytes:
-    """Return the element that says what kind of file this is."""
+    """Return the element that says which kind of file this is."""
     limits = number("4286", 1), number("42F7", 1), number("42F2", 4), number("42F3", 8)
     versions = number("4287", 4), number("4285", 2)
     return element("1A45DFA3", *limits, element("4282", b"webm"), *versions)
 
 
 def information(seconds: float) -> bytes:
-    """Return how time is counted, and how long the video takes."""
+    """Return the unit of time, and the duration of the video."""
     made_by = element("4D80", b"gallery"), element("5741", b"gallery")
     duration = element("4489", struct.pack(">d", seconds * 1000))
     return element("1549A966", number("2AD7B1", MILLISECOND), duration, *made_by)
@@ -78,7 +78,7 @@ def tracks(size: tuple[int, int], rate: int) -> bytes:
 
 
 def cues(positions: list[int]) -> bytes:
-    """Return the index: where in the segment each second begins."""
+    """Return the index: the position of each second in the segment."""
     places = [element("B7", number("F7", 1), number("F1", position)) for position in positions]
     times = [number("B3", 1000 * second) for second in range(len(positions))]
     return element("1C53BB6B", *map(element, ["BB"] * len(times), times, places))

@@ -14,7 +14,7 @@ from samples import picture_bytes, picture_file, state, write
 
 @pytest.fixture(autouse=True)
 def _empty_storages():
-    """Begin each test without files."""
+    """Start each test without files."""
     for alias in ("default", "private"):
         for directory in storages[alias].listdir("")[0]:
             storages[alias].delete(directory)
@@ -22,37 +22,37 @@ def _empty_storages():
 
 @pytest.fixture(autouse=True)
 def _quick_passwords(settings):
-    """Spare the tests the time that a password's hash takes by design."""
+    """Use a fast password hasher, which the tests do not need to be slow."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture
 def commit(django_capture_on_commit_callbacks):
-    """Give a context in which a request is committed as it is on the site."""
+    """Return a context in which a request is committed, as on the site."""
     return lambda: django_capture_on_commit_callbacks(execute=True)
 
 
 @pytest.fixture
 def use_storage(monkeypatch):
-    """Give a function that lets the pictures lie in another storage."""
+    """Return a function that puts the pictures into another storage."""
     return lambda storage: monkeypatch.setattr(Picture.file.field, "storage", storage)
 
 
 @pytest.fixture
 def picture(db):
-    """Give a stored picture, thumbnails included."""
+    """Return a stored picture with thumbnails."""
     return Picture.objects.create(title="Lake", file=picture_file())
 
 
 @pytest.fixture
 def private_picture(db):
-    """Give a picture of the private album, thumbnails included."""
+    """Return a picture of the private album with thumbnails."""
     return PrivatePicture.objects.create(title="Diary", file=picture_file("diary.jpg"))
 
 
 @pytest.fixture
 def upload(client, db):
-    """Give a function that uploads files through the gallery's form and returns the next page."""
+    """Return a function that uploads files through the gallery's form and returns the next page."""
 
     def send(*files, address="/upload/"):
         return client.post(address, {"files": files}, follow=True)
@@ -62,7 +62,7 @@ def upload(client, db):
 
 @pytest.fixture
 def directory(tmp_path):
-    """Give a directory with two pictures, one of them below."""
+    """Return a directory with two pictures, one of them in a subdirectory."""
     directory = tmp_path / "photos"
     write(directory / "lake.jpg")
     sea = picture_bytes(size=(600, 500))
@@ -73,9 +73,9 @@ def directory(tmp_path):
 @pytest.fixture
 def over(directory, db, monkeypatch, settings):
     """
-    Give a function that shows the directory, as the settings of `--over` have it.
+    Yield a function that shows the directory, with the settings of `--over`.
 
-    At the end of the test nothing in the directory is changed, whatever was done meanwhile.
+    At the end of the test the directory must be unchanged.
     """
     monkeypatch.setenv("GALLERY_OVER", str(directory))
     configured = runpy.run_path(gallery.settings.__file__, run_name="gallery.settings")
@@ -91,7 +91,7 @@ def over(directory, db, monkeypatch, settings):
     with override_storages({"default": storages.create_storage(default)}):
         yield show
         assert before == [state(directory)]
-    # No other test has the alias, so none may find the storage that was made for it.
+    # No other test has the alias, so none may find its storage.
     storages._storages.pop("memory", None)
 
 

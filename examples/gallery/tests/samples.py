@@ -1,4 +1,4 @@
-"""Pictures for the tests, made by Pillow, and what the storage does with them."""
+"""Pictures for the tests, made by Pillow, and helpers that look at the storage."""
 
 import errno
 import io
@@ -28,22 +28,22 @@ def picture_file(name="lake.jpg", format="JPEG", size=(640, 480)):
 
 
 def damaged_file(name="damaged.jpg"):
-    """Return a JPEG that ends in the middle of its pixels."""
+    """Return a JPEG truncated in the middle of its pixels."""
     content = picture_bytes()
     return SimpleUploadedFile(name, content[: len(content) // 2])
 
 
 def video_file(name="waves.webm", seconds=3):
-    """Return a video of four frames a second, each a little brighter than the one before."""
+    """Return a video of four frames a second, each slightly brighter than the one before."""
     frames = [Image.new("RGB", (64, 48), (index * 8, 40, 90)) for index in range(4 * seconds)]
     return SimpleUploadedFile(name, webm(map(key_frame, frames), (64, 48), rate=4))
 
 
 class BrokenStorage(InMemoryStorage):
-    """A storage that fails with another error than a lack of room."""
+    """A storage that fails with an error other than a lack of room."""
 
     def save(self, *args, **kwargs):
-        """Fail as a broken disk does."""
+        """Fail like a broken disk."""
         raise OSError(errno.EIO, "broken")
 
 
@@ -58,7 +58,7 @@ def stored(directory=""):
 
 
 def image_at(client, url):
-    """Return the picture that the site answers with at an address, decoded by Pillow."""
+    """Return the picture that the site serves at a URL, decoded by Pillow."""
     response = client.get(url)
     assert response.status_code == 200
     image = Image.open(io.BytesIO(b"".join(response.streaming_content)))
@@ -68,14 +68,14 @@ def image_at(client, url):
 
 
 def write(path, content=None, modified=1_000_000_000):
-    """Write a file, a picture unless told, that was last changed in 2001: any change tells."""
+    """Write a file, by default a picture, last changed in 2001, so that any change shows."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(picture_bytes() if content is None else content)
     os.utime(path, (modified, modified))
 
 
 def state(directory):
-    """Return what a directory is at this moment, to the last byte and nanosecond."""
+    """Return a directory's present state, to the last byte and nanosecond."""
     found = {}
     for path in [directory, *directory.rglob("*")]:
         status = path.lstat()

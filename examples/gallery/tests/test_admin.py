@@ -13,11 +13,11 @@ ADD = reverse("admin:gallery_picture_add")
 
 
 def change(picture):
-    """Return the address at which the admin changes a picture."""
+    """Return the URL at which the admin changes a picture."""
     return reverse("admin:gallery_picture_change", args=[picture.pk])
 
 
-def test_the_list_shows_thumbnails(admin_client, picture):
+def test_list_shows_thumbnails(admin_client, picture):
     """Each row has a small thumbnail that can be fetched."""
     page = admin_client.get(LIST).content.decode()
     (thumbnail,) = [name for name in stored("thumbnails") if "72x72" in name]
@@ -26,13 +26,13 @@ def test_the_list_shows_thumbnails(admin_client, picture):
     assert image_at(admin_client, url).size == (72, 72)
 
 
-def test_the_list_bears_a_missing_file(admin_client, picture):
+def test_list_shows_a_dash_for_a_missing_file(admin_client, picture):
     """A picture without its file has a dash, not an error page."""
     Picture.objects.update(file="pictures/gone.jpg")
     assert "—" in admin_client.get(LIST).content.decode()
 
 
-def test_a_picture_is_added(admin_client):
+def test_add_stores_the_file(admin_client):
     """The admin's form stores the file."""
     admin_client.post(ADD, {"title": "Sea", "file": picture_file("sea.webp", "WEBP")})
     assert Picture.objects.get().title == "Sea"
@@ -40,30 +40,30 @@ def test_a_picture_is_added(admin_client):
         assert file.read() == picture_bytes("WEBP")
 
 
-def test_a_damaged_picture_is_refused(admin_client):
+def test_damaged_picture_is_refused(admin_client):
     """The admin's form checks as the gallery's does."""
     page = admin_client.post(ADD, {"title": "Sea", "file": damaged_file()})
     assert "its end cannot be read" in page.content.decode()
     assert stored() == []
 
 
-def test_a_title_is_changed(admin_client, picture):
-    """Another title leaves the file alone."""
+def test_new_title_keeps_the_file(admin_client, picture):
+    """A new title leaves the file alone."""
     before = stored()
     admin_client.post(change(picture), {"title": "Pond"})
     assert Picture.objects.get().title == "Pond"
     assert stored() == before
 
 
-def test_a_replaced_picture_takes_its_files_along(admin_client, picture, commit):
-    """The former file and its thumbnails go when another file comes."""
+def test_replaced_files_are_deleted(admin_client, picture, commit):
+    """The previous file and its thumbnails are deleted when another file replaces it."""
     with commit():
         admin_client.post(change(picture), {"title": "Sea", "file": picture_file("sea.jpg")})
     assert len(stored()) == 3
     assert all("sea.jpg" in name for name in stored())
 
 
-def test_a_picture_is_deleted(admin_client, picture, commit):
+def test_delete_deletes_the_files(admin_client, picture, commit):
     """Deletion in the admin deletes the files."""
     address = reverse("admin:gallery_picture_delete", args=[picture.pk])
     with commit():
@@ -71,7 +71,7 @@ def test_a_picture_is_deleted(admin_client, picture, commit):
     assert stored() == []
 
 
-def test_marked_pictures_are_deleted_at_once(admin_client, picture, commit):
+def test_bulk_deletion_deletes_the_files(admin_client, picture, commit):
     """The list's action deletes the files of all marked pictures."""
     other = Picture.objects.create(title="Sea", file=picture_file("sea.jpg"))
     data = {"action": "delete_selected", "_selected_action": [picture.pk, other.pk], "post": "yes"}
@@ -81,16 +81,16 @@ def test_marked_pictures_are_deleted_at_once(admin_client, picture, commit):
     assert stored() == []
 
 
-def test_a_full_storage_is_told(admin_client, use_storage):
-    """Where there is no room, the admin says so and stores nothing."""
+def test_full_storage_is_reported(admin_client, use_storage):
+    """The admin reports a full storage and stores nothing."""
     use_storage(InMemoryStorage(max_size=1024))
     page = admin_client.post(ADD, {"title": "Sea", "file": picture_file()}, follow=True)
     assert "The gallery is full" in page.content.decode()
     assert Picture.objects.count() == 0
 
 
-def test_a_broken_storage_is_not_called_full_here_either(admin_client, use_storage):
-    """Another error of the storage is not hidden."""
+def test_other_errors_are_not_hidden(admin_client, use_storage):
+    """Another error of the storage is raised."""
     use_storage(BrokenStorage())
     with pytest.raises(OSError, match="broken"):
         admin_client.post(ADD, {"title": "Sea", "file": picture_file()})

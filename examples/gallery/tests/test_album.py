@@ -1,4 +1,4 @@
-"""The private album, whose addresses are signed and expire."""
+"""The private album, whose URLs are signed and expire."""
 
 import time
 
@@ -12,13 +12,13 @@ from samples import image_at, picture_file, stored
 
 @pytest.fixture
 def later(monkeypatch):
-    """Give a function that lets seconds pass for whoever asks for the time."""
+    """Return a function that moves the clock forward by seconds."""
     now = time.time()
     return lambda seconds: monkeypatch.setattr("time.time", lambda: now + seconds)
 
 
-def test_the_album_shows_signed_thumbnails(client, private_picture):
-    """The page has addresses that work."""
+def test_album_shows_signed_thumbnails(client, private_picture):
+    """The page has URLs that work."""
     page = client.get("/album/")
     (picture,) = page.context["page_obj"]
     url = picture.file["grid"].url
@@ -28,14 +28,14 @@ def test_the_album_shows_signed_thumbnails(client, private_picture):
     assert "signature=" in page.content.decode()
 
 
-def test_private_files_have_a_storage_of_their_own(private_picture):
-    """Neither the picture nor a thumbnail of it lies where everybody may look."""
+def test_private_files_have_their_own_storage(private_picture):
+    """Neither the picture nor its thumbnail is in the public storage."""
     assert stored() == []
     assert len(storages["private"].listdir("thumbnails/album")[1]) == 2
 
 
-def test_an_address_expires(client, private_picture, later):
-    """What is good now is refused after its time, and the page says where there are new ones."""
+def test_url_expires(client, private_picture, later):
+    """A URL is refused after it expired, and the page says where the new ones are."""
     url = private_picture.file.url
     assert image_at(client, url).size == (640, 480)
     later(settings.ADDRESS_LIFETIME + 1)
@@ -45,22 +45,22 @@ def test_an_address_expires(client, private_picture, later):
 
 
 @pytest.mark.parametrize("change", [("diary", "other"), ("expires=", "expires=9"), ("?", "?x=")])
-def test_an_altered_address_is_refused(client, private_picture, change):
-    """Neither the name nor the time can be changed."""
+def test_altered_url_is_refused(client, private_picture, change):
+    """A URL with another name or another time is refused."""
     assert client.get(private_picture.file.url.replace(*change)).status_code == 403
 
 
-def test_an_unsigned_address_is_refused(client, private_picture):
-    """Who knows the name alone gets nothing."""
+def test_unsigned_url_is_refused(client, private_picture):
+    """A URL without a signature is refused."""
     assert client.get(private_picture.file.url.partition("?")[0]).status_code == 403
 
 
 def test_private_names_are_not_in_the_public_storage(client, private_picture):
-    """The public address of a private name leads nowhere."""
+    """The public URL of a private name is not found."""
     assert client.get(f"/media/{private_picture.file.name}").status_code == 404
 
 
-def test_a_private_picture_is_uploaded(upload):
+def test_upload_to_the_album(upload):
     """The album's form keeps files in the album, and returns there."""
     page = upload(picture_file("diary.jpg"), address="/album/upload/")
     assert page.redirect_chain == [("/album/", 302)]
@@ -68,14 +68,14 @@ def test_a_private_picture_is_uploaded(upload):
     assert stored() == []
 
 
-def test_the_form_of_a_section_stays_in_it(client, db):
+def test_form_of_a_section_stays_in_it(client, db):
     """Each page sends files to its own section."""
     assert 'action="/upload/"' in client.get("/").content.decode()
     assert 'action="/album/upload/"' in client.get("/album/").content.decode()
 
 
-def test_a_private_picture_is_deleted(client, private_picture, django_capture_on_commit_callbacks):
-    """Its files go, and one is back in the album."""
+def test_private_picture_is_deleted(client, private_picture, django_capture_on_commit_callbacks):
+    """Deletion deletes the files and returns to the album."""
     with django_capture_on_commit_callbacks(execute=True):
         page = client.post("/album/pictures/1/delete/", follow=True)
     assert page.redirect_chain == [("/album/", 302)]
@@ -83,8 +83,8 @@ def test_a_private_picture_is_deleted(client, private_picture, django_capture_on
     assert storages["private"].listdir("thumbnails/album")[1] == []
 
 
-def test_sections_have_their_own_neighbours(client, picture, private_picture):
-    """From a private picture no link leads to a public one."""
+def test_sections_have_their_own_neighbors(client, picture, private_picture):
+    """A private picture links to no public one."""
     assert (private_picture.newer, private_picture.older) == (None, None)
     page = client.get(private_picture.get_absolute_url()).content.decode()
     assert picture.get_absolute_url() not in page.replace("/album/pictures", "")

@@ -1,4 +1,4 @@
-"""The command that starts the gallery, and what it starts with."""
+"""The command that starts the gallery, and the first pictures."""
 
 import re
 import socket
@@ -22,7 +22,7 @@ MANAGE = Path(__file__).parent.parent / "manage.py"
 
 @pytest.fixture
 def serve(tmp_path, monkeypatch):
-    """Give a function that starts the site in a process and returns it with its address."""
+    """Yield a function that starts the site in a process and returns it with its URL."""
     processes = []
     monkeypatch.setenv("TMPDIR", str(tmp_path))
 
@@ -39,13 +39,13 @@ def serve(tmp_path, monkeypatch):
 
 
 def fetch(url):
-    """Return the content at an address."""
+    """Return the content at a URL."""
     with urllib.request.urlopen(url, timeout=60) as response:
         return response.read()
 
 
-def test_the_site_starts_answers_and_stops(serve, tmp_path):
-    """A seeded site shows its pictures, and leaves nothing on the disk when it is stopped."""
+def test_site_starts_serves_and_stops(serve, tmp_path):
+    """A site with seeds shows its pictures, and leaves nothing on the disk when it stops."""
     process, address = serve()
     page = fetch(address).decode()
     thumbnails = re.findall(r'src="/(media/thumbnails/[^"]+)"', page)
@@ -57,8 +57,8 @@ def test_the_site_starts_answers_and_stops(serve, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_site_starts_empty_and_lets_the_admin_in(serve):
-    """With --no-seed there are no pictures, and the printed password opens the admin."""
+def test_no_seed_starts_empty(serve):
+    """--no-seed shows no pictures, and the printed password opens the admin."""
     process, address = serve("--no-seed")
     assert "No pictures yet" in fetch(address).decode()
     user, password = re.search(r"user: (\S+) +password: (\S+)", process.stdout.readline()).groups()
@@ -71,8 +71,8 @@ def test_the_site_starts_empty_and_lets_the_admin_in(serve):
         assert page.url == address + "admin/gallery/picture/"
 
 
-def test_files_of_a_directory_are_brought_in(serve, tmp_path_factory):
-    """With --load the site serves files that no form would take."""
+def test_load_serves_any_file(serve, tmp_path_factory):
+    """--load serves files that the forms would refuse."""
     directory = tmp_path_factory.mktemp("files")
     (directory / "notes").mkdir()
     (directory / "notes" / "today.txt").write_text("as it is")
@@ -80,10 +80,10 @@ def test_files_of_a_directory_are_brought_in(serve, tmp_path_factory):
     assert fetch(f"{address}media/notes/today.txt") == b"as it is"
 
 
-def test_a_directory_is_shown_and_left_as_it_is(serve, tmp_path_factory):
-    """With --over the site shows the pictures of a directory, and changes nothing there."""
+def test_over_shows_a_directory_unchanged(serve, tmp_path_factory):
+    """--over shows the pictures of a directory, and changes nothing there."""
     directory = tmp_path_factory.mktemp("photos")
-    # easy-thumbnails has one name for their thumbnails where the storage is at "/gallery".
+    # easy-thumbnails gives them one thumbnail name if the storage is at "/gallery".
     names = ["2001/lake.jpg", "2001/gallery/lake.jpg"]
     for name in names:
         write(directory / name)
@@ -91,7 +91,7 @@ def test_a_directory_is_shown_and_left_as_it_is(serve, tmp_path_factory):
     process, address = serve("--over", str(directory))
     lines = [process.stdout.readline() for _ in range(2)]
     assert f"Over:    '{directory}'" in lines[1]
-    assert "nothing is changed. Pictures shown: 2, other files passed over: 0." in lines[1]
+    assert "which is not changed. Pictures shown: 2, other files skipped: 0." in lines[1]
     thumbnails = {*re.findall(r'src="/(media/thumbnails/[^"]+)"', fetch(address).decode())}
     assert len(thumbnails) == 2
     assert {fetch(address + thumbnail)[:2] for thumbnail in thumbnails} == {b"\xff\xd8"}
@@ -102,7 +102,7 @@ def test_a_directory_is_shown_and_left_as_it_is(serve, tmp_path_factory):
     assert state(directory) == before
 
 
-def test_a_taken_port_is_told_with_the_cure():
+def test_taken_port_is_reported_with_the_cure():
     """The error names the port and the option that helps."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -110,14 +110,14 @@ def test_a_taken_port_is_told_with_the_cure():
             call_command("gallery", port=port)
 
 
-def test_a_port_that_cannot_be_is_told():
-    """A number beyond all ports is refused in words."""
+def test_impossible_port_is_reported():
+    """The error names a number beyond all ports."""
     with pytest.raises(CommandError, match="Port 70000 cannot be used"):
         call_command("gallery", port=70000)
 
 
-def test_the_seeds_are_pictures(db):
-    """Each seed is stored as a picture of the format that its name says."""
+def test_seeds_are_pictures(db):
+    """Each seed is stored as a picture of the format in its name."""
     seed_all()
     assert Picture.objects.count() == len(stored("pictures")) == len(SEEDS)
     assert PrivatePicture.objects.count() == len(PRIVATE_SEEDS)
@@ -130,7 +130,7 @@ def test_the_seeds_are_pictures(db):
             assert picture.file.name.endswith(("jpg", image.format.lower()))
 
 
-def test_the_seeds_are_the_same_at_each_start():
-    """The drawings take chance from a fixed start."""
+def test_seeds_are_the_same_on_each_start():
+    """The drawings use a fixed random seed."""
     draw = {name: draw for _, name, draw in SEEDS}["ribbons.png"]
     assert draw() == draw()

@@ -1,4 +1,4 @@
-"""The files, as `inmemorystorage.serving` answers with them."""
+"""The files, as `inmemorystorage.serving` serves them."""
 
 import pytest
 from django.core.files.base import ContentFile
@@ -22,8 +22,8 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_the_content_type_follows_the_name(client, picture, format):
-    """A browser is told what it gets."""
+def test_content_type_follows_the_name(client, picture, format):
+    """The Content-Type is that of the suffix."""
     name = default_storage.save(f"pictures/x.{FORMATS[format]}", ContentFile(picture_bytes(format)))
     response = client.get(f"/media/{name}")
     assert response["Content-Type"] == f"image/{format.lower()}"
@@ -32,22 +32,22 @@ def test_the_content_type_follows_the_name(client, picture, format):
     response.close()
 
 
-def test_the_length_is_told(client, picture):
-    """The answer says how long it is."""
+def test_length_is_sent(client, picture):
+    """The response has a Content-Length."""
     response = client.get(picture.file.url)
     assert int(response["Content-Length"]) == len(picture_bytes())
     response.close()
 
 
-def test_a_file_that_has_not_changed_is_not_sent_again(client, picture):
-    """With If-Modified-Since the answer is 304 and empty."""
+def test_unchanged_file_is_not_sent_again(client, picture):
+    """A request with If-Modified-Since gets an empty 304."""
     first = client.get(picture.file.url)
     again = client.get(picture.file.url, headers={"if-modified-since": first["Last-Modified"]})
     first.close()
     assert again.status_code == 304
 
 
-def test_head_is_answered_without_content(client, picture):
+def test_head_has_no_content(client, picture):
     """HEAD has the headers of GET."""
     response = client.head(picture.file.url)
     assert response.status_code == 200
@@ -55,8 +55,8 @@ def test_head_is_answered_without_content(client, picture):
     response.close()
 
 
-def test_a_part_of_a_file_is_sent_alone(client, picture):
-    """A player that seeks asks for a range, and gets that and no more."""
+def test_range_is_sent_alone(client, picture):
+    """A player that requests a range gets the range and no more."""
     response = client.get(picture.file.url, headers={"range": "bytes=100-299"})
     size = len(picture_bytes())
     assert response.status_code == 206
@@ -66,20 +66,20 @@ def test_a_part_of_a_file_is_sent_alone(client, picture):
 
 
 @pytest.mark.parametrize("name", ["drawing.svg", "page.html", "feed.xml"])
-def test_what_could_run_scripts_is_sandboxed(client, db, name):
-    """Whatever gets into the storage cannot act in the name of the site."""
+def test_scripts_are_sandboxed(client, db, name):
+    """A file in the storage cannot act in the name of the site."""
     default_storage.save(f"pictures/{name}", ContentFile(b"<script>alert(1)</script>"))
     response = client.get(f"/media/pictures/{name}")
     assert "sandbox" in response["Content-Security-Policy"]
     response.close()
 
 
-def test_files_are_listed_in_debug_alone(client, picture):
-    """Without DEBUG nobody sees what there is."""
+def test_files_are_listed_only_in_debug(client, picture):
+    """Without DEBUG the listing is not found."""
     assert client.get("/media/").status_code == 404
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_and_missing_names_are_not_found(client, picture, name):
-    """Whatever is asked for, only files of the storage are given."""
+    """A request reaches only files of the storage."""
     assert client.generic("GET", f"/media/{name}").status_code == 404

@@ -1,4 +1,4 @@
-"""The pictures of a directory, which `--over` shows where they are and never changes."""
+"""The pictures of a directory, which `--over` shows in place and never changes."""
 
 import os
 
@@ -21,7 +21,7 @@ LAKE, SEA = picture_bytes(), picture_bytes(size=(600, 500))
 
 @pytest.fixture
 def debug(settings):
-    """Have Django in DEBUG."""
+    """Turn DEBUG on."""
     settings.DEBUG = True
 
 
@@ -31,7 +31,7 @@ def named(name):
 
 
 def names():
-    """Return the names of the files of all pictures, in the order of the page."""
+    """Return the file names of all pictures, in the order of the page."""
     return [picture.file.name for picture in Picture.objects.all()]
 
 
@@ -53,22 +53,22 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_changed_directory_is_noticed(directory, change):
-    """What these tests compare in the end tells each change, so it can fail."""
+def test_state_shows_each_change(directory, change):
+    """The comparison at the end of these tests notices each change."""
     before = state(directory)
     CHANGES[change](directory / "lake.jpg")
     assert state(directory) != before
 
 
-def test_the_directory_is_browsed(client, shown):
-    """The pictures are on the page, the newest first, with their names on the disk."""
+def test_pictures_of_the_directory_are_listed(client, shown):
+    """The page lists the pictures, the newest first, with their names on the disk."""
     page = client.get("/").content.decode()
     assert names() == ["2024/sea_side.jpg", "lake.jpg"]
     assert 0 < page.index("Sea side") < page.index("Lake")
 
 
-def test_a_picture_is_served_as_it_is(client, shown):
-    """Its page has its size and says where it is, and its address gives the bytes of the disk."""
+def test_picture_is_served_unchanged(client, shown):
+    """The page has the picture's size and place, and its URL serves the bytes on the disk."""
     picture = named("2024/sea_side.jpg")
     page = client.get(picture.get_absolute_url()).content.decode()
     assert "600 \N{MULTIPLICATION SIGN} 500" in page
@@ -79,7 +79,7 @@ def test_a_picture_is_served_as_it_is(client, shown):
 
 
 def test_thumbnails_are_made_in_memory(client, shown):
-    """The page has a thumbnail of each picture, which is in no directory."""
+    """The page has a thumbnail of each picture, and the directory has none."""
     page = client.get("/").content.decode()
     thumbnails = stored("thumbnails")
     assert len(thumbnails) == 2
@@ -97,8 +97,8 @@ def test_thumbnails_are_made_once(client, shown):
     assert {name: storages["memory"].get_modified_time(name) for name in before} == before
 
 
-def test_an_upload_stays_in_memory(client, shown, upload):
-    """An uploaded picture is there with the others, and its page does not say otherwise."""
+def test_upload_stays_in_memory(client, shown, upload):
+    """An uploaded picture is listed with the others, and its page does not say otherwise."""
     upload(picture_file("pond.jpg"))
     assert names()[0] == "pictures/pond.jpg"
     assert default_storage.which("pictures/pond.jpg") == "memory"
@@ -106,8 +106,8 @@ def test_an_upload_stays_in_memory(client, shown, upload):
     assert "in the directory" not in page
 
 
-def test_an_upload_takes_no_name_of_the_directory(directory, over, upload):
-    """Where the directory has the name that an upload would get, the upload gets another."""
+def test_upload_avoids_names_of_the_directory(directory, over, upload):
+    """An upload gets another name if the directory has its name."""
     write(directory / "pictures" / "pond.jpg", SEA)
     over()
     upload(picture_file("pond.jpg"))
@@ -116,8 +116,8 @@ def test_an_upload_takes_no_name_of_the_directory(directory, over, upload):
     assert len(set(names())) == 4
 
 
-def test_a_deleted_picture_is_hidden(client, shown, commit):
-    """It is gone from the page, its address, the storage; its thumbnails go, its file does not."""
+def test_deleted_picture_is_hidden(client, shown, commit):
+    """Page, URL, storage and thumbnails are gone, and the file stays."""
     client.get("/")
     picture = named("lake.jpg")
     address = f"/pictures/{picture.pk}/delete/"
@@ -129,16 +129,16 @@ def test_a_deleted_picture_is_hidden(client, shown, commit):
     assert not [name for name in stored() if "lake" in name]
 
 
-def test_a_deleted_picture_leaves_its_name(client, shown, commit):
-    """Who saves another file under its name has that one, and not what is hidden."""
+def test_name_of_a_deleted_picture_is_free(client, shown, commit):
+    """A file saved under its name is served, not the hidden one."""
     with commit():
         client.post(f"/pictures/{named('lake.jpg').pk}/delete/")
     assert default_storage.save("lake.jpg", picture_file(size=(30, 20))) == "lake.jpg"
     assert image_at(client, "/media/lake.jpg").size == (30, 20)
 
 
-def test_a_replaced_picture_is_hidden(admin_client, shown, commit):
-    """The admin's form puts another file in the place of one of the directory."""
+def test_replaced_picture_is_hidden(admin_client, shown, commit):
+    """The admin's form replaces a picture of the directory, whose file stays."""
     address = f"/admin/gallery/picture/{named('lake.jpg').pk}/change/"
     with commit():
         admin_client.post(address, {"title": "Pond", "file": picture_file("pond.jpg")})
@@ -146,8 +146,8 @@ def test_a_replaced_picture_is_hidden(admin_client, shown, commit):
     assert "lake.jpg" not in stored()
 
 
-def test_all_pictures_are_deleted_at_once(admin_client, shown, commit):
-    """The admin's action hides them all."""
+def test_bulk_deletion_hides_all(admin_client, shown, commit):
+    """The admin's action hides all pictures."""
     marked = [picture.pk for picture in Picture.objects.all()]
     data = {"action": "delete_selected", "_selected_action": marked, "post": "yes"}
     with commit():
@@ -155,8 +155,8 @@ def test_all_pictures_are_deleted_at_once(admin_client, shown, commit):
     assert stored() == names() == []
 
 
-def test_the_storage_page_shows_what_is_in_memory(client, shown, upload):
-    """Uploads and thumbnails are in memory, the pictures of the directory are not."""
+def test_storage_page_shows_memory_only(client, shown, upload):
+    """The page shows uploads and thumbnails, and no pictures of the directory."""
     upload(picture_file("pond.jpg"))
     page = client.get("/storage/").content.decode()
     assert "FileSystemStorage (read-only)" in page
@@ -164,22 +164,22 @@ def test_the_storage_page_shows_what_is_in_memory(client, shown, upload):
     assert "sea_side.jpg (" not in page
 
 
-def test_the_listing_has_the_pictures_of_both(client, debug, shown, upload):
-    """In DEBUG files of the directory are listed beside those in memory."""
+def test_listing_shows_both_layers(client, debug, shown, upload):
+    """In DEBUG the listing shows the directory's files beside those in memory."""
     upload(picture_file("pond.jpg"))
     page = client.get("/media/").content.decode()
     assert [name in page for name in ("lake.jpg", "2024/", "pictures/")] == [True] * 3
 
 
 @pytest.mark.parametrize(("name", "reason"), [("none", "No such"), ("lake.jpg", "Not a directory")])
-def test_what_is_no_directory_is_told_with_the_cure(directory, settings, name, reason):
-    """The error names what was given, what is wrong with it, and what to give."""
+def test_unusable_directory_is_reported(directory, settings, name, reason):
+    """The error names the argument, what is wrong with it, and the cure."""
     settings.OVER = str(directory / name)
     with pytest.raises(CommandError, match=f"{name}' cannot be shown .{reason}.*--over DIRECTORY"):
         call_command("gallery", port=0)
 
 
-def test_over_comes_too_late_for_a_command_alone(directory):
-    """Storages cannot be others once they are made, so the error says how to start."""
+def test_over_needs_the_settings(directory):
+    """call_command() with --over raises, and says how to start."""
     with pytest.raises(CommandError, match=r"manage\.py gallery --over DIRECTORY"):
         call_command("gallery", port=0, over=str(directory))

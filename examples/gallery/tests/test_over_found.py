@@ -1,4 +1,4 @@
-"""What `--over` finds in a directory, and what it passes over."""
+"""The files that `--over` finds in a directory, and those that it skips."""
 
 import os
 
@@ -19,9 +19,9 @@ def named(name):
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_pictures_of_all_formats_are_shown(directory, over, format):
-    """The content decides, in upper and lower case."""
+    """A picture is shown if its suffix agrees with its content, in upper and lower case."""
     write(directory / f"x.{FORMATS[format].upper()}", picture_bytes(format))
-    assert over() == Found(shown=3, passed_over=0)
+    assert over() == Found(shown=3, skipped=0)
 
 
 def test_videos_are_shown(directory, over, client):
@@ -48,17 +48,17 @@ PASSED_OVER = {
 
 
 @pytest.mark.parametrize("name", PASSED_OVER)
-def test_what_cannot_be_shown_is_passed_over(directory, over, client, name):
-    """What is no picture, or none that a page could have, is counted and not shown."""
+def test_other_files_are_skipped(directory, over, client, name):
+    """Files that a page cannot show are counted and skipped."""
     file, data = PASSED_OVER[name]
     write(directory / file, data)
-    assert over() == Found(shown=2, passed_over=1)
+    assert over() == Found(shown=2, skipped=1)
     assert client.get("/").status_code == 200
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "GIF"])
-def test_a_damaged_picture_does_not_stop_the_page(directory, over, client, format):
-    """What only its end shows to be damaged is shown as far as it goes."""
+def test_truncated_picture_is_shown(directory, over, client, format):
+    """A picture that is truncated at its end is shown as far as it goes."""
     content = picture_bytes(format)
     write(directory / f"damaged.{FORMATS[format]}", content[: len(content) * 2 // 3])
     assert over().shown == 3
@@ -67,14 +67,14 @@ def test_a_damaged_picture_does_not_stop_the_page(directory, over, client, forma
     assert "640 \N{MULTIPLICATION SIGN} 480" in page.content.decode()
 
 
-def test_large_files_are_passed_over(over, settings, monkeypatch):
-    """MAX_SIZES has the limit, as for uploads."""
+def test_large_files_are_skipped(over, settings, monkeypatch):
+    """The limits of MAX_SIZES apply, as for uploads."""
     monkeypatch.setitem(settings.MAX_SIZES, "picture", max(len(LAKE), len(SEA)) - 1)
-    assert over() == Found(shown=1, passed_over=1)
+    assert over() == Found(shown=1, skipped=1)
 
 
-def test_unreadable_files_are_passed_over(over, monkeypatch):
-    """A file that the system does not let be read does not stop the others."""
+def test_unreadable_files_are_skipped(over, monkeypatch):
+    """An unreadable file does not stop the others."""
     read = FileSystemStorage._open
 
     def refuse(storage, name, mode="rb"):
@@ -83,26 +83,26 @@ def test_unreadable_files_are_passed_over(over, monkeypatch):
         return read(storage, name, mode)
 
     monkeypatch.setattr(FileSystemStorage, "_open", refuse)
-    assert over() == Found(shown=1, passed_over=1)
+    assert over() == Found(shown=1, skipped=1)
 
 
 @pytest.mark.parametrize("name", [".hidden.jpg", ".trash/lake.jpg", "2024/.lake.jpg"])
-def test_hidden_files_are_nobodys_business(directory, over, client, name):
-    """They are not shown, nor does their address give them."""
+def test_hidden_files_are_private(directory, over, client, name):
+    """Hidden files are not shown, and have no URL."""
     write(directory / name)
-    assert over() == Found(shown=2, passed_over=0)
+    assert over() == Found(shown=2, skipped=0)
     assert client.get(f"/media/{name}").status_code == 404
 
 
-def test_files_of_other_kinds_have_no_address(directory, over, client):
-    """What else there is in the directory is not served either."""
+def test_other_files_have_no_url(directory, over, client):
+    """Files that are not pictures or videos are not served."""
     write(directory / "diary.txt", b"secret")
     over()
     assert client.get("/media/diary.txt").status_code == 404
 
 
 def test_links_out_of_the_directory_are_not_followed(directory, over, tmp_path):
-    """What is elsewhere is not shown, nor what is nowhere, nor what leads to itself."""
+    """Links that lead out, nowhere or to themselves are skipped."""
     write(tmp_path / "elsewhere" / "pond.jpg")
     for name, target in [
         ("directory", tmp_path / "elsewhere"),
@@ -112,19 +112,19 @@ def test_links_out_of_the_directory_are_not_followed(directory, over, tmp_path):
         ("self.jpg", directory / "self.jpg"),
     ]:
         (directory / name).symlink_to(target)
-    assert over() == Found(shown=2, passed_over=0)
+    assert over() == Found(shown=2, skipped=0)
 
 
-def test_a_link_inside_of_the_directory_is_shown(directory, over):
-    """A picture that has two names is shown twice."""
+def test_link_inside_the_directory_is_shown(directory, over):
+    """A picture with two names is shown twice."""
     (directory / "again.jpg").symlink_to(directory / "lake.jpg")
     assert over().shown == 3
 
 
-def test_a_pipe_does_not_stop_the_start(directory, over):
-    """Nobody waits for what will never be written."""
+def test_pipe_does_not_block_the_start(directory, over):
+    """The gallery does not open a pipe."""
     os.mkfifo(directory / "pipe.jpg")
-    assert over() == Found(shown=2, passed_over=0)
+    assert over() == Found(shown=2, skipped=0)
 
 
 ODD = ["a b", "100%25", "'\"<b>&amp;", "#?=;", "\n", "\u202fAM", "ü", "u\u0308", "x" * 240, "-"]
@@ -132,7 +132,7 @@ ODD = ["a b", "100%25", "'\"<b>&amp;", "#?=;", "\n", "\u202fAM", "ü", "u\u0308"
 
 @pytest.mark.parametrize("name", ODD)
 def test_odd_names_are_shown(directory, over, client, name):
-    """Picture, page and thumbnail are to be had, whatever the file is called."""
+    """Picture, page and thumbnail work, whatever the file's name."""
     write(directory / "odd" / f"{name}.jpg", SEA)
     assert over().shown == 3
     picture = named(f"odd/{name}.jpg")
@@ -141,10 +141,10 @@ def test_odd_names_are_shown(directory, over, client, name):
     assert client.get("/").status_code == client.get(picture.get_absolute_url()).status_code == 200
 
 
-def test_a_thousand_pictures_are_shown(directory, over, client):
-    """All of them have a row, and a page has its share."""
+def test_thousand_pictures_are_shown(directory, over, client):
+    """All of them have a row, and a page shows its share."""
     for number in range(998):
         write(directory / str(number % 7) / f"{number}.jpg")
-    assert over() == Found(shown=1000, passed_over=0)
+    assert over() == Found(shown=1000, skipped=0)
     assert client.get("/").content.decode().count('class="card"') == 12
     assert client.get("/?page=84").status_code == 200

@@ -13,12 +13,12 @@ from gallery.models import Picture
 from samples import image_at, picture_file, stored
 
 
-def test_an_empty_gallery_says_so(client, db):
-    """Without pictures the page invites to add some."""
+def test_empty_gallery_says_so(client, db):
+    """The page without pictures invites to add some."""
     assert "No pictures yet" in client.get("/").content.decode()
 
 
-def test_the_grid_shows_thumbnails(client, picture):
+def test_grid_shows_thumbnails(client, picture):
     """The page shows the thumbnail, not the picture."""
     page = client.get("/").content.decode()
     (thumbnail,) = [name for name in stored("thumbnails") if "480x480" in name]
@@ -27,14 +27,14 @@ def test_the_grid_shows_thumbnails(client, picture):
 
 
 def test_showing_a_page_writes_nothing(client, picture):
-    """Thumbnails are there since the upload, so a second and a first look cost the same."""
+    """Thumbnails exist since the upload, so the first look costs what the second does."""
     before = stored()
     client.get("/")
     assert stored() == before
 
 
-def test_a_missing_thumbnail_is_made_again(client, picture):
-    """The template's tag makes what is not there, here after its row was lost."""
+def test_missing_thumbnail_is_made_again(client, picture):
+    """The template's tag makes a thumbnail whose row was lost."""
     get_thumbnailer(picture.file).delete_thumbnails()
     assert stored("thumbnails") == []
     client.get("/")
@@ -51,35 +51,35 @@ def test_pages_hold_twelve_pictures(client, db, settings):
     assert 'href="/?page=1"' in second
 
 
-def test_a_page_beyond_the_last_is_missing(client, picture):
-    """A page that does not exist answers 404 with a way back."""
+def test_page_beyond_the_last_is_not_found(client, picture):
+    """A missing page is a 404 with a way back."""
     response = client.get("/?page=9")
     assert response.status_code == 404
     assert 'href="/"' in response.content.decode()
 
 
-def test_a_picture_has_its_page(client, picture):
-    """The page shows the picture itself with its size and title."""
+def test_picture_has_its_page(client, picture):
+    """The page shows the picture with its size and title."""
     page = client.get(picture.get_absolute_url()).content.decode()
     assert f'<img src="{picture.file.url}" alt="Lake">' in page
     assert "640 \N{MULTIPLICATION SIGN} 480" in page
 
 
-def test_a_picture_without_its_file_has_no_page(client, picture):
-    """Where the file was deleted behind the gallery's back, that is no error of the site."""
+def test_picture_without_its_file_is_not_found(client, picture):
+    """The page of a picture whose file was deleted is a 404, not an error."""
     Picture.objects.update(file="pictures/gone.jpg")
     response = client.get(picture.get_absolute_url())
     assert response.status_code == 404
     assert 'href="/"' in response.content.decode()
 
 
-def test_the_picture_itself_is_served(client, picture):
-    """The address of the picture gives the picture."""
+def test_picture_is_served(client, picture):
+    """The URL of the picture serves the picture."""
     assert image_at(client, picture.file.url).size == (640, 480)
 
 
-def test_neighbours_are_linked(client, picture):
-    """From a picture one gets to the one before and the one after, and no further."""
+def test_neighbors_are_linked(client, picture):
+    """A picture links to the one before and the one after, and no further."""
     newer = Picture.objects.create(title="Sea", file=picture_file("sea.jpg"))
     assert (picture.newer, picture.older) == (newer, None)
     assert (newer.newer, newer.older) == (None, picture)
@@ -87,21 +87,21 @@ def test_neighbours_are_linked(client, picture):
 
 
 def test_titles_are_escaped(client, picture):
-    """A title is text, whatever is in it."""
+    """A title is text, whatever it contains."""
     Picture.objects.update(title="<script>alert(1)</script>")
     for address in ("/", picture.get_absolute_url()):
         assert "<script>alert" not in client.get(address).content.decode()
 
 
 def test_deletion_asks_first(client, picture):
-    """Looking at the question deletes nothing."""
+    """A GET of the question deletes nothing."""
     page = client.get(reverse("pictures:delete", args=[picture.pk]))
     assert "Delete “Lake”?" in page.content.decode()
     assert Picture.objects.count() == 1
 
 
 def test_deletion_removes_file_and_thumbnails(client, picture, django_capture_on_commit_callbacks):
-    """With the row go the file and its thumbnails."""
+    """The file and its thumbnails are deleted with the row."""
     assert len(stored()) == 3
     with django_capture_on_commit_callbacks(execute=True):
         client.post(reverse("pictures:delete", args=[picture.pk]))
@@ -110,8 +110,8 @@ def test_deletion_removes_file_and_thumbnails(client, picture, django_capture_on
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_rolled_back_deletion_keeps_the_files():
-    """Files go with the commit, not before."""
+def test_rolled_back_deletion_keeps_the_files():
+    """The files are deleted on commit, not before."""
     picture = Picture.objects.create(title="Lake", file=picture_file())
     before = stored()
     with transaction.atomic():
@@ -122,7 +122,7 @@ def test_a_rolled_back_deletion_keeps_the_files():
 
 @pytest.mark.parametrize("address", ["upload", "delete"])
 def test_changes_need_the_form_token(picture, address):
-    """A form of another site changes nothing, and the answer is friendly."""
+    """A form of another site changes nothing, and gets a friendly page."""
     arguments = {"upload": [], "delete": [picture.pk]}[address]
     address = reverse(f"pictures:{address}", args=arguments)
     response = Client(enforce_csrf_checks=True).post(address)
@@ -132,14 +132,14 @@ def test_changes_need_the_form_token(picture, address):
 
 
 def test_other_hosts_are_refused(client):
-    """Only local names are answered."""
+    """The site serves only local host names."""
     response = client.get("/", headers={"host": "example.org"})
     assert response.status_code == 400
-    assert "cannot be answered" in response.content.decode()
+    assert "This request is not valid" in response.content.decode()
 
 
-def test_a_broken_page_is_friendly(client, db, monkeypatch, caplog):
-    """An error is logged, and the visitor gets a page rather than a traceback."""
+def test_error_page_is_friendly(client, db, monkeypatch, caplog):
+    """An error is logged, and the visitor gets a page instead of a traceback."""
     client.raise_request_exception = False
     monkeypatch.setattr(InMemoryStorage, "tree", lambda storage: 1 / 0)
     response = client.get("/storage/")
@@ -148,16 +148,16 @@ def test_a_broken_page_is_friendly(client, db, monkeypatch, caplog):
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_the_storage_page_lists_the_files(client, picture):
-    """What the storages hold is shown as trees."""
+def test_storage_page_lists_the_files(client, picture):
+    """The page shows the storages' content as trees."""
     page = client.get("/storage/").content.decode()
     assert "lake.jpg" in page
     assert "/gallery-private/" in page
 
 
 @pytest.mark.parametrize("debug", [False, True])
-def test_the_listings_are_linked_where_they_are(client, db, settings, debug):
-    """The files are listed in DEBUG alone, so only then the page leads there."""
+def test_listings_are_linked_in_debug(client, db, settings, debug):
+    """The page links to the listings in DEBUG only, where they exist."""
     settings.DEBUG = debug
     page = client.get("/storage/").content.decode()
     assert ('href="/media/"' in page) is ('href="/private/"' in page) is debug
@@ -165,7 +165,7 @@ def test_the_listings_are_linked_where_they_are(client, db, settings, debug):
 
 @pytest.mark.parametrize("name", ["gallery.css", "upload.js", "icon.svg"])
 def test_static_files_are_served_without_debug(client, db, name, settings):
-    """The site brings its own style, script and icon."""
+    """The site serves its own style, script and icon."""
     assert settings.DEBUG is False
     response = client.get(f"/static/gallery/{name}")
     assert response.status_code == 200
@@ -178,5 +178,5 @@ def test_migrations_are_complete(db):
 
 
 def test_checks_pass(db):
-    """Django has nothing to say about the site."""
+    """manage.py check reports nothing."""
     call_command("check", fail_level="WARNING")

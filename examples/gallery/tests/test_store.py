@@ -1,4 +1,4 @@
-"""A store that several processes share, which `--store` names."""
+"""A store that several processes share, chosen with `--store`."""
 
 import os
 import re
@@ -32,7 +32,7 @@ from site_process import MANAGE, running_site
 
 @pytest.fixture(scope="module")
 def redis():
-    """Give a Redis server of the tests' own."""
+    """Yield the URL of the tests' own Redis server."""
     pytest.importorskip("redis")
     with redis_server() as server:
         yield server
@@ -40,7 +40,7 @@ def redis():
 
 @pytest.fixture
 def configured(tmp_path, monkeypatch):
-    """Give a function that returns what the settings are with a store."""
+    """Return a function that returns the settings with a store."""
     monkeypatch.setenv("GALLERY_SHARED", str(tmp_path / "shared"))
 
     def configure(uri):
@@ -52,7 +52,7 @@ def configured(tmp_path, monkeypatch):
 
 @pytest.fixture
 def use(configured, monkeypatch, settings):
-    """Give a function that has the gallery on a store until the test ends."""
+    """Yield a function that moves the gallery onto a store until the test ends."""
     with ExitStack() as stack:
 
         def on(uri):
@@ -71,7 +71,7 @@ def use(configured, monkeypatch, settings):
 
 @pytest.fixture(params=["locmem", "redis"])
 def store(request, use, tmp_path):
-    """Have the gallery on a store: in this process, and on a real server."""
+    """Put the gallery of this process on a store, on a real server."""
     namespace = re.sub(r"\W", "-", request.node.name)
     if request.param == "redis":
         use(f"{request.getfixturevalue('redis').uri}?namespace={namespace}")
@@ -81,7 +81,7 @@ def store(request, use, tmp_path):
 
 @pytest.fixture
 def site_on(tmp_path, monkeypatch):
-    """Give a function that starts the site on a store, in a process, and returns its address."""
+    """Yield a function that starts the site on a store, in a process, and returns its URL."""
     monkeypatch.setenv("GALLERY_SHARED", str(tmp_path / "shared"))
     with ExitStack() as sites:
 
@@ -93,18 +93,18 @@ def site_on(tmp_path, monkeypatch):
 
 
 def fetch(url):
-    """Return the content at an address."""
+    """Return the content at a URL."""
     with urllib.request.urlopen(url, timeout=60) as response:
         return response.read()
 
 
 def sources(page):
-    """Return the addresses of the images on a page."""
+    """Return the URLs of the images on a page."""
     return [each.replace("&amp;", "&") for each in re.findall(r'<img src="([^"]+)"', page)]
 
 
-def test_an_upload_is_in_the_store(client, store, upload):
-    """The picture and its thumbnails are there, and are served from there."""
+def test_upload_is_in_the_store(client, store, upload):
+    """The picture and its thumbnails are in the store, and are served from it."""
     upload(picture_file("pond.jpg"), video_file())
     assert [name for name in stored() if "thumbnails" not in name] == [
         "pictures/pond.jpg",
@@ -115,8 +115,8 @@ def test_an_upload_is_in_the_store(client, store, upload):
     assert image_at(client, Picture.objects.last().file["grid"].url).size == (480, 480)
 
 
-def test_a_part_of_a_video_is_served(client, store, upload):
-    """A player seeks by ranges, which a store answers as well."""
+def test_range_is_served_from_the_store(client, store, upload):
+    """A player that requests a range of a stored video gets it."""
     upload(video_file())
     whole = video_file().read()
     response = client.get("/media/pictures/waves.webm", headers={"range": "bytes=100-199"})
@@ -124,16 +124,16 @@ def test_a_part_of_a_video_is_served(client, store, upload):
     response.close()
 
 
-def test_a_deleted_picture_leaves_the_store(client, store, upload, commit):
-    """Its thumbnails go with it."""
+def test_deleted_picture_leaves_the_store(client, store, upload, commit):
+    """The picture and its thumbnails are deleted from the store."""
     upload(picture_file("pond.jpg"))
     with commit():
         client.post(f"/pictures/{Picture.objects.get().pk}/delete/")
     assert stored() == []
 
 
-def test_the_album_is_apart_and_signed(client, store, upload):
-    """A private picture is served at its signed address alone, and is not among the others."""
+def test_album_is_private_and_signed(client, store, upload):
+    """A private picture is served only at its signed URL, and is not among the public ones."""
     upload(picture_file("diary.jpg"), address="/album/upload/")
     url = PrivatePicture.objects.get().file.url
     assert image_at(client, url).size == (640, 480)
@@ -141,8 +141,8 @@ def test_the_album_is_apart_and_signed(client, store, upload):
     assert stored() == []
 
 
-def test_the_pages_say_where_the_files_are(client, store, upload, settings):
-    """The footer and the page of the storages name the store, and list what is in it."""
+def test_pages_name_the_store(client, store, upload, settings):
+    """The footer and the storages' page name the store, and list its content."""
     upload(picture_file("pond.jpg"))
     page = client.get("/storage/").content.decode()
     place = settings.STORE.partition("?")[0]
@@ -150,8 +150,8 @@ def test_the_pages_say_where_the_files_are(client, store, upload, settings):
     assert "    pond.jpg (" in page
 
 
-def test_rows_without_files_are_forgotten(store, upload):
-    """A store that was started anew has lost its files, and the database follows it."""
+def test_rows_without_files_are_deleted(store, upload):
+    """The database loses its rows after a restart of the store lost the files."""
     upload(picture_file("pond.jpg"), picture_file("lake.jpg"))
     default_storage.delete("pictures/pond.jpg")
     agree_with_store()
@@ -159,7 +159,7 @@ def test_rows_without_files_are_forgotten(store, upload):
 
 
 def test_files_without_rows_are_found(client, store, upload):
-    """Where the database is new, what the store has is shown; the album's in the album."""
+    """A new database gets rows for the stored pictures, and the album for its own."""
     upload(picture_file("my_pond.jpg"), video_file())
     upload(picture_file("diary.jpg"), address="/album/upload/")
     default_storage.save("pictures/notes.txt", ContentFile(b"Buy bread."))
@@ -172,8 +172,8 @@ def test_files_without_rows_are_found(client, store, upload):
     assert stored() == before
 
 
-def test_who_shares_a_store_shares_a_key(tmp_path, monkeypatch):
-    """It is made once, for each store another one, and the owner alone can read it."""
+def test_processes_on_a_store_share_a_key(tmp_path, monkeypatch):
+    """The key is created once for each store, and only the owner can read it."""
     monkeypatch.setenv("GALLERY_SHARED", str(tmp_path / "shared"))
     uris = ["redis://:one@host/0", "redis://:two@host/0", "redis://host/1"]
     first, same, other = map(directory_of, uris)
@@ -183,21 +183,21 @@ def test_who_shares_a_store_shares_a_key(tmp_path, monkeypatch):
     assert [path.stat().st_mode & 0o077 for path in (first, first / "secret_key")] == [0, 0]
 
 
-def test_a_directory_and_a_store_are_too_much(configured, monkeypatch):
+def test_over_and_store_exclude_each_other(configured, monkeypatch):
     """The error names both options."""
     monkeypatch.setenv("GALLERY_OVER", "/photos")
     with pytest.raises(ImproperlyConfigured, match=r"--over DIRECTORY or --store URI, not both"):
         configured("locmem://")
 
 
-def test_a_store_comes_too_late_for_a_command_alone():
-    """Storages cannot be others once they are made, so the error says how to start."""
+def test_store_needs_the_settings():
+    """call_command() with --store raises, and says how to start."""
     with pytest.raises(CommandError, match=r"gallery --store URI`, or set GALLERY_STORE=URI\."):
         call_command("gallery", port=0, store="locmem://")
 
 
-def test_a_store_that_cannot_list_is_refused(use, monkeypatch):
-    """The error is the one that the storage raises when it is asked."""
+def test_store_that_cannot_list_is_refused(use, monkeypatch):
+    """The command raises the storage's error."""
     use("locmem://cannot-list")
     backend = "inmemorystorage.kvstore.backends.locmem.LocmemBackend.lists_entries"
     monkeypatch.setattr(backend, False)
@@ -205,8 +205,8 @@ def test_a_store_that_cannot_list_is_refused(use, monkeypatch):
         check_store()
 
 
-def test_a_password_is_on_no_page(client, use, settings):
-    """Not even on the page by which Django explains an error in DEBUG."""
+def test_password_is_on_no_page(client, use, settings):
+    """Not even Django's debug page shows the password."""
     pytest.importorskip("redis")
     settings.DEBUG = True
     client.raise_request_exception = False
@@ -220,8 +220,8 @@ def test_a_password_is_on_no_page(client, use, settings):
 
 
 @pytest.mark.parametrize("command", ["gallery", "runserver", "migrate"])
-def test_a_store_that_does_not_answer_is_told(command, tmp_path):
-    """One line names it without its password, and the exit status tells as well."""
+def test_store_that_does_not_answer_is_reported(command, tmp_path):
+    """One line names it without its password, and the exit status is not 0."""
     pytest.importorskip("redis")
     uri = f"redis://me:geheim@127.0.0.1:{free_port()}/0"
     done = subprocess.run(
@@ -236,12 +236,12 @@ def test_a_store_that_does_not_answer_is_told(command, tmp_path):
 
 
 def path_of_modules():
-    """Return the environment by which another process imports what this one does."""
+    """Return the environment with which another process imports the same modules."""
     return {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
 
 
 def test_two_processes_share_pictures(redis, site_on):
-    """Started at once they seed once; each shows all, and opens what the other has signed."""
+    """Two processes started at once seed once, show all pictures, and accept each other's URLs."""
     with ThreadPoolExecutor() as pool:
         first, second = pool.map(site_on, [f"{redis.uri}/1"] * 2)
     page, same = (fetch(address).decode() for address in (first, second))
@@ -257,8 +257,8 @@ def test_two_processes_share_pictures(redis, site_on):
         assert fetch(second + source)[:2] in {b"\xff\xd8", b"\x89P"}
 
 
-def test_the_announcement_has_one_password_for_all(redis, tmp_path, monkeypatch):
-    """The admin of the first process is that of the second; the end says what stays."""
+def test_processes_print_one_password(redis, tmp_path, monkeypatch):
+    """The admin of the first process works in the second; the end says what stays."""
     monkeypatch.setenv("GALLERY_SHARED", str(tmp_path / "shared"))
     command = [sys.executable, "-W", "error", str(MANAGE), "gallery", "--port", "0", "--no-seed"]
     lines = []
@@ -272,11 +272,11 @@ def test_the_announcement_has_one_password_for_all(redis, tmp_path, monkeypatch)
     passwords = {re.search(r"password: (\S+)", each[1])[1] for each in lines}
     assert len(passwords) == 1
     assert lines[0][2].startswith(f"Store:   {redis.uri}/2, database in '{tmp_path}")
-    assert "stays there" in lines[0][3]
+    assert "stay there" in lines[0][3]
 
 
-def test_what_is_stored_outlives_the_database(redis, site_on):
-    """A gallery on the same store with a new database shows what is there, and seeds no more."""
+def test_files_outlive_the_database(redis, site_on):
+    """A gallery with a new database shows the stored pictures, and seeds no more."""
     uri = f"{redis.uri}/3"
     storage = KeyValueStorage(uri, location=".gallery/public")
     with storage.open("pictures/my_pond.jpg", "wb") as file:

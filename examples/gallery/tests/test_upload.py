@@ -1,4 +1,4 @@
-"""Uploading pictures, one and several, good and bad."""
+"""Uploads of pictures, one and several, good and bad."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ TEMPORARY = "django.core.files.uploadhandler.TemporaryFileUploadHandler"
 
 
 def notices(response):
-    """Return the messages of the page as (level, text)."""
+    """Return the page's messages as (level, text)."""
     return [(message.level_tag, message.message) for message in response.context["messages"]]
 
 
@@ -37,8 +37,8 @@ def titles():
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_picture_of_each_format_is_stored_byte_for_byte(upload, format):
-    """What is uploaded is what the storage holds."""
+def test_picture_of_each_format_is_stored_unchanged(upload, format):
+    """The storage has the bytes of the upload."""
     name = f"lake.{FORMATS[format]}"
     upload(picture_file(name, format))
     with default_storage.open(f"pictures/{name}") as file:
@@ -46,15 +46,15 @@ def test_a_picture_of_each_format_is_stored_byte_for_byte(upload, format):
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_thumbnail_of_each_format_is_made_at_upload(upload, client, format):
+def test_thumbnail_of_each_format_is_made_at_upload(upload, client, format):
     """easy-thumbnails crops the picture to the grid's square, and the site serves it."""
     upload(picture_file(f"lake.{FORMATS[format]}", format))
     (name,) = [name for name in stored("thumbnails") if "480x480" in name]
     assert image_at(client, default_storage.url(name)).size == (480, 480)
 
 
-def test_an_animation_gets_a_still(upload, client):
-    """The thumbnail of a GIF that moves is its first frame."""
+def test_animation_gets_a_still(upload, client):
+    """The thumbnail of an animated GIF is its first frame."""
     frames = [Image.new("RGB", (600, 500), colour) for colour in ("red", "green", "blue")]
     content = SimpleUploadedFile("flag.gif", b"")
     frames[0].save(content, "GIF", save_all=True, append_images=frames[1:])
@@ -65,8 +65,8 @@ def test_an_animation_gets_a_still(upload, client):
     assert red > 250 > 5 > green
 
 
-def test_a_transparent_picture_gets_a_transparent_thumbnail(upload, client):
-    """A PNG with an alpha channel stays see-through."""
+def test_transparent_picture_gets_a_transparent_thumbnail(upload, client):
+    """The thumbnail of a PNG with an alpha channel is transparent."""
     content = SimpleUploadedFile("glass.png", b"")
     Image.new("RGBA", (600, 500), (200, 30, 30, 128)).save(content, "PNG")
     content.seek(0)
@@ -75,8 +75,8 @@ def test_a_transparent_picture_gets_a_transparent_thumbnail(upload, client):
     assert image_at(client, default_storage.url(name)).getpixel((0, 0))[3] == 128
 
 
-def test_easy_thumbnails_finds_no_paths_and_does_without(upload, settings):
-    """The storage refuses `path()`, so thumbnails are dated in the database; no disk is touched."""
+def test_easy_thumbnails_works_without_paths(upload, settings):
+    """The storage refuses `path()`, so thumbnails are dated in the database, not on a disk."""
     upload(picture_file())
     assert not is_storage_local(default_storage)
     assert Thumbnail.objects.count() == len(stored("thumbnails")) == 2
@@ -84,7 +84,7 @@ def test_easy_thumbnails_finds_no_paths_and_does_without(upload, settings):
 
 
 def test_several_pictures_at_once(upload):
-    """One form takes as many files as are chosen."""
+    """One form takes several files."""
     page = upload(*[picture_file(f"lake.{FORMATS[format]}", format) for format in FORMATS])
     assert len(stored("pictures")) == Picture.objects.count() == 4
     assert notices(page) == [("success", "4 files are added.")]
@@ -99,7 +99,7 @@ def test_equal_names_do_not_collide(upload):
     }
 
 
-def test_a_bad_file_is_refused_and_the_good_ones_are_kept(upload):
+def test_good_files_are_kept_beside_bad_ones(upload):
     """Each refused file is named with its reason, and leaves nothing behind."""
     text = SimpleUploadedFile("broken.png", b"not a picture")
     page = upload(picture_file("one.jpg"), text, picture_file("two.png", "PNG"))
@@ -124,8 +124,8 @@ def test_a_bad_file_is_refused_and_the_good_ones_are_kept(upload):
     ],
     ids=["truncated", "empty", "drawing", "TIFF", "Matroska", "HEIC", "long name"],
 )
-def test_what_is_refused(upload, file, problem):
-    """A bad file is refused with a sentence that says why."""
+def test_bad_file_is_refused(upload, file, problem):
+    """A message says why a bad file is refused."""
     file.seek(0)
     (level, text) = notices(upload(file))[0]
     assert level == "error"
@@ -133,8 +133,8 @@ def test_what_is_refused(upload, file, problem):
     assert stored() == []
 
 
-def test_a_large_picture_is_refused(upload, settings):
-    """MAX_SIZES has the limit, and the notice names it."""
+def test_large_picture_is_refused(upload, settings):
+    """The limit is that of MAX_SIZES, and the notice names it."""
     settings.MAX_SIZES = {"picture": 1024}
     assert "A picture may have up to 1.0" in notices(upload(picture_file()))[0][1]
 
@@ -143,33 +143,33 @@ def test_a_large_picture_is_refused(upload, settings):
     ("given", "stored_as"),
     [("lake.txt", "lake.jpg"), ("LAKE.JPG", "LAKE.JPG"), ("lake.jpeg", "lake.jpeg")],
 )
-def test_a_file_is_called_what_it_is(upload, given, stored_as):
-    """The content decides, and the stored name agrees with it, as browsers go by the name."""
+def test_stored_name_agrees_with_the_content(upload, given, stored_as):
+    """A file with a wrong suffix gets that of its content, by which browsers go."""
     upload(picture_file(given))
     assert stored("pictures") == [f"pictures/{stored_as}"]
 
 
-def test_no_file_is_told(upload):
+def test_form_without_a_file_is_explained(upload):
     """The form sent without a file says what to do."""
     assert notices(upload()) == [("error", "Choose at least one file first.")]
 
 
-def test_a_full_storage_refuses_and_keeps_what_was_there(upload, picture, use_storage):
-    """Where the storage has no room left, the picture is refused in words."""
+def test_full_storage_refuses_an_upload(upload, picture, use_storage):
+    """The picture is refused with a message, and the stored ones are kept."""
     use_storage(InMemoryStorage(max_size=1024))
     assert notices(upload(picture_file("sea.jpg"))) == [("error", "Sea: the gallery is full.")]
     assert titles() == ["Lake"]
 
 
-def test_a_broken_storage_is_not_called_full(upload, use_storage):
-    """Another error of the storage is not hidden."""
+def test_other_errors_are_not_hidden(upload, use_storage):
+    """Another error of the storage is raised."""
     use_storage(BrokenStorage())
     with pytest.raises(OSError, match="broken"):
         upload(picture_file())
 
 
-def test_an_upload_that_went_through_a_temporary_file(upload, settings):
-    """A file that Django has put on the disk on its way arrives whole."""
+def test_upload_through_a_temporary_file(upload, settings):
+    """An upload that Django kept in a temporary file arrives whole."""
     settings.FILE_UPLOAD_HANDLERS = [TEMPORARY]
     upload(picture_file())
     with default_storage.open("pictures/lake.jpg") as file:
@@ -177,7 +177,7 @@ def test_an_upload_that_went_through_a_temporary_file(upload, settings):
 
 
 def test_upload_takes_post_only(client):
-    """Looking at the address of the upload uploads nothing."""
+    """A GET of the upload's URL uploads nothing."""
     assert client.get("/upload/").status_code == 405
 
 
@@ -191,5 +191,5 @@ def test_upload_takes_post_only(client):
     ],
 )
 def test_titles_come_from_file_names(name, title):
-    """A title is the file name in words."""
+    """A title is made of the words of the file name."""
     assert title_from(name) == title

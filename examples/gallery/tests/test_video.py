@@ -18,15 +18,15 @@ MP4 = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + bytes(100)
 
 
 def test_frames_are_key_frames_of_their_size():
-    """A frame begins as RFC 6386 has it in section 9.1: a bit that is 0, a start code, the size."""
+    """A frame starts as in RFC 6386, section 9.1: a bit that is 0, a start code, the size."""
     frame = key_frame(Image.new("RGBA", (64, 48)))
     assert frame[0] & 1 == 0
     assert frame[3:6] == b"\x9d\x01\x2a"
     assert struct.unpack_from("<HH", frame, 6) == (64, 48)
 
 
-def test_the_index_points_at_the_seconds():
-    """Each second begins where the index says, counted from the content of the segment."""
+def test_index_points_at_the_seconds():
+    """Each second starts at its position in the index, counted from the segment's content."""
     video = webm([b"frame"] * 10, (64, 48), rate=4)
     start = video.index(SEGMENT) + 12
     index = video[start : video.index(CLUSTER)].split(CUE_POSITION + b"\x01" + bytes(6) + b"\x08")
@@ -35,8 +35,8 @@ def test_the_index_points_at_the_seconds():
     assert all(video[start + position :].startswith(CLUSTER) for position in positions)
 
 
-def test_a_lossless_picture_is_no_frame(monkeypatch):
-    """Where Pillow writes something else than a key frame, this is told at once."""
+def test_lossless_picture_is_refused(monkeypatch):
+    """A picture that Pillow does not write as a key frame raises at once."""
     save = Image.Image.save
     monkeypatch.setattr(Image.Image, "save", partialmethod(save, lossless=True))
     with pytest.raises(ValueError, match="VP8L"):
@@ -44,37 +44,37 @@ def test_a_lossless_picture_is_no_frame(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["waves.webm", "waves.bin", "waves.mp4"])
-def test_a_webm_video_is_recognised_by_its_content(upload, name):
-    """Whatever a video is called, it is stored byte for byte, under a name of its format."""
+def test_webm_is_recognized_by_its_content(upload, name):
+    """A video is stored unchanged, under a name of its format, whatever its name was."""
     upload(video_file(name))
     assert Picture.objects.get().is_video
     with default_storage.open("pictures/waves.webm") as file:
         assert file.read() == video_file().read()
 
 
-def test_an_mp4_video_is_recognised_by_its_content(upload):
-    """MP4 has its own beginning."""
+def test_mp4_is_recognized_by_its_content(upload):
+    """An MP4 is recognized by its own start."""
     upload(SimpleUploadedFile("holiday", MP4))
     assert stored() == ["pictures/holiday.mp4"]
 
 
-def test_a_large_video_is_refused(upload, settings):
-    """Videos have a limit of their own."""
+def test_large_video_is_refused(upload, settings):
+    """Videos have their own limit."""
     settings.MAX_SIZES = {"picture": 10**9, "video": 1024}
     page = upload(video_file())
     assert "A video may have up to 1.0" in page.content.decode()
     assert stored() == []
 
 
-def test_a_video_has_no_thumbnails_and_makes_no_noise(upload, caplog):
-    """A browser shows the frame itself, and nobody tries to make a thumbnail of it."""
+def test_video_has_no_thumbnails(upload, caplog):
+    """No thumbnail is tried and nothing is logged, since a browser shows the frame itself."""
     upload(video_file())
     assert stored("thumbnails") == []
     assert caplog.text == ""
 
 
-def test_a_video_is_shown_with_controls(upload, client):
-    """Its page plays it, the grid shows a frame of it, the question too."""
+def test_video_is_shown_with_controls(upload, client):
+    """The page plays the video; the grid and the question show a frame."""
     assert '<video src="/media/pictures/waves.webm#t=' in upload(video_file()).content.decode()
     picture = Picture.objects.get()
     page = client.get(picture.get_absolute_url()).content.decode()
@@ -83,15 +83,15 @@ def test_a_video_is_shown_with_controls(upload, client):
     assert '<video src="/media/pictures/waves.webm#t=' in page
 
 
-def test_the_admin_shows_a_video(upload, admin_client):
-    """The admin's list shows a frame of it."""
+def test_admin_shows_a_video(upload, admin_client):
+    """The admin's list shows a frame of the video."""
     upload(video_file())
     page = admin_client.get("/admin/gallery/picture/").content.decode()
     assert '<video src="/media/pictures/waves.webm"' in page
 
 
-def test_a_part_of_a_video_is_sent_alone(upload, client):
-    """A player that seeks gets what it asks for."""
+def test_range_of_a_video_is_sent_alone(upload, client):
+    """A player that requests a range gets the range."""
     upload(video_file())
     url, content = Picture.objects.get().file.url, video_file().read()
     response = client.get(url, headers={"range": "bytes=500-"})

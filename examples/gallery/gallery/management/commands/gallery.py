@@ -1,4 +1,4 @@
-"""`manage.py gallery`: make the database, fill it and serve the site, all in one process."""
+"""`manage.py gallery`: create the database, fill it and serve the site, all in one process."""
 
 import os
 import signal
@@ -26,12 +26,12 @@ from gallery.seeds import seed_all
 from gallery.store import alone, shown_store
 
 HOST = "127.0.0.1"
-# What becomes of the files: without a store, and with one.
+# Where the files go: without a store, and with one.
 STAYS = {
-    True: "What is added is in memory and ends with the process",
-    False: "What is added is in the store and stays there",
+    True: "Uploads are in memory and end with the process",
+    False: "Uploads are in the store and stay there",
 }
-ENDS = {True: "what was in memory is gone", False: "what is in the store stays there"}
+ENDS = {True: "the files in memory are gone", False: "the files in the store stay"}
 TRY_ANOTHER = "choose another one with --port NUMBER, or any free one with --port 0"
 
 
@@ -48,15 +48,17 @@ class Command(BaseCommand):
         parser.add_argument("--no-seed", action="store_true", help="start with an empty gallery")
         directory = parser.add_mutually_exclusive_group()
         directory.add_argument(
-            "--load", metavar="DIRECTORY", help="put the files of a directory into the storage too"
+            "--load",
+            metavar="DIRECTORY",
+            help="also load the files of a directory",
         )
         directory.add_argument(
             "--over",
             metavar="DIRECTORY",
-            help="show the pictures of a directory, where they are; nothing there is changed",
+            help="show the pictures of a directory without changing it",
         )
         directory.add_argument(
-            "--store", metavar="URI", help="share the files with all who name this store"
+            "--store", metavar="URI", help="keep the files in a store that other processes share"
         )
 
     def handle(
@@ -69,9 +71,9 @@ class Command(BaseCommand):
         store: str | None,
         **options,
     ) -> None:
-        """Take the port first, so that a taken one is told at once."""
-        check_told("--over DIRECTORY", over, settings.OVER)
-        check_told("--store URI", store, settings.STORE)
+        """Bind the port first, so that a port in use is reported at once."""
+        check_setting("--over DIRECTORY", over, settings.OVER)
+        check_setting("--store URI", store, settings.STORE)
         check_over()
         is_alone = settings.STORE is None
         with bound_server(port) as server, temporary_database() if is_alone else nullcontext():
@@ -82,12 +84,12 @@ class Command(BaseCommand):
                 self.announce(f"http://{HOST}:{server.server_port}/", password, found)
                 server.serve_forever()
             except KeyboardInterrupt:
-                # tox passes Ctrl+C on a second time, which must not disturb the cleaning up.
+                # tox sends Ctrl+C a second time, which must not interrupt the cleanup.
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
                 self.stdout.write(f"\nStopped; {ENDS[is_alone]}.")
 
     def prepare(self, no_seed: bool, directory: str | None) -> Found | None:
-        """Create the tables, the first pictures, and whatever files are to be there beside them."""
+        """Create the tables, the first pictures, and the files that the options ask for."""
         call_command("migrate", verbosity=0)
         if settings.OVER is not None:
             return show_pictures(settings.OVER)
@@ -97,17 +99,17 @@ class Command(BaseCommand):
             seed_all()
         if directory:
             default_storage.load(directory)
-        close_connections()  # of this thread, which is not one of those that answer
+        close_connections()  # this thread's connection: other threads answer requests
         return None
 
-    def announce(self, address: str, password: str, found: Found | None) -> None:
-        """Print where the site is, how to get into its admin, and what is shown of a directory."""
-        self.stdout.write(f"Gallery: {address}")
-        self.stdout.write(f"Admin:   {address}admin/  user: admin  password: {password}")
+    def announce(self, url: str, password: str, found: Found | None) -> None:
+        """Print the site's URL, how to open its admin, and what a directory shows."""
+        self.stdout.write(f"Gallery: {url}")
+        self.stdout.write(f"Admin:   {url}admin/  user: admin  password: {password}")
         if found:
             self.stdout.write(
-                f"Over:    {os.path.abspath(settings.OVER)!r}, where nothing is changed. "
-                f"Pictures shown: {found.shown}, other files passed over: {found.passed_over}."
+                f"Over:    {os.path.abspath(settings.OVER)!r}, which is not changed. "
+                f"Pictures shown: {found.shown}, other files skipped: {found.skipped}."
             )
         if settings.STORE is not None:
             place = f"{shown_store()['store']}, database in {str(settings.SHARED)!r}"
@@ -116,12 +118,12 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
-def check_told(option: str, given: str | None, known: str | None) -> None:
-    """Refuse an option that the settings know nothing of."""
+def check_setting(option: str, given: str | None, known: str | None) -> None:
+    """Refuse an option that did not reach the settings."""
     name, _, value = option.partition(" ")
     if given not in (None, known):
         raise CommandError(
-            f"{name} decides on storages, so it must be known before the settings are read: start "
+            f"{name} chooses the storages, so the settings need it before they are read: start "
             f"with `python manage.py gallery {option}`, or set GALLERY_{name[2:].upper()}={value}."
         )
 
@@ -140,7 +142,7 @@ def check_over() -> None:
 
 @contextmanager
 def bound_server(port: int) -> Iterator[ThreadedWSGIServer]:
-    """Yield the server that listens on the port, and close it in the end."""
+    """Yield the server that listens on the port, and close it afterwards."""
     try:
         server = ThreadedWSGIServer((HOST, port), WSGIRequestHandler)
     except (OSError, OverflowError) as error:
@@ -152,10 +154,10 @@ def bound_server(port: int) -> Iterator[ThreadedWSGIServer]:
 
 @contextmanager
 def temporary_database() -> Iterator[None]:
-    """Give the process a SQLite file of its own, which the server's threads share.
+    """Use a temporary SQLite file, which the server's threads share.
 
-    Not an in-memory database: SQLite's shared cache answers "table is locked" at once where two
-    threads meet, and a file waits.
+    Not an in-memory database: SQLite's shared cache raises "table is locked" at once when two
+    threads collide, and a file waits.
     """
     with tempfile.TemporaryDirectory(prefix="gallery-") as directory:
         connection.settings_dict["NAME"] = str(Path(directory) / "gallery.sqlite3")
@@ -167,9 +169,9 @@ def temporary_database() -> Iterator[None]:
 
 def create_admin() -> str:
     """
-    Create the user `admin` unless it is there, and return the password.
+    Create the user `admin` unless it exists, and return the password.
 
-    It comes from the key of the site: another one at each start, and with a store one for all.
+    It is derived from the site's key: another one at each start, or, with a store, one for all.
     """
     password = salted_hmac("gallery.admin", "admin", algorithm="sha256").hexdigest()[:16]
     users = get_user_model().objects
