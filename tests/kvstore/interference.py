@@ -1,4 +1,4 @@
-"""Backends in which something happens at a certain step of what somebody does."""
+"""Run code before or after a numbered operation of a backend."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CHANGES = ["insert_entry", "replace_entry", "remove_entry", "set_many", "delete_
 
 
 class Steps:
-    """The operations of a backend, counted."""
+    """Counts the operations of a backend."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -29,7 +29,7 @@ class Steps:
 def at_step(
     number: int, before: Callable[[], Any] | None = None, after: Callable[[], Any] | None = None
 ) -> Iterator[Steps]:
-    """Do something before, or after, the operation of that number; yield how many there were."""
+    """Call a function before or after the operation of this number; yield the count."""
     steps = Steps()
 
     def watched(operation: str) -> Any:
@@ -59,8 +59,8 @@ def at_step(
         yield steps
 
 
-def each_step(does: Callable[[int], Steps]) -> None:
-    """Do something once for each step that it takes."""
+def at_each_step(does: Callable[[int], Steps]) -> None:
+    """Call a function with each step number, until it takes fewer steps."""
     number = 1
     while does(number).count >= number:
         number += 1

@@ -14,7 +14,7 @@ from django.db import connections, transaction
 from engines.memcached import memcached_server
 from engines.redis import Server, redis_server
 from engines.stores import leave_thread
-from kvstore.deeds import read, save
+from kvstore.helpers import read, save
 
 from inmemorystorage.kvstore import KeyValueStorage
 

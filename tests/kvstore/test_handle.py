@@ -1,4 +1,4 @@
-"""`kvstore` and `get_kvstore`: the handles on a store."""
+"""`kvstore` and `get_kvstore`: the handles of a store."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ assert not {"redis", "boto3", "pymemcache", "google.appengine"} & {*sys.modules}
 SET = {"KEY_VALUE_STORE_BACKEND": "locmem://handle"}
 
 
-def test_a_missing_setting_is_told_when_it_is_needed():
-    """The handle can be imported; using it names the setting and gives an example."""
+def test_a_missing_setting_raises_on_first_use():
+    """Using the handle without its setting raises an error with an example."""
     for value in [None, "", {"BACKEND": "redis"}]:
         with override_settings(KEY_VALUE_STORE_BACKEND=value):
             store = get_kvstore()
@@ -36,15 +36,15 @@ def test_a_missing_setting_is_told_when_it_is_needed():
                 store.get("a")
 
 
-def test_the_handle_needs_no_settings_to_be_imported():
-    """Nothing is looked at, and no client is imported, before the first use."""
+def test_importing_needs_no_settings():
+    """Importing the handle reads no setting and imports no client."""
     command = [sys.executable, "-W", "error", "-c", IMPORT]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_setting_is_followed():
-    """override_settings leads to another store, and back."""
+    """override_settings() switches the store, and restores it."""
     one, two = new_uri(), new_uri()
     with override_settings(KEY_VALUE_STORE_BACKEND=one):
         kvstore.set("a", 1)
@@ -57,8 +57,8 @@ def test_the_setting_is_followed():
 
 
 @override_settings(**SET)
-def test_the_handle_does_what_a_store_does():
-    """get, set, delete, has_key and in."""
+def test_the_handle_has_the_methods_of_a_store():
+    """The handle has get(), set(), delete(), has_key() and in."""
     kvstore.set("a", {"b": [1]})
     assert kvstore.get("a") == {"b": [1]} and kvstore.has_key("a") and "a" in kvstore
     kvstore.delete("a")
@@ -79,8 +79,8 @@ def test_the_handle_does_what_a_store_does():
         (f"namespace={65 * 'a'}", "cannot have the namespace"),
     ],
 )
-def test_mistaken_stores_are_told_at_once(query, message):
-    """get_kvstore() raises for a URI that is mistaken, and the default store when it is used."""
+def test_mistaken_uris_raise(query, message):
+    """get_kvstore() raises for a mistaken URI, and the default store on first use."""
     uri = f"locmem://x?{query}"
     with pytest.raises(ImproperlyConfigured, match=message):
         get_kvstore(uri)
@@ -89,21 +89,21 @@ def test_mistaken_stores_are_told_at_once(query, message):
 
 
 def test_keys_are_text():
-    """What is no text is a key by its text."""
+    """A key that is not text is converted to it."""
     store = get_kvstore(new_uri())
     store.set(1, "one")
     assert store.get("1") == "one"
     assert store.get_many([1, "1"]) == {1: "one", "1": "one"}
 
 
-def test_other_names_of_the_package_are_refused():
-    """The package has what it offers, and no more."""
+def test_unknown_names_of_the_package():
+    """An unknown name of the package raises AttributeError."""
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         package.Nothing  # noqa: B018
 
 
 def test_locmem_is_shared_by_name():
-    """Stores of one name are one; of another, another."""
+    """locmem:// stores of the same name share their values."""
     name = new_uri().rpartition("/")[2]
     get_kvstore(f"locmem://{name}").set("a", 1)
     assert get_kvstore(f"locmem://{name}").get("a") == 1
@@ -119,21 +119,21 @@ STEPS = st.lists(
 
 
 class Model(dict):
-    """What a store does, as a dict does it."""
+    """A dict with the methods of a store."""
 
     def set(self, key, value):
-        """Store."""
+        """Store a value."""
         self[key] = value
 
     def delete(self, key):
-        """Delete, silently."""
+        """Delete a key, if it exists."""
         self.pop(key, None)
 
 
 @pytest.mark.parametrize("cls", [Memory, Tight])
 @given(steps=STEPS)
-def test_a_store_is_a_dict(cls, steps):
-    """Whatever is done in whatever order, the store answers as a dict, and leaves no orphans."""
+def test_a_store_is_like_a_dict(cls, steps):
+    """A store returns what a dict returns after the same operations, and keeps no orphans."""
     uri = new_uri(cls.__name__)
     store, model = KeyValueStore(uri), Model()
     for operation, *arguments in steps:

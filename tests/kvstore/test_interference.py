@@ -1,4 +1,4 @@
-"""Whatever happens at whichever step: files are whole or not there, and what is there is listed."""
+"""Interference at every step: files are whole or missing, and every file is listed."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 import time_machine
 from django.core.files.base import ContentFile
 from django.utils.functional import SimpleLazyObject
-from kvstore.deeds import CHUNK, LONG, Content, chunks, make, memory, notes, read, save
-from kvstore.interference import Steps, at_step, each_step
+from kvstore.helpers import CHUNK, LONG, Content, chunks, make, memory, notes, read, save
+from kvstore.interference import Steps, at_each_step, at_step
 
 from inmemorystorage.kvstore import KeyValueStorage
 from inmemorystorage.kvstore.backends import locmem
@@ -26,7 +26,7 @@ OTHER = b"other" * 12
 
 @pytest.fixture(autouse=True)
 def clock() -> Iterator[Any]:
-    """Have a time that goes on when a test says so, and two chunks sent at once."""
+    """Stop the clock, and send two chunks at once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("inmemorystorage.kvstore.files.chunks._BATCH", 2 * CHUNK)
         with time_machine.travel(START, tick=False) as clock:
@@ -34,12 +34,12 @@ def clock() -> Iterator[Any]:
 
 
 def lose_connection() -> None:
-    """Fail as a client does whose connection is gone."""
+    """Raise the error of a lost connection."""
     raise ConnectionResetError(errno.ECONNRESET, "lost")
 
 
 def interrupt() -> None:
-    """Fail as a process does that somebody interrupts."""
+    """Raise KeyboardInterrupt."""
     raise KeyboardInterrupt
 
 
@@ -51,7 +51,7 @@ def write(storage: KeyValueStorage, name: str, content: bytes) -> None:
 
 
 def try_to(use: Callable[[], Any]) -> bool:
-    """Do something that may be interrupted; return whether it was not."""
+    """Call a function; return False if it was interrupted."""
     try:
         use()
     except (OSError, KeyboardInterrupt):
@@ -60,7 +60,7 @@ def try_to(use: Callable[[], Any]) -> bool:
 
 
 def settle(storage: KeyValueStorage, clock: Any) -> None:
-    """Have all be swept that is over, and nothing be left that is no file's."""
+    """Sweep after every lease has expired, and assert that only files' chunks remain."""
     clock.shift(timedelta(hours=3))
     storage.sweep()
     assert notes(storage) == []
@@ -73,7 +73,7 @@ def settle(storage: KeyValueStorage, clock: Any) -> None:
 @pytest.mark.parametrize("fails", [lose_connection, interrupt])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_save_that_fails_at_any_step(clock: Any, when: str, fails: Callable[[], None]) -> None:
-    """The file is there, whole, or it is not; its name is free again, and nothing is left."""
+    """A failed save leaves a whole file or none, an available name, and no orphan."""
 
     def does(number: int) -> Steps:
         storage = make()
@@ -87,7 +87,7 @@ def test_a_save_that_fails_at_any_step(clock: Any, when: str, fails: Callable[[]
         assert storage.is_name_available("d/a") != storage.exists("d/a")
         return steps
 
-    each_step(does)
+    at_each_step(does)
 
 
 @pytest.mark.parametrize("fails", [lose_connection, interrupt])
@@ -97,7 +97,7 @@ def test_a_save_that_fails_at_any_step(clock: Any, when: str, fails: Callable[[]
 def test_a_change_that_fails_at_any_step(
     clock: Any, changes: Any, content: bytes, when: str, fails: Callable[[], None]
 ) -> None:
-    """A file that is overwritten has its old content or its new one, whole."""
+    """A failed change leaves the old content or the new one."""
 
     def does(number: int) -> Steps:
         storage = make(allow_overwrite=True)
@@ -108,7 +108,7 @@ def test_a_change_that_fails_at_any_step(
         settle(storage, clock)
         return steps
 
-    each_step(does)
+    at_each_step(does)
 
 
 @pytest.mark.parametrize("fails", [lose_connection, interrupt])
@@ -116,7 +116,7 @@ def test_a_change_that_fails_at_any_step(
 def test_a_deletion_that_fails_at_any_step(
     clock: Any, when: str, fails: Callable[[], None]
 ) -> None:
-    """A file is there, whole, or it is gone."""
+    """A failed deletion leaves the whole file or none."""
 
     def does(number: int) -> Steps:
         storage = make()
@@ -129,7 +129,7 @@ def test_a_deletion_that_fails_at_any_step(
         settle(storage, clock)
         return steps
 
-    each_step(does)
+    at_each_step(does)
 
 
 @pytest.mark.parametrize("name", ["d/a", "d/e/a"])
@@ -139,7 +139,7 @@ def test_a_deletion_that_fails_at_any_step(
 def test_a_directory_is_deleted_at_any_step_of_a_save(
     name: str, content: bytes, deleted: str, before: str
 ) -> None:
-    """What was saved is listed from the top on, or was deleted."""
+    """A saved file is listed from the top, or was deleted."""
 
     def does(number: int) -> Steps:
         storage = make()
@@ -149,13 +149,13 @@ def test_a_directory_is_deleted_at_any_step_of_a_save(
         assert_all_is_listed(storage)
         return steps
 
-    each_step(does)
+    at_each_step(does)
 
 
 @pytest.mark.parametrize("name", ["d/a", "d/e/a", "d"])
 @pytest.mark.parametrize("deleted", ["d", "d/e"])
 def test_a_file_is_saved_at_any_step_of_a_deletion(name: str, deleted: str) -> None:
-    """What is saved while its directory is deleted is listed from the top on, or was deleted."""
+    """A file saved while its directory is deleted is listed from the top, or was deleted."""
 
     def does(number: int) -> Steps:
         storage = make()
@@ -166,11 +166,11 @@ def test_a_file_is_saved_at_any_step_of_a_deletion(name: str, deleted: str) -> N
         assert_all_is_listed(storage)
         return steps
 
-    each_step(does)
+    at_each_step(does)
 
 
 def assert_all_is_listed(storage: KeyValueStorage) -> None:
-    """Each entry that the store has can be reached from the top, and is what it was."""
+    """Assert that every stored entry is listed from the top."""
     listed, pending = set(), [""]
     while pending:
         directory = pending.pop()
@@ -189,7 +189,7 @@ def assert_all_is_listed(storage: KeyValueStorage) -> None:
 
 @pytest.mark.parametrize("name", ["d/a", "d/e/a"])
 def test_a_process_is_killed_at_any_step_of_making_directories(name: str) -> None:
-    """What it has left is in nobody's way: who saves there has his file listed."""
+    """A later save into unfinished directories is listed."""
 
     def does(number: int) -> Steps:
         storage = make()
@@ -200,12 +200,12 @@ def test_a_process_is_killed_at_any_step_of_making_directories(name: str) -> Non
         assert_all_is_listed(storage)
         return steps
 
-    each_step(does)
+    at_each_step(does)
 
 
 @pytest.mark.parametrize("step", ["store", "put"])
-def test_a_sweep_while_somebody_stands_still(clock: Any, step: str) -> None:
-    """Who overwrites and comes back too late says so; the old content is there, or nothing is."""
+def test_a_sweep_during_an_overwrite(clock: Any, step: str) -> None:
+    """An overwrite raises if its lease expired; the old content remains, or no file does."""
     storage = make(allow_overwrite=True)
     save(storage, "a", b"old")
 
@@ -230,8 +230,8 @@ def test_a_sweep_while_somebody_stands_still(clock: Any, step: str) -> None:
     settle(storage, clock)
 
 
-def test_a_server_that_forgets_all_in_the_middle() -> None:
-    """Where the first chunks are gone with everything else, saving says so."""
+def test_a_store_that_loses_everything_during_a_save() -> None:
+    """save() raises if the store loses the first chunks with everything else."""
     storage = make()
 
     def forget() -> None:
@@ -243,8 +243,8 @@ def test_a_server_that_forgets_all_in_the_middle() -> None:
     assert not storage.exists("a")
 
 
-def test_two_sweepers() -> None:
-    """What one sweeps another leaves alone."""
+def test_two_concurrent_sweeps() -> None:
+    """sweep() skips what another process has swept concurrently."""
     storage = make()
     place = storage._tree.place(storage._resolve("a"))
     ChunkedUpload(storage._contents, "a", place, "content").__enter__()
@@ -253,8 +253,8 @@ def test_two_sweepers() -> None:
     assert notes(storage) == []
 
 
-def test_saving_with_a_ttl_that_took_longer_than_chunks_live(clock: Any) -> None:
-    """A file whose first chunks may be gone is none."""
+def test_an_upload_longer_than_its_chunks_ttl(clock: Any) -> None:
+    """save() raises if the first chunks may have expired."""
     storage = make(ttl=1)
 
     def wait() -> None:
@@ -268,7 +268,7 @@ def test_saving_with_a_ttl_that_took_longer_than_chunks_live(clock: Any) -> None
 
 
 def test_reading_again_after_an_error() -> None:
-    """Who tries again goes on where the error was, and does not find the end."""
+    """read() after an error continues at the same position."""
     storage = make()
     save(storage, "a")
     with storage.open("a") as file:
@@ -278,8 +278,8 @@ def test_reading_again_after_an_error() -> None:
 
 
 @pytest.mark.parametrize("is_cleared", [True, False])
-def test_a_file_whose_time_ends_while_it_is_written(clock: Any, is_cleared: bool) -> None:
-    """What is written is there, with all of its time."""
+def test_a_file_that_expires_while_it_is_written(clock: Any, is_cleared: bool) -> None:
+    """close() stores an expired file with a new ttl."""
     storage = make(ttl=60)
     file = storage.open("a", "wb")
     file.write(LONG)
@@ -290,8 +290,8 @@ def test_a_file_whose_time_ends_while_it_is_written(clock: Any, is_cleared: bool
     assert read(storage, "a") == LONG
 
 
-def test_what_is_over_is_in_nobodys_way(clock: Any) -> None:
-    """A file whose time is over keeps no directory, and no name from being one."""
+def test_expired_files_block_no_name(clock: Any) -> None:
+    """An expired file keeps no directory from being deleted, and no name from being used."""
     storage = make(ttl=60)
     for name in ["d/a", "p"]:
         save(storage, name)
@@ -305,8 +305,8 @@ def test_what_is_over_is_in_nobodys_way(clock: Any) -> None:
     assert chunks(storage) == {}
 
 
-def test_appending_by_many_at_once(clock: Any) -> None:
-    """Each line that somebody has appended is there, and nobody is told that it is not."""
+def test_concurrent_appends(clock: Any) -> None:
+    """Concurrent appends keep all lines, without an error."""
     storage = make()
     save(storage, "log", b"")
 
@@ -319,8 +319,8 @@ def test_appending_by_many_at_once(clock: Any) -> None:
     assert sorted(read(storage, "log").split()) == [b"%08d" % number for number in range(60)]
 
 
-def test_a_draft_of_what_is_replaced_meanwhile() -> None:
-    """Who opens a file for change has one content of it, whole."""
+def test_opening_a_file_replaced_concurrently() -> None:
+    """open() for writing copies one whole content."""
     storage = make(allow_overwrite=True)
     save(storage, "a", LONG)
     with at_step(2, before=lambda: save(storage, "a", OTHER)), storage.open("a", "r+b") as file:
@@ -328,8 +328,8 @@ def test_a_draft_of_what_is_replaced_meanwhile() -> None:
 
 
 @pytest.mark.parametrize("flush", [True, False])
-def test_a_draft_of_what_the_store_has_lost(flush: bool) -> None:
-    """What is lost is an error, at opening and where it is to be appended to."""
+def test_opening_a_file_with_lost_chunks(flush: bool) -> None:
+    """A lost chunk raises when the file is opened for writing, and when it is appended to."""
     storage = make()
     save(storage, "a")
     file = storage.open("a", "ab")
@@ -348,8 +348,8 @@ def test_a_draft_of_what_the_store_has_lost(flush: bool) -> None:
         assert read(storage, "a") == LONG + b"end"
 
 
-def test_following_what_is_replaced_again() -> None:
-    """Who appends to what others go on changing has all of theirs before his own."""
+def test_appending_to_a_file_that_keeps_changing() -> None:
+    """close() appends after all that other handles appended."""
     storage = make(allow_overwrite=True)
     save(storage, "a", LONG)
     file = storage.open("a", "ab")
@@ -360,14 +360,14 @@ def test_following_what_is_replaced_again() -> None:
             other.write(more)
 
     append(OTHER)
-    # Between finding what is there and fetching it.
+    # Between the requests for the entry and for its chunks.
     with at_step(5, before=lambda: append(LONG)):
         file.close()
     assert read(storage, "a") == LONG + OTHER + LONG + b"end"
 
 
-def test_a_full_disk_leaves_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there is no room for the copy, nothing is done to the file."""
+def test_a_full_local_disk_leaves_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """open() changes no file if the local copy cannot be made."""
     storage = make()
     save(storage, "a")
 
@@ -380,8 +380,8 @@ def test_a_full_disk_leaves_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read(storage, "a") == LONG
 
 
-def test_no_room_for_a_note() -> None:
-    """What is long can be deleted where the store is full; other errors are told."""
+def test_deleting_from_a_full_store() -> None:
+    """delete() works if the store has no room for a note, and raises other errors."""
     storage = make()
     save(storage, "a")
 
@@ -396,8 +396,8 @@ def test_no_room_for_a_note() -> None:
     assert (storage.exists("a"), chunks(storage)) == (False, {})
 
 
-def test_contents_that_are_no_plain_objects() -> None:
-    """A lazy content is saved, and one without a dict of its own."""
+def test_lazy_and_slotted_contents() -> None:
+    """save() takes a lazy content, and one without a __dict__."""
 
     class Slotted:
         __slots__ = ()
@@ -413,16 +413,16 @@ def test_contents_that_are_no_plain_objects() -> None:
     assert [read(storage, name) for name in names] == [LONG, LONG]
 
 
-def test_directories_are_not_remembered_for_ever() -> None:
-    """A storage with a ttl that saves into many directories forgets when it looked through them."""
+def test_swept_directories_are_forgotten() -> None:
+    """A storage with a ttl remembers the last sweep of a limited number of directories."""
     storage = make(ttl=60)
     for number in range(1100):
         save(storage, f"d{number}/a", b"")
     assert len(storage._swept) < 1100
 
 
-def test_somebody_overwrites_at_any_step_of_a_save_that_fails(clock: Any) -> None:
-    """What is there in the end is one whole content, and nothing else is left."""
+def test_an_overwrite_at_any_step_of_a_save_that_fails(clock: Any) -> None:
+    """A concurrent overwrite of a failed save leaves one whole content."""
 
     def fail() -> None:
         raise ConnectionResetError
@@ -436,15 +436,15 @@ def test_somebody_overwrites_at_any_step_of_a_save_that_fails(clock: Any) -> Non
         settle(storage, clock)
         return steps
 
-    each_step(does)
+    at_each_step(does)
 
 
 @pytest.mark.parametrize("other", [OTHER, b"short", None])
 @pytest.mark.parametrize("content", [LONG, b"brief"])
-def test_somebody_changes_the_file_at_any_step_of_overwriting(
+def test_a_change_at_any_step_of_an_overwrite(
     clock: Any, content: bytes, other: bytes | None
 ) -> None:
-    """The last one's content is there, whole; where somebody deletes it, perhaps nothing."""
+    """The last of two concurrent changes wins; a deletion may leave no file."""
 
     def change(storage: KeyValueStorage) -> None:
         if other is None:
@@ -461,12 +461,12 @@ def test_somebody_changes_the_file_at_any_step_of_overwriting(
         settle(storage, clock)
         return steps
 
-    each_step(does)
+    at_each_step(does)
 
 
 @pytest.mark.parametrize("name", ["d", "d/e"])
-def test_a_file_takes_the_name_of_a_directory_at_any_step(name: str) -> None:
-    """Where a file is there can be no directory; both are never there."""
+def test_a_file_takes_a_directory_name_at_any_step(name: str) -> None:
+    """A name is a file or a directory, never both."""
 
     def does(number: int) -> Steps:
         storage = make()
@@ -475,15 +475,15 @@ def test_a_file_takes_the_name_of_a_directory_at_any_step(name: str) -> None:
         assert_all_is_listed(storage)
         return steps
 
-    each_step(does)
+    at_each_step(does)
 
 
 @pytest.mark.parametrize("fails", [lose_connection, interrupt])
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_save_that_takes_another_name_fails_at_any_step(
+def test_a_save_under_another_name_fails_at_any_step(
     clock: Any, when: str, fails: Callable[[], None]
 ) -> None:
-    """Each file is whole, and nothing else is left."""
+    """A failed save under another name leaves whole files and no orphan."""
 
     def does(number: int) -> Steps:
         storage = make()
@@ -497,11 +497,11 @@ def test_a_save_that_takes_another_name_fails_at_any_step(
         settle(storage, clock)
         return steps
 
-    each_step(does)
+    at_each_step(does)
 
 
-def test_a_content_that_was_swept_before_it_was_put() -> None:
-    """Who finds his note gone has stored nothing, and says so."""
+def test_a_content_swept_before_its_file_exists() -> None:
+    """An upload raises if its note is gone, and stores nothing."""
     storage = make()
     place = storage._tree.place(storage._resolve("a"))
     upload = ChunkedUpload(storage._contents, "a", place, "content")

@@ -14,7 +14,7 @@ from django.core.files.base import ContentFile
 from django.db import connections, transaction
 from engines.databases import ServerConformance, database
 from engines.stores import Stores, leave_thread
-from kvstore.deeds import read, save
+from kvstore.helpers import read, save
 
 from inmemorystorage.kvstore import KeyValueStorage, get_kvstore
 from inmemorystorage.kvstore.backends import Entry

@@ -12,7 +12,7 @@ from django.db import connections, transaction
 from engines.databases import ServerConformance, database
 from engines.postgresql import cluster, skip_without
 from engines.stores import leave_thread
-from kvstore.deeds import save
+from kvstore.helpers import save
 
 from inmemorystorage.kvstore import KeyValueStorage
 

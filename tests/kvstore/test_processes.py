@@ -1,4 +1,4 @@
-"""Several processes on one store: each gets a name, and a killed one leaves nothing half."""
+"""Several processes on one store: each gets its own name; a killed one leaves no partial file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from django.db import connections
 from engines.processes import wait_until
-from kvstore.deeds import read
+from kvstore.helpers import read
 
 import inmemorystorage
 from inmemorystorage.kvstore import KeyValueStorage
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 WORKER = Path(__file__).with_name("workers.py")
 PACKAGE = Path(inmemorystorage.__file__).parents[1]
 STORES = ["redis", "postgresql", "mariadb", "sqlite"]
-# What asks a server how many other connections it has work of.
+# Queries that count the connections that the server is busy with.
 BUSY = {
     "postgresql": "SELECT count(*) FROM pg_stat_activity"
     " WHERE state = 'active' AND pid <> pg_backend_pid()",
@@ -41,7 +41,7 @@ KILLS = 50
 
 
 def databases(uri: str) -> str:
-    """Return what DATABASES has for a store, as JSON."""
+    """Return DATABASES for a store, as JSON."""
     alias = uri.partition("alias=")[2].partition("&")[0]
     if not alias:
         return "{}"
@@ -49,14 +49,14 @@ def databases(uri: str) -> str:
 
 
 def environment() -> dict[str, str]:
-    """Return a process's environment; who is killed leaves no measurement that could be read."""
+    """Return a worker's environment, without coverage: a killed worker leaves unreadable data."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
     return kept | {"PYTHONPATH": str(PACKAGE)}
 
 
 @contextmanager
 def worker(task: str, uri: str, *arguments: Any) -> Iterator[subprocess.Popen[str]]:
-    """Run a process for a block; end it with it."""
+    """Run a worker for a block, and kill it at the end."""
     command = [sys.executable, str(WORKER), task, uri, databases(uri), *map(str, arguments)]
     process = subprocess.Popen(
         command,
@@ -73,7 +73,7 @@ def worker(task: str, uri: str, *arguments: Any) -> Iterator[subprocess.Popen[st
 
 
 def answers(process: subprocess.Popen[str]) -> Any:
-    """Return what a process says next."""
+    """Return a worker's next line."""
     assert process.stdout is not None
     line = process.stdout.readline()
     assert line, f"the process ended with {process.wait()}"
@@ -81,8 +81,8 @@ def answers(process: subprocess.Popen[str]) -> Any:
 
 
 @pytest.mark.parametrize("name", STORES)
-def test_processes_that_save_under_one_name(store_uri: Callable[[str], str], name: str) -> None:
-    """Whoever saves gets a name of his own, and what he saved is there."""
+def test_processes_save_under_one_name(store_uri: Callable[[str], str], name: str) -> None:
+    """Each process gets its own name, and its content is saved."""
     uri = store_uri(name)
     rounds = ROUNDS if name == "redis" else 20
     with all_of([worker("race", uri, number, rounds) for number in range(PROCESSES)]) as processes:
@@ -106,20 +106,18 @@ def all_of(managers: list[Any]) -> Iterator[list[Any]]:
 
 
 @pytest.mark.parametrize("name", STORES)
-def test_a_process_that_is_killed_while_it_saves(
-    store_uri: Callable[[str], str], name: str
-) -> None:
-    """Each file that is seen is whole, however often a saver is killed; the rest is swept."""
+def test_processes_killed_while_saving(store_uri: Callable[[str], str], name: str) -> None:
+    """Every visible file is whole after many kills, and sweep() drops the rest."""
     uri = store_uri(name)
     kills, chance = (KILLS if name == "redis" else 5), random.Random(6)
     storage = KeyValueStorage(uri)
     told = []
     for turn in range(kills):
-        with worker("save_for_ever", uri, turn) as process:
+        with worker("save_forever", uri, turn) as process:
             told.append(answers(process))
             time.sleep(chance.uniform(0, 0.02))
             process.kill()
-    # What a killed process has sent may still be on its way.
+    # The server may still be at work for a killed process.
     wait_until(lambda: others(storage) == 0, "the server")
     names = [f"kept/{each}" for each in storage.listdir("kept")[1]]
     assert set(told) <= set(names)
@@ -127,7 +125,7 @@ def test_a_process_that_is_killed_while_it_saves(
         content = read(storage, each)
         assert hashlib.sha256(content[64:]).hexdigest().encode() == content[:64], each
     swept = storage.sweep(older_than=0)
-    assert swept > 0 or name != "redis"  # or nobody was killed in the middle
+    assert swept > 0 or name != "redis"  # a few kills may hit no upload
     assert storage.sweep(older_than=0) == 0
     assert {f"kept/{each}" for each in storage.listdir("kept")[1]} == {*names}
     for each in names:
@@ -136,10 +134,10 @@ def test_a_process_that_is_killed_while_it_saves(
 
 
 def others(storage: KeyValueStorage) -> int:
-    """Return how many connections of other processes a server still has work of."""
+    """Return how many connections of other processes the server is busy with."""
     backend = storage._contents.entries.backend
     if hasattr(backend, "_client"):
-        # Our own says at which command it is.
+        # This connection itself is at "client list".
         clients = backend._client.client_list()
         return sum(each["cmd"] != "client|list" and each["idle"] == "0" for each in clients)
     connection = connections[backend._using]
@@ -149,14 +147,14 @@ def others(storage: KeyValueStorage) -> int:
 
 
 def left(storage: KeyValueStorage) -> list[Any]:
-    """Return the chunks and the notes that are in a store."""
+    """Return the chunks and the notes in a store."""
     engine = storage._contents.entries
     notes = engine.list("", engine.key("s", ""))
     return [*notes, *chunks_of(storage)]
 
 
 def chunks_of(storage: KeyValueStorage) -> list[Any]:
-    """Return the keys of all chunks, as the engine itself knows them."""
+    """Return the keys of all chunks, from the engine itself."""
     backend, prefix = storage._contents.entries.backend, storage._contents.entries.key("c", "")
     if hasattr(backend, "_client"):
         return [*backend._client.scan_iter(match=f"{prefix}*", count=1000)]

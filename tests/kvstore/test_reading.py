@@ -1,4 +1,4 @@
-"""Reading: what is read is what was saved, or an error; and only what is read is fetched."""
+"""Reading: returns what was saved or raises, and fetches only the chunks it needs."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from kvstore.deeds import CHUNK, LONG, chunks, make, memory, read, save
+from kvstore.helpers import CHUNK, LONG, chunks, make, memory, read, save
 
 from inmemorystorage.kvstore import KeyValueStorage
 from inmemorystorage.kvstore.backends import Entry, locmem
 
 
 def lose(values: dict[str, bytes]) -> None:
-    """Drop a chunk."""
+    """Delete a chunk."""
     del values[max(values)]
 
 
@@ -26,18 +26,18 @@ def damage(values: dict[str, bytes]) -> None:
 
 
 def shorten(values: dict[str, bytes]) -> None:
-    """Cut a byte off a chunk."""
+    """Remove the last byte of a chunk."""
     values[max(values)] = values[max(values)][:-1]
 
 
 def lengthen(values: dict[str, bytes]) -> None:
-    """Put a chunk that begins with the same bytes in the place of the last."""
+    """Append a byte to a chunk."""
     values[max(values)] += b"!"
 
 
 @pytest.mark.parametrize("harm", [lose, damage, shorten, lengthen])
-def test_a_chunk_that_the_store_has_lost(harm: Callable[[dict[str, bytes]], None]) -> None:
-    """Where a chunk is not as it was stored, reading is an error that names the file."""
+def test_a_damaged_chunk(harm: Callable[[dict[str, bytes]], None]) -> None:
+    """Reading a lost or damaged chunk raises an error with the file's name."""
     storage = make()
     save(storage, "d/a")
     harm(chunks(storage))
@@ -48,8 +48,8 @@ def test_a_chunk_that_the_store_has_lost(harm: Callable[[dict[str, bytes]], None
     assert info.value.errno == errno.EIO
 
 
-def test_an_entry_whose_checksums_are_lost() -> None:
-    """What cannot be checked any more is not read."""
+def test_lost_checksums() -> None:
+    """Reading a chunk without its checksum raises an error."""
     storage = make()
     save(storage, "a")
     for entries in memory(storage).directories.values():
@@ -61,8 +61,8 @@ def test_an_entry_whose_checksums_are_lost() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"0123456788", b"01234567890"])
-def test_an_entry_whose_content_is_lost(body: bytes) -> None:
-    """A short content is checked too."""
+def test_a_damaged_entry(body: bytes) -> None:
+    """open() checks a content that is in its entry."""
     storage = make()
     save(storage, "a", LONG[:CHUNK])
     for entries in memory(storage).directories.values():
@@ -72,8 +72,8 @@ def test_an_entry_whose_content_is_lost(body: bytes) -> None:
 
 
 @pytest.mark.parametrize("change", [KeyValueStorage.delete, lambda s, n: save(s, n, LONG[::-1])])
-def test_a_file_that_is_gone_while_it_is_read(change: Callable[[Any, str], Any]) -> None:
-    """Who reads a content that is deleted or replaced gets an error, and no mixture."""
+def test_a_file_replaced_while_it_is_read(change: Callable[[Any, str], Any]) -> None:
+    """Reading a deleted or replaced content raises ESTALE, and never mixes two."""
     storage = make(allow_overwrite=True)
     save(storage, "a", LONG * 20)
     with storage.open("a") as file:
@@ -85,8 +85,8 @@ def test_a_file_that_is_gone_while_it_is_read(change: Callable[[Any, str], Any])
     assert info.value.errno == errno.ESTALE
 
 
-def test_a_short_file_that_is_replaced_while_it_is_read() -> None:
-    """A content that was opened whole is read to its end."""
+def test_a_short_file_replaced_while_it_is_read() -> None:
+    """Open handles keep reading a short old content."""
     storage = make(allow_overwrite=True)
     save(storage, "a", b"0123456789")
     with storage.open("a") as file:
@@ -97,7 +97,7 @@ def test_a_short_file_that_is_replaced_while_it_is_read() -> None:
 
 @pytest.fixture
 def fetched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Note how many chunks are fetched at once."""
+    """Record how many chunks each request fetches."""
     numbers: list[int] = []
     get_many = locmem.LocmemBackend.get_many
 
@@ -109,8 +109,10 @@ def fetched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return numbers
 
 
-def test_only_what_is_read_is_fetched(monkeypatch: pytest.MonkeyPatch, fetched: list[int]) -> None:
-    """Opening fetches no chunk, and seeking to one fetches that alone."""
+def test_only_needed_chunks_are_fetched(
+    monkeypatch: pytest.MonkeyPatch, fetched: list[int]
+) -> None:
+    """open() fetches no chunk, and a read after seek() fetches one."""
     monkeypatch.setattr("inmemorystorage.kvstore.storage._BUFFER", 4)
     storage = make()
     save(storage, "a", LONG * 20)
@@ -123,8 +125,8 @@ def test_only_what_is_read_is_fetched(monkeypatch: pytest.MonkeyPatch, fetched: 
         assert (file.read(2), fetched) == (b"56", [1, 1])
 
 
-def test_a_whole_read_fetches_some_at_once(fetched: list[int]) -> None:
-    """Reading all of a file asks for several chunks with each request."""
+def test_read_fetches_several_chunks_at_once(fetched: list[int]) -> None:
+    """read() of the whole file fetches several chunks in a request."""
     storage = make()
     save(storage, "a", LONG * 20)
     with storage.open("a") as file:
@@ -138,8 +140,8 @@ def test_a_whole_read_fetches_some_at_once(fetched: list[int]) -> None:
     assert sum(fetched) < 110
 
 
-def test_reading_in_pieces() -> None:
-    """chunks(), lines and text go over the borders of chunks."""
+def test_reading_across_chunks() -> None:
+    """chunks(), lines and text cross the borders of chunks."""
     storage = make()
     text = "one é\nzwei ü\ndrei 日本\n" * 5
     storage.save("a", text)
@@ -149,8 +151,8 @@ def test_reading_in_pieces() -> None:
         assert (file.readlines(), file.mode) == (text.splitlines(keepends=True), "r")
 
 
-def test_a_handle_has_a_size_that_can_be_set() -> None:
-    """Django's own code sets it."""
+def test_size_can_be_set() -> None:
+    """A handle's size can be set, as Django does."""
     storage = make()
     save(storage, "a")
     with storage.open("a") as file:
@@ -158,8 +160,8 @@ def test_a_handle_has_a_size_that_can_be_set() -> None:
         assert file.size == 3
 
 
-def test_a_handle_of_which_a_method_is_used_alone() -> None:
-    """Who keeps a method, and not the handle, reads and writes with it."""
+def test_a_method_outlives_its_handle() -> None:
+    """A handle's bound method works after the handle is dropped."""
     storage = make()
     save(storage, "a")
     assert storage.open("a").read() == LONG
@@ -167,16 +169,16 @@ def test_a_handle_of_which_a_method_is_used_alone() -> None:
 
 
 @pytest.mark.parametrize("mode", ["wb", "ab", "xb"])
-def test_a_handle_that_nobody_closes(mode: str) -> None:
-    """What was written is stored when the file is gone, as with Python's own files."""
+def test_a_handle_that_is_not_closed(mode: str) -> None:
+    """A dropped handle stores what was written, and warns, as Python's own files do."""
     storage = make()
     with pytest.warns(ResourceWarning, match="unclosed file"):
         storage.open("a", mode).write(LONG)
     assert read(storage, "a") == LONG
 
 
-def test_a_handle_that_cannot_be_opened_is_none() -> None:
-    """What fails to open leaves nothing behind that could be closed."""
+def test_opening_a_missing_file() -> None:
+    """open() of a missing file raises, and warns of no unclosed file."""
     storage = make()
     with pytest.raises(FileNotFoundError):
         storage.open("a", "rb+")
@@ -184,8 +186,8 @@ def test_a_handle_that_cannot_be_opened_is_none() -> None:
         storage.open("a")
 
 
-def test_seeking_to_where_nothing_is() -> None:
-    """Before the start there is nothing that could be read."""
+def test_seeking_before_the_start() -> None:
+    """seek() before the start raises OSError."""
     storage = make()
     save(storage, "a")
     with storage.open("a") as file:
@@ -197,8 +199,8 @@ def test_seeking_to_where_nothing_is() -> None:
         assert file.read() == b"9"
 
 
-def test_reading_a_chunk_by_and_by(fetched: list[int]) -> None:
-    """A chunk that is longer than the buffer is fetched once."""
+def test_a_chunk_is_fetched_once(fetched: list[int]) -> None:
+    """Small reads fetch a long chunk once."""
     storage = KeyValueStorage(make().uri, chunk_size=200_000)
     content = bytes(range(250)) * 1000
     save(storage, "a", content)
@@ -207,8 +209,8 @@ def test_reading_a_chunk_by_and_by(fetched: list[int]) -> None:
     assert fetched == [1, 1]
 
 
-def test_a_closed_content() -> None:
-    """What is closed cannot be asked for anything, past the buffer either."""
+def test_a_closed_handle() -> None:
+    """A closed handle, and its raw device, raise ValueError."""
     storage = make()
     save(storage, "a")
     file = storage.open("a")
@@ -220,8 +222,8 @@ def test_a_closed_content() -> None:
             use()
 
 
-def test_a_directory_has_no_size() -> None:
-    """What is no file has no bytes, and cannot be read."""
+def test_a_directory_is_not_a_file() -> None:
+    """size() and open() of a directory raise IsADirectoryError."""
     storage = make()
     save(storage, "d/a")
     for use in [storage.size, storage.open]:

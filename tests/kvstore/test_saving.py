@@ -1,4 +1,4 @@
-"""Saving: a name is claimed before a byte is stored, and what is stored is seen as a whole."""
+"""save(): claims a name before it stores chunks, and shows a file as a whole."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import InMemoryUploadedFile
-from kvstore.deeds import CHUNK, LONG, Content, chunks, make, memory, notes, numbers, read, save
+from kvstore.helpers import CHUNK, LONG, Content, chunks, make, memory, notes, numbers, read, save
 
 from inmemorystorage.kvstore import KeyValueStorage
 from inmemorystorage.kvstore.connections import backend_for
@@ -18,20 +18,20 @@ from inmemorystorage.kvstore.connections import backend_for
 
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have two chunks sent at once, so that some are stored while others are still to come."""
+    """Send two chunks at once, so that others follow while some are stored."""
     monkeypatch.setattr("inmemorystorage.kvstore.files.chunks._BATCH", 2 * CHUNK)
 
 
 class Insisting(KeyValueStorage):
-    """A storage whose names are always those that were asked for."""
+    """A storage that never chooses another name."""
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
-        """Return the name, whether it is free or not."""
+        """Return the name, even if it is taken."""
         return name
 
 
-def test_nothing_is_seen_before_all_is_stored() -> None:
-    """While a content is being stored its name is taken, and nothing is there."""
+def test_a_file_appears_when_it_is_complete() -> None:
+    """During an upload its name is taken, but no file is visible."""
     storage = make()
     seen: list[Any] = []
 
@@ -48,8 +48,8 @@ def test_nothing_is_seen_before_all_is_stored() -> None:
     assert read(storage, "a") == LONG + b"end"
 
 
-def test_a_second_saver_gets_another_name() -> None:
-    """A name that somebody is saving to is no other's."""
+def test_a_claimed_name_is_taken() -> None:
+    """save() chooses another name than one that is being saved to."""
     storage = make()
     others: list[str] = []
     storage.save("a", Content(LONG, lambda: others.append(save(storage, "a")), LONG))
@@ -58,8 +58,8 @@ def test_a_second_saver_gets_another_name() -> None:
     assert read(storage, "a") == LONG * 2
 
 
-def test_a_name_that_is_taken_in_between() -> None:
-    """Who finds the name taken that was free a moment ago takes another."""
+def test_a_name_taken_during_save() -> None:
+    """save() retries under another name when its name is taken."""
     storage = make()
     for content in [b"short", LONG]:
         name = storage.save("d/b", Content(lambda: save(storage, "d/b", b"first"), content))
@@ -70,8 +70,8 @@ def test_a_name_that_is_taken_in_between() -> None:
 
 
 @pytest.mark.parametrize("before", [b"", b"short", LONG, LONG * 2])
-def test_a_content_that_breaks_leaves_nothing(before: bytes) -> None:
-    """Where reading a content fails, its name is free again and no chunk is left."""
+def test_a_failing_content_leaves_nothing(before: bytes) -> None:
+    """A content that raises leaves no chunk, and its name is available."""
     storage = make()
 
     def fail() -> None:
@@ -85,7 +85,7 @@ def test_a_content_that_breaks_leaves_nothing(before: bytes) -> None:
 
 
 def overwrite(uri: str) -> None:
-    """Save over a file."""
+    """Overwrite the file with save()."""
     save(KeyValueStorage(uri, allow_overwrite=True), "a", b"other")
 
 
@@ -96,8 +96,8 @@ def write(uri: str) -> None:
 
 
 @pytest.mark.parametrize("take", [overwrite, write])
-def test_a_claim_that_is_lost(take: Callable[[str], None]) -> None:
-    """Who finds his name in other hands at the end takes another, and both contents are kept."""
+def test_a_lost_claim(take: Callable[[str], None]) -> None:
+    """save() keeps both contents if another writer takes its claimed name."""
     storage = make()
     name = storage.save("a", Content(LONG, lambda: take(storage.uri), LONG))
     assert name != "a"
@@ -106,15 +106,15 @@ def test_a_claim_that_is_lost(take: Callable[[str], None]) -> None:
     assert chunks(storage) == {}
 
 
-def test_a_claim_that_is_lost_where_the_same_name_is_wanted() -> None:
-    """A subclass that insists on a name has it, with the content that came last."""
+def test_a_lost_claim_of_a_subclass_that_keeps_names() -> None:
+    """A subclass that keeps its name overwrites the writer that took it."""
     storage = Insisting(make().uri, chunk_size=CHUNK)
     assert storage.save("a", Content(LONG, lambda: write(storage.uri), LONG)) == "a"
     assert (read(storage, "a"), notes(storage)) == (2 * LONG, [])
 
 
-def test_a_claim_that_is_lost_where_chunks_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A store without notes may have forgotten the claim with all else: nothing is saved."""
+def test_a_lost_claim_without_notes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """save() raises ESTALE if the store may have lost the claim with everything else."""
     storage = make()
     monkeypatch.setattr(backend_for(storage.uri), "lists_entries", False)
     with pytest.raises(OSError, match=r"took the name.*'a'") as info:
@@ -123,8 +123,8 @@ def test_a_claim_that_is_lost_where_chunks_may_be(monkeypatch: pytest.MonkeyPatc
     assert (read(storage, "a"), chunks(storage)) == (b"other", {})
 
 
-def test_overwriting_drops_what_was_there() -> None:
-    """The chunks of a content that is replaced are gone, and those of one that is deleted."""
+def test_overwriting_drops_old_chunks() -> None:
+    """Overwriting and deleting drop the chunks of the old content."""
     storage = make(allow_overwrite=True)
     for content in [LONG, LONG * 3, b"short", LONG, b""]:
         assert save(storage, "a", content) == "a"
@@ -136,7 +136,7 @@ def test_overwriting_drops_what_was_there() -> None:
 
 
 def test_overwriting_in_place_keeps_the_file() -> None:
-    """With the filesystem's behavior it is the same file, made when it was made."""
+    """With the filesystem's behavior, an open handle appends to the overwritten file."""
     storage = make(allow_overwrite=True, behaves_like="filesystem")
     save(storage, "a")
     with storage.open("a", "ab") as file:
@@ -146,8 +146,8 @@ def test_overwriting_in_place_keeps_the_file() -> None:
 
 
 @pytest.mark.parametrize("content", [b"new", LONG])
-def test_a_subclass_that_insists_on_a_name(content: bytes) -> None:
-    """Its file is written over, or with the filesystem's behavior it is refused."""
+def test_a_subclass_that_keeps_names(content: bytes) -> None:
+    """save() overwrites the taken name that get_available_name() returns, or refuses it."""
     storage = Insisting(make().uri, chunk_size=10)
     save(storage, "a", b"old")
     assert save(storage, "a", content) == "a"
@@ -157,16 +157,16 @@ def test_a_subclass_that_insists_on_a_name(content: bytes) -> None:
         save(strict, "a", content)
 
 
-def test_one_storage_that_insists_on_a_name() -> None:
-    """An instance may have a method of its own too."""
+def test_an_instance_that_keeps_names() -> None:
+    """save() respects a get_available_name() set on the instance."""
     storage = make()
     storage.get_available_name = lambda name, max_length=None: name  # type: ignore[method-assign]
     assert [save(storage, "a", content) for content in [b"old", b"new"]] == ["a", "a"]
     assert read(storage, "a") == b"new"
 
 
-def test_content_of_its_own_pieces() -> None:
-    """What an upload gives as its pieces is taken as it is, and File's are asked for in chunks."""
+def test_own_chunks_are_called_without_a_size() -> None:
+    """save() calls a chunks() of the content's own without a size."""
     storage = make()
     content = ContentFile(LONG)
     asked: list[Any] = []
@@ -175,8 +175,8 @@ def test_content_of_its_own_pieces() -> None:
     assert (read(storage, "a"), asked) == (LONG * 2, [()])
 
 
-def test_text_and_bytes_are_not_mixed() -> None:
-    """A content that gives text after bytes is refused, and nothing is stored."""
+def test_text_after_bytes_is_refused() -> None:
+    """A content that returns text after bytes raises TypeError, and nothing is stored."""
     storage = make()
     with pytest.raises(TypeError, match="str after bytes"):
         storage.save("a", Content(b"bytes", "text"))
@@ -184,14 +184,14 @@ def test_text_and_bytes_are_not_mixed() -> None:
 
 
 def test_bytes_and_text_can_be_saved() -> None:
-    """save() takes them without a file around."""
+    """save() takes bytes and text."""
     storage = make()
     names = [storage.save("a", b"bytes"), storage.save("b", "text é")]
     assert [read(storage, name) for name in names] == [b"bytes", "text é".encode()]
 
 
 def test_saving_takes_little_memory() -> None:
-    """However long a content is, a few chunks of it are in memory at once."""
+    """save() has only a few chunks of a long content in memory."""
     storage = KeyValueStorage("kvstore.forgetful://", chunk_size=2**16)
     piece = bytes(2**16)
 
@@ -216,8 +216,8 @@ def test_saving_takes_little_memory() -> None:
     assert peak < 2**25
 
 
-def test_names_of_a_directory_that_is_deleted_meanwhile() -> None:
-    """What is saved into a directory that somebody deletes at once is there in the end."""
+def test_saving_into_a_directory_deleted_concurrently() -> None:
+    """save() makes its directory again if another process deletes it."""
     storage = make()
     save(storage, "d/a")
     storage.save("d/b", Content(LONG, lambda: storage.delete("d"), LONG))
@@ -227,8 +227,8 @@ def test_names_of_a_directory_that_is_deleted_meanwhile() -> None:
     assert memory(storage).directories
 
 
-def test_save_in_a_directory_that_was_deleted() -> None:
-    """A directory that is gone is made again."""
+def test_saving_into_a_deleted_directory() -> None:
+    """save() makes a deleted directory again."""
     storage = make()
     save(storage, "d/e/a")
     storage.delete("d")
@@ -237,15 +237,15 @@ def test_save_in_a_directory_that_was_deleted() -> None:
 
 
 class Numbering(KeyValueStorage):
-    """A storage with other names of its own."""
+    """A storage with its own alternative names."""
 
     def get_alternative_name(self, file_root: str, file_ext: str) -> str:
-        """Return a name with a number, which may be taken too."""
+        """Return a name with a number, which may be taken."""
         return f"{file_root}-{next(numbers)}{file_ext}"
 
 
-def test_a_subclass_that_makes_other_names() -> None:
-    """Where the name is taken meanwhile, its own way to make another is asked."""
+def test_a_subclass_with_alternative_names() -> None:
+    """save() calls get_alternative_name() of a subclass when its name is taken."""
     storage = Numbering(make().uri, chunk_size=CHUNK)
     name = storage.save("d/b.txt", Content(lambda: save(storage, "d/b.txt", b"first"), LONG))
     assert name.startswith("d/b-") and name.endswith(".txt")

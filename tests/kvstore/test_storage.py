@@ -1,4 +1,4 @@
-"""`KeyValueStorage` itself: its options, its names, and what it says of itself."""
+"""`KeyValueStorage`: its options, names, copies and migrations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.core.files.storage import storages
 from django.db import models
 from django.db.migrations.writer import MigrationWriter
 from django.test import override_settings
-from kvstore.deeds import LONG, make, memory, read, save
+from kvstore.helpers import LONG, make, memory, read, save
 
 from inmemorystorage.kvstore import KeyValueStorage, get_kvstore
 
@@ -38,16 +38,16 @@ from inmemorystorage.kvstore import KeyValueStorage, get_kvstore
         ({"uri": "tokyotyrant://127.0.0.1"}, "cannot keep files.*redis://"),
     ],
 )
-def test_a_mistaken_option_is_told(options: dict[str, Any], message: str) -> None:
-    """Each option that cannot be is named, with what it can be."""
+def test_mistaken_options_raise(options: dict[str, Any], message: str) -> None:
+    """A mistaken option raises an error that names it and the valid values."""
     if "tokyo" in options.get("uri", ""):
         pytest.importorskip("pymemcache")
     with pytest.raises(ImproperlyConfigured, match=message):
         KeyValueStorage(**{"uri": "locmem://"} | options)
 
 
-def test_through_the_setting() -> None:
-    """STORAGES makes it from its options."""
+def test_storages_setting() -> None:
+    """STORAGES makes the storage from its OPTIONS."""
     backend = {
         "BACKEND": "inmemorystorage.kvstore.KeyValueStorage",
         "OPTIONS": {"uri": make().uri, "base_url": "/shared/"},
@@ -59,7 +59,7 @@ def test_through_the_setting() -> None:
 
 
 def test_locations_are_directories_of_one_store() -> None:
-    """A storage with a location sees what another has below that."""
+    """A storage at the top sees the files of a storage with a location."""
     top, below = make(), None
     below = KeyValueStorage(top.uri, location="/media//photos/")
     assert (below.location, below.listdir(""), below.exists("")) == ("media/photos", ([], []), True)
@@ -75,8 +75,8 @@ def test_locations_are_directories_of_one_store() -> None:
     assert (below.listdir(""), read(top, "b")) == (([], []), LONG)
 
 
-def test_namespaces_never_meet() -> None:
-    """Files of one namespace are in no other, and a store's keys are not among them."""
+def test_namespaces_are_separate() -> None:
+    """Files are in their namespace only, and keys of the store are not among them."""
     one = make()
     others = [KeyValueStorage(f"{one.uri}?namespace={name}") for name in ["a", "b"]]
     for storage in [one, *others]:
@@ -87,8 +87,8 @@ def test_namespaces_never_meet() -> None:
     assert get_kvstore(one.uri).get("d/a") == "value"
 
 
-def test_names_that_the_engine_does_not_take(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where keys have to be short and plain, names still are as they were."""
+def test_names_that_the_backend_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """listdir() returns original names if the backend takes short, plain keys only."""
     storage = make()
     monkeypatch.setattr(type(memory_backend(storage)), "key_max", 60)
     monkeypatch.setattr(type(memory_backend(storage)), "plain_keys", True)
@@ -107,14 +107,14 @@ def test_names_that_the_engine_does_not_take(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def memory_backend(storage: KeyValueStorage) -> Any:
-    """Return the backend behind a storage."""
+    """Return the backend of a storage."""
     from inmemorystorage.kvstore.connections import backend_for
 
     return backend_for(storage.uri)
 
 
-def test_it_knows_when_it_is_the_same() -> None:
-    """Storages are equal that were made by the same call."""
+def test_equality() -> None:
+    """Storages made by the same call are equal."""
     one = make(base_url="/a/")
     assert one == KeyValueStorage(one.uri, chunk_size=10, base_url="/a/")
     assert hash(one) == hash(KeyValueStorage(one.uri, chunk_size=10, base_url="/a/"))
@@ -125,16 +125,16 @@ def test_it_knows_when_it_is_the_same() -> None:
 @pytest.mark.parametrize(
     "duplicate", [copy.copy, copy.deepcopy, lambda s: pickle.loads(pickle.dumps(s))]
 )
-def test_copies_have_the_same_files(duplicate: Any) -> None:
-    """What is copied is the way to the files."""
+def test_copies_share_files(duplicate: Any) -> None:
+    """A copied or pickled storage has the same files."""
     storage = make()
     save(storage, "a")
     assert read(duplicate(storage), "a") == LONG
     assert duplicate(storage) == storage
 
 
-def test_credentials_are_shown_nowhere() -> None:
-    """Neither a repr nor a migration has the password in it."""
+def test_credentials_are_hidden() -> None:
+    """Neither repr() nor a migration contains the password."""
     storage = KeyValueStorage("locmem://user:secret@name?namespace=n", ttl=60)
     path, positional, options = storage.deconstruct()
     assert (path, positional) == ("inmemorystorage.kvstore.KeyValueStorage", ())
@@ -147,7 +147,7 @@ def test_credentials_are_shown_nowhere() -> None:
 
 
 def test_deconstructing_a_subclass() -> None:
-    """A subclass is found where it stands."""
+    """deconstruct() returns the path of a subclass."""
     path, _, options = Own(make().uri, location="d").deconstruct()
     assert path == f"{__name__}.Own"
     assert options["location"] == "d"
@@ -158,15 +158,15 @@ class Own(KeyValueStorage):
 
 
 def test_times_of_the_location() -> None:
-    """The location has been there for ever."""
+    """The location itself has a constant, early time."""
     storage = make()
     save(storage, "d/a")
     assert storage.get_modified_time("") == storage.get_created_time(".")
     assert storage.get_modified_time("d/a") - storage.get_modified_time("d") < timedelta(minutes=1)
 
 
-def test_the_filesystem_has_limits_to_names() -> None:
-    """With the filesystem's behavior a name can be too long, and nothing is there."""
+def test_filesystem_behavior_limits_names() -> None:
+    """With the filesystem's behavior, open() refuses long names and exists() returns False."""
     storage = KeyValueStorage(make().uri, behaves_like="filesystem")
     for name in ["x" * 256, "/".join("x" * 2100)]:
         with pytest.raises(OSError, match="File name too long"):
@@ -174,8 +174,8 @@ def test_the_filesystem_has_limits_to_names() -> None:
         assert not storage.exists(name)
 
 
-def test_making_a_directory_twice_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A directory that somebody else makes at the same time is one directory."""
+def test_two_processes_make_one_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two processes that make the same directory concurrently share it."""
     storage = make()
     make_directories = storage._tree.make_directories
 
@@ -189,8 +189,8 @@ def test_making_a_directory_twice_at_once(monkeypatch: pytest.MonkeyPatch) -> No
     assert storage.listdir("d/e") == ([], ["b", "a"])
 
 
-def test_deleting_what_goes_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Deleting a tree does not mind what others delete from it."""
+def test_delete_tolerates_concurrent_deletion(monkeypatch: pytest.MonkeyPatch) -> None:
+    """delete() of a directory ignores files that another process deletes concurrently."""
     storage = make()
     for name in ["d/a", "d/b"]:
         save(storage, name)
@@ -209,8 +209,8 @@ def test_deleting_what_goes_at_the_same_time(monkeypatch: pytest.MonkeyPatch) ->
     assert storage.listdir("") == ([], [])
 
 
-def test_a_location_cannot_be_deleted() -> None:
-    """Deleting the location deletes what is in it."""
+def test_deleting_the_location_empties_it() -> None:
+    """delete('.') deletes the files and keeps the location."""
     storage = make()
     save(storage, "d/a")
     storage.delete(".")

@@ -1,4 +1,4 @@
-"""What a process leaves that is killed while it saves, and what is over after its time."""
+"""sweep(): drops what killed processes left, and files that have expired."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from kvstore.deeds import CHUNK, LONG, Content, chunks, make, memory, notes, read, save
+from kvstore.helpers import CHUNK, LONG, Content, chunks, make, memory, notes, read, save
 
 from inmemorystorage.kvstore import KeyValueStorage
 from inmemorystorage.kvstore.backends import locmem
@@ -18,12 +18,12 @@ START = 1_800_000_000
 
 
 class Killed(BaseException):
-    """What nobody catches: the process is gone."""
+    """Ends a save like a killed process: no code catches it."""
 
 
 @pytest.fixture(autouse=True)
 def clock() -> Iterator[Any]:
-    """Have a time that goes on when a test says so, and two chunks sent at once."""
+    """Stop the clock, and send two chunks at once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("inmemorystorage.kvstore.files.chunks._BATCH", 2 * CHUNK)
         patch.setattr("time.monotonic", lambda: time.time())
@@ -32,7 +32,7 @@ def clock() -> Iterator[Any]:
 
 
 def kill_while_saving(storage: KeyValueStorage, after: str, **content: Any) -> None:
-    """Have the process end once a method of the backend was called, with nothing done after it."""
+    """Save a file, and end after a method of the backend without any cleanup."""
     with pytest.MonkeyPatch.context() as patch:
         method = getattr(locmem.LocmemBackend, after)
 
@@ -57,8 +57,8 @@ OPERATIONS = [
 
 
 @pytest.mark.parametrize("after", ["insert_entry", "set_many"])
-def test_a_killed_saver_leaves_nothing_to_be_read(clock: Any, after: str) -> None:
-    """What it has left is not seen, and is swept an hour later: not before."""
+def test_a_killed_save_is_invisible(clock: Any, after: str) -> None:
+    """A killed save shows no file, and is swept after an hour, not before."""
     storage = make()
     kill_while_saving(storage, after)
     assert not storage.exists("d/a")
@@ -72,10 +72,10 @@ def test_a_killed_saver_leaves_nothing_to_be_read(clock: Any, after: str) -> Non
     assert storage.sweep() == 0
 
 
-def test_a_killed_saver_where_nothing_can_be_swept(
+def test_a_killed_save_on_a_store_that_cannot_list(
     clock: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On an engine that cannot list, the name is free again after a day."""
+    """A claimed name is available after a day if the backend cannot list."""
     storage = make()
     monkeypatch.setattr(locmem.LocmemBackend, "lists_entries", False)
     kill_while_saving(storage, "set_many")
@@ -87,8 +87,8 @@ def test_a_killed_saver_where_nothing_can_be_swept(
     assert read(storage, "d/a") == LONG
 
 
-def test_a_saver_killed_at_the_end(clock: Any) -> None:
-    """A file that was put to its name stays, though its saver had no time to say so."""
+def test_a_save_killed_at_its_end(clock: Any) -> None:
+    """sweep() keeps a complete file whose note was not removed."""
     storage = make()
     kill_while_saving(storage, "replace_entry")
     assert read(storage, "d/a") == LONG
@@ -99,8 +99,8 @@ def test_a_saver_killed_at_the_end(clock: Any) -> None:
 
 
 @pytest.mark.parametrize("after", ["replace_entry", "remove_entry"])
-def test_a_content_that_was_lost_and_not_dropped(clock: Any, after: str) -> None:
-    """A content that was replaced by one who was killed is swept."""
+def test_an_old_content_is_swept(clock: Any, after: str) -> None:
+    """sweep() drops a replaced or deleted content that its process did not drop."""
     storage = make(allow_overwrite=True)
     save(storage, "d/a")
     if after == "replace_entry":
@@ -117,8 +117,8 @@ def test_a_content_that_was_lost_and_not_dropped(clock: Any, after: str) -> None
     assert (chunks(storage), notes(storage)) == ({}, [])
 
 
-def test_a_long_content_of_many_chunks_is_swept(clock: Any) -> None:
-    """However many chunks there are, all of them go."""
+def test_many_chunks_are_swept(clock: Any) -> None:
+    """sweep() finds all chunks of an upload, however many."""
     storage = make()
     patch = pytest.MonkeyPatch()
     patch.setattr("inmemorystorage.kvstore.files.chunks._BATCH", 2000)
@@ -131,7 +131,7 @@ def test_a_long_content_of_many_chunks_is_swept(clock: Any) -> None:
 
 
 def test_saving_sweeps_from_time_to_time(clock: Any) -> None:
-    """A save that needs chunks clears away what was left, but not each."""
+    """A save in chunks sweeps, but not each time."""
     storage = make()
     kill_while_saving(storage, "set_many")
     clock.shift(timedelta(hours=2))
@@ -146,8 +146,8 @@ def test_saving_sweeps_from_time_to_time(clock: Any) -> None:
     assert notes(storage) == []
 
 
-def test_slow_saving_is_not_swept(clock: Any) -> None:
-    """Who takes hours has time as long as something comes from time to time."""
+def test_a_slow_upload_renews_its_lease(clock: Any) -> None:
+    """A slow upload keeps its chunks as long as some arrive."""
     storage = make()
     other = KeyValueStorage(storage.uri)
 
@@ -159,8 +159,8 @@ def test_slow_saving_is_not_swept(clock: Any) -> None:
     assert read(storage, "a") == LONG * 4
 
 
-def test_saving_that_stood_still_is_given_up(clock: Any) -> None:
-    """Who comes back after it was swept has saved nothing, and says so."""
+def test_an_upload_whose_lease_expired(clock: Any) -> None:
+    """save() raises if a sweep has dropped its content."""
     storage = make()
 
     def wait() -> None:
@@ -173,8 +173,8 @@ def test_saving_that_stood_still_is_given_up(clock: Any) -> None:
     assert not storage.exists("a")
 
 
-def test_an_error_while_sweeping_is_none_of_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was saved is saved."""
+def test_save_suppresses_errors_of_sweeping(monkeypatch: pytest.MonkeyPatch) -> None:
+    """save() succeeds if its sweep fails."""
     storage = make()
 
     def fail(self: Any, older_than: float) -> int:
@@ -185,8 +185,8 @@ def test_an_error_while_sweeping_is_none_of_the_file(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("content", [b"short", LONG])
-def test_files_vanish_after_their_time(clock: Any, content: bytes) -> None:
-    """With a ttl a file is gone when it is over, as one that never was."""
+def test_files_expire(clock: Any, content: bytes) -> None:
+    """An expired file does not exist."""
     storage = make(ttl=60)
     save(storage, "d/a", content)
     clock.shift(59)
@@ -201,8 +201,8 @@ def test_files_vanish_after_their_time(clock: Any, content: bytes) -> None:
     assert read(storage, "d/a") == b"new"
 
 
-def test_what_vanished_is_cleared_away(clock: Any) -> None:
-    """Saving to a directory removes the files in it whose time is over, with their chunks."""
+def test_saving_deletes_expired_files(clock: Any) -> None:
+    """save() deletes expired files in its directory, with their chunks."""
     storage = make(ttl=60)
     for name in ["d/a", "d/b", "e/a"]:
         save(storage, name)
@@ -213,8 +213,8 @@ def test_what_vanished_is_cleared_away(clock: Any) -> None:
     assert sorted(names) == [".", ".", "a", "c", "d", "e"]
 
 
-def test_writing_begins_the_time_anew(clock: Any) -> None:
-    """A file that is written to has all of its time again."""
+def test_writing_restarts_the_ttl(clock: Any) -> None:
+    """A file that is written to expires a whole ttl later."""
     storage = make(ttl=60)
     save(storage, "a", b"one")
     clock.shift(50)

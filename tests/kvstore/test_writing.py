@@ -1,4 +1,4 @@
-"""Writing through handles: the whole content each time, and never that of a file that is gone."""
+"""Writing: a handle replaces the whole content, and never that of another file."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kvstore.deeds import LONG, chunks, make, notes, read, save
+from kvstore.helpers import LONG, chunks, make, notes, read, save
 
 from inmemorystorage.kvstore import KeyValueStorage
 
 
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Have temporary files in a directory of the test's own."""
+    """Create temporary files in a directory of the test."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     return tmp_path
 
 
 @pytest.mark.parametrize("content", [b"short", LONG, LONG * 4])
-def test_what_is_written_is_there_when_it_is_closed(temporary: Path, content: bytes) -> None:
-    """A handle's content is stored as a whole, and nothing of it stays on the disk."""
+def test_close_stores_the_content(temporary: Path, content: bytes) -> None:
+    """close() stores the whole content, and no temporary file remains."""
     storage = make()
     with storage.open("d/a", "wb") as file:
         file.write(content)
@@ -32,8 +32,8 @@ def test_what_is_written_is_there_when_it_is_closed(temporary: Path, content: by
     assert notes(storage) == []
 
 
-def test_what_fails_leaves_notemporary_file(temporary: Path) -> None:
-    """A file that cannot be opened, and one that cannot be stored, leave nothing on the disk."""
+def test_a_failing_open_leaves_no_temporary_file(temporary: Path) -> None:
+    """open() leaves no temporary file if it fails."""
     storage = make()
     with pytest.raises(FileNotFoundError):
         storage.open("a", "rb+")
@@ -44,8 +44,8 @@ def test_what_fails_leaves_notemporary_file(temporary: Path) -> None:
     assert [*temporary.iterdir()] == []
 
 
-def test_a_flush_that_changes_nothing_stores_nothing() -> None:
-    """What is as it was is not stored again."""
+def test_an_unchanged_content_is_not_stored_again() -> None:
+    """flush() and close() store nothing if the content is unchanged."""
     storage = make()
     save(storage, "a")
     before = {**chunks(storage)}
@@ -55,8 +55,8 @@ def test_a_flush_that_changes_nothing_stores_nothing() -> None:
     assert chunks(storage) == before
 
 
-def test_writing_to_a_descriptor() -> None:
-    """What libraries write past the handle, to its descriptor, is stored too."""
+def test_writing_to_the_descriptor() -> None:
+    """close() stores what was written to the handle's descriptor."""
     storage = make()
     with storage.open("a", "wb") as file:
         os.write(file.fileno(), LONG)
@@ -64,8 +64,8 @@ def test_writing_to_a_descriptor() -> None:
 
 
 @pytest.mark.parametrize("content", [b"more", LONG])
-def test_writing_to_a_file_that_is_gone(content: bytes) -> None:
-    """A handle brings no deleted file back, and does not touch another of its name."""
+def test_writing_to_a_deleted_file(content: bytes) -> None:
+    """A handle neither restores its deleted file nor changes another of the same name."""
     storage = make()
     save(storage, "a")
     with storage.open("a", "rb+") as file:
@@ -82,8 +82,8 @@ def test_writing_to_a_file_that_is_gone(content: bytes) -> None:
 
 
 @pytest.mark.parametrize("content", [b"more", LONG])
-def test_writing_to_a_file_whose_directory_is_gone(content: bytes) -> None:
-    """It is an error that names the file: a store that was restarted may have forgotten both."""
+def test_writing_to_a_file_in_a_deleted_directory(content: bytes) -> None:
+    """close() raises ESTALE if its directory is deleted too: the store may have lost both."""
     storage = make()
     file: Any = storage.open("d/a", "wb")
     file.write(content)
@@ -96,8 +96,8 @@ def test_writing_to_a_file_whose_directory_is_gone(content: bytes) -> None:
 
 
 @pytest.mark.parametrize("tail", [b"tail", LONG])
-def test_appending_keeps_what_others_append(tail: bytes) -> None:
-    """Two that append have both their ends in the file."""
+def test_two_handles_append(tail: bytes) -> None:
+    """Two handles that append keep each other's lines."""
     storage = make()
     save(storage, "log", b"start ")
     with storage.open("log", "ab") as first, storage.open("log", "ab") as second:
@@ -110,8 +110,8 @@ def test_appending_keeps_what_others_append(tail: bytes) -> None:
     assert read(storage, "log") == b"start 10 20 11 21 12 22 " + tail
 
 
-def test_appending_to_a_file_that_goes_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the file goes while it is looked for, there is nothing to append to."""
+def test_appending_to_a_file_deleted_concurrently(monkeypatch: pytest.MonkeyPatch) -> None:
+    """close() stores nothing if the file is deleted while the handle follows it."""
     storage = make()
     save(storage, "log", b"start ")
     file: Any = storage.open("log", "ab")
@@ -129,8 +129,8 @@ def test_appending_to_a_file_that_goes_in_between(monkeypatch: pytest.MonkeyPatc
     assert not storage.exists("log")
 
 
-def test_writing_over_what_others_wrote() -> None:
-    """The last that closes has its content there, as a whole."""
+def test_the_last_handle_wins() -> None:
+    """The handle that is closed last replaces the whole content."""
     storage = make()
     save(storage, "a", LONG)
     with storage.open("a", "rb+") as first:
@@ -140,8 +140,8 @@ def test_writing_over_what_others_wrote() -> None:
     assert read(storage, "a") == b"9" + LONG[1:]
 
 
-def test_a_handle_opened_again(temporary: Path) -> None:
-    """A closed handle opens what is there now, in its mode or another."""
+def test_reopening(temporary: Path) -> None:
+    """open() of a closed handle opens the present file, in its mode or another."""
     storage = make()
     file = storage.open("a", "wb")
     file.close()
@@ -156,8 +156,8 @@ def test_a_handle_opened_again(temporary: Path) -> None:
     assert [*temporary.iterdir()] == []
 
 
-def test_a_directory_has_to_be_there_for_some() -> None:
-    """With the filesystem's behavior open() makes no directory."""
+def test_filesystem_behavior_needs_directories() -> None:
+    """With the filesystem's behavior, open() makes no directory and delete() refuses full ones."""
     storage = KeyValueStorage(make().uri, behaves_like="filesystem")
     with pytest.raises(FileNotFoundError):
         storage.open("d/a", "wb")
@@ -171,7 +171,7 @@ def test_a_directory_has_to_be_there_for_some() -> None:
 
 
 def test_closing_twice(temporary: Path) -> None:
-    """Closing a handle again does nothing, whatever is there by then."""
+    """A second close() does not change a newer file."""
     storage = make(allow_overwrite=True)
     file = storage.open("a", "wb")
     file.write(b"one")

@@ -1,4 +1,4 @@
-"""Stores as tests use them: one operation, with its errors as the layers above report them."""
+"""Run one operation on a backend, with the errors that the layers above raise."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _T = TypeVar("_T")
 
 
 def use(uri: str, operation: Callable[[Backend], _T]) -> _T:
-    """Return what an operation on the backend behind a URI returns."""
+    """Return the result of an operation on the backend of a URI."""
     with reporting(uri, "the key") as backend:
         return operation(backend)
 
 
 def failing(uri: str, operation: Callable[[Backend], object]) -> OSError:
-    """Return the error of an operation, which names the key."""
+    """Return the error of an operation, which must name the key."""
     with pytest.raises(OSError) as info:  # noqa: PT011 (what it is, the caller asserts)
         use(uri, operation)
     assert info.value.filename == "the key"
@@ -30,19 +30,19 @@ def failing(uri: str, operation: Callable[[Backend], object]) -> OSError:
 
 
 def set_and_get(backend: Backend) -> bytes | None:
-    """Set a key, and return what is read of it."""
+    """Set a key, and return its value."""
     backend.set("key", b"value")
     return backend.get("key")
 
 
 def all_texts(error: BaseException) -> str:
-    """Return all that is shown of an error, with those that it came from."""
+    """Return the whole traceback of an error, with its causes."""
     return "".join(traceback.format_exception(error))
 
 
 @contextmanager
 def closing() -> Iterator[None]:
-    """Close connections at the end of a block, as a request does."""
+    """Close connections at the end of a block, as the end of a request does."""
     try:
         yield
     finally:

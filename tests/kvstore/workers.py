@@ -1,9 +1,9 @@
 """
-A process that uses a storage, run by the tests of several processes::
+Use a storage in a separate process, for the tests of several processes::
 
     python workers.py TASK URI ARGUMENT...
 
-It writes what it did to standard output, a line each, as JSON.
+It prints a line of JSON for each result.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from django.core.files.base import ContentFile
 
 
 def race(storage: Any, number: str, rounds: str) -> None:
-    """Save under one name for each round, which others save under too."""
+    """Save once in each round, under the same name as the other workers."""
     for turn in range(int(rounds)):
-        # All begin a round together.
+        # All workers begin a round together.
         sys.stdin.readline()
         content = f"{turn} of {number}"
         report([storage.save(f"race/{turn}.txt", ContentFile(content)), content])
 
 
-def save_for_ever(storage: Any, seed: str) -> None:
-    """Save contents of some chunks, each telling its checksum, until the process is killed."""
+def save_forever(storage: Any, seed: str) -> None:
+    """Save contents of several chunks, each with its checksum, until the process is killed."""
     turn = 0
     while True:
         body = hashlib.sha256(f"{seed} {turn}".encode()).digest() * 6000
@@ -37,7 +37,7 @@ def save_for_ever(storage: Any, seed: str) -> None:
 
 
 def report(done: Any) -> None:
-    """Tell the test what was done."""
+    """Print a result for the test."""
     print(json.dumps(done), flush=True)
 
 
@@ -48,5 +48,5 @@ if __name__ == "__main__":
     django.setup()
     from inmemorystorage.kvstore import KeyValueStorage
 
-    task = {"race": race, "save_for_ever": save_for_ever}[sys.argv[1]]
+    task = {"race": race, "save_forever": save_forever}[sys.argv[1]]
     task(KeyValueStorage(sys.argv[2], chunk_size=2**16), *sys.argv[4:])

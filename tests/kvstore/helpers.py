@@ -1,4 +1,4 @@
-"""What tests of files on a store do: save in chunks, look behind the storage, break things."""
+"""Helpers of the tests of files on a store."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ LONG = b"0123456789" * 5
 
 
 def make(**options: Any) -> KeyValueStorage:
-    """Return an empty storage in a memory of its own, which cuts contents into small chunks."""
+    """Return an empty storage with small chunks, on a locmem:// store that no other test uses."""
     return KeyValueStorage(f"locmem://files-{next(numbers)}", chunk_size=CHUNK, **options)
 
 
 def save(storage: KeyValueStorage, name: str, content: bytes = LONG) -> str:
-    """Save a content, by default one that needs chunks."""
+    """Save a content, by default one in several chunks."""
     return storage.save(name, ContentFile(content))
 
 
@@ -34,20 +34,20 @@ def read(storage: KeyValueStorage, name: str) -> bytes:
 
 
 def memory(storage: KeyValueStorage) -> Any:
-    """Return the dicts behind a storage."""
+    """Return the dicts of a locmem:// storage."""
     backend = backend_for(storage.uri)
     assert isinstance(backend, locmem.LocmemBackend)
     return backend._memory
 
 
 def chunks(storage: KeyValueStorage) -> dict[str, bytes]:
-    """Return all chunks that there are, by their keys."""
+    """Return all chunks by their keys."""
     found: dict[str, bytes] = memory(storage).values
     return found
 
 
 def notes(storage: KeyValueStorage) -> list[str]:
-    """Return the contents that are noted because they may be no file's."""
+    """Return the contents that have a note."""
     return [
         name for key, each in memory(storage).directories.items() if ":s:" in key for name in each
     ]
@@ -55,9 +55,9 @@ def notes(storage: KeyValueStorage) -> list[str]:
 
 class Content:
     """
-    A content in pieces, which does something in between.
+    A content that yields pieces, and calls functions between them.
 
-    :param pieces: what it gives; what is callable is called.
+    :param pieces: bytes to yield, and functions to call.
     """
 
     def __init__(self, *pieces: Any) -> None:

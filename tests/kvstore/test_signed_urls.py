@@ -1,4 +1,4 @@
-"""Addresses of files on a key-value store that are signed, and expire."""
+"""Signed URLs of files on a key-value store."""
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -7,29 +7,29 @@ from django.http import QueryDict
 
 from inmemorystorage.kvstore import KeyValueStorage
 
-URI = "locmem://signed-addresses"
+URI = "locmem://signed-urls"
 
 
 def query_of(url):
-    """Return the query of a URL as a request has it."""
+    """Return the query of a URL as a QueryDict."""
     return QueryDict(url.partition("?")[2])
 
 
-def test_an_address_signed_by_one_storage_is_good_at_another():
-    """As two processes have one SECRET_KEY, each knows what the other has signed."""
+def test_storages_accept_each_others_signatures():
+    """check_url() accepts a URL that another storage signed with the same SECRET_KEY."""
     first, second = (KeyValueStorage(URI, querystring_auth=True) for _ in range(2))
     assert second.check_url("diary.txt", query_of(first.url("diary.txt"))) is True
 
 
-def test_an_address_of_another_file_is_refused():
-    """The signature is of one name."""
+def test_a_signature_is_for_one_name():
+    """check_url() refuses the signature of another name."""
     storage = KeyValueStorage(URI, querystring_auth=True)
     with pytest.raises(BadSignature):
         storage.check_url("diary.txt", query_of(storage.url("notes.txt")))
 
 
-def test_an_address_expires(time_machine):
-    """It is good for as long as the storage was told."""
+def test_a_signed_url_expires(time_machine):
+    """check_url() refuses a URL after querystring_expire seconds."""
     storage = KeyValueStorage(URI, querystring_auth=True, querystring_expire=60)
     time_machine.move_to(1_000_000_000, tick=False)
     query = query_of(storage.url("diary.txt"))
@@ -40,21 +40,21 @@ def test_an_address_expires(time_machine):
         storage.check_url("diary.txt", query)
 
 
-def test_addresses_are_not_signed_unless_asked_for():
-    """Then anybody may have the file."""
+def test_urls_are_unsigned_by_default():
+    """url() is unsigned without querystring_auth, and check_url() returns False."""
     storage = KeyValueStorage(URI, base_url="/files/")
     assert storage.url("diary.txt") == "/files/diary.txt"
     assert storage.check_url("diary.txt", QueryDict()) is False
 
 
-def test_storages_that_sign_otherwise_are_not_equal():
-    """What signs is another storage, and so is what signs for another time."""
+def test_signing_options_count_for_equality():
+    """Storages with different signing options are not equal."""
     kinds = [{}, {"querystring_auth": True}, {"querystring_auth": True, "querystring_expire": 60}]
     assert len({KeyValueStorage(URI, **kind) for kind in kinds}) == 3
 
 
 @pytest.mark.parametrize("lifetime", [0, -1, 1.5, "60", None])
-def test_a_lifetime_that_cannot_be_is_refused(lifetime):
-    """The error names the option and what it can be."""
+def test_mistaken_querystring_expire(lifetime):
+    """A mistaken querystring_expire raises an error that names the valid values."""
     with pytest.raises(ImproperlyConfigured, match=r"querystring_expire=.*at least 1\."):
         KeyValueStorage(URI, querystring_auth=True, querystring_expire=lifetime)
