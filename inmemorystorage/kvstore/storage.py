@@ -148,7 +148,7 @@ class KeyValueStorage(_Deconstructible, NamingMixin, SignedUrlMixin):
     Raises ``ImproperlyConfigured`` for a mistaken option, and for a store that has no entries.
 
     Every operation raises ``OSError`` with the file's name if the store fails, or has lost a part
-    of a content. The API is Django's: https://docs.djangoproject.com/en/stable/ref/files/storage/
+    of its content. The API is Django's: https://docs.djangoproject.com/en/stable/ref/files/storage/
     """
 
     _hooks = (
@@ -266,7 +266,7 @@ class KeyValueStorage(_Deconstructible, NamingMixin, SignedUrlMixin):
         return saved.text.replace("\\", "/")
 
     def _save_body(self, name: str, body: bytes) -> Name:
-        """Store a content in the entry of an available name."""
+        """Store content in the entry of an available name."""
         record, overwrites = self._contents.record(body), self._allow_overwrite
         resolved = self._resolve(name)
         while not self._put(resolved, record, body, overwrites):
@@ -275,7 +275,7 @@ class KeyValueStorage(_Deconstructible, NamingMixin, SignedUrlMixin):
         return resolved
 
     def _save_chunks(self, name: str, chunks: Iterator[Chunk]) -> Name:
-        """Claim an available name, and store a content there in chunks."""
+        """Claim an available name, and store content there in chunks."""
         overwrites = self._allow_overwrite
         while True:
             resolved, claim = self._resolve(name), Record.new(Kind.CLAIM, _CLAIMED)
@@ -403,12 +403,12 @@ class KeyValueStorage(_Deconstructible, NamingMixin, SignedUrlMixin):
 
     def sweep(self, *, older_than: float = LEASE) -> int:
         """
-        Delete what killed processes left while they saved; return the number of contents.
+        Delete the chunks that killed processes left; return how many uploads or files had them.
 
         With a ``ttl`` this deletes all expired files too, and lists each directory for that.
 
-        :param older_than: seconds, an hour by default. A younger content may be an upload that is
-            still at work, which then raises ``OSError``.
+        :param older_than: seconds, an hour by default. Younger chunks may belong to a running
+            upload, which then raises ``OSError``.
 
         Saving a file in chunks sweeps from time to time, and with a ``ttl`` saving deletes expired
         files in the same directory.

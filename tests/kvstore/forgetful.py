@@ -1,4 +1,4 @@
-"""A backend that keeps entries but no values, for contents of any length."""
+"""A backend that keeps entries but no values, for content of any length."""
 
 from inmemorystorage.kvstore.backends import locmem
 

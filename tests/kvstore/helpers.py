@@ -23,7 +23,7 @@ def make(**options: Any) -> KeyValueStorage:
 
 
 def save(storage: KeyValueStorage, name: str, content: bytes = LONG) -> str:
-    """Save a content, by default one in several chunks."""
+    """Save content, by default in several chunks."""
     return storage.save(name, ContentFile(content))
 
 
@@ -47,7 +47,7 @@ def chunks(storage: KeyValueStorage) -> dict[str, bytes]:
 
 
 def notes(storage: KeyValueStorage) -> list[str]:
-    """Return the contents that have a note."""
+    """Return the identifiers of content that has a note."""
     return [
         name for key, each in memory(storage).directories.items() if ":s:" in key for name in each
     ]
@@ -55,7 +55,7 @@ def notes(storage: KeyValueStorage) -> list[str]:
 
 class Content:
     """
-    A content that yields pieces, and calls functions between them.
+    Content that yields pieces, and calls functions between them.
 
     :param pieces: bytes to yield, and functions to call.
     """

@@ -1,4 +1,4 @@
-"""Reading: returns what was saved or raises, and fetches only the chunks it needs."""
+"""Reading: returns the saved content or raises, and fetches only the chunks it needs."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_lost_checksums() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"0123456788", b"01234567890"])
 def test_a_damaged_entry(body: bytes) -> None:
-    """open() checks a content that is in its entry."""
+    """open() checks content that is in its entry."""
     storage = make()
     save(storage, "a", LONG[:CHUNK])
     for entries in memory(storage).directories.values():
@@ -170,7 +170,7 @@ def test_a_method_outlives_its_handle() -> None:
 
 @pytest.mark.parametrize("mode", ["wb", "ab", "xb"])
 def test_a_handle_that_is_not_closed(mode: str) -> None:
-    """A dropped handle stores what was written, and warns, as Python's own files do."""
+    """A dropped handle stores the written data, and warns, as Python's own files do."""
     storage = make()
     with pytest.warns(ResourceWarning, match="unclosed file"):
         storage.open("a", mode).write(LONG)

@@ -71,7 +71,7 @@ def test_a_name_taken_during_save() -> None:
 
 @pytest.mark.parametrize("before", [b"", b"short", LONG, LONG * 2])
 def test_a_failing_content_leaves_nothing(before: bytes) -> None:
-    """A content that raises leaves no chunk, and its name is available."""
+    """Content that raises leaves no chunk, and its name is available."""
     storage = make()
 
     def fail() -> None:
@@ -176,7 +176,7 @@ def test_own_chunks_are_called_without_a_size() -> None:
 
 
 def test_text_after_bytes_is_refused() -> None:
-    """A content that returns text after bytes raises TypeError, and nothing is stored."""
+    """Content that returns text after bytes raises TypeError, and nothing is stored."""
     storage = make()
     with pytest.raises(TypeError, match="str after bytes"):
         storage.save("a", Content(b"bytes", "text"))

@@ -56,7 +56,7 @@ def test_an_unchanged_content_is_not_stored_again() -> None:
 
 
 def test_writing_to_the_descriptor() -> None:
-    """close() stores what was written to the handle's descriptor."""
+    """close() stores data that was written to the handle's descriptor."""
     storage = make()
     with storage.open("a", "wb") as file:
         os.write(file.fileno(), LONG)

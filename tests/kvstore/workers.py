@@ -27,7 +27,7 @@ def race(storage: Any, number: str, rounds: str) -> None:
 
 
 def save_forever(storage: Any, seed: str) -> None:
-    """Save contents of several chunks, each with its checksum, until the process is killed."""
+    """Save files of several chunks, each with its checksum, until the process is killed."""
     turn = 0
     while True:
         body = hashlib.sha256(f"{seed} {turn}".encode()).digest() * 6000

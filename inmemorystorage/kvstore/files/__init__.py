@@ -1,1 +1,1 @@
-"""Files on a key-value store: entries, contents in chunks, handles."""
+"""Files on a key-value store: entries, chunks, and the devices that read and write them."""

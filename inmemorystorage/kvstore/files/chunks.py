@@ -1,4 +1,4 @@
-"""Contents: in the entry itself if they are short, else in chunks under keys of their own."""
+"""The content of files: short content is in the entry itself, longer content in chunks."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from ..limits import crc32
 from .entries import EntryStore, Kind, Record
 from .orphans import LEASE, Orphan, Orphans, lease_expired
 
-# A part of a content; a view where it is a part of a longer piece, which is not copied.
+# A part of the content; a view of a longer piece, so that nothing is copied.
 Chunk: TypeAlias = "bytes | memoryview[int]"
 
-# The entry of a content in chunks has the CRC-32 of each: beside the chunk itself, it would cost a
+# The body of an entry has the CRC-32 of each chunk: in front of the chunk itself, it would cost a
 # copy of the chunk.
 _CHECKSUM = struct.Struct(">I")
 # Bytes that are sent at once.
@@ -33,7 +33,7 @@ _PROBED = 64
 
 def pieces_of(content: Any, size: int) -> Iterator[bytes]:
     """
-    Return the bytes of a content in the pieces that it comes in, text as UTF-8.
+    Return the bytes of a content object in its own pieces, text as UTF-8.
 
     :param size: bytes of a piece, if Django's own ``File.chunks()`` makes them.
 
@@ -73,11 +73,11 @@ def _joined(parts: list[Chunk]) -> Chunk:
 
 class ContentStore:
     """
-    The contents of a store.
+    The content of all files of a store.
 
     :param entries: of the store.
     :param chunk_size: bytes of a chunk; the backend's limit if that is lower.
-    :param ttl: seconds after which contents expire.
+    :param ttl: seconds after which files expire.
     """
 
     def __init__(self, entries: EntryStore, chunk_size: int, ttl: float | None) -> None:
@@ -93,7 +93,7 @@ class ContentStore:
         return self._wanted_size if limit is None else min(self._wanted_size, limit)
 
     def split(self, pieces: Iterable[bytes]) -> tuple[bytes, Iterator[Chunk] | None]:
-        """Return a content as the body of its entry, or as chunks if it does not fit there."""
+        """Return content as the body of its entry, or as chunks if it does not fit there."""
         size = self.chunk_size
         chunks = cut(pieces, size)
         first = list(itertools.islice(chunks, 2))
@@ -103,14 +103,14 @@ class ContentStore:
         return b"".join(first), None
 
     def record(self, body: bytes = b"") -> Record:
-        """Return the record of a content that is the body of its entry."""
+        """Return the record of a file whose content is the body of its entry."""
         return Record.new(Kind.FILE, self.ttl, size=len(body), checksum=crc32(body))
 
     def read(
         self, label: str, record: Record, checksums: bytes, first: int, count: int
     ) -> list[bytes] | None:
         """
-        Return some chunks of a content; ``None`` if one is missing or damaged.
+        Return some chunks of a file; ``None`` if one is missing or damaged.
 
         :param checksums: of all chunks, from the entry.
         :param first: the number of the first.
@@ -127,7 +127,7 @@ class ContentStore:
 
     def drop(self, label: str, content: str, chunks: int) -> None:
         """
-        Delete the chunks of a content; all that exist, if their number is unknown (0).
+        Delete all chunks of a content, even if their number is unknown (0).
 
         The last chunks go first: if this is interrupted, the first ones lead to the rest.
         """
@@ -154,7 +154,7 @@ class ContentStore:
 
 class ChunkedUpload:
     """
-    A context in which a content is stored in chunks, and becomes the content of a file.
+    A context that stores content in chunks, for a file that its block creates or replaces.
 
     The chunks are dropped if the block raises. If the process ends first, a sweep drops them.
 

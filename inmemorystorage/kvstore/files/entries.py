@@ -43,7 +43,7 @@ class Record:
     :param content: identifies the content.
     :param size: bytes of the content.
     :param chunk_size: bytes of each chunk but the last; 0 if the entry itself has the content.
-    :param checksum: CRC-32 of a content in the entry; 0 for chunks, whose entry's body has theirs.
+    :param checksum: CRC-32 of content in the entry; 0 for chunks, whose checksums are in the body.
     :param created: seconds since the epoch, as ``modified`` and ``expires``.
     :param expires: when the entry expires; ``None`` for never.
     :param name: the name, if the backend stores it hashed.

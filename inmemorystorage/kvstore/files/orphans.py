@@ -1,9 +1,9 @@
 """
-Orphans: contents that belong to no file, after a process was killed.
+Orphans: chunks that belong to no file, after a process was killed.
 
-A content is noted before it can become an orphan: while an upload stores it, and while a file that
-had it is replaced or deleted. The note goes when the content has a file again, or is dropped. A
-sweep looks at the notes whose lease has expired.
+A process notes content before it can become an orphan: before it stores chunks, and before it
+replaces or deletes their file. It removes the note when the chunks belong to a file, or are
+deleted. A sweep checks the notes whose lease has expired.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import NamedTuple
 from ..backends import Entry
 from .entries import EntryStore, Found, Kind
 
-# Seconds after which a sweep may take a noted content for an orphan, unless its note was renewed.
+# Seconds after which a sweep may drop the noted content as an orphan, unless its note was renewed.
 LEASE = 3600.0
 
 
@@ -41,12 +41,12 @@ def lease_expired(label: str) -> OSError:
 
 class Orphan:
     """
-    A content that may be, or become, an orphan.
+    Content that may be, or become, an orphan.
 
     :param entries: of the store.
     :param label: the name of the file, for errors.
     :param content: identifies the content.
-    :param place: of the entry that has the content, had it, or will have it.
+    :param place: of the entry that has, had or will have the content.
     :param chunks: how many the content has; 0 if unknown.
     :param meta: of the note, if it is stored already.
     """
@@ -117,7 +117,7 @@ class Orphans:
     The notes of a store; a store that cannot list them has none.
 
     :param entries: of the store.
-    :param drop: deletes the chunks of a content; takes a label, the content and their number.
+    :param drop: deletes chunks; takes a label, the content and the number of chunks.
     """
 
     def __init__(self, entries: EntryStore, drop: Callable[[str, str, int], None]) -> None:

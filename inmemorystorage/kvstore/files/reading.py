@@ -1,4 +1,4 @@
-"""Reading: a content as a byte device, which fetches what is read."""
+"""Reading: a byte device that fetches the chunks it needs."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ..limits import crc32
 from .chunks import ContentStore
 from .entries import Record
 
-# Chunks that are fetched at once when the rest of a content is read.
+# Chunks that are fetched at once when the rest of a file is read.
 _AHEAD = 8
 
 
 class ContentIO(io.RawIOBase):
     """
-    A content that is read, even after its file is replaced or deleted.
+    Read the content that a file has now, even if the file is replaced or deleted later.
 
     :param contents: of the store.
     :param record: of the content.

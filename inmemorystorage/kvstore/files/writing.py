@@ -1,4 +1,4 @@
-"""Writing: a byte device on a local copy, which replaces the file's content as a whole."""
+"""Writing: a byte device on a local copy, which replaces the whole content of the file."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def check_mode(shown: str, mode: str) -> None:
 
 class WriteBuffer(io.FileIO):
     """
-    A file that is open for writing, on a copy in a local temporary file.
+    Write to a copy of a file, which is a local temporary file.
 
-    ``flush()``, and so ``close()``, replaces the file's content if the copy has changed. What other
-    processes wrote since then is lost, unless this appends: then it is kept.
+    ``flush()``, and so ``close()``, stores the whole copy if it has changed. This overwrites data
+    that other processes have written since, unless the mode appends.
 
     :param tree: of the store.
     :param name: of the file.
@@ -116,7 +116,7 @@ class WriteBuffer(io.FileIO):
         return Found(record, b"")
 
     def _copy_content(self, found: Found, tail: IO[bytes] | None) -> None:
-        """Replace the copy with a content of the store, followed by what only the copy has."""
+        """Replace the copy with the stored content, and append ``tail``."""
         self._record = found.record
         with self._tree.content(self._name, found, self._name.text) as stored:
             os.ftruncate(self._copy, 0)
@@ -182,7 +182,7 @@ class WriteBuffer(io.FileIO):
         self._record = self._record.changed(record)
 
     def _follow(self) -> None:
-        """Replace the copy's beginning with what other processes appended."""
+        """Insert the data that other processes appended before the data that this appends."""
         with tempfile.TemporaryFile() as tail:
             for piece in self._pieces(self._committed[0]):
                 tail.write(piece)
