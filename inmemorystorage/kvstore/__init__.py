@@ -1,4 +1,4 @@
-"""Key-value stores behind one URI, models on them, and a storage that several processes share."""
+"""Key-value stores behind one URI, models on them, and a storage that processes share."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

@@ -1,14 +1,14 @@
 """
-What every key-value store does, as tests that any backend can be put through.
+Tests that every backend of key-value stores must pass.
 
-A subclass says which store::
+A subclass names the store::
 
     class TestMine(StoreConformance):
         uri = "mine.StorageClass://somewhere"
 
-pytest runs it as it stands; with ``django.test.SimpleTestCase`` beside it in the bases Django's own
-runner does. Each test uses keys of its own, so that a store may be used by several at once, and
-deletes them. What a backend does not declare is skipped.
+pytest runs it as is; with ``django.test.SimpleTestCase`` as a second base, Django's own runner
+does. Each test uses its own keys and deletes them, so that several runs may share a store. Tests of
+capabilities that a backend does not declare are skipped.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ KEYS = [
     *("x" * 251, "x" * 2000, "é" * 200, "a/b", "a?b=c&d", "{a}b", "%2e", "'\"", "*", "a:b"),
     *("A", "__a__", "sha256-" + "0" * 64),
 ]
-# What directories begin with: "{}" mean something in a key of Redis.
+# Prefixes of directories: Redis reads "{}" in a key as a hash tag.
 _STARTS = ["}", "{}", "{a}", "{", "a}b{", "é\n"]
 _EIGHT = [b"%d" % number for number in range(8)]
 
@@ -58,13 +58,13 @@ class StoreConformance:
     uri: str
 
     def setup_method(self, method: Any = None) -> None:
-        """Begin with no key of this test; pytest calls it, and `setUp` does."""
+        """Start without keys; called by pytest, and by `setUp`."""
         self.store: KeyValueStore = get_kvstore(self.uri)
         self.prefix = f"conformance-{uuid.uuid4().hex}-"
         self._used: set[str] = set()
 
     def teardown_method(self, method: Any = None) -> None:
-        """Delete the keys of this test."""
+        """Delete the test's keys."""
         for key in self._used:
             self.store.delete(key)
         close_connections()
@@ -78,38 +78,38 @@ class StoreConformance:
         self.teardown_method()
 
     def leave_thread(self) -> None:
-        """Leave no connection behind in a thread that ends; a backend may have others to close."""
+        """Close the thread's connections before it ends; override it to close more."""
         close_connections()
 
     def key(self, key: str = "key") -> str:
-        """Return a key of the test's own."""
+        """Return one of the test's own keys, which it deletes."""
         self._used.add(self.prefix + key)
         return self.prefix + key
 
     @property
     def backend(self) -> Backend:
-        """Return the backend."""
+        """Return this thread's backend."""
         return backend_for(self.uri)
 
     def needs(self, capability: str) -> None:
-        """Skip the test where the backend does not declare a capability."""
+        """Skip the test if the backend does not declare a capability."""
         if not getattr(self.backend, capability):
-            raise unittest.SkipTest(f"{self.uri.partition(':')[0]} has not {capability}")
+            raise unittest.SkipTest(f"{self.uri.partition(':')[0]} does not declare {capability}")
 
-    def test_every_value_is_read_as_it_was_set(self) -> None:
-        """Anything that JSON can say, and the types beside it, come back with their types."""
+    def test_values_keep_their_types(self) -> None:
+        """get() returns each value with the type that set() stored."""
         for value in VALUES:
             self.store.set(self.key(), value)
             assert typed(self.store.get(self.key())) == typed(value), value
 
-    def test_every_key_is_a_key_of_its_own(self) -> None:
-        """A key may have any length and any character."""
+    def test_keys_are_distinct(self) -> None:
+        """Keys of any length, with any characters, are distinct."""
         for number, key in enumerate(KEYS):
             self.store.set(self.key(key), number)
         assert [self.store.get(self.key(key)) for key in KEYS] == [*range(len(KEYS))]
 
     def test_missing_key_reads_none(self) -> None:
-        """What is not there is None, or the default, and is not in the store."""
+        """get() returns None or the default for a missing key."""
         key = self.key()
         assert self.store.get(key) is None
         assert self.store.get(key, "default") == "default"
@@ -117,20 +117,20 @@ class StoreConformance:
         assert key not in self.store
 
     def test_none_is_a_value(self) -> None:
-        """A key that has None is there."""
+        """A key whose value is None exists."""
         self.store.set(self.key(), None)
         assert self.store.get(self.key(), "default") is None
         assert self.store.has_key(self.key())
         assert self.key() in self.store
 
     def test_set_replaces(self) -> None:
-        """The last value is the one that is read, whatever was there."""
+        """set() replaces a value of any type."""
         for value in ["a longer text", 1, {"a": b"b"}, ""]:
             self.store.set(self.key(), value)
             assert self.store.get(self.key()) == value
 
     def test_deleted_key_is_gone(self) -> None:
-        """A deleted key reads as one that never was, and can be set again."""
+        """A deleted key is missing, and can be set again."""
         self.store.set(self.key(), "value")
         self.store.delete(self.key())
         assert self.store.get(self.key()) is None
@@ -139,12 +139,12 @@ class StoreConformance:
         assert self.store.get(self.key()) == "again"
 
     def test_deleting_a_missing_key_is_silent(self) -> None:
-        """Nothing happens where there is nothing."""
+        """delete() of a missing key does nothing."""
         self.store.delete(self.key())
         assert self.key() not in self.store
 
-    def test_get_many_gives_what_is_there(self) -> None:
-        """Several keys are read at once; those that are not there are left out."""
+    def test_get_many_omits_missing_keys(self) -> None:
+        """get_many() returns the keys that exist, and omits the others."""
         keys = [self.key(str(number)) for number in range(12)]
         for number, key in enumerate(keys[::2]):
             self.store.set(key, number)
@@ -152,8 +152,8 @@ class StoreConformance:
         assert self.store.get_many([]) == {}
         assert self.store.get_many([keys[0], keys[0], keys[1]]) == {keys[0]: 0}
 
-    def test_many_are_stored_and_deleted_at_once(self) -> None:
-        """Of several values for one key the last is stored; values come in the order of keys."""
+    def test_set_many_and_delete_many(self) -> None:
+        """set_many() keeps the last value of a key; get_many() returns values in keys' order."""
         backend = self.backend
         keys = [f"{self.prefix}{number}" for number in range(110)]
         values = {key: b"\x00\xff" + key.encode() for key in keys[::2]}
@@ -173,8 +173,8 @@ class StoreConformance:
         backend.delete_many([])
         assert backend.get_many([]) == []
 
-    def test_values_longer_than_the_engine_takes(self) -> None:
-        """A value may be longer than the engine's own limit; what it leaves is cleared away."""
+    def test_values_longer_than_the_limit(self) -> None:
+        """A value may be longer than the engine's limit, and is replaced and deleted whole."""
         limit = self.backend.value_max or 100_000
         for length in [limit - 20, limit, limit + 1, 2 * limit + 10, 3, 2 * limit]:
             value = (b"%d." % length) * (length // 5)
@@ -187,8 +187,8 @@ class StoreConformance:
         self.store.delete(self.key())
         assert self.key() not in self.store
 
-    def test_bytes_are_kept_as_they_are(self) -> None:
-        """The engine keeps any bytes, and none of them, and tells them from a missing key."""
+    def test_backend_stores_any_bytes(self) -> None:
+        """The backend stores any bytes, and distinguishes an empty value from a missing key."""
         backend, key = self.backend, f"{self.prefix}bytes"
         every = [bytes(range(start, start + 64)) for start in range(0, 256, 64)]
         for value in [b"", *every, b"\n", b" ", b"0"]:
@@ -198,23 +198,23 @@ class StoreConformance:
         backend.delete(key)
         assert backend.get(key) is None
 
-    def test_what_cannot_be_said_is_refused(self) -> None:
-        """A value that the serializer has no word for is a TypeError, and nothing is stored."""
+    def test_unserializable_values_are_refused(self) -> None:
+        """set() raises TypeError for a value that cannot be serialized, and stores nothing."""
         self.store.set(self.key(), "before")
         for value in [object(), {1: "one"}, {"a": {None: 1}}, [{"a": {1, 2}}]]:
             with unittest.TestCase().assertRaises(TypeError):  # noqa: PT027 (both runners)
                 self.store.set(self.key(), value)
         assert self.store.get(self.key()) == "before"
 
-    def test_works_after_its_connections_were_closed(self) -> None:
-        """The end of a request closes connections, and the next one opens them again."""
+    def test_store_reopens_connections(self) -> None:
+        """A store opens new connections after close_connections()."""
         self.store.set(self.key(), "value")
         close_connections()
         close_connections()
         assert self.store.get(self.key()) == "value"
 
     def test_threads_share_a_store(self) -> None:
-        """What threads set at once is all there, through one handle."""
+        """Threads that share a store lose no value."""
         keys = [self.key(str(number)) for number in range(40)]
 
         def work(key: str) -> Any:
@@ -227,8 +227,8 @@ class StoreConformance:
             assert [*threads.map(work, keys)] == keys
         assert self.store.get_many(keys) == {key: key for key in keys}
 
-    def test_namespaces_never_meet(self) -> None:
-        """A key of one namespace is none of another."""
+    def test_namespaces_are_separate(self) -> None:
+        """A key of one namespace does not exist in another."""
         other = get_kvstore(with_namespace(self.uri, uuid.uuid4().hex))
         self.store.set(self.key(), "here")
         assert self.key() not in other
@@ -237,8 +237,8 @@ class StoreConformance:
         other.delete(self.key())
         assert self.store.get(self.key()) == "here"
 
-    def test_add_stores_where_nothing_is(self) -> None:
-        """add() is true for the first, and leaves a value that is there alone."""
+    def test_add_stores_missing_keys_only(self) -> None:
+        """add() returns True for a missing key, and keeps a value that exists."""
         self.needs("adds")
         key = self.prefix + "add"
         with reporting(self.uri, key) as backend:
@@ -251,8 +251,8 @@ class StoreConformance:
             assert backend.add(key, b"third") is True
             backend.delete(key)
 
-    def test_one_of_many_adds(self) -> None:
-        """Of threads that add one key at once, one succeeds."""
+    def test_one_concurrent_add_succeeds(self) -> None:
+        """One of several threads that add a key concurrently succeeds."""
         self.needs("adds")
         for turn in range(5):
             key = f"{self.prefix}race-{turn}"
@@ -262,7 +262,7 @@ class StoreConformance:
             self.backend.delete(key)
 
     def test_views_are_stored_as_bytes(self) -> None:
-        """A part of longer bytes is stored as that part alone."""
+        """set_many() stores a memoryview's bytes alone."""
         self.needs("takes_views")
         key, whole = self.prefix + "view", memoryview(b"before, value, behind")
         self.backend.set_many([(key, whole[8:13])])  # type: ignore[list-item]
@@ -270,7 +270,7 @@ class StoreConformance:
         self.backend.delete(key)
 
     def test_entries(self) -> None:
-        """An entry is inserted once, replaced and removed by who knows it."""
+        """An entry is inserted once, and replaced or removed by its current meta only."""
         self.needs("has_entries")
         backend, place = self.backend, self.prefix + "directory"
         one, two = Entry(b"\x00one\xff", b"body"), Entry(b"two", b"")
@@ -289,8 +289,8 @@ class StoreConformance:
         assert backend.remove_entry(place, "a", two.meta) is False
         assert backend.read_entries([(place, "a")]) == [None]
 
-    def test_entries_where_a_marker_is(self) -> None:
-        """An entry can be made to depend on another in its directory."""
+    def test_insert_requires_the_marker(self) -> None:
+        """insert_entry() requires the marker in the directory."""
         self.needs("has_entries")
         backend, place, entry = self.backend, self.prefix + "directory", Entry(b"meta", b"body")
         assert backend.insert_entry(place, "a", entry, marker=".") is Inserted.NO_DIRECTORY
@@ -302,7 +302,7 @@ class StoreConformance:
             assert backend.remove_entry(place, name, entry.meta) is True
 
     def test_entries_of_any_name(self) -> None:
-        """A directory and a name may have any character that a file's can, as they are fitted."""
+        """Directories and names may contain any character of a file's name, once fitted."""
         self.needs("has_entries")
         backend = self.backend
         names = [fit(backend, "", key) for key in KEYS if "\0" not in key]
@@ -317,8 +317,8 @@ class StoreConformance:
             assert backend.remove_entry(*place, repr(place).encode()) is True, place
         assert backend.read_entries(places) == [None] * len(places)
 
-    def test_one_of_many_inserts(self) -> None:
-        """Of threads that insert or replace one entry at once, one succeeds."""
+    def test_one_concurrent_insert_succeeds(self) -> None:
+        """One of several threads that insert or replace an entry concurrently succeeds."""
         self.needs("has_entries")
         place, many = self.prefix + "directory", [Entry(value, b"body") for value in _EIGHT]
 
@@ -342,8 +342,8 @@ class StoreConformance:
         last = others[replaced.index(True)]
         assert self.backend.remove_entry(place, "a", last.meta) is True
 
-    def test_entries_are_listed(self) -> None:
-        """A listing has each name of its directory with its meta, and of no other."""
+    def test_list_entries(self) -> None:
+        """list_entries() yields each name of its directory alone, with its meta."""
         self.needs("lists_entries")
         backend = self.backend
         here, there = self.prefix + "here", self.prefix + "there"
@@ -360,7 +360,7 @@ class StoreConformance:
         backend.remove_entry(there, "a", b"meta")
 
     def _with_backend(self, operation: str, *args: Any, **options: Any) -> Any:
-        """Use this thread's backend, and leave no connection behind."""
+        """Call this thread's backend, and close its connections."""
         try:
             return getattr(backend_for(self.uri), operation)(*args, **options)
         finally:
@@ -368,7 +368,7 @@ class StoreConformance:
 
 
 def typed(value: Any) -> Any:
-    """Return a value with the types in it, which comparing by itself leaves out."""
+    """Return a value with its types, which == ignores."""
     if isinstance(value, dict):
         return {key: typed(each) for key, each in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""The backends that are open: one for each thread and URI, closed when a request is finished."""
+"""Open backends: one for each thread and URI, closed at the end of a request."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from django.core.signals import request_finished
 from .backends import Backend, find_class
 from .uri import COMMON, Uri, parse
 
-# Of the thread, and not of the context, which sync_to_async() takes into another thread.
+# Per thread, not per context: sync_to_async() carries a context into another thread.
 _open = threading.local()
-# The event loops on which a store has been used, by process and thread. The end of a request is
-# told in another thread, and in a context that has nothing of its view's.
+# The event loops on which a store was used, by process and thread. Django sends request_finished
+# in another thread, and in a context that knows nothing of the view's.
 _loops: dict[tuple[int, int], asyncio.AbstractEventLoop] = {}
 
 
 def backend_for(uri: str) -> Backend:
     """
-    Return the backend behind a URI, the same for one thread each time.
+    Return this thread's backend for a URI; make it at the first call.
 
-    Raises ``ImproperlyConfigured`` for a URI that is mistaken, with what is wrong in it.
+    Raises ``ImproperlyConfigured`` for an invalid URI; the message says what is wrong.
     """
     backends = _backends()
     if (loop := asyncio._get_running_loop()) is not None:
@@ -41,24 +41,24 @@ def backend_for(uri: str) -> Backend:
 
 @lru_cache(maxsize=512)
 def _engine_of(uri: str) -> Uri:
-    """Return what a URI says of its backend: namespaces, of which tests have many, share one."""
+    """Return a URI without the common parameters, so that all namespaces share one backend."""
     parsed = parse(uri)
     rest = {name: text for name, text in parsed.parameters.items() if name not in COMMON}
     return Uri(parsed.scheme, parsed.store, rest)
 
 
 def make_backend(uri: str) -> Backend:
-    """Return a new backend behind a URI."""
+    """Return a new backend for a URI."""
     engine = _engine_of(uri)
     return find_class(engine.scheme).from_uri(engine)
 
 
 def _backends() -> dict[Uri, Backend]:
-    """Return this thread's backends; a process that was forked has none of its parent's."""
+    """Return this thread's backends; a forked process starts without its parent's."""
     pid = os.getpid()
     if getattr(_open, "pid", None) != pid:
         _open.pid = pid
-        # Kept, so that no finalizer speaks on a connection which the parent goes on to use.
+        # Keep references, so that no finalizer writes to a connection that the parent still uses.
         _open.parents = getattr(_open, "parents", None), getattr(_open, "backends", None)
         _open.backends = {}
     backends: dict[Uri, Backend] = _open.backends
@@ -66,19 +66,19 @@ def _backends() -> dict[Uri, Backend]:
 
 
 def close_connections(**kwargs: Any) -> None:
-    """Close what this thread and event loops have open; it is opened again when it is used."""
+    """Close the connections of this thread and of event loops; the next use opens new ones."""
     _close()
     for key, loop in [(key, loop) for key, loop in [*_loops.items()] if key[0] == os.getpid()]:
         if loop.is_closed():
             _loops.pop(key, None)
-        elif loop.is_running():  # one at rest would gather these until it runs again
-            with suppress(RuntimeError):  # it was closed right now
+        elif loop.is_running():  # a stopped loop would collect these calls until it runs again
+            with suppress(RuntimeError):  # it was closed just now
                 loop.call_soon_threadsafe(_close)
 
 
 def _close() -> None:
     for backend in _backends().values():
-        with suppress(OSError, *backend.client_errors):  # then there is none any more
+        with suppress(OSError, *backend.client_errors):  # the connection is gone already
             backend.close()
 
 
@@ -88,16 +88,16 @@ request_finished.connect(close_connections, dispatch_uid="inmemorystorage.kvstor
 @contextmanager
 def reporting(uri: str, label: str) -> Iterator[Backend]:
     """
-    Give the backend behind a URI, and have the errors of its client become ``OSError``.
+    Yield the backend for a URI, and raise its client's errors as ``OSError``.
 
-    :param label: the key or the file that the error names.
+    :param label: the key or file name that the error reports.
     """
     backend = backend_for(uri)
     try:
         yield backend
     except backend.client_errors as error:
         if isinstance(error, OSError) and error.filename is not None:
-            raise  # is one of ours, which a client's errors may have for a base
+            raise  # one of our own, where the client's errors include OSError
         number = backend.error_number(error)
         text = f"{parse(uri)}: {backend.error_text(error)}"
         raise OSError(number or errno.EIO, text, label) from error

@@ -1,4 +1,4 @@
-"""Keys and values of any length, as an engine's limits let it keep them."""
+"""Fit keys and values of any length into an engine's limits."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from typing import NamedTuple
 
 from .backends import Backend
 
-try:  # computes the same CRC-32 (RFC 1952, section 8), several times as fast: the extra "isal"
+try:  # the extra "isal": the same CRC-32 (RFC 1952, section 8), several times faster
     from isal.isal_zlib import crc32
 except ImportError:
     from zlib import crc32
 
 __all__ = ["HASHED", "Pieces", "crc32", "fit"]
 
-# With what begins what is hashed.
+# The prefix of hashed keys.
 HASHED = "sha256-"
 
-# With what a head begins, and neither JSON nor a pickle.
+# The first byte of a head; neither JSON nor a pickle starts with it.
 _MARK = b"\x01"
 
 
 def fit(backend: Backend, prefix: str, key: str) -> str:
     """
-    Return ``prefix`` and a key as one key that the backend can take, another one for each key.
+    Return ``prefix`` and a key as one key that the backend accepts; distinct keys stay distinct.
 
-    :param prefix: of ASCII, and short; what it is for keeps keys of different kinds apart.
+    :param prefix: short ASCII text that separates keys of different kinds.
     """
     if not _fits(backend, prefix + key) or key.startswith(HASHED):
         key = HASHED + hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
@@ -40,7 +40,7 @@ def fit(backend: Backend, prefix: str, key: str) -> str:
 def _fits(backend: Backend, key: str) -> bool:
     try:
         length = len(key.encode())
-    except UnicodeEncodeError:  # of a lone surrogate
+    except UnicodeEncodeError:  # a lone surrogate
         return False
     if backend.key_max is not None and length > backend.key_max:
         return False
@@ -48,23 +48,22 @@ def _fits(backend: Backend, key: str) -> bool:
 
 
 class Head(NamedTuple):
-    """What stands under the key of a value in pieces."""
+    """The record stored under the key of a value that is cut into pieces."""
 
     id: str
     number: int
     checksum: int
 
     def dump(self) -> bytes:
-        """Return the head as it is stored."""
+        """Return the head as stored."""
         return _MARK + json.dumps(self).encode()
 
 
 class Pieces:
     """
-    The values of a store, of any length.
+    Read and write values of any length; cut those that the backend does not accept whole.
 
-    :param backend: where they are.
-    :param prefix: with which the keys of pieces begin.
+    :param prefix: the prefix of the keys of pieces.
     """
 
     def __init__(self, backend: Backend, prefix: str) -> None:
@@ -73,40 +72,40 @@ class Pieces:
 
     def get(self, key: str, label: str) -> bytes | None:
         """
-        Return the value of a key.
+        Return the value of a key, or ``None`` for a missing key.
 
-        :param label: what an error calls the key.
+        :param label: the key as errors report it.
 
-        Raises ``OSError`` where the engine has lost a part of the value.
+        Raises ``OSError`` if the engine has lost a part of the value.
         """
         return self.join(key, self._backend.get(key), label)
 
     def join(self, key: str, value: bytes | None, label: str) -> bytes | None:
-        """Return the whole of what was found under a key, as `get` does."""
+        """Return the whole value for what the backend returned for a key, as `get` does."""
         while (head := _head(value)) is not None:
             pieces = self._backend.get_many([*self._keys(head)])
             whole = b"".join(each or b"" for each in pieces)
             if crc32(whole) == head.checksum and None not in pieces:
                 return whole
             found, value = value, self._backend.get(key)
-            if value == found:  # nobody has written another in the meantime
+            if value == found:  # no other writer replaced it
                 raise OSError(errno.EIO, "the store has lost a part of this value", label)
         return value
 
     def set(self, key: str, value: bytes) -> None:
-        """Store a value; readers see the one before or this one, whole."""
+        """Store a value; concurrent readers see the old or the new one, whole."""
         limit = self._backend.value_max
         if limit is None:
             self._backend.set(key, value)
             return
         stored = value if len(value) <= limit else self._cut(value, limit)
-        # Asked for as late as can be: who comes in between leaves pieces that nobody drops.
+        # Read as late as possible: the pieces of a write in between would stay as orphans.
         before = self._backend.get(key)
         self._backend.set(key, stored)
         self._drop(before)
 
     def delete(self, key: str) -> None:
-        """Delete a key with the pieces of its value."""
+        """Delete a key and the pieces of its value."""
         before = None if self._backend.value_max is None else self._backend.get(key)
         self._backend.delete(key)
         self._drop(before)
@@ -118,7 +117,7 @@ class Pieces:
         try:
             self._backend.set_many(zip(self._keys(head), parts, strict=True))
         except Exception:
-            with suppress(Exception):  # what counts is why they could not be stored
+            with suppress(Exception):  # the first error is the one to report
                 self._backend.delete_many(self._keys(head))
             raise
         return head.dump()

@@ -1,7 +1,7 @@
 """
-Models: objects with fields, each kept in a key-value store under its primary key.
+Models: objects with fields, each stored in a key-value store under its primary key.
 
-A model is a subclass of `Model`, with a `Field` for each thing that is kept::
+A model is a subclass of `Model` with a `Field` for each value that it stores::
 
     class Visitor(models.Model):
         address = models.Field(pk=True)
@@ -39,22 +39,22 @@ _T = TypeVar("_T")
 
 
 class DoesNotExist(ObjectDoesNotExist):
-    """There is no object with that primary key; each model has a subclass of its own."""
+    """No object has that primary key; each model has its own subclass."""
 
 
 class FieldError(TypeError):
-    """A class cannot be a model: of its fields, or its ``Meta``."""
+    """A class cannot be a model because of its fields or its ``Meta``."""
 
 
 class Field(Generic[_T]):
     """
-    A value that a model keeps: anything that its store takes.
+    A value that a model stores: any that its store accepts.
 
-    A subclass may override `clean`, `encode` and `decode`. None of them is asked about ``None``,
-    and a ``TypeError`` or ``ValueError`` that they raise is raised with the field's name.
+    A subclass may override `clean`, `encode` and `decode`. They are never called with ``None``, and
+    a ``TypeError`` or ``ValueError`` from them is raised again with the field's name.
 
-    :param default: what the field has where nothing was said; of what is not callable, each object
-        has a copy of its own.
+    :param default: the value of the field if none is given: a callable that returns it, or a value
+        of which each object gets its own copy.
     :param pk: whether the field is the primary key.
     """
 
@@ -77,22 +77,22 @@ class Field(Generic[_T]):
 
     def clean(self, value: Any) -> Any:
         """
-        Return a value as the field keeps it, when it is assigned and before it is stored.
+        Return the value to keep; called when a value is assigned and before it is stored.
 
-        Raises ``TypeError`` or ``ValueError``, with what is wrong, for what it does not keep.
+        Raises ``TypeError`` or ``ValueError`` for a value that the field does not accept.
         """
         return value
 
     def encode(self, value: Any) -> Any:
-        """Return what `Model.to_dict` has for a value."""
+        """Return a value as `Model.to_dict` contains it."""
         return value
 
     def decode(self, value: Any) -> Any:
-        """Return the value for what `encode` has returned."""
+        """Return the value that `encode` encoded."""
         return value
 
     def apply(self, hook: Callable[[Any], Any], value: Any, model: type[Model]) -> Any:
-        """Return what one of the hooks makes of a value, and name the field in its errors."""
+        """Return what a hook returns for a value, and name the field in its errors."""
         try:
             return None if value is None else hook(value)
         except (TypeError, ValueError) as error:
@@ -109,7 +109,7 @@ class Field(Generic[_T]):
     def __get__(self, instance: Model | None, owner: type) -> Any:
         if instance is None:
             return self
-        if self.name not in vars(instance):  # in the pickle of an object without this field
+        if self.name not in vars(instance):  # unpickled from before the model had this field
             self.__set__(instance, self.get_default())
         return vars(instance)[self.name]
 
@@ -118,16 +118,16 @@ class Field(Generic[_T]):
 
 
 class JSONField(Field[Any]):
-    """What the JSON of a store can say, whatever serializer the store has."""
+    """A value that a store's JSON has a type for, whatever serializer the store uses."""
 
     def clean(self, value: Any) -> Any:
-        """Return the value; raise ``TypeError`` for one that JSON has no word for."""
+        """Return the value; raise ``TypeError`` if JSON has no type for it."""
         SERIALIZERS["json"].dumps(value)
         return value
 
 
 class DateTimeField(Field[_T]):
-    """A ``datetime``, naive or aware as it was; of a time zone, the offset is kept."""
+    """A ``datetime``, naive or aware; of a time zone, the store keeps the offset."""
 
     @overload
     def __init__(
@@ -143,14 +143,14 @@ class DateTimeField(Field[_T]):
         super().__init__(default, pk)
 
     def clean(self, value: Any) -> datetime:
-        """Return the value; raise ``TypeError`` for one that is no ``datetime``."""
+        """Return the value; raise ``TypeError`` unless it is a ``datetime``."""
         if not isinstance(value, datetime):
-            raise TypeError(f"a datetime is needed, not {type(value).__name__}.")
+            raise TypeError(f"the value must be a datetime, not {type(value).__name__}.")
         return value
 
 
 class BytesField(Field[_T]):
-    """``bytes``; of a ``bytearray`` and a ``memoryview``, a copy."""
+    """``bytes``; a ``bytearray`` or a ``memoryview`` is copied."""
 
     @overload
     def __init__(
@@ -164,21 +164,21 @@ class BytesField(Field[_T]):
         super().__init__(default, pk)
 
     def clean(self, value: Any) -> bytes:
-        """Return the value as ``bytes``; raise ``TypeError`` for what is none."""
+        """Return the value as ``bytes``; raise ``TypeError`` for other types."""
         if not isinstance(value, (bytes, bytearray, memoryview)):
-            raise TypeError(f"bytes are needed, not {type(value).__name__}.")
+            raise TypeError(f"the value must be bytes, not {type(value).__name__}.")
         return bytes(value)
 
 
 class Options(NamedTuple):
-    """What a model's ``Meta`` says."""
+    """The options of a model's ``Meta``."""
 
     key_prefix: str
     store: str | KeyValueStore | None = None
     abstract: bool = False
 
     def inherited(self, model: type) -> Options:
-        """Return what a class below says: the store is that of the class above."""
+        """Return the options of a subclass, which inherits the store."""
         meta = vars(model).get("Meta")
         given = {
             name: value
@@ -195,26 +195,28 @@ class Options(NamedTuple):
         options = Options(
             **{"key_prefix": f"{model.__module__}.{name}", "store": self.store} | given
         )
-        if ":" in options.key_prefix:  # would be a key of another class
-            raise FieldError(f"{name}.Meta.key_prefix has a colon: {options.key_prefix!r}.")
+        if ":" in options.key_prefix:  # its keys could be those of another class
+            raise FieldError(
+                f"{name}.Meta.key_prefix must not contain a colon: {options.key_prefix!r}."
+            )
         return options
 
 
 class Model:
     """
-    An object that is kept in a store.
+    An object that is stored under its primary key.
 
-    Fields are inherited, and a class below may put another field, or none, in the place of one.
-    An inner class ``Meta`` may have ``store`` (a URI, or a store; inherited; the default is that of
-    the setting KEY_VALUE_STORE_BACKEND), ``key_prefix`` (what stands for the class in keys; the
-    default is its module and name) and ``abstract`` (there are objects of the classes below alone).
+    Subclasses inherit fields, and may replace or remove them. An inner class ``Meta`` may have
+    ``store`` (a URI or a store; inherited; by default that of the setting
+    KEY_VALUE_STORE_BACKEND), ``key_prefix`` (represents the class in keys; by default its module
+    and name) and ``abstract`` (only subclasses can have objects).
 
-    Two objects are equal if they are of one class and have the same primary key.
+    Two objects are equal if they have the same class and the same primary key.
 
-    :param values: those of the fields; the others have their defaults.
+    :param values: values of fields; other fields get their defaults.
 
-    Raises ``TypeError`` for a field that there is not, and, as assigning does, what the fields
-    raise for a value that they do not keep.
+    Raises ``TypeError`` for an unknown field, and what a field raises for a value that it does not
+    accept, as assigning does.
     """
 
     DoesNotExist: ClassVar[type[ObjectDoesNotExist]] = DoesNotExist
@@ -233,7 +235,7 @@ class Model:
 
     def __init__(self, /, **values: Any) -> None:
         if self._options.abstract:
-            raise TypeError(f"{type(self).__name__} is abstract: make a class of it.")
+            raise TypeError(f"{type(self).__name__} is abstract: make an object of a subclass.")
         for name in values:
             if name not in self._fields:
                 raise TypeError(
@@ -245,45 +247,45 @@ class Model:
 
     @classmethod
     def get(cls, pk: Any) -> Self | None:
-        """Return the object with a primary key, ``None`` where there is none."""
+        """Return the object with a primary key, ``None`` if it does not exist."""
         found = None if pk is None else cls._store().get(cls._key(pk))
         return None if found is None else cls.from_dict(found)
 
     @classmethod
     def get_or_raise(cls, pk: Any) -> Self:
-        """Return the object with a primary key; raise the model's `DoesNotExist`."""
+        """Return the object with a primary key; raise `DoesNotExist` if it does not exist."""
         found = cls.get(pk)
         if found is None:
-            raise cls.DoesNotExist(f"There is no {cls.__name__} with the primary key {pk!r}.")
+            raise cls.DoesNotExist(f"No {cls.__name__} has the primary key {pk!r}.")
         return found
 
     @classmethod
     def get_many(cls, pks: Iterable[Any]) -> dict[Any, Self]:
-        """Return those objects that are there, by their primary keys, in one request."""
+        """Return the objects that exist, by their primary keys, in one request."""
         keys = {pk: cls._key(pk) for pk in pks if pk is not None}
         found = cls._store().get_many(keys.values())
         return {pk: cls.from_dict(found[key]) for pk, key in keys.items() if key in found}
 
     @property
     def pk(self) -> Any:
-        """Return the primary key, ``None`` where there is none."""
+        """Return the primary key, ``None`` if the model or the object has none."""
         return None if self._pk_name is None else getattr(self, self._pk_name)
 
     def save(self) -> None:
         """
-        Store the object under its primary key, in the place of what is there.
+        Store the object under its primary key; replace an object that is stored there.
 
-        Raises ``ValueError`` without a primary key. An object whose primary key was changed is
+        Raises ``ValueError`` without a primary key. After a change of its primary key, an object is
         stored a second time.
         """
         self._store().set(self._own_key(), self.to_dict())
 
     def delete(self) -> None:
-        """Delete what is stored under the primary key; silent where there is nothing."""
+        """Delete the object stored under the primary key; do nothing if there is none."""
         self._store().delete(self._own_key())
 
     def to_dict(self) -> dict[str, Any]:
-        """Return a copy of the fields' values, encoded, by their names."""
+        """Return a copy of the fields' encoded values, by name."""
         model, values = type(self), {}
         for name, field in self._fields.items():
             value = field.apply(field.clean, getattr(self, name), model)
@@ -293,10 +295,10 @@ class Model:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """
-        Return an object with a copy of the values that `to_dict` has returned.
+        Return an object with a copy of the values that `to_dict` returned.
 
-        A field that is not in there has its default; what is no field is left out: a model may have
-        had other fields when the object was stored.
+        The model may have had other fields when the object was stored: missing fields get their
+        defaults, and unknown ones are dropped.
         """
         known = {name: field for name, field in cls._fields.items() if name in values}
         return cls(
@@ -315,19 +317,22 @@ class Model:
     def _key(cls, pk: Any) -> str:
         """Return the key of an object; 1 and "1" are one primary key, as in a URL."""
         if cls._pk_name is None:
-            raise TypeError(f"{cls.__name__} has no primary key: give one of its fields pk=True.")
+            raise TypeError(f"{cls.__name__} has no primary key: set pk=True on one of its fields.")
         field = cls._fields[cls._pk_name]
         text = field.apply(field.encode, field.apply(field.clean, pk, cls), cls)
         if not isinstance(text, (str, int, UUID)) or isinstance(text, bool):
             raise TypeError(
-                f"{cls.__name__}.{field.name}: a primary key is a str, an int or a UUID, "
-                f"not {type(text).__name__}; encode() may make it one."
+                f"{cls.__name__}.{field.name}: a primary key must be a str, an int or a UUID, "
+                f"not {type(text).__name__}; encode() may return one of these."
             )
         return f"models:{cls._options.key_prefix}:{text}"
 
     def _own_key(self) -> str:
         if self._pk_name is not None and self.pk is None:
-            raise ValueError(f"{type(self).__name__}.{self._pk_name} is the primary key: set it.")
+            raise ValueError(
+                f"{type(self).__name__} cannot be stored without its primary key: "
+                f"set {self._pk_name}."
+            )
         return self._key(self.pk)
 
     def __eq__(self, other: object) -> bool:
@@ -337,7 +342,7 @@ class Model:
 
     def __hash__(self) -> int:
         if self.pk is None:
-            raise TypeError(f"This {type(self).__name__} has no primary key, and thus no hash.")
+            raise TypeError(f"This {type(self).__name__} has no primary key, and so no hash.")
         return hash((type(self), self.pk))
 
     def __repr__(self) -> str:
@@ -345,11 +350,11 @@ class Model:
 
 
 def _find_fields(model: type) -> dict[str, Field[Any]]:
-    """Return the fields of a class and of those above it, by their names."""
+    """Return the fields of a class and of its bases, by name."""
     found: dict[str, Field[Any]] = {}
     for each in reversed(model.__mro__):
         for name, value in vars(each).items():
-            found.pop(name, None)  # the class has something else in its place
+            found.pop(name, None)  # the class replaces the field
             if isinstance(value, Field):
                 found[name] = value
     for name, field in found.items():
@@ -363,7 +368,7 @@ def _find_fields(model: type) -> dict[str, Field[Any]]:
 def _check_name(model: type, name: str, field: Field[Any]) -> None:
     if field.name != name:
         raise FieldError(
-            f"{model.__qualname__} has one field for {name} and {field.name}: make two."
+            f"{model.__qualname__} has the same field as {name} and {field.name}: make two."
         )
     if hasattr(Model, name) and not (name == "pk" and field.pk):
-        raise FieldError(f"{model.__qualname__}.{name} cannot be a field: models have a {name}.")
+        raise FieldError(f"{model.__qualname__}.{name} cannot be a field: Model.{name} exists.")

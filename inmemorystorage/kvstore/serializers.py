@@ -1,4 +1,4 @@
-"""Values as bytes: JSON that restores what it has no word for, or pickle for who owns the store."""
+"""Serialize values: as JSON that restores more types, or as pickles in a store of your own."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from uuid import UUID
 
 from django.core.serializers.json import DjangoJSONEncoder
 
-# A dict with this key alone stands for what JSON has no word for.
+# A dict with this key represents a value of a type that JSON lacks.
 _TYPE = "__type__"
 _VALUE = "value"
 
 
 class Serializer(NamedTuple):
-    """A way to write values down, and to read them."""
+    """A pair of functions that dump and load values."""
 
     dumps: Callable[[Any], bytes]
     loads: Callable[[bytes], Any]
 
 
 class _Type(NamedTuple):
-    """How values of a type are written, and read."""
+    """How to write and read values of a type."""
 
     cls: type
     write: Callable[[Any], Any]
     read: Callable[[Any], Any]
 
 
-# In this order: a datetime is a date too.
+# The order matters: a datetime is a date too.
 _TYPES = {
     "bytes": _Type(bytes, lambda value: base64.b64encode(value).decode(), base64.b64decode),
     "datetime": _Type(datetime, datetime.isoformat, datetime.fromisoformat),
@@ -46,16 +46,16 @@ _TYPES = {
     ),
     "decimal": _Type(Decimal, str, Decimal),
     "uuid": _Type(UUID, str, UUID),
-    # A dict of the project's own that looks like one of ours.
+    # A dict of the project that looks like one of ours.
     "dict": _Type(dict, lambda value: [*value.items()], dict),
 }
 
 
 class _Encoder(DjangoJSONEncoder):
-    """Django's encoder, which writes also what type a value was."""
+    """Django's encoder, which also writes the type of a value."""
 
     def default(self, o: Any) -> Any:
-        """Return what stands for a value that JSON has no word for."""
+        """Return the dict that represents a value of a type that JSON lacks."""
         for name, each in _TYPES.items():
             if isinstance(o, each.cls):
                 return {_TYPE: name, _VALUE: each.write(o)}
@@ -68,7 +68,7 @@ def _dump_json(value: Any) -> bytes:
 
 
 def _escaped(value: Any) -> Any:
-    """Return a value in which no dict looks like one of ours, and each has text for keys."""
+    """Escape dicts that look like ours; raise ``TypeError`` for keys that are not text."""
     if isinstance(value, dict):
         for key in value:
             if not isinstance(key, str):

@@ -1,4 +1,4 @@
-"""`KeyValueStore`: keys and values behind a URI."""
+"""Store values under keys: `KeyValueStore`, and the store of the settings."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ _NAMESPACES = re.compile(r"[A-Za-z0-9_.-]{1,64}").fullmatch
 
 def namespace_of(uri: str) -> str:
     """
-    Return the namespace in which all keys of a URI are, with its colon.
+    Return the prefix of all keys of a URI: its namespace and a colon.
 
-    Raises ``ImproperlyConfigured`` for one that not every engine could have in a key, or that
-    would, with a colon of its own, have keys of another.
+    Raises ``ImproperlyConfigured`` for a namespace that some engine does not accept in a key, or
+    that contains a colon, so that its keys could be those of another one.
     """
     namespace = parse(uri).parameters.get("namespace", _NAMESPACE)
     if not _NAMESPACES(namespace):
         raise ImproperlyConfigured(
-            f"{parse(uri)} cannot have the namespace {namespace!r}: it is 1 to 64 ASCII letters, "
-            "digits, dots, hyphens and underscores."
+            f"{parse(uri)} cannot have the namespace {namespace!r}: it must be 1 to 64 ASCII "
+            "letters, digits, dots, hyphens and underscores."
         )
     return namespace + ":"
 
 
 def find_serializer(uri: str) -> Serializer:
-    """Return how a URI has values written down; raise ``ImproperlyConfigured`` for another."""
+    """Return the serializer of a URI; raise ``ImproperlyConfigured`` if it does not exist."""
     name = parse(uri).parameters.get("serializer", "json")
     if name not in SERIALIZERS:
         raise ImproperlyConfigured(
@@ -50,16 +50,16 @@ def find_serializer(uri: str) -> Serializer:
 
 class KeyValueStore:
     """
-    A store for values by keys, behind a URI.
+    Store values under keys, in the engine that a URI names.
 
-    Values are what JSON can say, and ``bytes``, ``datetime``, ``date``, ``time``, ``timedelta``,
-    ``Decimal`` and ``UUID`` in it, which are read as what they were; a tuple is read as a list.
-    Keys are text of any length and with any character. Each operation raises ``OSError`` that
-    names the key where the engine does not answer or refuses.
+    Values are anything that JSON has a type for, and ``bytes``, ``datetime``, ``date``, ``time``,
+    ``timedelta``, ``Decimal`` and ``UUID``, alone or nested; reading restores these types. A tuple
+    is read as a list. Keys are text of any length with any characters. Each operation raises
+    ``OSError`` with the key if the engine does not answer or refuses.
 
     :param uri: ``scheme://store?parameters``.
 
-    Raises ``ImproperlyConfigured`` for a URI that is mistaken.
+    Raises ``ImproperlyConfigured`` for an invalid URI.
     """
 
     def __init__(self, uri: str) -> None:
@@ -71,17 +71,17 @@ class KeyValueStore:
 
     @property
     def uri(self) -> str:
-        """Return the URI, with credentials if it has any."""
+        """Return the URI, including its credentials."""
         return self._uri
 
     def get(self, key: str, default: Any = None) -> Any:
-        """Return the value of a key, or ``default`` where there is none."""
+        """Return the value of a key, or ``default`` for a missing key."""
         with reporting(self.uri, str(key)) as backend:
             found = self._pieces(backend).get(self._key(backend, key), str(key))
         return default if found is None else self._serializer.loads(found)
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
-        """Return the values of those keys that are there, in as few requests as there can be."""
+        """Return the values of the keys that exist, in as few requests as possible."""
         wanted = [*dict.fromkeys(keys)]
         with reporting(self.uri, ", ".join(map(str, wanted))) as backend:
             places = [self._key(backend, key) for key in wanted]
@@ -96,19 +96,19 @@ class KeyValueStore:
         """
         Store a value under a key.
 
-        Raises ``TypeError`` for a value that the serializer has no word for; nothing is stored.
+        Raises ``TypeError`` for a value that cannot be serialized, and stores nothing then.
         """
         data = self._serializer.dumps(value)
         with reporting(self.uri, str(key)) as backend:
             self._pieces(backend).set(self._key(backend, key), data)
 
     def delete(self, key: str) -> None:
-        """Delete a key; silent where it is not there."""
+        """Delete a key; do nothing for a missing key."""
         with reporting(self.uri, str(key)) as backend:
             self._pieces(backend).delete(self._key(backend, key))
 
     def has_key(self, key: str) -> bool:
-        """Return whether there is a value for a key."""
+        """Return whether a key has a value; ``None`` is a value."""
         with reporting(self.uri, str(key)) as backend:
             return backend.has_key(self._key(backend, key))
 
@@ -130,19 +130,19 @@ class KeyValueStore:
 
 
 class DefaultStore(KeyValueStore):
-    """The store of the setting KEY_VALUE_STORE_BACKEND, which is followed while it changes."""
+    """The store of the setting KEY_VALUE_STORE_BACKEND; follows changes of the setting."""
 
     def __init__(self) -> None:
-        """Look at nothing: the setting may not be there yet."""
+        """Read no setting yet: settings may not be configured."""
 
     @property
     def uri(self) -> str:
-        """Return the setting; raise ``ImproperlyConfigured`` where it is missing."""
+        """Return the setting; raise ``ImproperlyConfigured`` if it is missing."""
         uri = getattr(settings, SETTING, None)
         if not isinstance(uri, str) or not uri:
             raise ImproperlyConfigured(
-                f"The setting {SETTING} is missing, or no text. Set it to the URI of a store, as "
-                "'redis://127.0.0.1:6379/0' or 'locmem://'."
+                f"The setting {SETTING} is missing or not a str. Set it to the URI of a store, "
+                "such as 'redis://127.0.0.1:6379/0' or 'locmem://'."
             )
         return uri
 
@@ -152,9 +152,9 @@ kvstore = DefaultStore()
 
 def get_kvstore(uri: str | None = None) -> KeyValueStore:
     """
-    Return the store behind a URI, or that of the setting KEY_VALUE_STORE_BACKEND.
+    Return the store for a URI, by default that of the setting KEY_VALUE_STORE_BACKEND.
 
-    Raises ``ImproperlyConfigured`` for a URI that is mistaken, with what is wrong in it; that of
-    the setting is looked at when the store is first used.
+    Raises ``ImproperlyConfigured`` for an invalid URI; the message says what is wrong. The URI of
+    the setting is checked at the store's first use.
     """
     return kvstore if uri is None else KeyValueStore(uri)

@@ -1,4 +1,4 @@
-"""The URI of a store: ``scheme://store?parameters``."""
+"""Read and mask the URI of a store: ``scheme://store?parameters``."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from django.core.exceptions import ImproperlyConfigured
 
 from ..options import hint
 
-# The parameters that are the same for all stores; what else there is, is its backend's.
+# The parameters that every store takes; a backend adds its own.
 COMMON = ("namespace", "serializer")
 
 _SCHEME = re.compile(r"[A-Za-z_][\w+.-]*").fullmatch
-# An IPv6 address, or a colon and what is no port behind it, which may be a password without its @.
+# An IPv6 address, or a colon before something other than a port: maybe a password without its @.
 _NO_PORT = re.compile(r"(\[[^]]*\])|:(?!\d*(?:[;/]|$))[^;/]*")
 
 
@@ -26,11 +26,11 @@ class Uri:
     """
     The parts of a URI.
 
-    Credentials are in ``store`` alone, and are left out of ``str()`` and ``repr()``.
+    Only ``store`` contains credentials; ``str()`` and ``repr()`` hide them.
 
-    :param scheme: which engine, or the dotted path of a third party's.
-    :param store: what stands between ``://`` and ``?``, with its percent-encoding.
-    :param parameters: what stands behind ``?``, decoded.
+    :param scheme: the engine, or the dotted path of a third party's backend.
+    :param store: the text between ``://`` and ``?``, still percent-encoded.
+    :param parameters: the query after ``?``, decoded.
     """
 
     scheme: str
@@ -44,16 +44,16 @@ class Uri:
 
     @property
     def credentials(self) -> tuple[str | None, str | None]:
-        """Return the user and the password, decoded; ``None`` for what the URI leaves out."""
+        """Return the user and the password, decoded; ``None`` for each that is missing."""
         user, colon, password = self.store.rpartition("@")[0].partition(":")
         return unquote(user) or None, unquote(password) if colon else None
 
     def hosts(self, default_port: int) -> list[tuple[str, int]]:
         """
-        Return the hosts and ports of ``host:port;host:port``, without what follows a slash.
+        Return the hosts and ports of ``host:port;host:port``, up to the first slash.
 
-        Raises ``ImproperlyConfigured`` where there is no host, and for a port that is no number
-        from 1 to 65535.
+        Raises ``ImproperlyConfigured`` if a host is missing, or if a port is not a number from
+        1 to 65535.
         """
         hosts = [each for each in self.place.partition("/")[0].split(";") if each]
         if not hosts:
@@ -69,15 +69,15 @@ class Uri:
         number = port or str(default_port)
         if not (number.isascii() and number.isdigit() and 0 < int(number) < 65536):
             raise ImproperlyConfigured(
-                f"{self}: the port of {unquote(host)!r} is no number from 1 to 65535."
+                f"{self}: the port of {unquote(host)!r} must be a number from 1 to 65535."
             )
         return unquote(host), int(number)
 
     def options(self, known: Mapping[str, Callable[[str], Any]]) -> dict[str, Any]:
         """
-        Return the parameters, each as what ``known`` makes of its text.
+        Return the parameters, each converted by the function that ``known`` has for its name.
 
-        Raises ``ImproperlyConfigured`` for one that is not known, or that cannot be read.
+        Raises ``ImproperlyConfigured`` for an unknown parameter, or if the conversion fails.
         """
         return {name: self._option(name, text, known) for name, text in self.parameters.items()}
 
@@ -91,7 +91,7 @@ class Uri:
             return known[name](text)
         except ValueError as error:
             raise ImproperlyConfigured(
-                f"{self} cannot have the parameter {name}={text!r}: {error}"
+                f"{self} cannot take the parameter {name}={text!r}: {error}"
             ) from None
 
     def __str__(self) -> str:
@@ -107,10 +107,10 @@ def _shown(match: re.Match[str]) -> str:
 
 def parse(uri: str) -> Uri:
     """
-    Return the parts of ``scheme://store?parameters``.
+    Split ``scheme://store?parameters`` into its parts.
 
-    Raises ``ImproperlyConfigured`` for what has not this form; the text itself, which may have a
-    password in it, is not in the message.
+    Raises ``ImproperlyConfigured`` for text of any other form. The message never contains that
+    text, which may include a password.
     """
     return _parse(uri if isinstance(uri, str) else "")
 
@@ -121,21 +121,21 @@ def _parse(uri: str) -> Uri:
     if not separator or not _SCHEME(scheme):
         raise ImproperlyConfigured(
             "The URI of a key-value store is written scheme://store?parameters, as in "
-            "redis://127.0.0.1:6379/0; the one that was given has no scheme."
+            "redis://127.0.0.1:6379/0; the given one has no scheme."
         )
     store, _, query = rest.partition("?")
-    if "@" in query:  # what is before it may be a password
+    if "@" in query:  # the text before it may be a password
         raise ImproperlyConfigured(
-            f"The URI {scheme}:// has an @ behind a question mark: in a password ? is written %3F, "
-            "and in a parameter @ is written %40."
+            f"The URI {scheme}:// has an @ after a question mark: write ? as %3F in a password, "
+            "and @ as %40 in a parameter."
         )
-    # In any case, as RFC 3986, section 3.1, says; but not a dotted path.
+    # RFC 3986, section 3.1: a scheme ignores case; a dotted path does not.
     scheme = scheme if "." in scheme else scheme.lower()
     return Uri(scheme, store, dict(parse_qsl(query, keep_blank_values=True)))
 
 
 class MaskedUri(str):
-    """The text of a URI, which a traceback's variables and a ``repr`` show without credentials."""
+    """The text of a URI whose ``repr``, and so a traceback's variables, hides its credentials."""
 
     __slots__ = ()
 
@@ -144,7 +144,7 @@ class MaskedUri(str):
 
 
 def with_namespace(uri: str, namespace: str) -> str:
-    """Return a URI with another namespace than it has."""
+    """Return a URI with its namespace replaced."""
     parse(uri)
     store, _, query = uri.partition("?")
     others = [pair for pair in query.split("&") if pair and not pair.startswith("namespace=")]
@@ -152,26 +152,26 @@ def with_namespace(uri: str, namespace: str) -> str:
 
 
 def without_credentials(uri: str) -> str:
-    """Return a URI without the user and the password that it may have."""
+    """Return a URI without its user and password."""
     parsed = parse(uri)
     _, separator, query = uri.partition("?")
     return f"{parsed}{separator}{query}"
 
 
 def yes_or_no(text: str) -> bool:
-    """Read a parameter that is on or off; raise ``ValueError`` for anything else."""
+    """Read a parameter that is on or off; raise ``ValueError`` for other text."""
     answers = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
     if text.lower() not in answers:
-        raise ValueError("it is 1 or 0.")
+        raise ValueError("it must be 1 or 0.")
     return answers[text.lower()]
 
 
 def seconds(text: str) -> float:
-    """Read a parameter that is a time in seconds; raise ``ValueError`` for anything else."""
+    """Read a parameter that is a time in seconds; raise ``ValueError`` for other text."""
     try:
         number = float(text)
     except ValueError:
         number = -1
     if not 0 < number < float("inf"):
-        raise ValueError("it is a number of seconds, more than 0.")
+        raise ValueError("it must be a number of seconds greater than 0.")
     return number

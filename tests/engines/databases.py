@@ -80,7 +80,7 @@ class DatabaseConformance(StoreConformance):
     def test_many_keys_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Keys that are too many for one statement are in several."""
         monkeypatch.setattr("inmemorystorage.kvstore.backends.db._ROWS", 10)
-        self.test_many_are_stored_and_deleted_at_once()
+        self.test_set_many_and_delete_many()
         places = [(self.key(), str(number)) for number in range(25)]
         for place in places:
             self.backend.insert_entry(*place, Entry(place[1].encode()), marker=None)

@@ -83,13 +83,13 @@ class TestAppEngine(StoreConformance):
 @pytest.mark.parametrize("store", ["me:secret@Kind", "a b", "1a", "__a__"])
 def test_kinds(store: str) -> None:
     """A kind that the datastore does not take is told of, without credentials."""
-    with pytest.raises(ImproperlyConfigured, match="names no kind") as raised:
+    with pytest.raises(ImproperlyConfigured, match="must name a kind") as raised:
         make_backend(f"appengine://{store}")
     assert "secret" not in str(raised.value)
 
 
 def test_default_kind() -> None:
-    """A store that names no kind has one of its own."""
+    """A store that must name a kind has one of its own."""
     store = get_kvstore("appengine://")
     store.set("key", "value")
     assert ndb.Key("KeyValueStore", "=kvstore:v:key").get() is not None

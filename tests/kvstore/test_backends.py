@@ -69,7 +69,7 @@ def test_an_error_in_a_module_without_a_client_is_itself(monkeypatch):
 
 def test_unknown_schemes():
     """A scheme that there is not is told with what was meant, and what there is."""
-    expected = r"scheme 'rediss3'. Did you mean 'rediss'\? There are locmem, db, .*, and dotted pa"
+    expected = r"scheme 'rediss3'. Did you mean 'rediss'\? The schemes are locmem, db, .*, and do"
     with pytest.raises(ImproperlyConfigured, match=expected):
         get_kvstore("rediss3://host")
 
@@ -92,9 +92,9 @@ def test_a_class():
     [
         ("nothing.here", "'nothing.here' cannot be imported: No module named 'nothing'"),
         ("kvstores.Missing", "'kvstores.Missing' cannot be imported: .*does not define"),
-        ("kvstores.NoStore", r"'kvstores.NoStore' is no .* subclass of inmemorystorage\.kvstore"),
-        ("kvstores.new_uri", "'kvstores.new_uri' is no key-value store"),
-        ("os.path", "'os.path' is no key-value store: its StorageClass has to be"),
+        ("kvstores.NoStore", r"'kvstores.NoStore' is not .* subclass of inmemorystorage\.kvstore"),
+        ("kvstores.new_uri", "'kvstores.new_uri' is not a key-value store"),
+        ("os.path", "'os.path' is not a key-value store: its StorageClass must be"),
     ],
 )
 def test_mistaken_paths(path, message):

@@ -122,7 +122,7 @@ class TestSQLite(DatabaseConformance):
             self.backend.insert_entry(*place, entry, marker=None)
             assert self.backend.insert_entry(*place, entry, marker=None) is Inserted.TAKEN
             monkeypatch.setattr(self.backend, "_locked", lambda rows: [])
-            with pytest.raises(OperationalError, match="does not see it"):
+            with pytest.raises(OperationalError, match="cannot see it"):
                 self.backend.insert_entry(*place, entry, marker=None)
         assert self.backend.remove_entry(*place, b"meta") is True
 
@@ -182,7 +182,7 @@ def test_command_makes_the_table_once() -> None:
     made = "db://once: made the table once in the database sqlite.\n"
     assert run(uri) == made
     get_kvstore(uri).set("key", "value")
-    assert run(uri) == "db://once: what it needs is there already.\n"
+    assert run(uri) == "db://once: exists already.\n"
     assert get_kvstore(uri).get("key") == "value"
 
 
@@ -220,7 +220,7 @@ def test_command_without_a_uri_that_can_be(uris: list[str], message: str) -> Non
 def test_command_says_where_nothing_is_to_be_made() -> None:
     """A store that needs nothing is told so, and all that are given are looked at."""
     assert run("locmem://", "locmem://a") == (
-        "locmem://: there is nothing to be made.\nlocmem://a: there is nothing to be made.\n"
+        "locmem://: needs nothing.\nlocmem://a: needs nothing.\n"
     )
     assert run("locmem://", verbosity=0) == ""
 
@@ -239,7 +239,7 @@ def test_command_fails_with_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("table", ["", "a.b", 'a"b', "a b", "1a", "é", "x" * 64, "a%20b", "a;b"])
 def test_names_of_tables(table: str) -> None:
     """A table's name is one that no quote ends, and no database cuts."""
-    with pytest.raises(ImproperlyConfigured, match="names no table"):
+    with pytest.raises(ImproperlyConfigured, match="must name a table"):
         make_backend(f"db://{table}")
 
 

@@ -192,7 +192,7 @@ def test_command_makes_the_table_once(endpoint: str) -> None:
     call_command("createkvstoretable", uri, uri, stdout=said)
     assert said.getvalue().splitlines() == [
         "dynamodb://once: made the table once.",
-        "dynamodb://once: what it needs is there already.",
+        "dynamodb://once: exists already.",
     ]
     backend: Any = make_backend(uri)
     described = backend.client.describe_time_to_live(TableName="once")["TimeToLiveDescription"]
@@ -221,11 +221,11 @@ def test_nobody_listens(endpoint: str) -> None:
 @pytest.mark.parametrize(
     ("uri", "said"),
     [
-        ("dynamodb://st", "is not named as Amazon's"),
-        ("dynamodb://a/b", "is not named as Amazon's"),
+        ("dynamodb://st", "is not a valid name"),
+        ("dynamodb://a/b", "is not a valid name"),
         ("dynamodb://store?regio=x", "Did you mean 'region'"),
-        ("dynamodb://me@store", "half of an account: write dynamodb://key-id:secret@store"),
-        ("dynamodb://:secret@store", "^dynamodb://store has half of an account"),
+        ("dynamodb://me@store", "incomplete credentials: write dynamodb://key-id:secret@store"),
+        ("dynamodb://:secret@store", "^dynamodb://store has incomplete credentials"),
     ],
 )
 def test_mistaken_uris(uri: str, said: str) -> None:

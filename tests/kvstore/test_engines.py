@@ -188,7 +188,7 @@ def test_a_file_of_which_a_part_was_thrown_away(server: Server) -> None:
         save(storage, "d/a", content(size))
         for key in storage._contents.entries.backend._client.scan_iter(match="*:[eb]:a"):
             storage._contents.entries.backend._client.delete(key)
-        with pytest.raises(OSError, match=r"thrown away a part|lost a part") as info:
+        with pytest.raises(OSError, match=r"evicted a part|lost a part") as info:
             storage.open("d/a")
         assert info.value.errno == errno.EIO
         storage.delete("d/a")

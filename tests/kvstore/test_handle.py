@@ -30,9 +30,7 @@ def test_a_missing_setting_raises_on_first_use():
     for value in [None, "", {"BACKEND": "redis"}]:
         with override_settings(KEY_VALUE_STORE_BACKEND=value):
             store = get_kvstore()
-            with pytest.raises(
-                ImproperlyConfigured, match="KEY_VALUE_STORE_BACKEND is missing, or"
-            ):
+            with pytest.raises(ImproperlyConfigured, match="KEY_VALUE_STORE_BACKEND is missing or"):
                 store.get("a")
 
 
@@ -72,7 +70,7 @@ def test_the_handle_has_the_methods_of_a_store():
     [
         ("serializer=yaml", r"locmem://x has no serializer 'yaml'. It has json, pickle"),
         ("serializer=pikle", r"Did you mean 'pickle'\?"),
-        ("namespace=a:b", r"cannot have the namespace 'a:b': it is 1 to 64 ASCII letters"),
+        ("namespace=a:b", r"cannot have the namespace 'a:b': it must be 1 to 64 ASCII letters"),
         ("namespace=", "cannot have the namespace ''"),
         ("namespace=a b", "cannot have the namespace 'a b'"),
         ("namespace=%C3%A9", "cannot have the namespace 'é'"),

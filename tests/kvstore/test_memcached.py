@@ -147,7 +147,7 @@ def test_an_answer_that_nobody_waited_for(
 def test_what_is_not_stored_is_an_error(wire: Wire, write: Callable[[Backend], object]) -> None:
     """A server that does not store, without a reason, is not believed to have stored."""
     wire.answer = b"NOT_STORED\r\n"
-    assert "has not stored key" in str(failing(uri_of(wire), write))
+    assert "did not store key" in str(failing(uri_of(wire), write))
 
 
 @pytest.mark.parametrize(
@@ -327,8 +327,8 @@ def test_round_trips(wire: Wire) -> None:
     ("rest", "words"),
     [
         ("", "names no host"),
-        ("host:first", "the port of 'host' is no number"),
-        ("host;other:0", "the port of 'other' is no number"),
+        ("host:first", "the port of 'host' must be a number"),
+        ("host;other:0", "the port of 'other' must be a number"),
         ("user:secret@host", "has more than hosts and ports"),
         ("host/0", "has more than hosts and ports"),
         ("host?timeout=0", "timeout='0'"),

@@ -161,7 +161,7 @@ def test_databases(server: Server) -> None:
 
 def test_a_cluster_that_the_uri_does_not_tell_of(cluster: list[Server]) -> None:
     """A key that another server has is an error which says how a URI tells of a cluster."""
-    assert "has ?cluster=1" in str(failing(cluster[0].uri, set_and_get))
+    assert "add ?cluster=1" in str(failing(cluster[0].uri, set_and_get))
 
 
 class Tls(NamedTuple):

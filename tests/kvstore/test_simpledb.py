@@ -103,7 +103,7 @@ def test_command_makes_the_domain_once(endpoint: str) -> None:
     call_command("createkvstoretable", uri, uri, stdout=said)
     assert said.getvalue().splitlines() == [
         "simpledb://once: made the domain once.",
-        "simpledb://once: what it needs is there already.",
+        "simpledb://once: exists already.",
     ]
 
 

@@ -1,4 +1,4 @@
-"""The engines: which class stands behind a scheme, and what it needs to be installed."""
+"""The engines: the backend class of each scheme, and the extra that installs its client."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .base import Backend, Entry, Inserted
 
 __all__ = ["Backend", "Entry", "Inserted", "find_class"]
 
-# The class of each scheme, and the extra that brings its client.
+# The class of each scheme, and the extra that installs its client.
 SCHEMES: dict[str, tuple[str, str | None]] = {
     "locmem": ("locmem.LocmemBackend", None),
     "db": ("db.DatabaseBackend", None),
@@ -35,18 +35,17 @@ SCHEMES: dict[str, tuple[str, str | None]] = {
 @lru_cache(maxsize=64)
 def find_class(scheme: str) -> type[Backend]:
     """
-    Return the class behind a scheme: one of `SCHEMES`, or a dotted path.
+    Return the class of a scheme: one of `SCHEMES`, or a dotted path.
 
-    Raises ``ImproperlyConfigured`` for a scheme that there is not, and where a client library is
-    not installed.
+    Raises ``ImproperlyConfigured`` for an unknown scheme, and if a client library is not installed.
     """
     if scheme in SCHEMES:
         return _built_in(scheme)
     if "." in scheme:
         return _third_party(scheme)
     raise ImproperlyConfigured(
-        f"There is no key-value store with the scheme {scheme!r}.{hint(scheme, SCHEMES)} "
-        f"There are {', '.join(SCHEMES)}, and dotted paths."
+        f"No key-value store has the scheme {scheme!r}.{hint(scheme, SCHEMES)} "
+        f"The schemes are {', '.join(SCHEMES)}, and dotted paths."
     )
 
 
@@ -74,13 +73,13 @@ def _third_party(path: str) -> type[Backend]:
     if isinstance(found, type) and issubclass(found, Backend):
         return found
     raise ImproperlyConfigured(
-        f"{path!r} is no key-value store: its StorageClass has to be a subclass of "
+        f"{path!r} is not a key-value store: its StorageClass must be a subclass of "
         "inmemorystorage.kvstore.Backend."
     )
 
 
 def _import(path: str) -> Any:
-    """Return a module's ``StorageClass``, or what the path itself names."""
+    """Return a module's ``StorageClass``, or the object that the path names."""
     try:
         module = import_module(path)
     except ModuleNotFoundError as error:

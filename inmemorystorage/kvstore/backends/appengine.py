@@ -18,19 +18,19 @@ from .base import Backend, batches
 _DEFAULT_KIND = "KeyValueStore"
 _KIND = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}").fullmatch
 
-# No key is one of those that the datastore has for itself, "__...__".
+# Keep keys apart from those that the datastore reserves, "__...__".
 _PREFIX = "="
 
-# An answer has 32 MB at most, a request 10 MB.
+# An answer may have 32 MB, a request 10 MB.
 # https://cloud.google.com/appengine/docs/legacy/standard/python/datastore
 _READ_AT_ONCE = 30
 _WRITTEN_AT_ONCE = 500
 _BYTES_AT_ONCE = 8 * 2**20
 
-# Who adds a key at once with others has to begin anew where another was done first.
+# Of concurrent transactions that add a key, all but the first must retry.
 _TRANSACTION = {"retries": 20, "propagation": ndb.TransactionOptions.ALLOWED}
 
-# A value is always the datastore's: what ndb keeps, in the thread and in memcache, may be older.
+# Always read from the datastore: ndb's caches, in the thread and in memcache, may be stale.
 _UNCACHED = {"use_cache": False, "use_memcache": False}
 
 _NUMBERS: dict[type[Exception], int] = {
@@ -44,7 +44,7 @@ _NUMBERS: dict[type[Exception], int] = {
 
 @lru_cache(maxsize=64)
 def _model(kind: str) -> Any:
-    """Return the class of the entities of a kind."""
+    """Return the class for entities of a kind."""
     return type(kind, (ndb.Model,), {"__module__": __name__, "body": ndb.BlobProperty()})
 
 
@@ -52,11 +52,11 @@ class AppEngineBackend(Backend):
     """
     A store of entities, in the project in which the application runs.
 
-    It is part of the transaction that is open. Nothing has to be made before.
+    Takes part in an open transaction. Needs no setup.
     """
 
     client_errors = (datastore_errors.Error, apiproxy_errors.Error)
-    # The name of a key has 1500 bytes at most; an entity 1 MiB, with its key.
+    # The name of a key may have 1500 bytes; an entity 1 MiB, including its key.
     key_max = 1500 - len(_PREFIX)
     value_max = 1_000_000
     adds = True
@@ -66,29 +66,29 @@ class AppEngineBackend(Backend):
         kind = store or _DEFAULT_KIND
         if not _KIND(kind):
             raise ImproperlyConfigured(
-                f"googleappengine://{store.rpartition('@')[2]} names no kind of entities: write "
+                f"googleappengine://{store.rpartition('@')[2]} must name a kind of entities: write "
                 f"googleappengine:// or googleappengine://{_DEFAULT_KIND}, with at most 100 "
-                "letters of English, digits and underscores. Credentials are the application's."
+                "ASCII letters, digits and underscores. Credentials are the application's."
             )
         self._model = _model(kind)
 
     def get(self, key: str) -> bytes | None:
-        """Return the value of a key, ``None`` where there is none."""
+        """Return the value of a key, ``None`` for a missing key."""
         return _value(self._key(key).get(**_UNCACHED))
 
     def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
-        """Return the values of several keys, ``None`` for those that are not there."""
+        """Return the values of several keys, ``None`` for each missing key."""
         found: list[Any] = []
         for batch in batches(keys, _READ_AT_ONCE):
             found += ndb.get_multi([*map(self._key, batch)], **_UNCACHED)
         return [_value(entity) for entity in found]
 
     def set(self, key: str, value: bytes, ttl: float | None = None) -> None:
-        """Store a value under a key; it stays."""
+        """Store a value under a key; it never expires."""
         self._entity(key, value).put(**_UNCACHED)
 
     def set_many(self, values: Iterable[tuple[str, bytes]], ttl: float | None = None) -> None:
-        """Store several values, some in a request."""
+        """Store several values, many with each request."""
         for batch in batches(
             values, _WRITTEN_AT_ONCE, size=_BYTES_AT_ONCE, measure=lambda each: len(each[1])
         ):
@@ -96,7 +96,7 @@ class AppEngineBackend(Backend):
             ndb.put_multi(entities, **_UNCACHED)
 
     def add(self, key: str, value: bytes) -> bool:
-        """Store a value where there is none, in a transaction; return whether it was stored."""
+        """Store a value unless the key exists; return whether it was stored."""
 
         def add() -> bool:
             absent = self._key(key).get(**_UNCACHED) is None
@@ -108,16 +108,16 @@ class AppEngineBackend(Backend):
         return added
 
     def delete(self, key: str) -> None:
-        """Delete a key; silent where it is not there."""
+        """Delete a key; do nothing for a missing key."""
         self._key(key).delete(**_UNCACHED)
 
     def delete_many(self, keys: Iterable[str]) -> None:
-        """Delete several keys, some in a request."""
+        """Delete several keys, many with each request."""
         for batch in batches(keys, _WRITTEN_AT_ONCE):
             ndb.delete_multi({self._key(key) for key in batch}, **_UNCACHED)
 
     def error_number(self, error: Exception) -> int:
-        """Return the errno for what the datastore says."""
+        """Return the errno for an error of the datastore."""
         return _NUMBERS.get(type(error), errno.EIO)
 
     def _key(self, key: str) -> Any:

@@ -1,4 +1,4 @@
-"""What the stores of Amazon share: a client for all threads, and what its errors mean."""
+"""Code that DynamoDB and SimpleDB share: a client for all threads, and its errors."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from django.core.exceptions import ImproperlyConfigured
 from ..uri import Uri
 from .base import Backend
 
-# Of a table of DynamoDB and of a domain of SimpleDB alike.
+# The names of DynamoDB's tables and SimpleDB's domains.
 _NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}").fullmatch
 
-# Of one request that is refused because others are under way: some seconds in all.
+# Retries of a request that conflicts with others: some seconds in all.
 _ATTEMPTS = 10
 _PAUSE = 0.02
 
-# A client is for all threads of a process, with as many connections as there may be threads.
+# One client serves all threads of a process, with a connection for each.
 _CONFIG = Config(
     connect_timeout=5,
     read_timeout=30,
@@ -75,9 +75,9 @@ def _make_client(
 
 class AwsBackend(Backend):
     """
-    A store of Amazon's.
+    A store in one of Amazon's services.
 
-    :cvar service: which, as boto3 calls it.
+    :cvar service: boto3's name of the service.
     """
 
     parameters: ClassVar[Mapping[str, Callable[[str], Any]]] = {
@@ -92,17 +92,17 @@ class AwsBackend(Backend):
         super().__init__(store, parameters)
         if not _NAME(store):
             raise ImproperlyConfigured(
-                f"{self} is not named as Amazon's are: with 3 to 255 letters of English, digits, "
+                f"{self} is not a valid name: it must be 3 to 255 ASCII letters, digits, "
                 "underscores, hyphens and dots."
             )
 
     @classmethod
     def from_uri(cls, uri: Uri) -> Backend:
-        """Return what stands behind ``uri``; its credentials go before those of boto3's places."""
+        """Return the backend for ``uri``; its credentials override those that boto3 finds."""
         user, password = uri.credentials
-        if (user is None) != (password is None):  # boto3 would take others
+        if (user is None) != (password is None):  # boto3 would look for others
             raise ImproperlyConfigured(
-                f"{uri} has half of an account: write {uri.scheme}://key-id:secret@{uri.place}."
+                f"{uri} has incomplete credentials: write {uri.scheme}://key-id:secret@{uri.place}."
             )
         given = {"user": user, "password": password}
         return cls(uri.place, uri.options(cls.parameters) | given)
@@ -112,14 +112,14 @@ class AwsBackend(Backend):
 
     @property
     def client(self) -> Any:
-        """Return the client, one for all threads of a process: closing is not for one of them."""
+        """Return the client, which all threads of the process share, so that none closes it."""
         names = ["region", "endpoint_url", "profile", "user", "password"]
         try:
             with _lock:
                 return _make_client(os.getpid(), self.service, *map(self.options.get, names))
         except exceptions.NoRegionError:
             raise ImproperlyConfigured(
-                f"{self} is in no region: write {self}?region=..., or set AWS_DEFAULT_REGION."
+                f"{self} has no region: write {self}?region=..., or set AWS_DEFAULT_REGION."
             ) from None
         except (
             exceptions.ProfileNotFound,
@@ -129,36 +129,36 @@ class AwsBackend(Backend):
             raise ImproperlyConfigured(f"{self} cannot be reached: {error}") from None
 
     def error_number(self, error: Exception) -> int:
-        """Return the errno for what boto3 or the service says."""
+        """Return the errno for an error of boto3 or of the service."""
         return _NUMBERS.get(code_of(error), errno.EIO)
 
     def error_text(self, error: Exception) -> str:
-        """Return what the service says, with the cure for what is missing."""
+        """Return the service's message, with the cure for a missing table or domain."""
         cure = f" - make it with: manage.py createkvstoretable '{self}?...'"
         return f"{error}{cure if code_of(error) in _MISSING else ''}"
 
 
 def code_of(error: Exception) -> str:
-    """Return what an error is known by: the service's code, or the name of boto3's class."""
+    """Return the code of an error: the service's, or the name of boto3's exception class."""
     response: dict[str, Any] = getattr(error, "response", None) or {}
     code: str = response.get("Error", {}).get("Code", type(error).__name__)
     return code
 
 
 def codes_of(error: Exception) -> list[str]:
-    """Return what an error is known by, and what each part of a transaction failed by."""
+    """Return the code of an error, followed by those of each part of a transaction."""
     reasons = (getattr(error, "response", None) or {}).get("CancellationReasons", ())
     return [code_of(error), *(reason.get("Code", "") for reason in reasons)]
 
 
-def attempts(what: str) -> Iterator[int]:
+def attempts(store: str) -> Iterator[int]:
     """
-    Yield the number of each attempt, after a wait that grows.
+    Yield the number of each attempt, after a pause that grows.
 
-    Raises ``TimeoutError`` where all were in vain; ``what`` is in its message.
+    Raises ``TimeoutError`` with the name of the store after the last attempt.
     """
     for number in range(_ATTEMPTS):
-        # Of random length, so that those who were in each other's way are not so again.
+        # Random pauses, so that conflicting requests do not meet again.
         time.sleep(random.random() * min(2, _PAUSE * 2**number) if number else 0)
         yield number
-    raise TimeoutError(errno.ETIMEDOUT, f"it had too much to do for {_ATTEMPTS} attempts", what)
+    raise TimeoutError(errno.ETIMEDOUT, f"the service was too busy in {_ATTEMPTS} attempts", store)

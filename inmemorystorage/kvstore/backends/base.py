@@ -1,4 +1,4 @@
-"""What stands behind a URI: bytes by text keys, and where an engine can, a directory's entries."""
+"""`Backend`: the interface of an engine that stores bytes, and maybe entries of directories."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _T = TypeVar("_T")
 
 class Entry(NamedTuple):
     """
-    What a directory keeps under a name.
+    The record of a name in a directory.
 
-    :param meta: what is told of it, short; a listing gives it.
-    :param body: what is read with it; a listing leaves it out.
+    :param meta: short data that a listing includes.
+    :param body: data that a listing omits.
     """
 
     meta: bytes
@@ -27,7 +27,7 @@ class Entry(NamedTuple):
 
 
 class Inserted(Enum):
-    """What became of an entry that was to be inserted."""
+    """The result of inserting an entry."""
 
     DONE = "done"
     TAKEN = "taken"
@@ -36,26 +36,27 @@ class Inserted(Enum):
 
 class Backend(ABC):
     """
-    An engine, reached by one thread: a store for bytes, by text keys that fit it.
+    An engine as one thread uses it: stores bytes under text keys within its limits.
 
-    A third party's is called ``StorageClass``, in the module that the URI's scheme names, or is
-    named itself. What it cannot do, it declares; what it declares, the layers above handle.
+    A third party's backend is named ``StorageClass`` in the module that the URI's scheme names, or
+    the scheme names the class. A backend declares its limits and capabilities; the layers above
+    respect them.
 
-    :cvar parameters: what the URI may have behind ``?``, and what reads the text of each:
-        a callable that raises ``ValueError`` with the cure.
-    :cvar client_errors: the exceptions of the engine's client, which become ``OSError``.
-    :cvar key_max: bytes that a key may have in UTF-8; longer ones are hashed above.
-    :cvar plain_keys: a key must be of printable ASCII, without a blank; others are hashed above.
-    :cvar value_max: bytes that a value may have, ``None`` for no limit; longer ones are cut above.
-    :cvar takes_views: a value that is stored may be a ``memoryview`` of bytes, too.
-    :cvar body_max: bytes of a content that is kept in its entry's body; for a longer one, that has
-        four bytes for each value that the content is cut into.
-    :cvar adds: `add` is there, and atomic.
-    :cvar has_entries: the methods for entries are there.
-    :cvar lists_entries: `list_entries` is there too.
+    :cvar parameters: the parameters that the URI may have after ``?``, and the function that reads
+        each: it raises ``ValueError`` with the cure.
+    :cvar client_errors: the exceptions of the engine's client, raised again as ``OSError``.
+    :cvar key_max: maximum bytes of a key in UTF-8; longer keys are hashed above.
+    :cvar plain_keys: keys must be printable ASCII without blanks; others are hashed above.
+    :cvar value_max: maximum bytes of a value, ``None`` for no limit; longer values are cut above.
+    :cvar takes_views: `set_many` accepts a ``memoryview`` of bytes as a value.
+    :cvar body_max: maximum bytes of content in an entry's body; for longer content, the body has
+        four bytes for each chunk.
+    :cvar adds: `add` is implemented, and atomic.
+    :cvar has_entries: the methods for entries are implemented, except for `list_entries`.
+    :cvar lists_entries: `list_entries` is implemented.
 
-    :param store: what the URI has between ``://`` and ``?``.
-    :param parameters: what it has behind it, read.
+    :param store: the URI's text between ``://`` and ``?``.
+    :param parameters: the URI's parameters, converted.
     """
 
     parameters: ClassVar[Mapping[str, Callable[[str], Any]]] = {}
@@ -75,44 +76,44 @@ class Backend(ABC):
 
     @classmethod
     def from_uri(cls, uri: Uri) -> Backend:
-        """Return what stands behind ``uri``; nothing has to be connected yet."""
+        """Return the backend for ``uri``; it may connect later."""
         return cls(uri.store, uri.options(cls.parameters))
 
     @abstractmethod
     def get(self, key: str) -> bytes | None:
-        """Return the value of a key, ``None`` where there is none."""
+        """Return the value of a key, ``None`` for a missing key."""
 
     @abstractmethod
     def set(self, key: str, value: bytes, ttl: float | None = None) -> None:
         """
         Store a value under a key.
 
-        :param ttl: seconds after which the engine may drop it, if it can.
+        :param ttl: seconds after which the engine may drop the value, if it supports that.
         """
 
     @abstractmethod
     def delete(self, key: str) -> None:
-        """Delete a key; silent where it is not there."""
+        """Delete a key; do nothing for a missing key."""
 
     def has_key(self, key: str) -> bool:
-        """Return whether there is a value for a key."""
+        """Return whether a key has a value."""
         return self.get(key) is not None
 
     def add(self, key: str, value: bytes) -> bool:
-        """Store a value where there is none, atomically; return whether it was stored."""
+        """Store a value unless the key exists, atomically; return whether it was stored."""
         raise NotImplementedError
 
     def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
-        """Return the values of several keys, ``None`` for those that are not there."""
+        """Return the values of several keys, ``None`` for each missing key."""
         return [self.get(key) for key in keys]
 
     def set_many(self, values: Iterable[tuple[str, bytes]], ttl: float | None = None) -> None:
-        """Store several values; those before the one that fails may be stored."""
+        """Store several values; after an error, some of them may be stored."""
         for key, value in values:
             self.set(key, value, ttl)
 
     def delete_many(self, keys: Iterable[str]) -> None:
-        """Delete several keys; silent for those that are not there."""
+        """Delete several keys; skip missing ones."""
         for key in keys:
             self.delete(key)
 
@@ -122,7 +123,7 @@ class Backend(ABC):
         """
         Return the entries at several places: pairs of a directory and a name.
 
-        :param bodies: whether the bodies are wanted; without, they are empty.
+        :param bodies: whether to read the bodies; otherwise they are empty.
         """
         raise NotImplementedError
 
@@ -130,18 +131,18 @@ class Backend(ABC):
         self, directory: str, name: str, entry: Entry, *, marker: str | None
     ) -> Inserted:
         """
-        Store an entry where there is none, atomically.
+        Store an entry unless it exists, atomically.
 
-        :param marker: the name of another entry which has to be in the directory; ``None``: none.
+        :param marker: the name of an entry that must exist in the directory, if any.
         """
         raise NotImplementedError
 
     def replace_entry(self, directory: str, name: str, meta: bytes, entry: Entry) -> bool:
-        """Store an entry in the place of the one with that ``meta``, if it is still there."""
+        """Replace the entry with that ``meta``; return whether it was replaced."""
         raise NotImplementedError
 
     def remove_entry(self, directory: str, name: str, meta: bytes) -> bool:
-        """Remove the entry with that ``meta``, if it is still there; return whether it was."""
+        """Remove the entry with that ``meta``; return whether it was removed."""
         raise NotImplementedError
 
     def list_entries(self, directory: str) -> Iterator[tuple[str, bytes]]:
@@ -150,37 +151,37 @@ class Backend(ABC):
 
     def create(self) -> str | None:
         """
-        Make what the engine needs before it can be used, as a table.
+        Make what the engine needs before its first use, such as a table.
 
-        Return what was made; ``None`` where there is nothing to be made.
+        Return a description of it, or ``None`` if there was nothing to make.
         """
         return None
 
     def error_number(self, error: Exception) -> int:
-        """Return the errno of the ``OSError`` that a client's exception becomes."""
+        """Return the errno of the ``OSError`` that replaces a client's exception."""
         return error.errno or errno.EIO if isinstance(error, OSError) else errno.EIO
 
     def error_text(self, error: Exception) -> str:
-        """Return what that ``OSError`` says, without credentials."""
+        """Return the text of that ``OSError``, without credentials."""
         return str(error)
 
     def attempt(self) -> AbstractContextManager[Any]:
-        """Return a block after whose error a transaction that is open can go on."""
+        """Return a context manager; after an error in it, an open transaction is still usable."""
         return nullcontext()
 
-    def close(self) -> None:  # noqa: B027 (there may be none)
-        """Close connections; what is used after that, opens them again."""
+    def close(self) -> None:  # noqa: B027 (a backend may have no connections)
+        """Close the connections; the next use opens new ones."""
 
 
 def batches(
     items: Iterable[_T], count: int, *, size: int = 0, measure: Callable[[_T], int] = lambda item: 0
 ) -> Iterator[list[_T]]:
     """
-    Yield items in lists; one that is larger than ``size`` is alone in its list.
+    Yield items in lists; an item larger than ``size`` gets its own list.
 
-    :param count: how many there are in a list at most.
-    :param size: what those of a list measure together at most.
-    :param measure: tells the size of an item.
+    :param count: maximum number of items in a list.
+    :param size: maximum total size of the items in a list.
+    :param measure: returns the size of an item.
     """
     batch: list[_T] = []
     total = 0

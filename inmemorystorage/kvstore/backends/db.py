@@ -1,4 +1,4 @@
-"""``db://table?alias=``: a table of a database of the project, through Django's connection."""
+"""``db://table?alias=``: a table in one of the project's databases, by Django's connection."""
 
 from __future__ import annotations
 
@@ -26,20 +26,19 @@ from django.db.transaction import Atomic
 from ...options import hint
 from .base import Backend, Entry, Inserted, batches
 
-# Django puts quotes around a name, and does not look for those that are in it. PostgreSQL cuts a
-# longer name off.
+# Django quotes a name without escaping quotes in it. PostgreSQL truncates longer names.
 _TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}").fullmatch
 
-# The name in a row that has a value, and no entry.
+# The name in the row of a value; rows of entries have other names.
 _VALUE = ""
 
-# In one statement: old releases of SQLite have 999 variables at most.
+# Rows in one statement: old releases of SQLite allow 999 variables.
 _ROWS = 200
 _PAGE = 2000
-# How often a statement is made again.
+# How often to retry a statement after a deadlock.
 _TRIES = 20
 
-# Bytes of values in one statement: less than MySQL takes in a packet, with its escapes.
+# Bytes of values in one statement: escaped, they still fit into MySQL's packet.
 _LONGEST = 2**22
 
 _T = TypeVar("_T")
@@ -47,10 +46,10 @@ _T = TypeVar("_T")
 
 class Vendor(NamedTuple):
     """
-    What a store in a table declares, and how it is kept whole.
+    The limits of a database, and how it keeps rows consistent.
 
-    :param lock: how a row that was read is kept from being deleted until the transaction ends.
-    :param collation: by which keys are compared, where the database's own may be too easy on them.
+    :param lock: SQL that prevents deleting the rows of a query until the transaction ends.
+    :param collation: compares keys where the database's default may treat different ones as equal.
     """
 
     key_max: int = 250
@@ -62,17 +61,17 @@ class Vendor(NamedTuple):
 
 
 VENDORS = {
-    "sqlite": Vendor(plain_keys=False),  # who has written has the whole database for himself
-    "postgresql": Vendor(lock=" FOR KEY SHARE"),  # its text has no NUL
-    # As a rule a text in another case is the same there, and with blanks behind it always.
+    "sqlite": Vendor(plain_keys=False),  # a writer locks the whole database
+    "postgresql": Vendor(lock=" FOR KEY SHARE"),  # its text cannot contain NUL
+    # MySQL's default collations ignore case, and all of them ignore trailing blanks.
     "mysql": Vendor(value_max=_LONGEST, lock=" LOCK IN SHARE MODE", collation="utf8mb4_bin"),
 }
 _OTHERS = Vendor(key_max=0, value_max=_LONGEST, has_entries=False)
 
-# What there is to say where PostgreSQL itself does not.
-_BEHIND = "somebody has put a row there since this transaction began, which does not see it"
+# Our own message where the database reports nothing.
+_BEHIND = "another transaction inserted this row after the current one began, which cannot see it"
 
-# SQLSTATE of PostgreSQL, where two characters are a class; numbers of MySQL; texts of SQLite.
+# SQLSTATE codes and classes (two characters) of PostgreSQL; numbers of MySQL; texts of SQLite.
 _MISSING_TABLE = {"42P01", 1146}
 _NUMBERS: dict[Any, int] = {
     **dict.fromkeys(["08", "57", 2006, 2013], errno.ECONNRESET),
@@ -84,7 +83,7 @@ _NUMBERS: dict[Any, int] = {
 
 
 def _alias(text: str) -> str:
-    """Read the alias of a database; raise ``ValueError`` where the setting has none of it."""
+    """Read the alias of a database; raise ``ValueError`` if DATABASES does not contain it."""
     if text not in connections.settings:
         raise ValueError(f"DATABASES has no {text!r}.{hint(text, connections.settings)}")
     return text
@@ -94,8 +93,8 @@ class DatabaseBackend(Backend):
     """
     A store in a table, which ``manage.py createkvstoretable`` makes.
 
-    It is part of the transaction that is open: what is rolled back is undone. Routers are not
-    asked: the database is that of ``?alias=``, or ``default``.
+    Takes part in an open transaction: a rollback undoes changes. Ignores routers: the database is
+    that of ``?alias=``, or ``default``.
     """
 
     parameters: ClassVar[Mapping[str, Callable[[str], Any]]] = {"alias": _alias}
@@ -106,8 +105,8 @@ class DatabaseBackend(Backend):
         super().__init__(store, parameters)
         if not _TABLE(store):
             raise ImproperlyConfigured(
-                f"db://{store.rpartition('@')[2]} names no table: write db://table, with at most "
-                "63 letters of English, digits and underscores."
+                f"db://{store.rpartition('@')[2]} must name a table: write db://table, with at "
+                "most 63 ASCII letters, digits and underscores."
             )
         self._using: str = parameters.get("alias", "default")
         vendor = self._vendor = VENDORS.get(connections[self._using].vendor, _OTHERS)
@@ -115,15 +114,15 @@ class DatabaseBackend(Backend):
         self.key_max, self.plain_keys = vendor.key_max, vendor.plain_keys
         self.value_max = vendor.value_max
         self.has_entries = self.lists_entries = vendor.has_entries
-        # Whether others have changed what the transaction that is open goes on to see as it was.
+        # Whether the snapshot of the open transaction is known to be stale.
         self._is_behind = False
 
     def get(self, key: str) -> bytes | None:
-        """Return the value of a key, ``None`` where there is none."""
+        """Return the value of a key, ``None`` for a missing key."""
         return self.get_many([key])[0]
 
     def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
-        """Return the values of several keys, ``None`` for those that are not there."""
+        """Return the values of several keys, ``None`` for each missing key."""
         found: dict[str, bytes] = {}
         for batch in batches(keys, _ROWS):
             rows = self._rows.filter(key__in=batch, name=_VALUE).values_list("key", "body")
@@ -131,30 +130,30 @@ class DatabaseBackend(Backend):
         return [found.get(key) for key in keys]
 
     def has_key(self, key: str) -> bool:
-        """Return whether there is a value for a key."""
+        """Return whether a key has a value."""
         return self._rows.filter(key=key, name=_VALUE).exists()
 
     def set(self, key: str, value: bytes, ttl: float | None = None) -> None:
-        """Store a value under a key; it stays."""
+        """Store a value under a key; it never expires."""
         self.set_many([(key, value)])
 
     def set_many(self, values: Iterable[tuple[str, bytes]], ttl: float | None = None) -> None:
-        """Store several values, some in a statement."""
+        """Store several values, many with each statement."""
         for batch in batches(values, _ROWS, size=_LONGEST, measure=lambda each: len(each[1])):
-            # Each key once, which PostgreSQL insists on, and all transactions in one order.
+            # PostgreSQL requires each key once; one order in all transactions avoids deadlocks.
             rows = [self._row(key, body=value) for key, value in sorted({**dict(batch)}.items())]
             self._repeat(self._upsert, rows)
 
     def add(self, key: str, value: bytes) -> bool:
-        """Store a value where there is none; return whether it was stored."""
+        """Store a value unless the key exists; return whether it was stored."""
         return self._repeat(self._insert, self._row(key, body=value))
 
     def delete(self, key: str) -> None:
-        """Delete a key; silent where it is not there."""
+        """Delete a key; do nothing for a missing key."""
         self.delete_many([key])
 
     def delete_many(self, keys: Iterable[str]) -> None:
-        """Delete several keys, some in a statement."""
+        """Delete several keys, many with each statement."""
         for batch in batches(keys, _ROWS):
             self._repeat(self._rows.filter(key__in=batch, name=_VALUE).delete)
 
@@ -174,32 +173,32 @@ class DatabaseBackend(Backend):
     def insert_entry(
         self, directory: str, name: str, entry: Entry, *, marker: str | None
     ) -> Inserted:
-        """Store an entry where there is none; the marker stays until the transaction ends."""
+        """Store an entry unless it exists; lock the marker until the transaction ends."""
         row = self._row(directory, name, *entry)
         insert = self._insert if marker is None else partial(self._insert_beside, marker)
         try:
             done = self._repeat(insert, row)
-        except LookupError:  # and what was written is taken back
+        except LookupError:  # the savepoint has undone the insert
             return Inserted.NO_DIRECTORY
         if self._done(done):
             return Inserted.DONE
         if self._is_behind and not self._is_there(directory, name):
-            raise OperationalError(_BEHIND)  # or it would be asked about again and again
+            raise OperationalError(_BEHIND)  # otherwise a caller would retry forever
         return Inserted.TAKEN
 
     def replace_entry(self, directory: str, name: str, meta: bytes, entry: Entry) -> bool:
-        """Store an entry in the place of another."""
+        """Replace the entry with that ``meta``; return whether it was replaced."""
         old = self._rows.filter(key=directory, name=name, meta=meta)
         return self._done(self._repeat(partial(old.update, meta=entry.meta, body=entry.body)))
 
     def remove_entry(self, directory: str, name: str, meta: bytes) -> bool:
-        """Remove an entry, if it is still the one that is known."""
+        """Remove the entry with that ``meta``; return whether it was removed."""
         old = self._rows.filter(key=directory, name=name, meta=meta)
         return bool(self._repeat(old.delete)[0])
 
     def list_entries(self, directory: str) -> Iterator[tuple[str, bytes]]:
         """Yield the name and the ``meta`` of each entry of a directory, along the index."""
-        # In pages: no cursor stays open in between, and what reads them may write, or stop.
+        # In pages: no cursor stays open, and the reader may write in between, or stop.
         rows = self._rows.filter(key=directory).order_by("name").values_list("name", "meta")
         last = _VALUE
         more = True
@@ -210,11 +209,11 @@ class DatabaseBackend(Backend):
                 last = page[-1][0]
 
     def create(self) -> str | None:
-        """Make the table; return which, ``None`` where it is there."""
+        """Make the table; return its description, ``None`` if it exists."""
         connection = connections[self._using]
         if self.store in connection.introspection.table_names():
             return None
-        # Not as a context manager, which SQLite refuses in a transaction.
+        # SQLite refuses the editor as a context manager in a transaction.
         editor = connection.schema_editor(collect_sql=True)
         editor.deferred_sql = []
         editor.create_model(self._model)
@@ -224,15 +223,15 @@ class DatabaseBackend(Backend):
         return f"the table {self.store} in the database {self._using}"
 
     def close(self) -> None:
-        """Forget of the transaction; Django closes the connection."""
+        """Reset what is known of the transaction; Django closes the connection."""
         self._is_behind = False
 
     def error_number(self, error: Exception) -> int:
-        """Return the errno for what the database's driver says."""
+        """Return the errno for an error of the database's driver."""
         return _number_of(error)
 
     def error_text(self, error: Exception) -> str:
-        """Return what the database says, with the cure for a missing table."""
+        """Return the database's message, with the cure for a missing table."""
         text = str(error).strip()
         if _is_missing_table(error):
             text += f" - make the table with: manage.py createkvstoretable 'db://{self.store}"
@@ -247,7 +246,7 @@ class DatabaseBackend(Backend):
         return self._model(key=key, name=name, meta=meta, body=body)
 
     def _upsert(self, rows: list[Any]) -> None:
-        """Insert rows, or write over those that are there."""
+        """Insert rows; update those that exist."""
         features = connections[self._using].features
         if features.supports_update_conflicts:
             target = ["key", "name"] if features.supports_update_conflicts_with_target else None
@@ -258,11 +257,11 @@ class DatabaseBackend(Backend):
         for row in rows:
             old = self._rows.filter(key=row.key, name=row.name)
             done = False
-            while not done:  # again where one came in between
+            while not done:  # retry if another process inserted or deleted it in between
                 done = bool(old.update(meta=row.meta, body=row.body)) or self._insert(row)
 
     def _insert(self, row: Any) -> bool:
-        """Insert a row; return whether there was none, and leave the transaction as it was."""
+        """Insert a row unless it exists; return whether it was inserted; keep the transaction."""
         try:
             with self.attempt():
                 self._rows.bulk_create([row])
@@ -271,27 +270,27 @@ class DatabaseBackend(Backend):
         return True
 
     def attempt(self) -> AbstractContextManager[Any]:
-        """Return what undoes a statement that failed; one alone is a transaction by itself."""
+        """Return a savepoint in a transaction; in autocommit, a statement needs none."""
         if connections[self._using].get_autocommit():
             return nullcontext()
         return Atomic(self._using, savepoint=True, durable=False)
 
     def _insert_beside(self, marker: str, row: Any) -> bool:
-        """Insert a row, as `_insert` does; raise ``LookupError`` where the marker is not there."""
+        """Insert a row as `_insert` does; raise ``LookupError`` if the marker is missing."""
         with Atomic(self._using, savepoint=True, durable=False):
-            # Written first: a transaction of SQLite that begins with reading may not write.
+            # Write first: in SQLite, a transaction that begins with a read may fail to write.
             done = self._insert(row)
             if not self._is_there(row.key, marker):
                 raise LookupError(marker)
             return done
 
     def _repeat(self, change: Callable[..., _T], *args: Any) -> _T:
-        """Return what a change returns, made again where others stood in its way by a deadlock."""
+        """Return the result of a change; retry it after a deadlock."""
         for _ in range(_TRIES):
             try:
                 return change(*args)
             except DatabaseError as error:
-                # What a project's transaction has done is lost with it.
+                # A deadlock undoes all of a project's transaction, so that retrying is up to it.
                 if (
                     _number_of(error) != errno.EDEADLK
                     or not connections[self._using].get_autocommit()
@@ -300,7 +299,7 @@ class DatabaseBackend(Backend):
         return change(*args)
 
     def _done(self, count: int) -> bool:
-        """Return whether a row was changed; know it where somebody else was faster."""
+        """Return whether a row was changed; if not, note whether the snapshot is stale."""
         connection, lock = connections[self._using], self._vendor.lock
         if not count:
             has_begun = bool(lock) and not connection.get_autocommit()
@@ -310,17 +309,17 @@ class DatabaseBackend(Backend):
         return bool(count)
 
     def _is_there(self, key: str, name: str) -> bool:
-        """Return whether a row is there, and have it stay until the transaction ends."""
+        """Return whether a row exists, and lock it until the transaction ends."""
         return bool(self._locked(self._rows.filter(key=key, name=name).values_list("id")))
 
     def _read(self, rows: QuerySet[Any]) -> Iterable[Any]:
-        """Return rows, and as they are by now where the transaction is known to be behind."""
+        """Return rows; if the snapshot is stale, read their current state."""
         if self._is_behind and not connections[self._using].get_autocommit():
             return self._locked(rows)
         return rows
 
     def _locked(self, rows: QuerySet[Any]) -> list[Any]:
-        """Return rows as they are by now, and have them stay until the transaction ends."""
+        """Return rows in their current state, and lock them until the transaction ends."""
         sql, values = rows.order_by().query.get_compiler(self._using).as_sql()
         with connections[self._using].cursor() as cursor:
             cursor.execute(sql + self._vendor.lock, values)
@@ -329,7 +328,7 @@ class DatabaseBackend(Backend):
 
 @lru_cache(maxsize=64)
 def _row_model(table: str, collation: str | None) -> type[models.Model]:
-    """Return a model of a table, which no app and no migration knows."""
+    """Return a model for a table, unknown to apps and migrations."""
     options = {
         "apps": Apps(),
         "app_label": "inmemorystorage",
@@ -337,7 +336,7 @@ def _row_model(table: str, collation: str | None) -> type[models.Model]:
         "constraints": [
             models.UniqueConstraint(fields=["key", "name"], name=f"{table[:48]}_key_name")
         ],
-        # As the tables between models: who listens to the signals of all models hears nothing.
+        # As for many-to-many tables: Django sends no signals for automatic models.
         "auto_created": True,
     }
     columns = {
@@ -352,7 +351,7 @@ def _row_model(table: str, collation: str | None) -> type[models.Model]:
 
 
 def _number_of(error: Exception) -> int:
-    """Return the errno of the ``OSError`` that an error of Django's becomes."""
+    """Return the errno of the ``OSError`` that replaces a database error."""
     codes = _codes(error)
     unanswered = isinstance(error, OperationalError) and None in codes
     if unanswered or isinstance(error, InterfaceError):
@@ -361,19 +360,19 @@ def _number_of(error: Exception) -> int:
 
 
 def _sees_snapshots(connection: Any) -> bool:
-    """Return whether a transaction of PostgreSQL or MySQL goes on to see what was there before."""
+    """Return whether transactions of PostgreSQL or MySQL keep reading the same snapshot."""
     level = connection.isolation_level
     return getattr(level, "name", level) not in ("READ_COMMITTED", "read committed")
 
 
 def _is_missing_table(error: Exception) -> bool:
-    """Return whether a table is not there."""
+    """Return whether an error reports a missing table."""
     return "no such table" in str(error) or not _MISSING_TABLE.isdisjoint(_codes(error))
 
 
 def _codes(error: Exception) -> list[Any]:
-    """Return what the driver's own error is known by; ``None`` where the server said nothing."""
+    """Return the codes of the driver's error, ``None`` among them if the server sent none."""
     cause = error.__cause__ or error
-    # Of psycopg, and of the one before it; what is told exactly goes before its class.
+    # The attributes of psycopg 3 and 2; an exact code precedes its class.
     states = [getattr(cause, name) for name in ("sqlstate", "pgcode") if hasattr(cause, name)]
     return [*states, *(state[:2] for state in states if state), *cause.args[:1]]

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from .aws import AwsBackend, attempts, code_of, codes_of
 from .base import Entry, Inserted, batches
 
-# A sort key is never empty: a value has this one, and an entry its name behind a slash.
+# A sort key cannot be empty: values have this one, and entries their name after a slash.
 _VALUE = "="
 _ENTRY = "/"
 
@@ -46,52 +46,52 @@ class DynamoDBBackend(AwsBackend):
     """
     A store in a table, which ``manage.py createkvstoretable`` makes.
 
-    A key, or a directory, is a partition; the names of a directory are its sort keys. All that is
-    read is what was written last (consistent reads).
+    A key or a directory is a partition; the names in a directory are its sort keys. All reads are
+    consistent reads.
     """
 
     service = "dynamodb"
-    # A sort key has 1024 bytes at most; an item 400 KB, with its keys and names.
+    # A sort key may have 1024 bytes; an item 400 KB, including its keys and names.
     key_max = 1000
     value_max = 400_000
-    # A page of a listing is 1 MB of entries, with their bodies, though these are not sent.
+    # A page of a listing covers 1 MB of entries, including their bodies, which are not sent.
     body_max = 4096
     adds = has_entries = lists_entries = True
 
     def get(self, key: str) -> bytes | None:
-        """Return the value of a key, ``None`` where there is none."""
+        """Return the value of a key, ``None`` for a missing key."""
         return _value(self._get(key, "body, expires"))
 
     def has_key(self, key: str) -> bool:
-        """Return whether there is a value for a key."""
+        """Return whether a key has a value."""
         found = self._get(key, "place, expires")
-        return found is not None and not _is_past(found)
+        return found is not None and not _is_expired(found)
 
     def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
-        """Return the values of several keys, ``None`` for those that are not there."""
+        """Return the values of several keys, ``None`` for each missing key."""
         items = self._read([_key(key) for key in dict.fromkeys(keys)], "place, body, expires")
         found = {item["place"]["S"]: _value(item) for item in items}
         return [found.get(key) for key in keys]
 
     def set(self, key: str, value: bytes, ttl: float | None = None) -> None:
-        """Store a value under a key; after ``ttl`` seconds it is not there."""
+        """Store a value under a key; after ``ttl`` seconds it has expired."""
         self._put(_value_item(key, value, ttl))
 
     def set_many(self, values: Iterable[tuple[str, bytes]], ttl: float | None = None) -> None:
-        """Store several values, some in a request."""
+        """Store several values, many with each request."""
         self._write({"PutRequest": {"Item": _value_item(key, value, ttl)}} for key, value in values)
 
     def add(self, key: str, value: bytes) -> bool:
-        """Store a value where there is none; return whether it was stored."""
+        """Store a value unless the key exists; return whether it was stored."""
         condition = f"{_ABSENT} OR expires <= :now"
         return self._put(_value_item(key, value), condition, {":now": _now()})
 
     def delete(self, key: str) -> None:
-        """Delete a key; silent where it is not there."""
+        """Delete a key; do nothing for a missing key."""
         self.client.delete_item(TableName=self.store, Key=_key(key))
 
     def delete_many(self, keys: Iterable[str]) -> None:
-        """Delete several keys, some in a request."""
+        """Delete several keys, many with each request."""
         self._write({"DeleteRequest": {"Key": _key(key)}} for key in keys)
 
     def read_entries(
@@ -108,18 +108,18 @@ class DynamoDBBackend(AwsBackend):
     def insert_entry(
         self, directory: str, name: str, entry: Entry, *, marker: str | None
     ) -> Inserted:
-        """Store an entry where there is none."""
+        """Store an entry unless it exists."""
         item = _entry_item(directory, name, entry)
         if marker is None:
             return Inserted.DONE if self._put(item, _ABSENT) else Inserted.TAKEN
         return self._insert(item, _entry_key(directory, marker))
 
     def replace_entry(self, directory: str, name: str, meta: bytes, entry: Entry) -> bool:
-        """Store an entry in the place of another."""
+        """Replace the entry with that ``meta``; return whether it was replaced."""
         return self._put(_entry_item(directory, name, entry), "meta = :old", {":old": {"B": meta}})
 
     def remove_entry(self, directory: str, name: str, meta: bytes) -> bool:
-        """Remove an entry, if it is still the one that is known."""
+        """Remove the entry with that ``meta``; return whether it was removed."""
         try:
             self._call(
                 "delete_item",
@@ -146,7 +146,7 @@ class DynamoDBBackend(AwsBackend):
         return ((_name(item), bytes(item["meta"]["B"])) for page in pages for item in page["Items"])
 
     def create(self) -> str | None:
-        """Make the table and wait for it; return which, ``None`` where it is there."""
+        """Make the table and wait for it; return its description, ``None`` if it exists."""
         try:
             self.client.create_table(TableName=self.store, **_SCHEMA)
         except self.client.exceptions.ResourceInUseException:
@@ -154,7 +154,7 @@ class DynamoDBBackend(AwsBackend):
         self.client.get_waiter("table_exists").wait(
             TableName=self.store, WaiterConfig={"Delay": 2, "MaxAttempts": 150}
         )
-        # What is past its time is not read; here it is told that it need not be kept.
+        # Reads ignore expired items; this lets DynamoDB delete them.
         self.client.update_time_to_live(
             TableName=self.store,
             TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"},
@@ -169,7 +169,7 @@ class DynamoDBBackend(AwsBackend):
 
     def _put(self, item: _Item, condition: str | None = None, values: _Item | None = None) -> bool:
         """Store an item; return whether its condition was met."""
-        # A request whose answer was lost is sent again: by this it is known as the same.
+        # boto3 repeats a request whose answer was lost: the claim identifies our own item.
         item["claim"] = {"B": uuid.uuid4().bytes}
         options: dict[str, Any] = {"TableName": self.store, "Item": item}
         if condition is not None:
@@ -187,7 +187,7 @@ class DynamoDBBackend(AwsBackend):
         return True
 
     def _insert(self, item: _Item, marker: _Item) -> Inserted:
-        """Store an item where there is none and a marker is, in one request."""
+        """Store an item unless it exists, if the marker exists, in one request."""
         check = {"TableName": self.store, "Key": marker}
         put = {"TableName": self.store, "Item": item, "ConditionExpression": _ABSENT}
         check["ConditionExpression"] = "attribute_exists(place)"
@@ -203,7 +203,7 @@ class DynamoDBBackend(AwsBackend):
         return Inserted.DONE
 
     def _call(self, operation: str, **options: Any) -> None:
-        """Make a request, again where a transaction of another is in its way."""
+        """Make a request; retry it while it conflicts with another transaction."""
         turns = attempts(self.store)
         while True:
             next(turns)
@@ -215,7 +215,7 @@ class DynamoDBBackend(AwsBackend):
                     raise
 
     def _read(self, keys: list[_Item], wanted: str) -> Iterator[_Item]:
-        """Yield those items that are there, with what is wanted of them."""
+        """Yield the items that exist, with the wanted attributes."""
         for batch in batches(keys, _READ_AT_ONCE):
             options = {"ConsistentRead": True, "ProjectionExpression": wanted}
             left: dict[str, Any] = {self.store: {"Keys": batch, **options}}
@@ -227,7 +227,7 @@ class DynamoDBBackend(AwsBackend):
                 left = answer["UnprocessedKeys"]
 
     def _write(self, requests: Iterable[dict[str, Any]]) -> None:
-        """Put or delete items; of several requests for one of them the last is made."""
+        """Put or delete items; of several requests for one item, make the last."""
         for batch in batches(requests, _WRITTEN_AT_ONCE, size=_BYTES_AT_ONCE, measure=_measure):
             left = {self.store: [*{_place(request): request for request in batch}.values()]}
             turns = attempts(self.store)
@@ -255,16 +255,16 @@ def _entry_item(directory: str, name: str, entry: Entry) -> _Item:
 
 
 def _now(later: float = 0) -> dict[str, str]:
-    """Return a time as DynamoDB takes it, who deletes what is past it: in whole seconds."""
+    """Return a time in whole seconds, as DynamoDB's time to live requires."""
     return {"N": str(math.floor(time.time() + later))}
 
 
-def _is_past(item: _Item) -> bool:
+def _is_expired(item: _Item) -> bool:
     return "expires" in item and int(item["expires"]["N"]) <= time.time()
 
 
 def _value(item: _Item | None) -> bytes | None:
-    return None if item is None or _is_past(item) else bytes(item["body"]["B"])
+    return None if item is None or _is_expired(item) else bytes(item["body"]["B"])
 
 
 def _entry(item: _Item) -> Entry:
@@ -277,7 +277,7 @@ def _name(item: _Item) -> str:
 
 
 def _place(request: dict[str, Any]) -> str:
-    """Return the key that a request is for; all of them are for values."""
+    """Return the key of a request, which is for a value."""
     place: str = (request.get("DeleteRequest", {}).get("Key") or request["PutRequest"]["Item"])[
         "place"
     ]["S"]

@@ -11,7 +11,7 @@ from .base import Backend, Entry, Inserted
 
 
 class _Memory:
-    """What all the backends of one name share."""
+    """The data that all backends of one name share."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
@@ -23,7 +23,7 @@ _memories: defaultdict[str, _Memory] = defaultdict(_Memory)
 
 
 class LocmemBackend(Backend):
-    """A store in memory, of this process alone."""
+    """A store in the memory of this process."""
 
     adds = has_entries = lists_entries = True
 
@@ -32,15 +32,15 @@ class LocmemBackend(Backend):
         self._memory = _memories[store]
 
     def get(self, key: str) -> bytes | None:
-        """Return the value of a key, ``None`` where there is none."""
+        """Return the value of a key, ``None`` for a missing key."""
         return self._memory.values.get(key)
 
     def set(self, key: str, value: bytes, ttl: float | None = None) -> None:
-        """Store a value under a key; it stays."""
+        """Store a value under a key; it never expires."""
         self._memory.values[key] = value
 
     def add(self, key: str, value: bytes) -> bool:
-        """Store a value where there is none; return whether it was stored."""
+        """Store a value unless the key exists; return whether it was stored."""
         with self._memory.lock:
             if key in self._memory.values:
                 return False
@@ -48,7 +48,7 @@ class LocmemBackend(Backend):
             return True
 
     def delete(self, key: str) -> None:
-        """Delete a key; silent where it is not there."""
+        """Delete a key; do nothing for a missing key."""
         self._memory.values.pop(key, None)
 
     def read_entries(
@@ -60,7 +60,7 @@ class LocmemBackend(Backend):
     def insert_entry(
         self, directory: str, name: str, entry: Entry, *, marker: str | None
     ) -> Inserted:
-        """Store an entry where there is none."""
+        """Store an entry unless it exists."""
         with self._memory.lock:
             entries = self._memory.directories.get(directory, {})
             if marker is not None and marker not in entries:
@@ -71,7 +71,7 @@ class LocmemBackend(Backend):
             return Inserted.DONE
 
     def replace_entry(self, directory: str, name: str, meta: bytes, entry: Entry) -> bool:
-        """Store an entry in the place of another."""
+        """Replace the entry with that ``meta``; return whether it was replaced."""
         with self._memory.lock:
             if not self._has(directory, name, meta):
                 return False
@@ -79,7 +79,7 @@ class LocmemBackend(Backend):
             return True
 
     def remove_entry(self, directory: str, name: str, meta: bytes) -> bool:
-        """Remove an entry, and the directory that has no other."""
+        """Remove the entry with that ``meta``, and its directory if that is empty then."""
         with self._memory.lock:
             if not self._has(directory, name, meta):
                 return False

@@ -1,9 +1,10 @@
 """
-``memcached://host:port;host:port``, one memcached or several that share the keys.
+``memcached://host:port;host:port``: one memcached, or several that share the keys.
 
-An entry is one item, whose key is a digest of its directory and name: there is no listing, and a
-directory's marker is looked at before an entry is added, not in the same step. Replacing and
-removing are by cas, so that of several one succeeds. memcached drops what it has no room for.
+An entry is one item, whose key is a digest of its directory and name. Hence there are no listings,
+and a directory's marker is checked before an entry is added, not in the same step. Replacing and
+removing use cas, so that one of several concurrent changes succeeds. memcached evicts items when it
+is full.
 """
 
 from __future__ import annotations
@@ -31,20 +32,20 @@ from .servers import BATCH_KEYS, batches_of_values, network_errno, pack, unpack
 
 _TIMEOUT = 5.0
 
-# What a server says in the place of a value that it does not store.
+# What a server answers if it refuses a value.
 _REFUSALS = {"out of memory": errno.ENOSPC, "too large": errno.EFBIG}
 
-# More seconds than this are for memcached a date, in seconds since 1970.
+# memcached reads more seconds than this as a date, in seconds since 1970.
 _LONGEST_TTL = 30 * 24 * 60 * 60
-# With this, an item is over when it is stored.
+# An item with this expiry has expired when it is stored.
 _AT_ONCE = -1
 
 
 class MemcachedProtocol(Backend):
     """
-    Values by keys, with what every dialect has: get, set, add and delete, of one key.
+    A store on servers of any dialect of the protocol: get, set, add and delete of one key.
 
-    :cvar default_port: where servers listen.
+    :cvar default_port: the port of servers whose URI has none.
     """
 
     default_port: ClassVar[int]
@@ -52,8 +53,7 @@ class MemcachedProtocol(Backend):
     client_errors = (MemcacheError, OSError)
     key_max = 250
     plain_keys = True
-    # A server's limit for an item is 1 MiB, if it was not started with another; what it keeps
-    # beside the value, and the key, are in it.
+    # A server's default limit for an item is 1 MiB, including the key and overhead.
     value_max = 2**20 - 1024
     adds = True
 
@@ -63,17 +63,17 @@ class MemcachedProtocol(Backend):
 
     @classmethod
     def from_uri(cls, uri: Uri) -> MemcachedProtocol:
-        """Return the backend behind ``uri``; nothing is connected yet."""
+        """Return the backend for ``uri``, without connecting yet."""
         options = uri.options(cls.parameters)
         if uri.place != uri.store or "/" in uri.place:
             raise ImproperlyConfigured(
-                f"{uri} has more than hosts and ports: there are no users and no databases."
+                f"{uri} has more than hosts and ports: memcached has no users and no databases."
             )
         servers = Servers(uri.hosts(cls.default_port), options.get("timeout", _TIMEOUT))
         return cls(uri.store, options, servers)
 
     def get(self, key: str) -> bytes | None:
-        """Return the value of a key, ``None`` where there is none."""
+        """Return the value of a key, ``None`` for a missing key."""
         value: bytes | None = self.servers.call("get", key)
         return value
 
@@ -82,45 +82,45 @@ class MemcachedProtocol(Backend):
         _stored(self.servers.call("set", key, value, **self.expiry(ttl)), key)
 
     def delete(self, key: str) -> None:
-        """Delete a key; silent where it is not there."""
+        """Delete a key; do nothing for a missing key."""
         self.servers.call("delete", key)
 
     def add(self, key: str, value: bytes) -> bool:
-        """Store a value where there is none, atomically; return whether it was stored."""
+        """Store a value unless the key exists, atomically; return whether it was stored."""
         return bool(self.servers.call("add", key, value))
 
     def expiry(self, ttl: float | None) -> dict[str, int]:
-        """Return what a client is told of a value's end: nothing, if no dialect is known."""
+        """Return the client's options for a value's expiry; not every dialect has it."""
         return {}
 
     def error_number(self, error: Exception) -> int:
-        """Return the errno of the ``OSError`` that a client's exception becomes."""
+        """Return the errno of the ``OSError`` that replaces a client's exception."""
         if isinstance(error, MemcacheUnexpectedCloseError):
             return errno.ECONNRESET
         refused = (number for text, number in _REFUSALS.items() if text in str(error))
         return next(refused, None) or network_errno(error) or errno.EIO
 
     def error_text(self, error: Exception) -> str:
-        """Return what that ``OSError`` says; the client's own may be bytes, or without a text."""
+        """Return the text of that ``OSError``; the client's may be bytes or empty."""
         text = error.args[0] if error.args else None
         if isinstance(text, bytes):
             return text.decode(errors="replace")
         return str(error) or type(error).__name__
 
     def close(self) -> None:
-        """Close the connections; they are opened again when they are used."""
+        """Close the connections; the next use opens new ones."""
         self.servers.close()
 
 
 class MemcachedBackend(MemcachedProtocol):
-    """What one memcached has, or several."""
+    """A store in one memcached, or in several."""
 
     default_port = 11211
     has_entries = True
     body_max = MemcachedProtocol.value_max - 2**14
 
     def expiry(self, ttl: float | None) -> dict[str, int]:
-        """Return when a value ends; memcached counts whole seconds."""
+        """Return when a value expires; memcached counts whole seconds."""
         if ttl is None:
             return {}
         seconds = max(1, math.ceil(ttl))
@@ -135,13 +135,13 @@ class MemcachedBackend(MemcachedProtocol):
         return [found.get(key) for key in keys]
 
     def set_many(self, values: Iterable[tuple[str, bytes]], ttl: float | None = None) -> None:
-        """Store several values, some with each request; those before one that fails may be."""
+        """Store several values, many with each request; after an error, some may be stored."""
         for batch in batches_of_values(values):
             for failed in self.servers.call_many("set_many", dict(batch), **self.expiry(ttl)):
                 _stored(not failed, ", ".join(failed))
 
     def delete_many(self, keys: Iterable[str]) -> None:
-        """Delete several keys; silent for those that are not there."""
+        """Delete several keys; skip missing ones."""
         for batch in batches(keys, BATCH_KEYS):
             for _ in self.servers.call_many("delete_many", dict.fromkeys(batch, b"")):
                 pass
@@ -157,19 +157,19 @@ class MemcachedBackend(MemcachedProtocol):
     def insert_entry(
         self, directory: str, name: str, entry: Entry, *, marker: str | None
     ) -> Inserted:
-        """Store an entry where there is none, atomically; the marker is looked at before."""
+        """Store an entry unless it exists, atomically; check the marker before that."""
         if marker is not None and self.get(_item(directory, marker)) is None:
             return Inserted.NO_DIRECTORY
         added = self.add(_item(directory, name), pack(entry))
         return Inserted.DONE if added else Inserted.TAKEN
 
     def replace_entry(self, directory: str, name: str, meta: bytes, entry: Entry) -> bool:
-        """Store an entry in the place of the one with that ``meta``, if it is still there."""
+        """Replace the entry with that ``meta``; return whether it was replaced."""
         return self._exchange(_item(directory, name), meta, pack(entry), {})
 
     def remove_entry(self, directory: str, name: str, meta: bytes) -> bool:
-        """Remove the entry with that ``meta``, if it is still there; return whether it was."""
-        # The protocol has no delete with a condition: what is over at once takes its place.
+        """Remove the entry with that ``meta``; return whether it was removed."""
+        # The protocol has no conditional delete: replace the item by one that has expired.
         return self._exchange(_item(directory, name), meta, b"", {"expire": _AT_ONCE})
 
     def _exchange(self, key: str, meta: bytes, value: bytes, expiry: dict[str, int]) -> bool:
@@ -181,18 +181,16 @@ class MemcachedBackend(MemcachedProtocol):
                 raise MemcacheServerError("the server has no cas: it was started with -C")
             if self.servers.call("cas", key, value, version, **expiry):
                 return True
-            # Somebody else was faster: what is there now may still have this meta.
+            # Another process was faster: the item may still have this meta.
 
 
 class TokyoTyrantBackend(MemcachedProtocol):
     """
-    ``tokyotyrant://host:port``, a Tokyo Tyrant server over its dialect of memcached's protocol.
+    ``tokyotyrant://host:port``: a Tokyo Tyrant server, by its dialect of memcached's protocol.
 
-    The dialect has less than the protocol: there is no ``gets`` and no ``cas``, flags are ignored,
-    so is the time when a value ends, and ``stats`` tells other things. A value is returned as it
-    was stored. Hence what is used is ``get``, ``set``, ``add`` and ``delete`` of one key, without
-    flags and without a time; there are no entries, and ``ttl`` has no effect: a value stays until
-    it is deleted.
+    The dialect lacks ``gets`` and ``cas``, ignores flags and expiry, and answers ``stats``
+    differently. Hence this backend uses ``get``, ``set``, ``add`` and ``delete`` of one key,
+    without flags and expiry. It has no entries, and ignores ``ttl``: a value never expires.
     """
 
     default_port = 1978
@@ -200,13 +198,13 @@ class TokyoTyrantBackend(MemcachedProtocol):
 
 class Servers:
     """
-    The servers that share keys, each key on one of them, as pymemcache's HashClient spreads them.
+    Servers that share keys, distributed as by pymemcache's HashClient.
 
-    Beside it, as a HashClient takes a server that was lost for one without the key, and another
-    in its place: here it is an error until it is back.
+    A HashClient reads a key of a lost server as missing, and then uses another server. Here, a lost
+    server is an error until it is back.
 
     :param hosts: hosts and ports.
-    :param timeout: seconds, for connecting and for each answer.
+    :param timeout: seconds to wait for a connection and for each answer.
     """
 
     def __init__(self, hosts: Sequence[tuple[str, int]], timeout: float) -> None:
@@ -216,21 +214,21 @@ class Servers:
                 connect_timeout=timeout,
                 timeout=timeout,
                 no_delay=True,
-                default_noreply=False,  # without an answer, nobody knows what became of it
+                default_noreply=False,  # without an answer, errors would go unnoticed
             )
             for host, port in hosts
         }
-        # With one, there is nothing to be found out, which costs more than the rest.
+        # With one server, skip hashing the key, which costs more than the rest.
         only = None if len(self._clients) > 1 else next(iter(self._clients))
         places = RendezvousHash([*self._clients])
         self._place: Callable[[str], str] = (lambda key: only) if only else places.get_node
 
     def call(self, command: str, key: str, *args: Any, **options: Any) -> Any:
-        """Call a client's method on the server of a key."""
+        """Call a method of the client for a key's server."""
         return self._call(self._place(key), command, key, *args, **options)
 
     def call_many(self, command: str, pairs: Mapping[str, Any], **options: Any) -> Iterator[Any]:
-        """Call a client's method on keys, or on keys with values; yield each server's answer."""
+        """Call a client's method for keys, maybe with values; yield each server's answer."""
         places: dict[str, dict[str, Any]] = {}
         for key, value in pairs.items():
             places.setdefault(self._place(key), {})[key] = value
@@ -238,7 +236,7 @@ class Servers:
             yield self._call(place, command, group, **options)
 
     def close(self) -> None:
-        """Close the connections; they are opened again when they are used."""
+        """Close the connections; the next use opens new ones."""
         for client in self._clients.values():
             client.close()
 
@@ -246,23 +244,23 @@ class Servers:
         client = self._clients[place]
         try:
             return getattr(client, command)(*args, **options)
-        except (KeyError, ValueError) as error:  # which the client lets out of its parser
+        except (KeyError, ValueError) as error:  # raised by the client's parser
             client.close()
-            raise MemcacheUnknownError(f"an answer that was not asked for ({error})") from error
+            raise MemcacheUnknownError(f"the server sent an unexpected answer ({error})") from error
         except BaseException:
-            # Also when it was interrupted: the next would read the answer to this one.
+            # After an interrupt too: the next request would read the answer to this one.
             client.close()
             raise
 
 
 def _stored(answer: object, key: str) -> None:
-    """Raise an error of the client's where a server has not stored a value without saying why."""
+    """Raise the client's error if a server refused a value without a reason."""
     if answer is not True:
-        raise MemcacheServerError(f"the server has not stored {key}")
+        raise MemcacheServerError(f"the server did not store {key}")
 
 
 def _item(directory: str, name: str) -> str:
-    """Return the key of an entry: without a colon, which all keys of values have."""
+    """Return the key of an entry: without a colon, unlike all keys of values."""
     parts = [part.encode("utf-8", "surrogatepass") for part in (directory, name)]
     digest = sha256(b"%d:" % len(parts[0]) + b"".join(parts))
     return f"entry-{digest.hexdigest()}"

@@ -1,11 +1,11 @@
 """
-``redis://host:port/db``, Redis or Valkey; also ``rediss://`` (TLS), ``valkey://``, ``unix://``.
+``redis://host:port/db``: Redis or Valkey; also ``rediss://`` (TLS), ``valkey://``, ``unix://``.
 
-The keys of a directory have one hash tag, and so one slot of a cluster: the hash ``{.directory}:m``
-has the meta of each name, for listings, and ``{.directory}:e:name`` the meta and the body, so that
-one command reads an entry that is whole. They are written by scripts. A body that is long is a
-value of its own, ``{.directory}:b:name``, which the same command reads. It is set in the same
-request, as ``{.directory}:s:id``, and renamed by the script: given to it, it would be copied twice.
+The keys of a directory share a hash tag, and so a slot of a cluster: the hash ``{.directory}:m``
+contains the meta of each name, for listings, and ``{.directory}:e:name`` the meta and the body, so
+that one command reads a whole entry. Scripts write them. A long body has its own key,
+``{.directory}:b:name``, which the same command reads. It is set in the same request, under
+``{.directory}:s:id``, and renamed by the script: as an argument, it would be copied twice.
 """
 
 from __future__ import annotations
@@ -52,19 +52,19 @@ from .servers import BATCH_BYTES, BATCH_KEYS, batches_of_values, network_errno, 
 
 _PORT = 6379
 _TIMEOUT = 5.0
-# Where the engines' own command-line clients look for a password.
+# The variables in which the engines' command-line clients look for a password.
 _PASSWORDS = ("REDISCLI_AUTH", "VALKEYCLI_AUTH")
 _TLS = "ssl_"
-# What is read from a socket at once. The client gathers what comes in smaller parts in a buffer
-# that grows, which costs more for a value of 1 MiB than the value itself does.
+# Bytes to read from a socket at once. The client collects smaller parts in a growing buffer, which
+# costs more than the value itself for one of 1 MiB.
 READ_SIZE = 2 * 2**20
-# A new connection does not begin with two round trips to tell the client's name and version.
+# Without the client's name and version, a new connection saves two round trips.
 _SILENT: dict[str, None] = (
     {"driver_info": None}
     if "driver_info" in signature(AbstractConnection.__init__).parameters
     else {"lib_name": None, "lib_version": None}
 )
-# Before 6, a cluster's client has a number of its own for how often it tries again.
+# Before redis-py 6, a cluster's client has a separate number of retries.
 _TRIES: dict[str, int] = (
     {} if int(__version__.partition(".")[0]) >= 6 else {"cluster_error_retry_attempts": 0}
 )
@@ -72,12 +72,12 @@ _TRIES: dict[str, int] = (
 # A command and its arguments.
 _Command: TypeAlias = tuple[Any, ...]
 
-# How many values are asked for at once, before it is known how long they are.
+# How many values to request at once while their length is unknown.
 _FIRST_KEYS = 8
 
-# Bytes from which on a body is set by itself: a command more costs less then than the copies.
+# Bytes from which on a body has its own key: another command then costs less than the copies.
 _LONG = 64 * 1024
-# Milliseconds after which it goes if no script has taken it: this process was killed.
+# Milliseconds after which it expires if no script renamed it, because this process was killed.
 _STAGED = 60 * 60 * 1000
 
 _FULL = "used memory > 'maxmemory'"
@@ -90,7 +90,7 @@ _ERRNOS: dict[type[Exception], int] = {
 
 
 class _Script(NamedTuple):
-    """A script, which a server runs as one step."""
+    """A script, which a server runs atomically."""
 
     text: str
     sha: str
@@ -100,10 +100,10 @@ def _script(text: str) -> _Script:
     return _Script(text, sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
-# KEYS: the metas, the entry, its long body, and what was set to become that, if there is one.
-# ARGV: the name, the packed entry, and what stands with each script. A body that was set and is
-# not there any more is an error of RENAME, before anything is changed. A full server refuses the
-# first command that writes, and none behind it: that is SET, or was the one before the script.
+# KEYS: the metas, the entry, its long body, and the staged body, if any.
+# ARGV: the name, the packed entry, and the arguments named above each script. If the staged body
+# has expired, RENAME fails before anything is changed. A full server refuses the first command
+# that writes, and none after it: that is SET, here or before the script.
 _PUT = """
 local function put(meta)
   if KEYS[4] then
@@ -119,7 +119,7 @@ local function leave(answer)
   return answer
 end
 """
-# The meta, and the meta that is expected.
+# The meta, and the expected meta.
 _REPLACE = _script(
     _PUT
     + """
@@ -128,7 +128,7 @@ put(ARGV[3])
 return 1
 """
 )
-# The meta, and the marker if there has to be one.
+# The meta, and the required marker, if any.
 _INSERT = _script(
     _PUT
     + """
@@ -138,7 +138,7 @@ put(ARGV[3])
 return 'done'
 """
 )
-# The meta that is expected.
+# The expected meta.
 _REMOVE = _script("""
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
 redis.call('HDEL', KEYS[1], ARGV[1])
@@ -150,7 +150,7 @@ return 1
 def _one_of(*words: str) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text not in words:
-            raise ValueError(f"it is one of {', '.join(words)}.")
+            raise ValueError(f"it must be one of {', '.join(words)}.")
         return text
 
     return read
@@ -158,7 +158,7 @@ def _one_of(*words: str) -> Callable[[str], str]:
 
 def _number(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
-        raise ValueError("it is a number, 0 or more.")
+        raise ValueError("it must be a number, 0 or more.")
     return int(text)
 
 
@@ -186,7 +186,7 @@ class RedisBackend(Backend):
 
     @classmethod
     def from_uri(cls, uri: Uri) -> RedisBackend:
-        """Return the backend behind ``uri``; nothing is connected yet."""
+        """Return the backend for ``uri``, without connecting yet."""
         options = uri.options(cls.parameters)
         return cls(uri.store, options, _connector(uri, options))
 
@@ -195,7 +195,7 @@ class RedisBackend(Backend):
         return self._connect()
 
     def get(self, key: str) -> bytes | None:
-        """Return the value of a key, ``None`` where there is none."""
+        """Return the value of a key, ``None`` for a missing key."""
         value: bytes | None = self._client.get(key)
         return value
 
@@ -204,19 +204,19 @@ class RedisBackend(Backend):
         self._client.set(key, value, px=_milliseconds(ttl))
 
     def delete(self, key: str) -> None:
-        """Delete a key; silent where it is not there."""
+        """Delete a key; do nothing for a missing key."""
         self._client.unlink(key)
 
     def has_key(self, key: str) -> bool:
-        """Return whether there is a value for a key."""
+        """Return whether a key has a value."""
         return bool(self._client.exists(key))
 
     def add(self, key: str, value: bytes) -> bool:
-        """Store a value where there is none, atomically; return whether it was stored."""
+        """Store a value unless the key exists, atomically; return whether it was stored."""
         return bool(self._client.set(key, value, nx=True))
 
     def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
-        """Return the values of several keys, some with each request: more if they are short."""
+        """Return the values of several keys, many with each request: more if they are short."""
         found: list[bytes | None] = []
         number = _FIRST_KEYS
         while batch := keys[len(found) : len(found) + number]:
@@ -227,13 +227,13 @@ class RedisBackend(Backend):
         return found
 
     def set_many(self, values: Iterable[tuple[str, bytes]], ttl: float | None = None) -> None:
-        """Store several values, some with each request; those before one that fails may be."""
+        """Store several values, many with each request; after an error, some may be stored."""
         expiry = () if ttl is None else ("PX", _milliseconds(ttl))
         for batch in batches_of_values(values):
             self._sent([("SET", key, value, *expiry) for key, value in batch])
 
     def delete_many(self, keys: Iterable[str]) -> None:
-        """Delete several keys; silent for those that are not there."""
+        """Delete several keys; skip missing ones."""
         for batch in batches(keys, BATCH_KEYS):
             self._sent([("UNLINK", key) for key in batch])
 
@@ -253,31 +253,31 @@ class RedisBackend(Backend):
         return [None if meta is None else Entry(meta) for meta in self._sent(fields)]
 
     def _check_lost(self, places: list[tuple[str, str]]) -> None:
-        """Raise ``OSError`` for entries of which the server has thrown away all but the meta."""
+        """Raise ``RedisError`` for entries of which the server evicted all but the meta."""
         metas = self.read_entries(places, bodies=False)
         kept = [place for place, meta in zip(places, metas, strict=True) if meta is not None]
         packed = self._sent([("EXISTS", _entry_keys(*place)[0]) for place in kept])
         if not all(packed):
-            raise RedisError("the server has thrown away a part of this entry")
+            raise RedisError("the server has evicted a part of this entry")
 
     def insert_entry(
         self, directory: str, name: str, entry: Entry, *, marker: str | None
     ) -> Inserted:
-        """Store an entry where there is none, atomically."""
+        """Store an entry unless it exists, atomically."""
         markers = () if marker is None else (_encode(marker),)
         return Inserted(self._put(_INSERT, directory, name, entry, *markers).decode())
 
     def replace_entry(self, directory: str, name: str, meta: bytes, entry: Entry) -> bool:
-        """Store an entry in the place of the one with that ``meta``, if it is still there."""
+        """Replace the entry with that ``meta``; return whether it was replaced."""
         return bool(self._put(_REPLACE, directory, name, entry, meta))
 
     def remove_entry(self, directory: str, name: str, meta: bytes) -> bool:
-        """Remove the entry with that ``meta``, if it is still there; return whether it was."""
+        """Remove the entry with that ``meta``; return whether it was removed."""
         keys = _metas(directory), *_entry_keys(directory, name)
         return bool(self._run(_REMOVE, keys, (_encode(name), meta)))
 
     def _put(self, script: _Script, directory: str, name: str, entry: Entry, *args: bytes) -> Any:
-        """Run a script that puts an entry; set a long body by itself before, in one request."""
+        """Run a script that puts an entry; stage a long body before it, in the same request."""
         keys = [_metas(directory), *_entry_keys(directory, name)]
         before: list[_Command] = []
         if len(entry.body) > _LONG:
@@ -292,7 +292,7 @@ class RedisBackend(Backend):
         return ((_decode(name), meta) for name, meta in entries.items())
 
     def error_number(self, error: Exception) -> int:
-        """Return the errno of the ``OSError`` that a client's exception becomes."""
+        """Return the errno of the ``OSError`` that replaces a client's exception."""
         cause = error.__cause__ if isinstance(error, RedisClusterException) else error
         if _FULL in str(cause):
             return errno.ENOSPC
@@ -301,13 +301,13 @@ class RedisBackend(Backend):
         return _lost(cause) if isinstance(cause, ConnectionError) else errno.EIO
 
     def error_text(self, error: Exception) -> str:
-        """Return what that ``OSError`` says; the client takes a word off, or has no cure."""
+        """Return the text of that ``OSError``; restore what the client drops, or add the cure."""
         if isinstance(error, MovedError):
-            return "the server is one of a cluster: the URI of a cluster has ?cluster=1"
+            return "the server belongs to a cluster: add ?cluster=1 to the URI"
         return f"OOM {error}" if isinstance(error, OutOfMemoryError) else str(error)
 
     def close(self) -> None:
-        """Close the connections; of a cluster is kept who has which keys."""
+        """Close the connections; keep a cluster's map of slots."""
         client: Any = self.__dict__.get("_client")
         if hasattr(client, "get_nodes"):
             clients = [node.redis_connection for node in client.get_nodes()]
@@ -323,7 +323,7 @@ class RedisBackend(Backend):
         args: Sequence[bytes],
         before: Sequence[_Command] = (),
     ) -> Any:
-        """Run a script behind other commands; send its text where the server does not know it."""
+        """Run a script after other commands; send its text if the server does not know it."""
         operands = (len(keys), *keys, *args)
         try:
             return self._sent([*before, ("EVALSHA", script.sha, *operands)])[-1]
@@ -331,13 +331,13 @@ class RedisBackend(Backend):
             return self._client.eval(script.text, *operands)
 
     def _sent(self, commands: Sequence[_Command]) -> list[Any]:
-        """Send commands in one request; a pipeline is not worth its while for one of them."""
+        """Send commands in one request; a single command is faster without a pipeline."""
         if len(commands) == 1:
             return [self._client.execute_command(*commands[0])]
         with self._client.pipeline(transaction=False) as pipeline:
             for command in commands:
                 pipeline.execute_command(*command)
-            # Raised by ourselves: the client would write each value into the error's message.
+            # Raise errors below: the client would write each value into the message.
             answers: list[Any] = pipeline.execute(raise_on_error=False)
         for answer in answers:
             if isinstance(answer, Exception):
@@ -347,14 +347,14 @@ class RedisBackend(Backend):
 
 def _connector(uri: Uri, options: Mapping[str, Any]) -> Callable[[], Any]:
     """
-    Return what makes a client of the server behind a URI.
+    Return a function that makes the client for a URI.
 
-    Raises ``ImproperlyConfigured`` for a URI that is mistaken.
+    Raises ``ImproperlyConfigured`` for an invalid URI.
     """
     tls = {name: value for name, value in options.items() if name.startswith(_TLS)}
     if tls and uri.scheme != "rediss":
         raise ImproperlyConfigured(
-            f"{uri} cannot have the parameter {min(tls)}: that is for rediss://."
+            f"{uri} cannot take the parameter {min(tls)}, which is for rediss:// only."
         )
     if uri.scheme == "unix":
         return _at_a_path(uri, options)
@@ -363,9 +363,9 @@ def _connector(uri: Uri, options: Mapping[str, Any]) -> Callable[[], Any]:
 
 def _at_a_path(uri: Uri, options: Mapping[str, Any]) -> Callable[[], Any]:
     if not uri.place.startswith("/"):
-        raise ImproperlyConfigured(f"{uri} names no socket: write unix:///path/to.sock.")
+        raise ImproperlyConfigured(f"{uri} must name a socket: write unix:///path/to.sock.")
     if options.get("cluster"):
-        raise ImproperlyConfigured(f"{uri} cannot be a cluster: that is for hosts and ports.")
+        raise ImproperlyConfigured(f"{uri} cannot be a cluster, which has hosts and ports.")
     path, db = unquote(uri.place), options.get("db", 0)
     return lambda: _client(UnixDomainSocketConnection, path=path, db=db, **_common(uri, options))
 
@@ -374,20 +374,20 @@ def _at_hosts(uri: Uri, options: Mapping[str, Any], tls: dict[str, Any]) -> Call
     hosts, db = uri.hosts(_PORT), _database(uri, options)
     if options.get("cluster"):
         if db:
-            raise ImproperlyConfigured(f"{uri} is a cluster, which has no other database than 0.")
+            raise ImproperlyConfigured(f"{uri} is a cluster, which has database 0 only.")
         nodes = [ClusterNode(*host) for host in hosts]
         if uri.scheme == "rediss":
             tls = {"ssl": True} | tls
         return lambda: RedisCluster(startup_nodes=nodes, **tls, **_common(uri, options), **_TRIES)
     if len(hosts) > 1:
-        raise ImproperlyConfigured(f"{uri} has several hosts, which only ?cluster=1 can have.")
+        raise ImproperlyConfigured(f"{uri} has several hosts, which requires ?cluster=1.")
     host, port = hosts[0]
     kind = SSLConnection if uri.scheme == "rediss" else Connection
     return lambda: _client(kind, host=host, port=port, db=db, **tls, **_common(uri, options))
 
 
 def _client(connection_class: Any, **options: Any) -> Redis:
-    # A pool of our own takes all that connections have, whatever the client's version hands on.
+    # An explicit pool accepts all options of connections in every version of the client.
     return Redis(connection_pool=ConnectionPool(connection_class=connection_class, **options))
 
 
@@ -414,16 +414,16 @@ def _common(uri: Uri, options: Mapping[str, Any]) -> dict[str, Any]:
         "socket_timeout": timeout,
         "socket_connect_timeout": timeout,
         "socket_read_size": READ_SIZE,
-        # All that is to be said, without a round trip for each new connection to agree on it.
+        # RESP2 is enough, and saves a new connection the round trip that negotiates RESP3.
         "protocol": 2,
-        # Whether a command was carried out when its answer was lost, a second try cannot know.
+        # No retries: after a lost answer, the client cannot know whether the command ran.
         "retry": Retry(NoBackoff(), 0),
         **_SILENT,
     }
 
 
 def _key(directory: str, rest: bytes) -> bytes:
-    """Return a key in a directory's slot; the dot is there as no tag is empty."""
+    """Return a key in a directory's slot; the dot ensures that the hash tag is not empty."""
     return b"{." + _encode(directory) + b"}:" + rest
 
 
@@ -438,7 +438,7 @@ def _entry_keys(directory: str, name: str) -> tuple[bytes, bytes]:
 
 
 def _entry(packed: bytes | None, body: bytes | None) -> Entry | None:
-    """Return the entry in what these keys have."""
+    """Return the entry from the values of these keys."""
     if packed is None:
         return None
     entry = unpack(packed)
@@ -446,8 +446,8 @@ def _entry(packed: bytes | None, body: bytes | None) -> Entry | None:
 
 
 def _lost(error: ConnectionError) -> int:
-    # The client says "Error" of the socket's own, which it handles; with other words of its own,
-    # the context is what the caller is handling, if anything.
+    # A message that starts with "Error" wraps the socket's error, which is the context then;
+    # otherwise the context is whatever the caller handles.
     behind = error.__context__ if str(error).startswith("Error") else None
     return network_errno(behind) or errno.ECONNRESET
 

@@ -1,4 +1,4 @@
-"""What the backends of Redis and of memcached share: batches, packed entries, errno."""
+"""Helpers that Redis and memcached share: batches, packed entries, errno of network errors."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ from collections.abc import Iterable, Iterator
 
 from .base import Entry, batches
 
-# What a request to a server of memory has at most: bytes, unless a single value has more, and keys.
-# Four values of 1 MiB have room, with some bytes more than that each.
+# Limits of one request: bytes (a single value may have more), and keys. Four chunks of 1 MiB fit,
+# with some bytes of overhead each.
 BATCH_BYTES = 4 * (2**20 + 2**10)
 BATCH_KEYS = 512
 
 _LENGTH = struct.Struct(">I")
 
-# What has an errno of its own counting, or none.
+# Exceptions whose errno is missing, or does not come from the operating system.
 _KINDS = {
     socket.gaierror: errno.EHOSTUNREACH,
     ssl.SSLError: errno.EPROTO,
     TimeoutError: errno.ETIMEDOUT,
-    # A socket of the file system: it is the server that is missing, and no file of a storage.
+    # A Unix socket's path: the server is missing, not a file of a storage.
     FileNotFoundError: errno.ECONNREFUSED,
 }
 
 
 def batches_of_values(values: Iterable[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
-    """Yield keys and values in lists for a request each."""
+    """Yield keys and values in lists, each for one request."""
     return batches(values, BATCH_KEYS, size=BATCH_BYTES, measure=lambda pair: len(pair[1]))
 
 
 def pack(entry: Entry) -> bytes:
-    """Return the length of the meta, the meta and the body, as one value."""
+    """Return an entry as one value: the length of the meta, the meta, the body."""
     return b"".join((_LENGTH.pack(len(entry.meta)), *entry))
 
 
 def unpack(value: bytes) -> Entry:
-    """Return the entry in a value that `pack` made."""
+    """Return the entry that `pack` packed."""
     start = _LENGTH.size
     end = start + _LENGTH.unpack_from(value)[0]
     return Entry(value[start:end], value[end:])
 
 
 def network_errno(error: BaseException | None) -> int | None:
-    """Return the errno of a failure of the network, ``None`` for another exception."""
+    """Return the errno of a network error, ``None`` for other exceptions."""
     if not isinstance(error, OSError):
         return None
     kinds = (number for kind, number in _KINDS.items() if isinstance(error, kind))

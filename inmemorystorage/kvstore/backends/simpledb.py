@@ -13,7 +13,7 @@ from .aws import AwsBackend, code_of
 _ATTRIBUTE = 1024
 _ATTRIBUTES = 256
 
-# The attribute that says how many there are of the numbered ones.
+# The attribute with the number of numbered attributes.
 _COUNT = "count"
 
 
@@ -21,41 +21,41 @@ class SimpleDBBackend(AwsBackend):
     """
     A store in a domain, which ``manage.py createkvstoretable`` makes.
 
-    SimpleDB has text of 1024 bytes: a value is in base64, in numbered attributes of an item. All
-    of them are written in one request, and all that is read is what was written last.
+    SimpleDB stores text of up to 1024 bytes: a value is base64 in numbered attributes of an item.
+    One request writes all of them; reads are consistent.
     """
 
     service = "sdb"
     key_max = 1024
-    plain_keys = True  # an item's name is what XML can say
+    plain_keys = True  # an item's name must be valid in XML
     value_max = (_ATTRIBUTES - 1) * _ATTRIBUTE // 4 * 3
     adds = True
 
     def get(self, key: str) -> bytes | None:
-        """Return the value of a key, ``None`` where there is none."""
+        """Return the value of a key, ``None`` for a missing key."""
         found = self.client.get_attributes(
             DomainName=self.store, ItemName=key, ConsistentRead=True
         ).get("Attributes", ())
         values = {each["Name"]: each["Value"] for each in found}
         if _COUNT not in values:
             return None
-        # A longer value that was here before may have left others behind these.
+        # A previous, longer value may have left more attributes.
         text = "".join(values[str(number)] for number in range(int(values[_COUNT])))
         return base64.b64decode(text)
 
     def has_key(self, key: str) -> bool:
-        """Return whether there is a value for a key."""
+        """Return whether a key has a value."""
         found = self.client.get_attributes(
             DomainName=self.store, ItemName=key, AttributeNames=[_COUNT], ConsistentRead=True
         )
         return bool(found.get("Attributes"))
 
     def set(self, key: str, value: bytes, ttl: float | None = None) -> None:
-        """Store a value under a key; it stays."""
+        """Store a value under a key; it never expires."""
         self._put(key, value)
 
     def add(self, key: str, value: bytes) -> bool:
-        """Store a value where there is none; return whether it was stored."""
+        """Store a value unless the key exists; return whether it was stored."""
         try:
             self._put(key, value, Expected={"Name": _COUNT, "Exists": False})
         except ClientError as error:
@@ -65,11 +65,11 @@ class SimpleDBBackend(AwsBackend):
         return True
 
     def delete(self, key: str) -> None:
-        """Delete a key; silent where it is not there."""
+        """Delete a key; do nothing for a missing key."""
         self.client.delete_attributes(DomainName=self.store, ItemName=key)
 
     def create(self) -> str | None:
-        """Make the domain; return which, ``None`` where it is there."""
+        """Make the domain; return its description, ``None`` if it exists."""
         pages = self.client.get_paginator("list_domains").paginate()
         if self.store in (name for page in pages for name in page.get("DomainNames", ())):
             return None
@@ -83,7 +83,7 @@ class SimpleDBBackend(AwsBackend):
 
 
 def _attributes(value: bytes) -> list[dict[str, Any]]:
-    """Return the attributes that make a value, in the place of those that are there."""
+    """Return the attributes of a value, each of which replaces the existing one."""
     text = base64.b64encode(value).decode()
     parts = [text[start : start + _ATTRIBUTE] for start in range(0, len(text), _ATTRIBUTE)]
     values = {_COUNT: str(len(parts)), **{str(number): part for number, part in enumerate(parts)}}

@@ -17,22 +17,22 @@ from ...kvstore.uri import parse
 
 
 class Command(BaseCommand):
-    """Make what each store needs before it can be used, as `createcachetable` does for caches."""
+    """Make the tables that stores need, as `createcachetable` does for caches."""
 
-    help = "Makes the tables that key-value stores need: of a database, DynamoDB or SimpleDB."
+    help = "Makes the tables of key-value stores in a database, DynamoDB or SimpleDB."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take the URIs of stores."""
+        """Add the URIs of stores."""
         parser.add_argument(
             "uris",
             nargs="*",
             metavar="URI",
-            help="a store, as db://table?alias=default; without any, KEY_VALUE_STORE_BACKEND "
-            "and those of STORAGES",
+            help="a store, such as db://table?alias=default; by default KEY_VALUE_STORE_BACKEND "
+            "and the stores of STORAGES",
         )
 
     def handle(self, *args: Any, uris: list[str], verbosity: int, **options: Any) -> None:
-        """Make what each store needs, and tell what was made."""
+        """Make what each store needs, and report it."""
         try:
             for uri in uris or _of_settings():
                 said = _make(get_kvstore(uri).uri)
@@ -45,10 +45,10 @@ class Command(BaseCommand):
 
 
 def _of_settings() -> list[str]:
-    """Return the stores that the settings name, each once: the default one, and the storages'."""
+    """Return the stores in the settings, each once: the default one, and those of storages."""
     entries: dict[str, dict[str, Any]] = settings.STORAGES
     ours = [alias for alias, entry in entries.items() if own_class(entry.get("BACKEND", ""))]
-    # Of these alone: others may connect to something when they are made.
+    # Make no other storages: they may connect to a server.
     made = [each for each in map(storages.__getitem__, ours) if isinstance(each, KeyValueStorage)]
     uris = [each.uri for each in made]
     is_set = hasattr(settings, SETTING) or not uris
@@ -56,7 +56,7 @@ def _of_settings() -> list[str]:
 
 
 def _make(uri: str) -> str:
-    """Make what a store needs; return what is to be said of it."""
+    """Make what a store needs; return the report."""
     try:
         with reporting(uri, str(parse(uri))) as backend:
             made = backend.create()
@@ -65,4 +65,4 @@ def _make(uri: str) -> str:
     if made is not None:
         return f"made {made}"
     needs_nothing = type(backend).create is Backend.create
-    return "there is nothing to be made" if needs_nothing else "what it needs is there already"
+    return "needs nothing" if needs_nothing else "exists already"
