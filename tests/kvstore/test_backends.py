@@ -1,4 +1,4 @@
-"""Which class stands behind a scheme, and what is told where there is none."""
+"""The backend class of a scheme, and the errors if it cannot be found."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from inmemorystorage.kvstore import Backend, get_kvstore
 from inmemorystorage.kvstore.backends import SCHEMES, base, find_class
 
 BACKENDS = "inmemorystorage.kvstore.backends"
-# What to take away, so that the client of an extra is not there.
+# The package that each extra installs.
 CLIENTS = {
     "redis": "redis",
     "memcached": "pymemcache",
@@ -26,7 +26,7 @@ EXTRAS = {scheme: extra for scheme, (_, extra) in SCHEMES.items() if extra}
 
 @pytest.fixture(autouse=True)
 def _fresh():
-    """Forget which classes have been found."""
+    """Clear the cache of classes."""
     find_class.cache_clear()
     yield
     find_class.cache_clear()
@@ -34,7 +34,7 @@ def _fresh():
 
 @pytest.fixture
 def write(tmp_path, monkeypatch):
-    """Return a function that writes a module which can be imported."""
+    """Return a function that writes an importable module."""
     monkeypatch.syspath_prepend(tmp_path)
 
     def write(name, text):
@@ -48,7 +48,7 @@ def write(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("scheme", "extra"), EXTRAS.items())
 def test_missing_clients(scheme, extra, monkeypatch):
-    """A scheme whose client is not installed tells how to install it."""
+    """The error for a missing client names its extra."""
     client = CLIENTS[extra]
     for module in {*sys.modules} - {base.__name__}:
         if f"{module}.".startswith((f"{client}.", f"{BACKENDS}.")) and module != BACKENDS:
@@ -59,8 +59,8 @@ def test_missing_clients(scheme, extra, monkeypatch):
         get_kvstore(f"{scheme}://host")
 
 
-def test_an_error_in_a_module_without_a_client_is_itself(monkeypatch):
-    """What needs no client says nothing of one."""
+def test_an_import_error_without_a_client_is_raised(monkeypatch):
+    """The ImportError of a backend that needs no client is raised unchanged."""
     monkeypatch.delitem(sys.modules, f"{BACKENDS}.locmem")
     monkeypatch.setitem(sys.modules, f"{BACKENDS}.locmem", None)
     with pytest.raises(ImportError, match="locmem"):
@@ -68,19 +68,19 @@ def test_an_error_in_a_module_without_a_client_is_itself(monkeypatch):
 
 
 def test_unknown_schemes():
-    """A scheme that there is not is told with what was meant, and what there is."""
+    """The error for an unknown scheme lists the closest and all schemes."""
     expected = r"scheme 'rediss3'. Did you mean 'rediss'\? The schemes are locmem, db, .*, and do"
     with pytest.raises(ImproperlyConfigured, match=expected):
         get_kvstore("rediss3://host")
 
 
 def test_a_module_with_a_class():
-    """A dotted path may be that of a module, whose StorageClass it is."""
+    """A dotted path of a module stands for its StorageClass."""
     assert find_class(forgetful.__name__) is forgetful.StorageClass
 
 
 def test_a_class():
-    """A dotted path may be that of the class."""
+    """A dotted path may name the class."""
     assert find_class("kvstores.Memory") is kvstores.Memory
     store = get_kvstore(kvstores.new_uri())
     store.set("a", 1)
@@ -98,33 +98,33 @@ def test_a_class():
     ],
 )
 def test_mistaken_paths(path, message):
-    """What cannot be imported, or is no backend, is told."""
+    """A path that cannot be imported, or is not a backend, raises ImproperlyConfigured."""
     with pytest.raises(ImproperlyConfigured, match=message):
         get_kvstore(f"{path}://host")
 
 
-def test_an_import_error_inside_of_a_module_is_told(write):
-    """The module is there; what it imports is not, and that is what the message says."""
+def test_an_import_error_inside_a_module_is_reported(write):
+    """The error for a module that fails to import names the module that is missing."""
     write("broken_kvstore", "import a_missing_client\n")
     with pytest.raises(ImproperlyConfigured, match="No module named 'a_missing_client'"):
         get_kvstore("broken_kvstore.StorageClass://host")
 
 
-def test_a_name_that_a_module_has_not_inside_of_a_module(write):
-    """So is a name that another module does not have."""
+def test_a_missing_name_inside_a_module_is_reported(write):
+    """The error for a module that fails to import a name contains that name."""
     write("broken_kvstore", "from os import nothing_of_the_kind\n")
     with pytest.raises(ImproperlyConfigured, match="nothing_of_the_kind"):
         get_kvstore("broken_kvstore.StorageClass://host")
 
 
 class Least(Backend):
-    """A backend with what it has to have alone."""
+    """A backend with the abstract methods only."""
 
     def get(self, key):
-        """Have nothing."""
+        """Return nothing."""
 
     def set(self, key, value, ttl=None):
-        """Keep nothing."""
+        """Store nothing."""
 
     def delete(self, key):
         """Delete nothing."""
@@ -140,20 +140,20 @@ class Least(Backend):
         ("list_entries", ("directory",)),
     ],
 )
-def test_what_a_backend_does_not_declare(operation, arguments):
-    """It is not there."""
+def test_undeclared_methods(operation, arguments):
+    """A method that a backend does not declare raises NotImplementedError."""
     with pytest.raises(NotImplementedError):
         getattr(Least("", {}), operation)(*arguments)
 
 
-def test_an_entry_that_a_backend_cannot_insert():
-    """Nor is what is asked with a keyword."""
+def test_undeclared_insert_entry():
+    """insert_entry() raises NotImplementedError if a backend has no entries."""
     with pytest.raises(NotImplementedError):
         Least("", {}).insert_entry("directory", "name", base.Entry(b"meta"), marker=None)
 
 
 def test_least():
-    """What a backend need not say has an answer."""
+    """A minimal backend has defaults for create(), close() and has_key()."""
     least = Least("", {})
     assert (least.create(), least.close(), least.has_key("a")) == (None, None, False)
 
@@ -167,5 +167,5 @@ def test_least():
     ],
 )
 def test_error_numbers(error, number):
-    """The number is that of the client's exception, or EIO."""
+    """error_number() returns the errno of the client's exception, or EIO."""
     assert Least("", {}).error_number(error) == number

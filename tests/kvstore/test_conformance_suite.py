@@ -1,4 +1,4 @@
-"""The suite that ships for third parties: who passes it, and who does not."""
+"""The suite that ships for third parties: the backends that pass it, and those that fail."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class TestLocmem(StoreConformance):
 
 
 class TestTight(StoreConformance):
-    """An engine with limits, which are kept above it."""
+    """An engine with limits, which the layers above respect."""
 
     uri = new_uri("Tight")
 
@@ -32,28 +32,28 @@ def run(uri, *bases):
 
 
 def names(results):
-    """Return the names of the tests that a result tells of."""
+    """Return the names of the tests in a list of results."""
     return {test._testMethodName for test, _ in results}
 
 
 @pytest.mark.parametrize("base", [unittest.TestCase, SimpleTestCase])
 def test_the_suite_runs_under_unittest(base):
-    """It is as good with unittest's and Django's classes."""
+    """The suite runs on unittest's and Django's classes."""
     result = run(new_uri(), base)
     assert result.wasSuccessful() and result.testsRun > 15, result.errors + result.failures
     assert not result.skipped
 
 
-def test_what_is_not_declared_is_skipped():
-    """A backend with keys and values alone passes; the rest is skipped, with what it has not."""
+def test_undeclared_capabilities_are_skipped():
+    """The suite skips tests of capabilities that a backend does not declare."""
     result = run(new_uri("KeysAndValues"), unittest.TestCase)
     assert result.wasSuccessful()
     reasons = {reason.rpartition("declare ")[2] for _, reason in result.skipped}
     assert reasons == {"adds", "has_entries", "lists_entries", "takes_views"}
 
 
-def test_pickles_pass_but_for_what_json_cannot_say():
-    """With ?serializer=pickle, what JSON has no word for is stored, and the rest is as it is."""
+def test_pickles_pass_except_one_test():
+    """A store of pickles passes all tests, except that it accepts any value."""
     result = run(new_uri(query="?serializer=pickle"), unittest.TestCase)
     assert names(result.failures + result.errors) == {"test_unserializable_values_are_refused"}
 
@@ -86,6 +86,6 @@ def test_pickles_pass_but_for_what_json_cannot_say():
     ],
 )
 def test_a_fault_is_found(fault, test):
-    """A backend with a fault fails the test that is about it."""
+    """A faulty backend fails the test of its fault."""
     result = run(new_uri(fault), unittest.TestCase)
     assert f"test_{test}" in names(result.failures + result.errors)

@@ -1,4 +1,4 @@
-"""Which backends are open, and until when."""
+"""When backends are made, shared and closed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from inmemorystorage.kvstore.connections import backend_for, close_connections
 class Client:
     def __del__(self):
         if os.getpid() != parent:
-            os._exit(3)  # has spoken on the parent's connection
+            os._exit(3)  # used the parent's connection
 
 parent = os.getpid()
 backend = backend_for("locmem://name")
@@ -63,13 +63,13 @@ SCOPE = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "hea
 
 @pytest.fixture
 def uri():
-    """Return the URI of a store that counts, of which none has been made."""
+    """Return the URI of a new store of `Counting`, whose count is reset."""
     kvstores.Counting.made.clear()
     return kvstores.new_uri("Counting")
 
 
 def test_a_thread_has_one_backend(uri):
-    """It is made when it is first needed, and used from then on."""
+    """A thread makes its backend at the first use, and then reuses it."""
     store = get_kvstore(uri)
     for number in range(3):
         store.set("a", number)
@@ -78,7 +78,7 @@ def test_a_thread_has_one_backend(uri):
 
 
 def test_namespaces_share_a_backend(uri):
-    """Another namespace needs no other connection, and is not kept; another store does."""
+    """Namespaces of a store share its backend, and leave nothing behind."""
     assert backend_for(uri) is backend_for(f"{uri}?namespace=other&serializer=pickle")
     assert backend_for(uri) is not backend_for(f"{uri}-other")
     for number in range(1200):
@@ -87,8 +87,8 @@ def test_namespaces_share_a_backend(uri):
     assert sum(each.store in stores for each in connections._open.backends) == 2
 
 
-def test_each_thread_has_a_backend_of_its_own(uri):
-    """Threads share a handle, and not what is behind it."""
+def test_each_thread_has_its_own_backend(uri):
+    """Threads that share a store use separate backends."""
     store, barrier = get_kvstore(uri), threading.Barrier(4)
 
     def work(number):
@@ -104,7 +104,7 @@ def test_each_thread_has_a_backend_of_its_own(uri):
 
 
 def test_a_thread_with_the_context_of_another_has_its_own(uri):
-    """sync_to_async() takes the context along, and not the connections."""
+    """sync_to_async() carries the context into another thread, but not its backend."""
 
     async def work():
         return backend_for(uri), await sync_to_async(backend_for, thread_sensitive=False)(uri)
@@ -114,7 +114,7 @@ def test_a_thread_with_the_context_of_another_has_its_own(uri):
 
 
 def test_the_end_of_a_request_closes(uri):
-    """Django's signal closes what the thread has open, and the next request opens it again."""
+    """request_finished closes the thread's backends; the next request reuses them."""
 
     def view(request):
         kvstore.set("visits", kvstore.get("visits", 0) + 1)
@@ -131,7 +131,7 @@ def test_the_end_of_a_request_closes(uri):
 
 @pytest.mark.parametrize("threads", [False, True])
 def test_the_end_of_an_asynchronous_request_closes(uri, threads):
-    """So it is where a view runs on an event loop, be it there or by sync_to_async()."""
+    """request_finished closes the backends of asynchronous views, on the loop or in threads."""
 
     async def view(request):
         await sync_to_async(kvstore.set)("a", 1) if threads else kvstore.set("a", 1)
@@ -141,7 +141,7 @@ def test_the_end_of_an_asynchronous_request_closes(uri, threads):
         asked = asyncio.Queue()
         await asked.put({"type": "http.request"})
         await ASGIHandler()(SCOPE, asked.get, asyncio.Queue().put)
-        for _ in range(500):  # the loop is told to close them, and does so in its turn
+        for _ in range(500):  # the loop closes them in one of its next turns
             if all(closed := [backend.closed for backend in kvstores.Counting.made]):
                 break
             await asyncio.sleep(0.01)
@@ -151,8 +151,8 @@ def test_the_end_of_an_asynchronous_request_closes(uri, threads):
         assert asyncio.run(ask()) == [1]
 
 
-def test_the_end_of_a_request_forgets_event_loops_that_are_closed(uri):
-    """There is nobody to tell any more."""
+def test_the_end_of_a_request_forgets_closed_event_loops(uri):
+    """close_connections() drops its references to closed event loops."""
 
     async def work():
         backend_for(uri)
@@ -162,8 +162,8 @@ def test_the_end_of_a_request_forgets_event_loops_that_are_closed(uri):
     assert not [loop for loop in connections._loops.values() if loop.is_closed()]
 
 
-def test_the_end_of_a_request_leaves_event_loops_at_rest_alone(uri):
-    """Requests may end a million times before it runs again, which is then not told of each."""
+def test_the_end_of_a_request_skips_stopped_event_loops(uri):
+    """close_connections() schedules no callbacks on a stopped loop, which would collect them."""
 
     async def work():
         return backend_for(uri)
@@ -177,15 +177,15 @@ def test_the_end_of_a_request_leaves_event_loops_at_rest_alone(uri):
 
 
 def test_the_end_of_a_request_closes_no_other_threads(uri):
-    """Another thread may be in the middle of its work."""
+    """close_connections() leaves the backends of other threads open."""
     with ThreadPoolExecutor(1) as thread:
         other = thread.submit(backend_for, uri).result()
         close_connections()
         assert other.closed == 0
 
 
-def test_a_connection_that_cannot_be_closed_leaves_the_others_to_be():
-    """What a client raises while it closes is nobody's concern."""
+def test_close_connections_ignores_errors_of_clients():
+    """close_connections() goes on after a client's error."""
     failing, counting = kvstores.new_uri("Failing"), kvstores.new_uri("Counting")
     backends = [backend_for(failing), backend_for(counting)]
     with kvstores.failing(close=0):
@@ -193,8 +193,8 @@ def test_a_connection_that_cannot_be_closed_leaves_the_others_to_be():
     assert backends[1].closed == 1
 
 
-def test_a_mistake_while_closing_is_seen():
-    """What is no error of the client is raised."""
+def test_close_connections_raises_other_errors():
+    """close_connections() raises errors that are not the client's."""
     backend = backend_for(kvstores.new_uri("Counting"))
     backend.close = lambda: 1 / 0
     with pytest.raises(ZeroDivisionError):
@@ -202,9 +202,9 @@ def test_a_mistake_while_closing_is_seen():
     del backend.close
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 def test_a_forked_process_has_none_of_its_parents():
-    """It opens its own, and neither uses nor closes nor finalizes what its parent uses."""
+    """A forked process opens its own backends, and never touches its parent's."""
     environment = os.environ | {"PYTHONPATH": str(Path(inmemorystorage.__file__).parents[1])}
     command = [sys.executable, "-W", "error", "-c", FORK]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
@@ -212,7 +212,7 @@ def test_a_forked_process_has_none_of_its_parents():
 
 
 def test_errors_of_a_client_become_os_errors():
-    """They name the store and the key, have an errno, and tell where they come from."""
+    """A client's error becomes an OSError with the store, the key, an errno and the cause."""
     uri = kvstores.new_uri("Failing")
     store = get_kvstore(uri)
     with kvstores.failing(get=0), pytest.raises(OSError, match="no get") as caught:
@@ -224,7 +224,7 @@ def test_errors_of_a_client_become_os_errors():
 
 
 def test_errors_of_several_keys_name_them():
-    """Where one of several could not be read, all are named."""
+    """An error of get_many() names all keys."""
     store = get_kvstore(kvstores.new_uri("Failing"))
     with kvstores.failing(get=0), pytest.raises(OSError, match="no get") as caught:
         store.get_many(["a", "b"])

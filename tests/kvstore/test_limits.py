@@ -1,4 +1,4 @@
-"""Keys and values that an engine does not take as they are."""
+"""Keys and values beyond an engine's limits."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LONG, OTHER = b"long" * 200, b"other" * 200
 
 @pytest.mark.parametrize("key", ["a", "a/b:c", "{a}", "~", "x" * 150])
 def test_keys_that_fit_stay(key):
-    """A key that the engine takes is stored as it is, behind its prefix."""
+    """A key that the engine accepts is stored unchanged after its prefix."""
     assert fit(TIGHT, PREFIX, key) == PREFIX + key
 
 
@@ -32,13 +32,13 @@ def test_keys_that_fit_stay(key):
     "key", ["x" * 151, "a b", "é", "\n", "\x7f", "\ud800", "sha256-" + "0" * 64]
 )
 def test_other_keys_are_hashed(key):
-    """One that it does not take, or that looks as if it was hashed, is hashed."""
+    """A key that the engine does not accept, or that looks hashed, is hashed."""
     digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
     assert fit(TIGHT, PREFIX, key) == f"{PREFIX}sha256-{digest}"
 
 
 def test_length_is_that_of_bytes():
-    """Engines count the bytes of UTF-8."""
+    """The limit of a key counts bytes in UTF-8."""
     engine = Memory("keys", {})
     engine.key_max = 100
     assert fit(engine, "p:", "é" * 49) == "p:" + "é" * 49
@@ -46,14 +46,14 @@ def test_length_is_that_of_bytes():
 
 
 def test_an_engine_without_limits_takes_all_but_surrogates():
-    """Text of any length and with any character is a key; half a character is hashed."""
+    """An engine without limits gets all keys unchanged, except lone surrogates."""
     assert fit(MEMORY, "p:", "é \n" * 1000) == "p:" + "é \n" * 1000
     assert fit(MEMORY, "p:", "\udc00").startswith("p:sha256-")
 
 
 @given(st.lists(st.text(st.characters()) | st.text(max_size=3), unique=True))
-def test_each_key_is_another_and_fits(keys):
-    """No two keys become one, also not with what others have become, and the engine takes all."""
+def test_keys_stay_distinct_and_fit(keys):
+    """Distinct keys, and their hashes as keys, stay distinct and fit the engine's limits."""
     for engine in [MEMORY, TIGHT]:
         become = [fit(engine, PREFIX, key).removeprefix(PREFIX) for key in keys]
         fitted = {fit(engine, PREFIX, key) for key in [*keys, *become]}
@@ -69,7 +69,7 @@ def store(request):
 
 
 def engine(store):
-    """Return what the engine has."""
+    """Return the values in the engine."""
     return backend_for(store.uri).values
 
 
@@ -79,7 +79,7 @@ def pieces(store):
 
 
 def test_a_long_value_is_in_pieces(store):
-    """None is longer than the engine takes, and the key has what tells of them."""
+    """A long value is cut into pieces within the limit, and read whole."""
     store.set("a", LONG)
     assert len(pieces(store)) > 10
     assert max(map(len, engine(store).values())) <= Tight.value_max
@@ -88,14 +88,14 @@ def test_a_long_value_is_in_pieces(store):
 
 @pytest.mark.parametrize("length", [77, 78, 79, 80, 157, 158, 159])
 def test_lengths_about_the_limit(store, length):
-    """A value that just fits is in one piece; with its quotes one of two characters less."""
+    """A value up to the limit, including its JSON quotes, is stored whole."""
     store.set("a", "x" * length)
     assert store.get("a") == "x" * length
     assert len(pieces(store)) == (0 if length <= 78 else 2 if length <= 158 else 3)
 
 
 def test_no_piece_is_left(store):
-    """What replaces a value, or deletes it, takes its pieces away."""
+    """set() and delete() delete the pieces of the old value."""
     store.set("a", LONG)
     before = {*pieces(store)}
     store.set("a", OTHER)
@@ -107,8 +107,8 @@ def test_no_piece_is_left(store):
     assert engine(store) == {}
 
 
-def test_two_that_set_one_value_at_once(store, monkeypatch):
-    """Of the one whose value is replaced while the other's pieces are stored, none is left."""
+def test_concurrent_writers_leave_no_pieces(store, monkeypatch):
+    """A write during another one's storing of pieces leaves no pieces behind."""
     store.set("a", OTHER)
     number, backend = len(pieces(store)), backend_for(store.uri)
     set_many = backend.set_many
@@ -124,7 +124,7 @@ def test_two_that_set_one_value_at_once(store, monkeypatch):
 
 
 def test_pieces_of_each_key_are_its_own(store):
-    """Deleting a key leaves the others whole."""
+    """Deleting a key keeps the pieces of other keys."""
     store.set("a", LONG)
     store.set("b", LONG)
     store.delete("a")
@@ -135,7 +135,7 @@ def test_pieces_of_each_key_are_its_own(store):
     "spoil", [lambda has, key: has.pop(key), lambda has, key: has.update({key: b""})]
 )
 def test_a_lost_piece_is_an_error(store, spoil):
-    """A part that is missing, or is another, is an OSError that names the key."""
+    """A missing or damaged piece raises OSError with the key."""
     store.set("a key", LONG)
     spoil(engine(store), pieces(store)[3])
     for read in [lambda: store.get("a key"), lambda: store.get_many(["b", "a key"])]:
@@ -145,8 +145,8 @@ def test_a_lost_piece_is_an_error(store, spoil):
 
 
 @pytest.mark.parametrize("store", ["Socketed"], indirect=True)
-def test_a_lost_piece_is_told_once(store):
-    """Also where the errors of the client are those of sockets."""
+def test_a_lost_piece_is_reported_once(store):
+    """The error of a lost piece is not wrapped again if the client raises OSError."""
     store.set("a key", LONG)
     engine(store).pop(pieces(store)[0])
     with pytest.raises(OSError, match="lost a part of this value") as caught:
@@ -155,7 +155,7 @@ def test_a_lost_piece_is_told_once(store):
 
 
 def test_a_lost_piece_can_be_replaced(store):
-    """A key whose value is lost can be set again, and deleted."""
+    """A key with a lost piece can be set again, and deleted."""
     store.set("a", LONG)
     engine(store).pop(pieces(store)[0])
     store.set("a", OTHER)
@@ -168,7 +168,7 @@ def test_a_lost_piece_can_be_replaced(store):
 @pytest.mark.parametrize("store", ["Interfered"], indirect=True)
 @pytest.mark.parametrize("after", [OTHER, "short", None])
 def test_a_reader_that_a_writer_overtakes(store, after):
-    """Its pieces are gone when it asks for them: it reads what is there now, whole."""
+    """A reader whose pieces were deleted reads the new value, whole."""
     store.set("a", LONG)
     if after is None:
         Interfered.between.append(lambda: store.delete("a"))
@@ -179,7 +179,7 @@ def test_a_reader_that_a_writer_overtakes(store, after):
 
 @pytest.mark.parametrize("store", ["Interfered"], indirect=True)
 def test_a_reader_that_writers_overtake_again(store):
-    """Nor does it give up, or mix contents, when that happens several times."""
+    """A reader retries until it reads a whole value."""
     store.set("a", LONG)
     writes = [bytes([number]) * 500 for number in range(5)]
     Interfered.between.extend(lambda each=each: store.set("a", each) for each in writes)
@@ -189,7 +189,7 @@ def test_a_reader_that_writers_overtake_again(store):
 
 @pytest.mark.parametrize("store", ["Failing"], indirect=True)
 def test_an_engine_that_is_full_in_the_middle(store):
-    """The value before stays, and of the new one no piece."""
+    """A failed set() keeps the old value, and leaves no pieces behind."""
     store.set("a", LONG)
     before = dict(engine(store))
     with failing(set=5), pytest.raises(OSError, match="no set"):
@@ -199,7 +199,7 @@ def test_an_engine_that_is_full_in_the_middle(store):
 
 @pytest.mark.parametrize("store", ["Failing"], indirect=True)
 def test_an_engine_that_is_lost_in_the_middle(store, monkeypatch):
-    """Where the pieces cannot be taken away either, the error is that of the first failure."""
+    """set() raises the first error if deleting the pieces fails too."""
 
     def delete_many(keys):
         raise Lost("no delete")
@@ -210,7 +210,7 @@ def test_an_engine_that_is_lost_in_the_middle(store, monkeypatch):
 
 
 def test_an_engine_whose_limit_was_lifted():
-    """A value in pieces is read by an engine that has no limit any more."""
+    """A backend without a limit reads values in pieces."""
     uri = new_uri("Tight")
     get_kvstore(uri).set("a", LONG)
     assert get_kvstore(uri.replace("Tight", "Memory")).get("a") == LONG
@@ -218,20 +218,20 @@ def test_an_engine_whose_limit_was_lifted():
 
 @pytest.mark.parametrize("content", [b"", b"a", bytes(range(256)) * 5000])
 def test_checksum_is_that_of_zlib(content):
-    """Whatever computes it, one process reads what another has stored."""
+    """crc32() equals zlib's, so that processes with and without isal can share a store."""
     assert crc32(content) == zlib.crc32(content)
     assert crc32(memoryview(content)[3:]) == zlib.crc32(content[3:])
     assert crc32(content, 12345) == zlib.crc32(content, 12345)
 
 
-def test_what_computes_it():
-    """It is Intel's library where that is installed."""
+def test_checksum_by_isal():
+    """crc32 is isal's if isal is installed."""
     isal_zlib = pytest.importorskip("isal.isal_zlib")
     assert crc32 is isal_zlib.crc32
 
 
-def test_what_computes_it_elsewhere(monkeypatch):
-    """The standard library does it where Intel's is not."""
+def test_checksum_without_isal(monkeypatch):
+    """crc32 is zlib's if isal is not installed."""
     monkeypatch.setitem(sys.modules, "isal.isal_zlib", None)
     spec = find_spec(limits.__name__)
     module = module_from_spec(spec)

@@ -19,20 +19,20 @@ WHEN = datetime(2026, 1, 2, 3, 4, 5, 6)
 
 @pytest.fixture(autouse=True)
 def _store():
-    """Have a store of each test's own."""
+    """Give each test its own store."""
     with override_settings(KEY_VALUE_STORE_BACKEND=f"locmem://{uuid4()}"):
         yield
 
 
 class Lower(models.Field):
-    """Text that is stored in capitals, for no reason but to see it."""
+    """Text that is stored in upper case, so that tests can see it."""
 
     def encode(self, value):
-        """Store capitals."""
+        """Return upper case."""
         return value.upper()
 
     def decode(self, value):
-        """Read small letters."""
+        """Return lower case."""
         return value.lower()
 
 
@@ -50,19 +50,19 @@ class Visitor(models.Model):
 
 
 class Member(Visitor):
-    """A model below another."""
+    """A model that inherits from another."""
 
-    name = models.Field(default="nobody")
+    name = models.Field(default="unknown")
     tags = None
 
 
 def stored():
-    """Return the keys and values of the default store, as its backend has them."""
+    """Return the keys and values in the backend of the default store."""
     return locmem._memories[kvstore.uri.removeprefix("locmem://")].values
 
 
-def test_what_was_saved_is_read():
-    """An object comes back with each value as it was, and is an object of its own."""
+def test_get_returns_the_saved_object():
+    """get() returns a new object with the saved values."""
     visitor = Visitor(address="::1", pages=3, tags=["a"], word="w", seen=WHEN, picture=b"\xff")
     visitor.save()
     found = Visitor.get("::1")
@@ -71,21 +71,21 @@ def test_what_was_saved_is_read():
 
 
 def test_missing_objects():
-    """What is not there is None, or the model's DoesNotExist, which tells of it."""
+    """get() returns None for a missing object, get_or_raise() raises the model's DoesNotExist."""
     assert Visitor.get("::1") is None
     assert Visitor.get(None) is None
     with pytest.raises(Visitor.DoesNotExist, match=r"No Visitor has the primary key '::1'"):
         Visitor.get_or_raise("::1")
 
 
-def test_get_or_raise_gives_what_is_there():
-    """An object that is there is returned."""
+def test_get_or_raise():
+    """get_or_raise() returns an object that exists."""
     Visitor(address="::1", pages=7).save()
     assert Visitor.get_or_raise("::1").pages == 7
 
 
-def test_does_not_exist_has_the_bases_of_its_model():
-    """It is caught as that of the model above, as models.DoesNotExist and as Django's."""
+def test_bases_of_does_not_exist():
+    """A model's DoesNotExist derives from those of its bases, of models and of Django."""
     assert issubclass(Member.DoesNotExist, Visitor.DoesNotExist)
     assert issubclass(Visitor.DoesNotExist, models.DoesNotExist)
     assert issubclass(models.DoesNotExist, ObjectDoesNotExist)
@@ -95,7 +95,7 @@ def test_does_not_exist_has_the_bases_of_its_model():
 
 
 def test_get_many():
-    """Several objects are read at once, by their keys; what is not there is left out."""
+    """get_many() returns the objects that exist, by primary key."""
     for number in range(3):
         Visitor(address=f"{number}", pages=number).save()
     found = Visitor.get_many(["0", "missing", None, "2", "0"])
@@ -103,8 +103,8 @@ def test_get_many():
     assert Visitor.get_many([]) == {}
 
 
-def test_deleted_objects_are_gone():
-    """delete() is silent where nothing is, and leaves the object usable."""
+def test_delete():
+    """delete() ignores a missing object, and keeps the object usable."""
     visitor = Visitor(address="::1")
     visitor.delete()
     visitor.save()
@@ -115,13 +115,13 @@ def test_deleted_objects_are_gone():
 
 
 def test_defaults():
-    """What nothing was said of has its default, that of a callable if it is one, or None."""
+    """A field without a value gets its default, the result of a callable default, or None."""
     visitor = Visitor()
     assert (visitor.address, visitor.pages, visitor.since, visitor.seen) == (None, 0, WHEN, None)
 
 
 def test_mutable_defaults_are_not_shared():
-    """Each object has a copy of the default's value, to its depth."""
+    """Each object gets a deep copy of the default."""
     one, other = Visitor(), Visitor()
     one.tags.append("a")
     one.extra["a"].append("b")
@@ -130,13 +130,13 @@ def test_mutable_defaults_are_not_shared():
 
 
 def test_unknown_fields_are_refused():
-    """A mistaken name is a TypeError that names it, what was meant, and what there is."""
+    """An unknown field raises TypeError with the closest and all valid names."""
     with pytest.raises(TypeError, match=r"no field 'page'. Did you mean 'pages'\? It has address,"):
         Visitor(page=1)
 
 
 def test_saving_needs_a_primary_key():
-    """Without one, save() and delete() are a ValueError that names the field."""
+    """save() and delete() raise ValueError with the field's name without a primary key."""
     for operation in [Visitor().save, Visitor().delete]:
         with pytest.raises(ValueError, match=r"Visitor cannot be stored .*: set address\."):
             operation()
@@ -144,28 +144,28 @@ def test_saving_needs_a_primary_key():
 
 @pytest.mark.parametrize("pk", ["", "a:b", "é" * 2000, 0, 7, UUID(int=1)])
 def test_primary_keys(pk):
-    """Text, a number and a UUID are primary keys, and are read as what they were."""
+    """A primary key may be text, a number or a UUID, and keeps its type."""
     Visitor(address=pk).save()
     found = Visitor.get(pk)
     assert found.pk == pk and type(found.pk) is type(pk)
 
 
 def test_primary_keys_are_text_in_the_store():
-    """1 and "1", as a URL has it, are one primary key."""
+    """1 and "1", as in a URL, are one primary key."""
     Visitor(address=1).save()
     assert Visitor.get("1").address == 1
 
 
 @pytest.mark.parametrize("pk", [1.5, True, b"a", ["a"], WHEN])
 def test_other_primary_keys_are_refused(pk):
-    """Anything else is a TypeError that names the field."""
+    """A primary key of another type raises TypeError with the field's name."""
     for operation in [Visitor(address=pk).save, lambda: Visitor.get(pk)]:
         with pytest.raises(TypeError, match=rf"Visitor\.address: .* not {type(pk).__name__}"):
             operation()
 
 
 def test_primary_keys_may_be_encoded():
-    """The hooks of the primary key are those of its key in the store too."""
+    """The key in the store uses the hooks of the primary key."""
 
     class Word(models.Model):
         word = Lower(pk=True)
@@ -176,7 +176,7 @@ def test_primary_keys_may_be_encoded():
 
 
 def test_changing_the_primary_key_stores_another():
-    """An object whose primary key was changed is saved beside the one before."""
+    """An object whose primary key was changed is saved as a second object."""
     visitor = Visitor(address="a")
     visitor.save()
     visitor.address = "b"
@@ -185,7 +185,7 @@ def test_changing_the_primary_key_stores_another():
 
 
 def test_hooks():
-    """encode() makes what is stored, decode() the value of it, and None passes by both."""
+    """encode() returns the stored value, decode() reverses it, and neither gets None."""
     visitor = Visitor(address="a", word="word")
     assert visitor.to_dict()["word"] == "WORD"
     assert Visitor.from_dict({"word": "WORD"}).word == "word"
@@ -194,7 +194,7 @@ def test_hooks():
 
 
 def test_errors_of_hooks_name_the_field():
-    """A TypeError or ValueError out of a hook says of which field it is."""
+    """A TypeError or ValueError from a hook names the field."""
 
     class Number(models.Field):
         encode = staticmethod(int)
@@ -209,7 +209,7 @@ def test_errors_of_hooks_name_the_field():
 
 
 def test_dicts_are_copies():
-    """What to_dict() gives and from_dict() takes shares nothing with the object."""
+    """to_dict() and from_dict() copy values."""
     visitor = Visitor()
     visitor.to_dict()["tags"].append("a")
     assert visitor.tags == []
@@ -219,7 +219,7 @@ def test_dicts_are_copies():
 
 
 def test_dicts_have_each_field():
-    """to_dict() names all fields, and from_dict() makes the same object of it."""
+    """to_dict() contains all fields, and from_dict() restores the object."""
     visitor = Visitor(address="a", seen=WHEN, picture=b"p", word="w")
     values = visitor.to_dict()
     assert [*values] == [*("address", "pages", "tags", "since", "word", "seen", "picture", "extra")]
@@ -227,7 +227,7 @@ def test_dicts_have_each_field():
 
 
 def test_fields_may_come_and_go():
-    """A field that was added has its default; what was removed is left out."""
+    """A new field gets its default; a removed one is dropped."""
 
     class Old(models.Model):
         id = models.Field(pk=True)
@@ -248,14 +248,14 @@ def test_fields_may_come_and_go():
 
 
 def test_fields_are_inherited():
-    """A class below has the fields above and its own, and is stored apart from them."""
+    """A subclass has the fields of its bases and its own, and separate objects."""
     Member(address="a", name="me").save()
     assert Member.get("a").name == "me"
     assert Visitor.get("a") is None
 
 
-def test_what_is_in_the_place_of_a_field_is_none():
-    """A class below may have something else under the name of a field."""
+def test_a_field_may_be_removed():
+    """A subclass may replace a field by another attribute."""
     assert "tags" not in Member().to_dict()
     assert Member.tags is None
     with pytest.raises(TypeError, match="no field 'tags'"):
@@ -263,7 +263,7 @@ def test_what_is_in_the_place_of_a_field_is_none():
 
 
 def test_fields_of_a_mixin():
-    """A class that is no model may have fields for those that are."""
+    """A mixin that is not a model may define fields."""
 
     class Dated:
         when = models.DateTimeField(default=lambda: WHEN)
@@ -276,7 +276,7 @@ def test_fields_of_a_mixin():
 
 
 def test_a_field_may_be_replaced():
-    """A class below may have a field of another kind, also for the primary key."""
+    """A subclass may replace a field, and the primary key."""
 
     class Other(Visitor):
         address = models.Field()
@@ -287,7 +287,7 @@ def test_a_field_may_be_replaced():
 
 
 def test_two_primary_keys_are_refused():
-    """A class with two, be it by inheritance, cannot be made."""
+    """A class with two primary keys, even by inheritance, raises FieldError."""
     with pytest.raises(models.FieldError, match="two primary keys: address and id"):
 
         class Two(Visitor):
@@ -295,7 +295,7 @@ def test_two_primary_keys_are_refused():
 
 
 def test_a_model_without_a_primary_key_is_a_base():
-    """It may be used as it is, but not stored."""
+    """A model without a primary key can be used, but not stored."""
 
     class Base(models.Model):
         when = models.Field()
@@ -308,7 +308,7 @@ def test_a_model_without_a_primary_key_is_a_base():
 
 
 def test_abstract_models_have_no_objects():
-    """Meta.abstract is for one class, and not for those below."""
+    """Meta.abstract applies to one class, not to its subclasses."""
 
     class Base(models.Model):
         id = models.Field(pk=True)
@@ -326,7 +326,7 @@ def test_abstract_models_have_no_objects():
 
 
 def test_a_field_has_one_name():
-    """One Field under two names, and a name that models have, are refused."""
+    """A Field under two names, or under a name of Model's, raises FieldError."""
     with pytest.raises(models.FieldError, match=r"the same field as a and b: make two"):
 
         class Twice(models.Model):
@@ -338,7 +338,7 @@ def test_a_field_has_one_name():
 
 
 def test_the_primary_key_may_be_called_pk():
-    """Then it is what it is called."""
+    """A primary key named pk works like any other."""
 
     class Page(models.Model):
         pk = models.Field(pk=True)
@@ -348,7 +348,7 @@ def test_the_primary_key_may_be_called_pk():
 
 
 def test_keys_name_the_class():
-    """The key is the module, the class and the primary key, or Meta.key_prefix for the class."""
+    """The key has the module and class, or Meta.key_prefix, and the primary key."""
 
     class Page(models.Model):
         id = models.Field(pk=True)
@@ -369,13 +369,13 @@ def test_keys_name_the_class():
 
 
 def test_a_prefix_with_a_colon_is_refused():
-    """Its keys could be those of another model."""
+    """A key_prefix with a colon raises FieldError: its keys could be those of another model."""
     with pytest.raises(models.FieldError, match=r"Page\.Meta\.key_prefix must .* colon: 'a:b'"):
         type("Page", (models.Model,), {"Meta": type("Meta", (), {"key_prefix": "a:b"})})
 
 
 def test_mistaken_options_are_refused():
-    """What Meta has not is a TypeError that tells what it has."""
+    """An unknown option of Meta raises FieldError with the valid ones."""
     with pytest.raises(
         models.FieldError, match=r"no option 'stor'. Did you mean 'store'\? It has key_pre"
     ):
@@ -384,7 +384,7 @@ def test_mistaken_options_are_refused():
 
 @pytest.mark.parametrize("make", [str, get_kvstore])
 def test_a_store_of_its_own(make):
-    """Meta.store is a URI or a store, and that of the classes below too."""
+    """Meta.store is a URI or a store, which subclasses inherit."""
     uri = f"locmem://{uuid4()}"
 
     class Base(models.Model):
@@ -400,7 +400,7 @@ def test_a_store_of_its_own(make):
 
 
 def test_the_default_store_is_followed():
-    """Objects are where the setting says at the time."""
+    """The default store follows the setting."""
     Visitor(address="a").save()
     with override_settings(KEY_VALUE_STORE_BACKEND=f"locmem://{uuid4()}"):
         assert Visitor.get("a") is None
@@ -408,7 +408,7 @@ def test_the_default_store_is_followed():
 
 
 def test_equality():
-    """Objects of one class are equal by their primary keys; without, each is equal to itself."""
+    """Objects of one class are equal by primary key; without one, only to themselves."""
     assert Visitor(address="a") == Visitor(address="a", pages=3)
     assert Visitor(address="a") != Visitor(address="b")
     assert Visitor(address="a") != Member(address="a")
@@ -418,14 +418,14 @@ def test_equality():
 
 
 def test_hash():
-    """Equal objects are one in a set; without a primary key there is no hash."""
+    """Equal objects have one hash; objects without a primary key have none."""
     assert len({Visitor(address="a"), Visitor(address="a"), Member(address="a")}) == 2
     with pytest.raises(TypeError, match="has no primary key, and so no hash"):
         hash(Visitor())
 
 
 def test_repr():
-    """An object shows its class and its primary key."""
+    """repr() shows the class and the primary key."""
     assert repr(Visitor(address="::1")) == "<Visitor: '::1'>"
 
 
@@ -433,7 +433,7 @@ def test_repr():
     "duplicate", [copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))]
 )
 def test_copies(duplicate):
-    """A copy and a pickle are equal, have the same values, and share none of them."""
+    """A copy or an unpickled object has equal values, and shares none of them."""
     visitor = Visitor(address="a", seen=WHEN)
     other = duplicate(visitor)
     assert other == visitor and vars(other) == vars(visitor)
@@ -441,8 +441,8 @@ def test_copies(duplicate):
     assert visitor.tags == []
 
 
-def test_pickles_of_before_a_field():
-    """An object out of a pickle that has not a field yet has its default, and keeps it."""
+def test_pickles_without_a_new_field():
+    """An object from a pickle without a new field gets its default, and keeps it."""
     visitor = Visitor(address="a")
     del vars(visitor)["tags"]
     other = pickle.loads(pickle.dumps(visitor))
@@ -451,12 +451,12 @@ def test_pickles_of_before_a_field():
 
 
 def test_fields_of_a_class():
-    """Asked of the class, a field is the field."""
+    """A field accessed on the class is the field."""
     assert Visitor.address.pk and Visitor.address.name == "address"
 
 
-def test_datetimes_stay_as_they_are():
-    """Naive ones stay naive, and aware ones keep their offset."""
+def test_datetimes_keep_their_offset():
+    """Naive datetimes stay naive, and aware ones keep their offset."""
     zone = timezone(timedelta(hours=-3, minutes=-30))
     for seen in [WHEN, WHEN.replace(tzinfo=timezone.utc), WHEN.replace(tzinfo=zone)]:
         Visitor(address="a", seen=seen).save()
@@ -476,7 +476,7 @@ def test_datetimes_stay_as_they_are():
     ],
 )
 def test_typed_fields_refuse_the_wrong_type(field, value, message):
-    """The wrong type is a TypeError that names model and field, wherever the value comes from."""
+    """A value of the wrong type raises TypeError with model and field, however it is assigned."""
     for assign in [
         lambda: Member(**{field: value}),
         lambda: setattr(Member(), field, value),
@@ -486,8 +486,8 @@ def test_typed_fields_refuse_the_wrong_type(field, value, message):
             assign()
 
 
-def test_what_has_become_wrong_is_not_stored():
-    """A value is looked at again before it is stored."""
+def test_save_checks_values_again():
+    """save() refuses a value that became invalid after it was assigned."""
     visitor = Visitor(address="a")
     visitor.extra["a"].append({1: 2})
     with pytest.raises(TypeError, match=r"^Visitor\.extra: "):
@@ -497,12 +497,12 @@ def test_what_has_become_wrong_is_not_stored():
 
 @pytest.mark.parametrize("kind", [bytearray, memoryview])
 def test_buffers_become_bytes(kind):
-    """What a buffer had is kept, and not the buffer."""
+    """A bytearray or memoryview is copied to bytes."""
     assert type(Visitor(picture=kind(b"abc")).picture) is bytes
 
 
 def test_pickled_stores():
-    """A store whose values are pickles keeps objects as well."""
+    """Models work on a store with ?serializer=pickle."""
 
     class Page(models.Model):
         id = models.Field(pk=True)

@@ -1,4 +1,4 @@
-"""Values as bytes, and back."""
+"""Serializing values, and reading them back."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from inmemorystorage.kvstore.serializers import SERIALIZERS
 
 JSON, PICKLE = SERIALIZERS["json"], SERIALIZERS["pickle"]
 
-# To the second: of finer offsets, not even isoformat() and fromisoformat() agree.
+# Whole seconds: isoformat() and fromisoformat() disagree about finer offsets.
 SECONDS = st.integers(-86_399, 86_399)
 ZONES = st.none() | SECONDS.map(lambda seconds: timezone(timedelta(seconds=seconds)))
 PLAIN = st.one_of(
@@ -44,18 +44,18 @@ class Number(IntEnum):
 
 @given(VALUES)
 def test_values_come_back_with_their_types(value):
-    """Any value, in any depth, is read as it was written."""
+    """JSON restores any value, at any depth, with its types."""
     assert typed(JSON.loads(JSON.dumps(value))) == typed(value)
 
 
 @given(st.datetimes(timezones=ZONES))
 def test_offsets_come_back(value):
-    """Of a time zone the offset is kept, and of a naive datetime that it has none."""
+    """JSON keeps a datetime's offset, and naive datetimes naive."""
     assert JSON.loads(JSON.dumps(value)).utcoffset() == value.utcoffset()
 
 
 def test_no_number():
-    """What Python's JSON says beyond the standard comes back too."""
+    """JSON restores nan and the infinities, as Python's json does."""
     assert math.isnan(JSON.loads(JSON.dumps(math.nan)))
     assert JSON.loads(JSON.dumps([math.inf, -math.inf])) == [math.inf, -math.inf]
 
@@ -71,12 +71,12 @@ def test_no_number():
     ],
 )
 def test_values_of_other_types(value, read):
-    """A tuple is read as a list, and what is a kind of text or number as that."""
+    """A tuple is read as a list, and a subclass of str or int as its base."""
     assert typed(JSON.loads(JSON.dumps(value))) == typed(read)
 
 
 def test_json_is_json():
-    """Another program may read what is stored; text in it stays readable."""
+    """Other programs can read the JSON, and its text stays readable."""
     assert json.loads(JSON.dumps({"é": [1, None, "日本"]})) == {"é": [1, None, "日本"]}
     assert JSON.dumps({"é": 1}) == '{"é":1}'.encode()
 
@@ -92,14 +92,14 @@ def test_json_is_json():
         (bytearray(), "bytearray"),
     ],
 )
-def test_json_has_no_word_for(value, message):
-    """What JSON cannot say is a TypeError."""
+def test_json_refuses(value, message):
+    """A value that JSON cannot represent raises TypeError."""
     with pytest.raises(TypeError, match=message):
         JSON.dumps(value)
 
 
 def test_pickles():
-    """Pickles keep what JSON has no word for."""
+    """Pickles store values that JSON cannot represent."""
     value = {1: (2, {3}), None: 1j}
     assert PICKLE.loads(PICKLE.dumps(value)) == value
     store = get_kvstore(new_uri(query="?serializer=pickle"))
@@ -107,8 +107,8 @@ def test_pickles():
     assert store.get("a") == value
 
 
-def test_pickles_are_never_read_by_a_store_of_json():
-    """A store that reads JSON runs no code that somebody has put there."""
+def test_a_json_store_reads_no_pickles():
+    """A store with JSON never loads a pickle, whose code could run."""
     uri = new_uri()
     get_kvstore(f"{uri}?serializer=pickle").set("a", datetime(2026, 1, 1))
     with pytest.raises(ValueError, match="decode"):

@@ -1,4 +1,4 @@
-"""URIs: what their parts are, what is wrong in one, and that nobody sees a password."""
+"""URIs: their parts, their mistakes, and how they hide passwords."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ READERS = {"timeout": seconds, "cluster": yes_or_no}
 
 
 def test_parts():
-    """Scheme, store and parameters, of which the values are decoded."""
+    """parse() returns the scheme, the store and the decoded parameters."""
     uri = parse("redis://user:p%40ss@host:1/0?a=1&b=%20x&c=&d")
     assert (uri.scheme, uri.place) == ("redis", "host:1/0")
     assert uri.parameters == {"a": "1", "b": " x", "c": "", "d": ""}
@@ -25,7 +25,7 @@ def test_parts():
     ("text", "scheme"), [("REDIS://a", "redis"), ("LocMem://", "locmem"), ("a.B://", "a.B")]
 )
 def test_case_of_a_scheme(text, scheme):
-    """A scheme may be written in capitals, and a dotted path as it is."""
+    """A scheme ignores case, a dotted path does not."""
     assert parse(text).scheme == scheme
 
 
@@ -41,7 +41,7 @@ def test_case_of_a_scheme(text, scheme):
     ],
 )
 def test_credentials(store, credentials):
-    """User and password are what is before the last @, decoded."""
+    """User and password stand before the last @, and are decoded."""
     uri = parse(f"redis://{store}")
     assert uri.credentials == credentials and uri.place == "host"
 
@@ -57,7 +57,7 @@ def test_credentials(store, credentials):
     ],
 )
 def test_hosts(store, hosts):
-    """Hosts are between semicolons, each with its port or the default one."""
+    """hosts() splits at semicolons, and adds the default port."""
     assert parse(f"memcached://{store}").hosts(11211) == hosts
 
 
@@ -75,7 +75,7 @@ def test_hosts(store, hosts):
     ],
 )
 def test_mistaken_hosts(store, message):
-    """What is no host, or no port, is told with the host that it is about."""
+    """A missing host or an invalid port raises ImproperlyConfigured with the host."""
     with pytest.raises(ImproperlyConfigured, match=message):
         parse(f"memcached://{store}").hosts(11211)
 
@@ -83,14 +83,14 @@ def test_mistaken_hosts(store, message):
 @pytest.mark.parametrize(
     "uri", ["", "locmem", "://x", "1a://", "a b://x", None, 7, b"locmem://", {}]
 )
-def test_what_is_no_uri(uri):
-    """A URI is written scheme://store, and all else is told so."""
+def test_invalid_uris(uri):
+    """parse() raises ImproperlyConfigured for text without a scheme."""
     with pytest.raises(ImproperlyConfigured, match=r"written scheme://store\?parameters"):
         parse(uri)
 
 
 def test_options():
-    """Parameters are what their readers make of them."""
+    """options() converts parameters by their readers."""
     assert parse("x://?timeout=1.5&cluster=No").options(READERS) == {
         "timeout": 1.5,
         "cluster": False,
@@ -117,13 +117,13 @@ def test_options():
     ],
 )
 def test_mistaken_options(query, message):
-    """An unknown parameter, and one that cannot be read, is told with what there is."""
+    """options() raises ImproperlyConfigured for unknown parameters and invalid values."""
     with pytest.raises(ImproperlyConfigured, match=message):
         parse(f"x://h?{query}").options(READERS)
 
 
 def test_a_backend_may_have_no_options():
-    """Then those remain that all stores have."""
+    """The error of a backend without options lists the common parameters."""
     message = r"has no parameter 'x'. It has namespace, serializer\."
     with pytest.raises(ImproperlyConfigured, match=message):
         get_kvstore("locmem://?x=1")
@@ -131,12 +131,12 @@ def test_a_backend_may_have_no_options():
 
 @pytest.mark.parametrize("text", ["1", "true", "YES"])
 def test_yes(text):
-    """Several words are yes."""
+    """yes_or_no() accepts several words for yes."""
     assert yes_or_no(text) is True
 
 
 def test_hint():
-    """What is close to something valid is asked for; what is close to nothing is not."""
+    """hint() names a valid option that is close, if any."""
     assert hint("redsi", ["redis", "db"]) == " Did you mean 'redis'?"
     assert hint("zzz", ["redis", "db"]) == ""
 
@@ -155,7 +155,7 @@ def test_hint():
     ],
 )
 def test_a_uri_is_shown_without_its_credentials(store, shown):
-    """Neither str() nor repr() has what may be a password."""
+    """str() and repr() hide anything that may be a password."""
     uri = parse(f"redis://{store}?a=secret")
     assert (str(uri), repr(uri)) == (f"redis://{shown}", f"<Uri: redis://{shown}>")
 
@@ -177,7 +177,7 @@ def test_a_uri_is_shown_without_its_credentials(store, shown):
     ],
 )
 def test_no_error_has_a_password(uri):
-    """What is wrong is told without what may be a password, also by the errors behind it."""
+    """No error, and none of its causes, contains a possible password."""
     with pytest.raises(ImproperlyConfigured) as caught:
         get_kvstore(uri)
     error = caught.value
@@ -187,7 +187,7 @@ def test_no_error_has_a_password(uri):
 
 
 def test_no_handle_shows_a_password(caplog):
-    """Nor does a store's repr(), and nothing is logged."""
+    """A store's repr() hides the password, and nothing is logged."""
     uri = "locmem://user:secret@host"
     with override_settings(KEY_VALUE_STORE_BACKEND=uri):
         for store in [get_kvstore(uri), kvstore]:
@@ -198,7 +198,7 @@ def test_no_handle_shows_a_password(caplog):
 
 
 def test_no_error_of_an_engine_shows_a_password():
-    """What a client raises becomes an OSError that names the store without credentials."""
+    """A client's error becomes an OSError that names the store without credentials."""
     uri = new_uri("Failing").replace("://", "://user:secret@")
     store = get_kvstore(uri)
     with failing(get=0), pytest.raises(OSError, match="no get") as caught:
