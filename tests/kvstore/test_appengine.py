@@ -1,4 +1,4 @@
-"""A store of entities of App Engine's datastore, on its own test bed in the process."""
+"""A store in App Engine's datastore, on the client's test bed in this process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from inmemorystorage.kvstore.conformance import StoreConformance
 from inmemorystorage.kvstore.connections import close_connections, make_backend
 
 with warnings.catch_warnings():
-    # The client uses what Python and its YAML no longer like, and says so of an old Python.
+    # The client uses deprecated features of Python and PyYAML.
     for category in [DeprecationWarning, PendingDeprecationWarning, FutureWarning]:
         warnings.simplefilter("ignore", category)
     pytest.importorskip("google.appengine", reason="appengine-python-standard is not installed")
@@ -28,7 +28,7 @@ with warnings.catch_warnings():
 
 @pytest.fixture(scope="module", autouse=True)
 def _testbed() -> Iterator[None]:
-    """Have a datastore and a memcache in this process."""
+    """Run a datastore and a memcache in this process."""
     bed = testbed.Testbed()
     bed.activate()
     bed.init_datastore_v3_stub()
@@ -44,12 +44,12 @@ def _closed() -> Iterator[None]:
 
 
 class TestAppEngine(StoreConformance):
-    """Entities of a kind."""
+    """Entities of one kind."""
 
     uri = "googleappengine://Conformance"
 
-    def test_caches_of_ndb_are_passed_by(self) -> None:
-        """What ndb keeps for its own is not asked: a value that it knows nothing of is read."""
+    def test_caches_of_ndb_are_bypassed(self) -> None:
+        """get() bypasses ndb's caches, which may be stale."""
         backend, key = self.backend, self.key()
         backend.set(key, b"old")
         entity_key = backend._key(key)
@@ -62,7 +62,7 @@ class TestAppEngine(StoreConformance):
         backend.delete(key)
 
     def test_reserved_keys_and_large_batches(self) -> None:
-        """A key may look like one of the datastore's own; a batch may be more than a request."""
+        """A key may look like a reserved one; a batch may exceed a request."""
         keys = [f"__{self.prefix}{number}__" for number in range(5)]
         self.backend.set_many((key, b"x" * 3 * 2**18) for key in keys * 3)
         assert self.backend.get_many(keys) == [b"x" * 3 * 2**18] * 5
@@ -70,7 +70,7 @@ class TestAppEngine(StoreConformance):
         assert self.backend.get_many(keys) == [None] * 5
 
     def test_transaction(self) -> None:
-        """It is part of the transaction that is open, and undone with it."""
+        """A rollback of an open transaction undoes add()."""
 
         def work() -> None:
             assert self.backend.add(self.key(), b"value") is True
@@ -82,14 +82,14 @@ class TestAppEngine(StoreConformance):
 
 @pytest.mark.parametrize("store", ["me:secret@Kind", "a b", "1a", "__a__"])
 def test_kinds(store: str) -> None:
-    """A kind that the datastore does not take is told of, without credentials."""
+    """An invalid kind raises ImproperlyConfigured without credentials."""
     with pytest.raises(ImproperlyConfigured, match="must name a kind") as raised:
         make_backend(f"appengine://{store}")
     assert "secret" not in str(raised.value)
 
 
 def test_default_kind() -> None:
-    """A store that must name a kind has one of its own."""
+    """A URI without a kind uses the default kind."""
     store = get_kvstore("appengine://")
     store.set("key", "value")
     assert ndb.Key("KeyValueStore", "=kvstore:v:key").get() is not None
@@ -105,12 +105,12 @@ def test_default_kind() -> None:
     ],
 )
 def test_errors(error: type[Exception], number: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the datastore says is an OSError that names the key."""
+    """An error of the datastore becomes an OSError with the key."""
 
     def fail(self: Any, key: str) -> None:
-        raise error("it is so")
+        raise error("failed on request")
 
     monkeypatch.setattr(appengine.AppEngineBackend, "_key", fail)
-    with pytest.raises(OSError, match="it is so") as raised:
+    with pytest.raises(OSError, match="failed on request") as raised:
         get_kvstore("appengine://").get("key")
     assert (raised.value.errno, raised.value.filename) == (number, "key")

@@ -1,4 +1,4 @@
-"""A store in a table of SQLite, and what the command says that makes it."""
+"""A store in a table of SQLite, and the command that makes the table."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from inmemorystorage.kvstore.connections import backend_for, close_connections, 
 
 @pytest.fixture(scope="module", autouse=True)
 def _sqlite(tmp_path_factory: Any, django_db_blocker: Any) -> Iterator[None]:
-    """Have a database in a file: threads and processes have no share in one in memory."""
+    """Add a database in a file, which threads and processes can share."""
     path = tmp_path_factory.mktemp("sqlite") / "db.sqlite3"
     settings = {"ENGINE": "django.db.backends.sqlite3", "NAME": path, "OPTIONS": {"timeout": 60}}
     with django_db_blocker.unblock(), database("sqlite", settings):
@@ -36,26 +36,26 @@ class TestSQLite(DatabaseConformance):
 
     uri, alias = "db://store?alias=sqlite", "sqlite"
 
-    def test_signals_are_silent(self) -> None:
-        """Who listens to the signals of all models hears nothing of what is stored."""
-        heard: list[Any] = []
+    def test_no_signals(self) -> None:
+        """Storing and deleting values send no model signals."""
+        senders: list[Any] = []
 
-        def hear(sender: type[models.Model], **kwargs: Any) -> None:
-            heard.append(sender)
+        def receive(sender: type[models.Model], **kwargs: Any) -> None:
+            senders.append(sender)
 
         for signal in [post_save, post_delete]:
-            signal.connect(hear)
+            signal.connect(receive)
         try:
             self.backend.set(self.key(), b"value")
             self.backend.delete(self.key())
         finally:
             for signal in [post_save, post_delete]:
-                signal.disconnect(hear)
-        assert heard == []
+                signal.disconnect(receive)
+        assert senders == []
 
     @pytest.fixture
     def deadlocks(self, monkeypatch: pytest.MonkeyPatch) -> list[Exception]:
-        """Return errors, of which inserting raises one after the other."""
+        """Return a list of errors, which inserts raise one by one."""
         errors: list[Exception] = []
         insert = self.backend._insert
 
@@ -68,7 +68,7 @@ class TestSQLite(DatabaseConformance):
         return errors
 
     def test_the_victim_of_a_deadlock(self, deadlocks: list[Exception]) -> None:
-        """What a deadlock undoes is done again, but where more has been undone, or it goes on."""
+        """A statement is retried after deadlocks, but not in a transaction, and not forever."""
         deadlocks += [OperationalError(1213)] * 3
         assert self.backend.add(self.key(), b"value") is True
         assert deadlocks == []
@@ -84,10 +84,10 @@ class TestSQLite(DatabaseConformance):
         self.backend.delete(self.key())
 
     @pytest.mark.parametrize(("level", "locks"), [("repeatable read", 2), ("read committed", 0)])
-    def test_a_transaction_that_is_behind(
+    def test_a_transaction_with_a_stale_snapshot(
         self, level: str, locks: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Where a transaction sees what was before, it locks what it reads, until it ends."""
+        """A transaction with a stale snapshot locks the rows it reads until it ends."""
         connection, backend, place = connections[self.alias], self.backend, self.key()
         monkeypatch.setattr(backend, "_vendor", db.VENDORS["mysql"]._replace(lock=" "))
         monkeypatch.setattr(connection, "isolation_level", level, raising=False)
@@ -113,8 +113,8 @@ class TestSQLite(DatabaseConformance):
         assert read() == 0
         backend.close()
 
-    def test_what_a_transaction_never_sees(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """What is taken and not seen, though it is looked for with a lock, is an error."""
+    def test_an_entry_that_a_transaction_cannot_see(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """insert_entry() raises if an entry exists that even a locking read does not show."""
         monkeypatch.setattr(self.backend, "_vendor", db.VENDORS["mysql"]._replace(lock=" "))
         monkeypatch.setattr(connections[self.alias], "isolation_level", None, raising=False)
         place, entry = (self.key(), "a"), Entry(b"meta")
@@ -128,7 +128,7 @@ class TestSQLite(DatabaseConformance):
 
 
 class TestWithoutUpsert(DatabaseConformance):
-    """A database whose Django backend has no upsert, as Oracle's."""
+    """A database whose Django backend lacks upserts, such as Oracle's."""
 
     uri, alias = "db://store?alias=sqlite", "sqlite"
 
@@ -137,8 +137,8 @@ class TestWithoutUpsert(DatabaseConformance):
         features = type(connections["sqlite"].features)
         monkeypatch.setattr(features, "supports_update_conflicts", False)
 
-    def test_set_where_another_is_made(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A row that came between looking and inserting is written over."""
+    def test_set_during_a_concurrent_insert(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """set() replaces a row that was inserted between its update and its insert."""
 
         def insert(row: Any) -> bool:
             monkeypatch.undo()
@@ -156,12 +156,12 @@ class TestWithoutUpsert(DatabaseConformance):
 
 @pytest.fixture
 def missing() -> str:
-    """Return the URI of a store whose table is not there."""
+    """Return the URI of a store whose table is missing."""
     return "db://missing?alias=sqlite"
 
 
 def test_missing_table_has_its_cure(missing: str) -> None:
-    """A table that nobody made is an OSError that says how it is made."""
+    """A missing table raises OSError with the command that makes it."""
     with pytest.raises(
         OSError, match=r"createkvstoretable 'db://missing\?alias=sqlite': 'key'$"
     ) as raised:
@@ -170,14 +170,14 @@ def test_missing_table_has_its_cure(missing: str) -> None:
 
 
 def run(*uris: str, **options: Any) -> str:
-    """Run the command; return what it says."""
+    """Run the command; return its output."""
     said = StringIO()
     call_command("createkvstoretable", *uris, stdout=said, **options)
     return said.getvalue()
 
 
 def test_command_makes_the_table_once() -> None:
-    """The command makes a table that can be used, and says at the second time that it is there."""
+    """The command makes a usable table, and reports a table that exists."""
     uri = "db://once?alias=sqlite"
     made = "db://once: made the table once in the database sqlite.\n"
     assert run(uri) == made
@@ -188,7 +188,7 @@ def test_command_makes_the_table_once() -> None:
 
 @pytest.mark.django_db
 def test_command_makes_the_table_of_the_setting(settings: Any) -> None:
-    """Without a URI it is the setting's, and the default database's; in a transaction too."""
+    """The command without a URI makes the table of the setting, even in a transaction."""
     settings.KEY_VALUE_STORE_BACKEND = "db://of_the_setting"
     assert "the table of_the_setting in the database default" in run()
     assert backend_for("db://of_the_setting").add("key", b"value") is True
@@ -198,7 +198,7 @@ def test_command_makes_the_table_of_the_setting(settings: Any) -> None:
 
 @pytest.mark.django_db
 def test_command_makes_the_tables_of_storages(settings: Any) -> None:
-    """Without a URI these are made too, and where only storages are on stores, these alone."""
+    """The command without a URI makes the tables of storages too, with or without the setting."""
     backend = "inmemorystorage.kvstore.KeyValueStorage"
     use_storage(settings, "files", backend, uri="db://of_files")
     use_storage(settings, "more", backend, uri="db://of_files", location="more")
@@ -211,14 +211,14 @@ def test_command_makes_the_tables_of_storages(settings: Any) -> None:
     ("uris", "message"),
     [([], "KEY_VALUE_STORE_BACKEND is missing"), (["table"], "written scheme://store")],
 )
-def test_command_without_a_uri_that_can_be(uris: list[str], message: str) -> None:
-    """It is the command's error, without a traceback."""
+def test_command_with_a_mistake(uris: list[str], message: str) -> None:
+    """A missing setting or an invalid URI raises CommandError."""
     with pytest.raises(CommandError, match=message):
         run(*uris)
 
 
-def test_command_says_where_nothing_is_to_be_made() -> None:
-    """A store that needs nothing is told so, and all that are given are looked at."""
+def test_command_reports_stores_that_need_nothing() -> None:
+    """The command reports each store that needs nothing."""
     assert run("locmem://", "locmem://a") == (
         "locmem://: needs nothing.\nlocmem://a: needs nothing.\n"
     )
@@ -226,7 +226,7 @@ def test_command_says_where_nothing_is_to_be_made() -> None:
 
 
 def test_command_fails_with_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the database says is the command's error."""
+    """A database error becomes a CommandError."""
 
     def refuse(self: object) -> None:
         raise OperationalError("no rights")
@@ -238,19 +238,19 @@ def test_command_fails_with_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("table", ["", "a.b", 'a"b', "a b", "1a", "é", "x" * 64, "a%20b", "a;b"])
 def test_names_of_tables(table: str) -> None:
-    """A table's name is one that no quote ends, and no database cuts."""
+    """A table's name must have no quotes, and must not exceed a database's limit."""
     with pytest.raises(ImproperlyConfigured, match="must name a table"):
         make_backend(f"db://{table}")
 
 
 def test_unknown_alias() -> None:
-    """A database that the project has not is named, with the one that was meant."""
+    """The error for an unknown alias names the closest one."""
     with pytest.raises(ImproperlyConfigured, match="Did you mean 'sqlite'"):
         make_backend("db://store?alias=sqlit")
 
 
 class Stub:
-    """What stands for a database that is not here."""
+    """A stand-in for a connection to another database."""
 
     def __init__(self, vendor: str) -> None:
         self.vendor = vendor
@@ -263,7 +263,7 @@ class Stub:
 def test_other_databases(
     vendor: str, entries: bool, value_max: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a database may not tell apart is hashed, and what it may not do is not declared."""
+    """Other databases declare their limits and capabilities."""
     monkeypatch.setattr(db, "connections", {"default": Stub(vendor)})
     backend = db.DatabaseBackend("store", {})
     assert (backend.has_entries, backend.value_max, backend.plain_keys) == (
@@ -301,7 +301,7 @@ class DriverError(Exception):
     ],
 )
 def test_error_numbers(error: type[Exception], cause: Exception, number: int) -> None:
-    """What a driver says is told as a disk or a socket would."""
+    """A driver's error is mapped to the errno of a disk or a socket."""
     raised = error(*cause.args)
     raised.__cause__ = cause
     assert make_backend("db://store").error_number(raised) == number
@@ -309,6 +309,6 @@ def test_error_numbers(error: type[Exception], cause: Exception, number: int) ->
 
 @pytest.fixture(autouse=True)
 def _closed() -> Iterator[None]:
-    """Leave no backend of a database that is gone."""
+    """Close the backends of the removed database."""
     yield
     close_connections()

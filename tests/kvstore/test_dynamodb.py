@@ -42,8 +42,8 @@ class TestDynamoDB(StoreConformance):
     def _started(cls, uri: str) -> None:
         cls.uri = uri
 
-    def test_what_is_past_its_time_is_not_there(self) -> None:
-        """A value whose time is over is not read, whether DynamoDB has deleted it or not."""
+    def test_expired_values_are_missing(self) -> None:
+        """An expired value is missing, even before DynamoDB deletes it."""
         backend, key = self.backend, self.key()
         backend.set(key, b"past", ttl=-2)
         backend.set_many([(self.key("b"), b"past")], ttl=-2)
@@ -56,7 +56,7 @@ class TestDynamoDB(StoreConformance):
         backend.delete_many([key, self.key("b")])
 
     def test_all_pages_of_a_listing_are_read(self) -> None:
-        """A directory of more than a page is listed whole."""
+        """A directory of several pages is listed whole."""
         place, entry = self.key(), Entry(b"meta", b"x" * 60_000)
         names = {f"n{number}" for number in range(20)}
         for name in names:
@@ -64,7 +64,7 @@ class TestDynamoDB(StoreConformance):
         assert {name for name, _ in self.backend.list_entries(place)} == names
 
     def test_a_request_that_is_sent_twice(self) -> None:
-        """Where an answer was lost, boto3 sends a request again: it is known as the same."""
+        """A request that boto3 repeats after a lost answer succeeds."""
         make_api_call, sent = self.backend.client._make_api_call, []
 
         def twice(operation: str, options: Any) -> Any:
@@ -85,24 +85,24 @@ class TestDynamoDB(StoreConformance):
 
 
 class TestWithOthers:
-    """What a store does where others write to the same table."""
+    """A store in a table to which other clients write."""
 
     @pytest.fixture
     def backend(self, uri: str) -> dynamodb.DynamoDBBackend:
-        """Return a backend with a client of its own."""
+        """Return a new backend."""
         backend = make_backend(uri)
         assert isinstance(backend, dynamodb.DynamoDBBackend)
         return backend
 
     @pytest.fixture(autouse=True)
     def _patient(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Have all waits be short."""
+        """Shorten all pauses."""
         monkeypatch.setattr(aws, "_PAUSE", 0)
 
     @staticmethod
     @contextmanager
     def answers(backend: Any, *made: Callable[[Any], Any] | Exception) -> Iterator[list[str]]:
-        """Have the first requests answered so, and the others by the service."""
+        """Replace the first answers by these; the service gives the others."""
         make_api_call, left, sent = backend.client._make_api_call, [*made], []
 
         def call(operation: str, options: Any) -> Any:
@@ -117,7 +117,7 @@ class TestWithOthers:
             yield sent
 
     def refused(self, backend: Any, code: str, *reasons: str) -> ClientError:
-        """Return the error of a request that was refused."""
+        """Return the error of a refused request."""
         answer = {"Error": {"Code": code, "Message": "refused"}}
         if not reasons:
             return ClientError(answer, "PutItem")
@@ -128,7 +128,7 @@ class TestWithOthers:
         return error
 
     def test_transaction_of_another(self, backend: Any) -> None:
-        """A request that a transaction of another is in the way of is made again."""
+        """A request that conflicts with another transaction is retried."""
         conflict = self.refused(backend, "TransactionConflictException")
         backend.insert_entry("others", ".", Entry(b"."), marker=None)
         with self.answers(backend, conflict, conflict) as sent:
@@ -144,14 +144,14 @@ class TestWithOthers:
             assert backend.remove_entry("others", "a", b"a") is True
 
     def test_too_much_to_do(self, backend: Any) -> None:
-        """What is in the way for ever is an error at last."""
+        """A conflict that lasts raises TimeoutError."""
         conflict = self.refused(backend, "TransactionConflictException")
         with self.answers(backend, *[conflict] * 10) as sent, pytest.raises(TimeoutError):
             backend.add("others", b"value")
         assert sent == ["PutItem"] * 10
 
     def test_other_errors_are_raised(self, backend: Any) -> None:
-        """What is refused for another reason is no answer to the question."""
+        """A request that is refused for another reason raises its error."""
         denied = self.refused(backend, "AccessDeniedException")
         canceled = self.refused(backend, "TransactionCanceledException", "None", "ValidationError")
         entry = Entry(b"a")
@@ -164,8 +164,8 @@ class TestWithOthers:
         with self.answers(backend, canceled), pytest.raises(ClientError, match="refused"):
             backend.insert_entry("others", "a", entry, marker=".")
 
-    def test_what_was_not_done_is_asked_for_again(self, backend: Any) -> None:
-        """Of a batch DynamoDB does what it can, and says what is left."""
+    def test_unprocessed_items_are_retried(self, backend: Any) -> None:
+        """The unprocessed part of a batch is sent again."""
         with self.answers(
             backend, lambda asked: {"UnprocessedItems": asked["RequestItems"]}
         ) as sent:
@@ -178,7 +178,7 @@ class TestWithOthers:
 
     @pytest.mark.parametrize("number", [26, 101])
     def test_batches(self, backend: Any, number: int) -> None:
-        """Reading takes a request for 100 keys, writing one for 25."""
+        """A request reads up to 100 keys, and writes up to 25."""
         with self.answers(backend) as sent:
             backend.set_many((f"k{each}", b"value") for each in range(number))
             backend.get_many([f"k{each}" for each in range(number)])
@@ -187,7 +187,7 @@ class TestWithOthers:
 
 
 def test_command_makes_the_table_once(endpoint: str) -> None:
-    """The command makes the table, with an attribute of times, and says when it is there."""
+    """The command makes the table with a time to live, and reports a table that exists."""
     uri, said = f"dynamodb://once?region=us-east-1&endpoint_url={endpoint}", StringIO()
     call_command("createkvstoretable", uri, uri, stdout=said)
     assert said.getvalue().splitlines() == [
@@ -200,18 +200,18 @@ def test_command_makes_the_table_once(endpoint: str) -> None:
 
 
 def test_missing_table_has_its_cure(endpoint: str) -> None:
-    """A table that nobody made is an OSError that says how it is made."""
+    """A missing table raises OSError with the command that makes it."""
     store = get_kvstore(f"dynamodb://missing?region=us-east-1&endpoint_url={endpoint}")
     with pytest.raises(OSError, match=r"createkvstoretable 'dynamodb://missing\?"):
         store.get("key")
 
 
-def test_nobody_listens(endpoint: str) -> None:
-    """A service that does not answer is an error of its own, and names no credentials."""
+def test_a_service_that_is_down(endpoint: str) -> None:
+    """A service that is down raises ConnectionRefusedError without credentials."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
-    nobody = f"endpoint_url=http://127.0.0.1:{port}"
-    store = get_kvstore(f"dynamodb://me:secret@store?region=us-east-1&{nobody}")
+    url = f"http://127.0.0.1:{port}"
+    store = get_kvstore(f"dynamodb://me:secret@store?region=us-east-1&endpoint_url={url}")
     with pytest.raises(ConnectionRefusedError) as raised:
         store.get("key")
     assert raised.value.errno == errno.ECONNREFUSED
@@ -229,7 +229,7 @@ def test_nobody_listens(endpoint: str) -> None:
     ],
 )
 def test_mistaken_uris(uri: str, said: str) -> None:
-    """What is wrong in a URI is told before anything is asked for."""
+    """An invalid URI raises ImproperlyConfigured before any request."""
     with pytest.raises(ImproperlyConfigured, match=said):
         make_backend(uri)
 
@@ -238,18 +238,18 @@ def test_mistaken_uris(uri: str, said: str) -> None:
     ("uri", "said"),
     [
         ("dynamodb://store", r"dynamodb://store\?region=\.\.\., or set AWS_DEFAULT_REGION"),
-        ("dynamodb://store?profile=nobodys", "nobodys"),
+        ("dynamodb://store?profile=missing", "missing"),
         ("dynamodb://store?region=us-east-1&endpoint_url=nowhere", "Invalid endpoint: nowhere"),
     ],
 )
 def test_what_is_missing(endpoint: str, uri: str, said: str) -> None:
-    """What boto3 finds nowhere is told with what is to be written."""
+    """A setting that boto3 cannot find raises ImproperlyConfigured with the cure."""
     with pytest.raises(ImproperlyConfigured, match=said):
         get_kvstore(uri).get("key")
 
 
 def test_credentials(endpoint: str) -> None:
-    """Credentials of the URI go before those of the environment, percent-decoded."""
+    """Credentials in the URI override those of the environment, and are percent-decoded."""
     backend: Any = make_backend(
         f"dynamodb://me:a%2Fb%40@store?region=eu-west-1&endpoint_url={endpoint}"
     )

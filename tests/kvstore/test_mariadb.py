@@ -1,4 +1,4 @@
-"""A store in a table of MariaDB, and files in it, in transactions of both of its usual kinds."""
+"""A store in a table of MariaDB, and files in it, at both usual isolation levels."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from inmemorystorage.kvstore.connections import backend_for, reporting
 
 pytestmark = pytest.mark.slow
 
-# By the usual collations each of them is another one of them, or differs from it by nothing.
+# The usual collations treat several of these as equal.
 ALIKE = ["a", "A", "\u00e1", "a\u0301", "a ", "a\t", "ss", "\u00df", "K", "\u212a"]
 ALIKE += ["\U0001f600", "\U0001f601"]
 SNAPSHOTS = "mariadb-snapshots"
@@ -32,7 +32,7 @@ numbers = itertools.count(1)
 
 @pytest.fixture(scope="module", autouse=True)
 def _mariadb(stores: Stores, django_db_blocker: Any) -> Iterator[None]:
-    """Have the server that tests share, also by an alias whose transactions see snapshots."""
+    """Start the shared server, and add an alias whose transactions read snapshots."""
     stores.uri("mariadb")
     options = {"OPTIONS": {"isolation_level": "repeatable read"}}
     settings = connections.settings["mariadb-files"] | options
@@ -41,15 +41,15 @@ def _mariadb(stores: Stores, django_db_blocker: Any) -> Iterator[None]:
 
 
 class TestMariaDB(ServerConformance):
-    """A table in MariaDB, as Django has its transactions: READ COMMITTED."""
+    """A table in MariaDB with Django's default isolation level, READ COMMITTED."""
 
     uri, alias = "db://store?alias=mariadb-files", "mariadb-files"
     who = "SELECT CONNECTION_ID()"
     end = "KILL %s"
     waiting = f"{STATUS} 'Innodb_row_lock_current_waits'"
 
-    def test_keys_that_collations_take_for_the_same(self) -> None:
-        """Keys and namespaces that differ in case, accents or blanks are different ones."""
+    def test_keys_that_collations_treat_as_equal(self) -> None:
+        """Keys and namespaces that differ in case, accents or blanks are distinct."""
         stores = [
             get_kvstore(f"{self.uri}&namespace={namespace}")
             for namespace in ["case", "Case", "CASE"]
@@ -63,20 +63,20 @@ class TestMariaDB(ServerConformance):
 
     @pytest.mark.parametrize("byte", [b"\0", b"'", b"\\", b"x"])
     def test_the_longest_statement(self, byte: bytes) -> None:
-        """A value of the declared length fits into a packet, whatever has to be escaped in it."""
+        """A value up to the declared limit fits into a packet, even if all of it is escaped."""
         value = byte * (self.backend.value_max or 0)
         self.backend.set(self.key(), value)
         assert self.backend.get(self.key()) == value
 
-    def test_what_is_replaced_by_the_same(self) -> None:
-        """An entry in whose place the same is put is replaced, though no byte changes."""
+    def test_replacing_an_entry_by_itself(self) -> None:
+        """replace_entry() returns True even if no byte changes."""
         place, entry = self.key(), Entry(b"meta", b"body")
         self.backend.insert_entry(place, "a", entry, marker=None)
         assert self.backend.replace_entry(place, "a", b"meta", entry) is True
         assert self.backend.remove_entry(place, "a", b"meta") is True
 
     def test_a_deadlock_of_a_transaction(self) -> None:
-        """Of two transactions that wait for each other one goes on; the other is an OSError."""
+        """Of two transactions in a deadlock, one succeeds and the other raises EDEADLK."""
         met, keys = threading.Barrier(2), [self.key("a"), self.key("b")]
 
         def work(first: str, second: str) -> int | None:
@@ -96,7 +96,7 @@ class TestMariaDB(ServerConformance):
             assert sorted(done, key=str) == [errno.EDEADLK, None]
 
     def test_a_deadlock_of_a_statement(self) -> None:
-        """What is stored outside of a transaction is stored again where it was in the way."""
+        """A statement outside of a transaction is retried after a deadlock."""
         keys, deadlocks = [self.key("a"), self.key("b")], f"{STATUS} 'Innodb_deadlocks'"
         before = self.ask(deadlocks)
         self.backend.set_many((key, b"old") for key in keys)
@@ -106,7 +106,7 @@ class TestMariaDB(ServerConformance):
 
         with ThreadPoolExecutor(1) as thread:
             with transaction.atomic(self.alias):
-                # Who has done more is not the one that is undone.
+                # The database undoes the transaction with fewer changes.
                 self.backend.set_many((self.key(f"{number}"), b"value") for number in range(50))
                 self.backend.set(keys[1], b"mine")
                 storing = thread.submit(store)
@@ -119,7 +119,7 @@ class TestMariaDB(ServerConformance):
 
 @pytest.fixture(params=["mariadb-files", SNAPSHOTS])
 def storage(request: pytest.FixtureRequest, django_db_blocker: Any) -> Iterator[KeyValueStorage]:
-    """Return an empty storage, which cuts contents into small chunks."""
+    """Return an empty storage with small chunks."""
     with django_db_blocker.unblock():
         uri = f"db://store?alias={request.param}&namespace=files-{next(numbers)}"
         yield KeyValueStorage(uri, chunk_size=10)
@@ -127,7 +127,7 @@ def storage(request: pytest.FixtureRequest, django_db_blocker: Any) -> Iterator[
 
 
 def elsewhere(change: Callable[[], Any]) -> Any:
-    """Return what a function returns on another connection."""
+    """Return the result of a function on another connection."""
 
     def work() -> Any:
         try:
@@ -152,15 +152,15 @@ def write(storage: KeyValueStorage, name: str, content: bytes, mode: str = "wb")
 
 
 @pytest.mark.parametrize("name", ALIKE)
-def test_names_that_collations_take_for_the_same(storage: KeyValueStorage, name: str) -> None:
-    """A file is found by its own name alone."""
+def test_names_that_collations_treat_as_equal(storage: KeyValueStorage, name: str) -> None:
+    """A file is found by its exact name only."""
     assert storage.save(name, ContentFile(name.encode())) == name
     assert [each for each in ALIKE if storage.exists(each)] == [name]
     assert storage.listdir("") == ([], [name])
 
 
-def test_a_name_that_is_taken_while_a_transaction_is_open(storage: KeyValueStorage) -> None:
-    """Who has looked before somebody else took a name saves under another one."""
+def test_a_name_that_is_taken_during_a_transaction(storage: KeyValueStorage) -> None:
+    """save() chooses another name if it was taken after the transaction looked."""
     save(storage, "d/first")
     with transaction.atomic(alias_of(storage)):
         assert not storage.exists("d/a")
@@ -169,8 +169,8 @@ def test_a_name_that_is_taken_while_a_transaction_is_open(storage: KeyValueStora
     assert (name != "d/a", read(storage, "d/a"), read(storage, name)) == (True, b"theirs", b"mine")
 
 
-def test_a_directory_that_is_made_while_a_transaction_is_open(storage: KeyValueStorage) -> None:
-    """Who has looked before somebody else made a directory saves into it."""
+def test_a_directory_that_is_made_during_a_transaction(storage: KeyValueStorage) -> None:
+    """save() uses a directory that was made after the transaction looked."""
     with transaction.atomic(alias_of(storage)):
         assert not storage.exists("d/e")
         elsewhere(lambda: save(storage, "d/e/a"))
@@ -178,8 +178,8 @@ def test_a_directory_that_is_made_while_a_transaction_is_open(storage: KeyValueS
     assert sorted(storage.listdir("d/e")[1]) == ["a", "b"]
 
 
-def test_a_file_that_is_changed_while_a_transaction_is_open(storage: KeyValueStorage) -> None:
-    """What somebody else has written meanwhile is written over, and what is appended follows it."""
+def test_a_file_that_is_changed_during_a_transaction(storage: KeyValueStorage) -> None:
+    """A write replaces, and an append extends, content that was written concurrently."""
     save(storage, "a", b"old")
     with transaction.atomic(alias_of(storage)):
         assert read(storage, "a") == b"old"
@@ -193,8 +193,8 @@ def test_a_file_that_is_changed_while_a_transaction_is_open(storage: KeyValueSto
     assert read(storage, "a") == b"theirs, which is long+"
 
 
-def test_a_key_that_is_added_while_a_transaction_is_open(storage: KeyValueStorage) -> None:
-    """A key that somebody else has added is not added, also where it is not seen."""
+def test_a_key_that_is_added_during_a_transaction(storage: KeyValueStorage) -> None:
+    """add() returns False for a key that was added concurrently, even if it is invisible."""
     key = storage.uri
     with transaction.atomic(alias_of(storage)):
         assert backend_for(storage.uri).get(key) is None
@@ -204,7 +204,7 @@ def test_a_key_that_is_added_while_a_transaction_is_open(storage: KeyValueStorag
 
 
 def test_a_transaction_leaves_no_lock_to_the_next(storage: KeyValueStorage) -> None:
-    """A name that was contested is read without a lock when the transaction is over."""
+    """The next transaction reads a contested name without a lock."""
     with transaction.atomic(alias_of(storage)):
         assert not storage.exists("a")
         elsewhere(lambda: save(storage, "a"))
@@ -216,7 +216,7 @@ def test_a_transaction_leaves_no_lock_to_the_next(storage: KeyValueStorage) -> N
 
 
 def test_rollback_undoes_files(storage: KeyValueStorage) -> None:
-    """A file that was saved in a transaction, in chunks too, is undone with it."""
+    """A rollback undoes a saved file, including its chunks."""
     with transaction.atomic(alias_of(storage)):
         name = save(storage, "d/a", b"0123456789" * 5)
         assert storage.exists(name)

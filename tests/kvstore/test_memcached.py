@@ -1,4 +1,4 @@
-"""memcached, one server and two, run by the tests themselves."""
+"""Stores on one and two memcached servers, which the tests run."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _closing() -> Iterator[None]:
 
 @pytest.fixture
 def wire(servers: list[Server]) -> Iterator[Wire]:
-    """Record what goes to the first server, and comes back."""
+    """Record the traffic of the first server."""
     with recorded(servers[0].port) as wire:
         yield wire
         close_connections()
@@ -57,7 +57,7 @@ class TestMemcached(StoreConformance):
 
 
 class TestTwoServers(StoreConformance):
-    """Two that share the keys."""
+    """Two servers that share the keys."""
 
     @pytest.fixture(autouse=True, scope="class")
     @classmethod
@@ -66,12 +66,12 @@ class TestTwoServers(StoreConformance):
 
 
 def uri_of(wire: Wire, query: str = "") -> str:
-    """Return the URI of what is recorded."""
+    """Return the URI of the recorded server."""
     return f"memcached://127.0.0.1:{wire.port}{query}"
 
 
-def test_a_lost_server_is_an_error_and_nothing_is_missing() -> None:
-    """Keys of a lost server are never read as missing, nor looked for or set elsewhere."""
+def test_a_lost_server_is_an_error() -> None:
+    """Keys of a lost server raise an error, and are never read from or stored on another one."""
     keys = [f"key{number}" for number in range(40)]
     with memcached_server() as one, memcached_server() as two:
         uri = f"memcached://{one.address};{two.address}"
@@ -91,7 +91,7 @@ def test_a_lost_server_is_an_error_and_nothing_is_missing() -> None:
 
 
 def is_lost(uri: str, key: str) -> bool:
-    """Return whether a key's server does not answer; anything else than that is raised."""
+    """Return whether a key's server is down; raise other errors."""
     try:
         assert use(uri, lambda backend: backend.get(key)) == b"value"
     except ConnectionError:
@@ -100,28 +100,28 @@ def is_lost(uri: str, key: str) -> bool:
 
 
 def test_a_connection_that_breaks(wire: Wire) -> None:
-    """A connection that breaks while an answer is waited for is a reset one, and once only."""
+    """A connection that breaks before the answer raises ConnectionResetError, without a retry."""
     assert use(uri_of(wire), set_and_get) == b"value"
     wire.requests()
     wire.cuts = True
     error = failing(uri_of(wire), set_and_get)
     assert isinstance(error, ConnectionResetError)
-    assert str(error).count("Close") == 1  # the client's own has no text
+    assert str(error).count("Close") == 1  # the client's error has no text
     assert len(wire.requests()) == 1
     wire.cuts = False
     assert use(uri_of(wire), set_and_get) == b"value"
 
 
 def test_a_server_that_never_answers(wire: Wire) -> None:
-    """?timeout= is how long an answer is waited for."""
+    """?timeout= limits the wait for an answer."""
     wire.swallows = True
     assert isinstance(failing(uri_of(wire, "?timeout=0.2"), set_and_get), TimeoutError)
 
 
-def test_an_answer_that_nobody_waited_for(
+def test_the_answer_to_an_interrupted_request(
     servers: list[Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After an interruption, the next question does not get the answer to the last one."""
+    """After an interrupted request, the next one does not read its answer."""
     from pymemcache.client import base
 
     uri = f"memcached://{servers[0].address}"
@@ -144,8 +144,8 @@ def test_an_answer_that_nobody_waited_for(
         lambda backend: backend.set_many([("key", b"value")]),
     ],
 )
-def test_what_is_not_stored_is_an_error(wire: Wire, write: Callable[[Backend], object]) -> None:
-    """A server that does not store, without a reason, is not believed to have stored."""
+def test_a_refused_value_is_an_error(wire: Wire, write: Callable[[Backend], object]) -> None:
+    """NOT_STORED without a reason raises an error."""
     wire.answer = b"NOT_STORED\r\n"
     assert "did not store key" in str(failing(uri_of(wire), write))
 
@@ -153,8 +153,8 @@ def test_what_is_not_stored_is_an_error(wire: Wire, write: Callable[[Backend], o
 @pytest.mark.parametrize(
     "answer", [b"VALUE other 0 1\r\nx\r\nEND\r\n", b"VALUE key\r\n", b"-NOAUTH\r\n", b"ERROR\r\n"]
 )
-def test_what_is_no_answer(wire: Wire, answer: bytes) -> None:
-    """What a server says that is no answer to the question is an error, and no value."""
+def test_invalid_answers(wire: Wire, answer: bytes) -> None:
+    """An invalid answer raises an error, and the next request works."""
     wire.answer = answer
     assert failing(uri_of(wire), lambda backend: backend.get("key")).errno == errno.EIO
     wire.answer = b""
@@ -162,7 +162,7 @@ def test_what_is_no_answer(wire: Wire, answer: bytes) -> None:
 
 
 def test_the_longest_value(servers: list[Server]) -> None:
-    """The declared limit fits with the longest key; what the server refuses is EFBIG."""
+    """A value up to the declared limit fits with the longest key; a longer one raises EFBIG."""
     uri, key = f"memcached://{servers[0].address}", "k" * 250
     limit = use(uri, lambda backend: backend.value_max) or 0
     use(uri, lambda backend: backend.set(key, b"x" * limit))
@@ -172,7 +172,7 @@ def test_the_longest_value(servers: list[Server]) -> None:
 
 
 def test_the_longest_entry(servers: list[Server]) -> None:
-    """A body of the declared length fits, with its meta."""
+    """A body up to the declared limit fits with its meta."""
     backend = make_backend(f"memcached://{servers[0].address}")
     entry = Entry(b"meta" * 500, b"x" * backend.body_max)
     assert backend.insert_entry("directory", "long", entry, marker=None) is Inserted.DONE
@@ -182,7 +182,7 @@ def test_the_longest_entry(servers: list[Server]) -> None:
 
 
 def test_a_full_server() -> None:
-    """A server that may not evict says when it is full: ENOSPC, and what is there stays."""
+    """A full server that does not evict raises ENOSPC, and keeps its values."""
     with memcached_server("-M", "-m", "3") as server:
         uri, value = f"memcached://{server.address}", b"x" * 100_000
 
@@ -198,12 +198,12 @@ def test_a_full_server() -> None:
         assert insert.errno == errno.ENOSPC
         assert use(uri, lambda backend: backend.get("key0")) == value
         use(uri, lambda backend: backend.delete_many(f"key{number}" for number in range(100)))
-        # The server frees its pages by and by.
+        # The server frees its pages gradually.
         wait_until(lambda: use(uri, lambda b: b.set("key1", value)) is None, "room")
 
 
 def test_time_to_live(servers: list[Server]) -> None:
-    """A value is over after its time; without one, and with more than 30 days, it stays."""
+    """A value expires after its ttl; without one, or with more than 30 days, it stays."""
     backend = make_backend(f"memcached://{servers[0].address}")
     backend.set("short", b"value", ttl=0.1)
     backend.set_many([("shorter", b"value")], ttl=0.1)
@@ -221,14 +221,14 @@ def test_time_to_live(servers: list[Server]) -> None:
 def test_how_a_time_is_sent(
     wire: Wire, monkeypatch: pytest.MonkeyPatch, ttl: float, sent: int
 ) -> None:
-    """The server is told of whole seconds, and of a date where more would be one for it."""
+    """The ttl is sent in whole seconds, and as a date if it exceeds 30 days."""
     monkeypatch.setattr("time.time", lambda: 2_000_000_000.7)
     use(uri_of(wire), lambda backend: backend.set("key", b"value", ttl=ttl))
     assert wire.requests()[0].split()[:5] == [b"set", b"key", b"0", b"%d" % sent, b"5"]
 
 
-def test_one_of_many_removes(servers: list[Server]) -> None:
-    """Of threads that remove one entry at once, one succeeds, and readers see none or all of it."""
+def test_one_concurrent_remove_succeeds(servers: list[Server]) -> None:
+    """One of several threads that remove an entry succeeds, and readers see all of it or none."""
     backend = make_backend(f"memcached://{servers[0].address}")
     place = "directory", "removed"
 
@@ -249,7 +249,7 @@ def test_one_of_many_removes(servers: list[Server]) -> None:
 
 
 def test_an_entry_that_changes_to_the_same_meta(servers: list[Server]) -> None:
-    """Who is overtaken by an entry with the same meta replaces that one."""
+    """replace_entry() retries if a concurrent change left the same meta."""
     uri = f"memcached://{servers[0].address}"
     backend, other = make_backend(uri), make_backend(uri)
     backend.insert_entry("directory", "overtaken", ENTRY, marker=None)
@@ -272,7 +272,7 @@ def test_an_entry_that_changes_to_the_same_meta(servers: list[Server]) -> None:
 
 
 def test_a_server_without_cas() -> None:
-    """A server that was started with -C would have two replace one entry: it is an error."""
+    """A server without cas (-C) raises an error, since two writers could replace one entry."""
     with memcached_server("-C") as server:
         uri = f"memcached://{server.address}"
         use(uri, lambda backend: backend.insert_entry("directory", "a", ENTRY, marker=None))
@@ -282,7 +282,7 @@ def test_a_server_without_cas() -> None:
 
 
 def test_many_long_keys(servers: list[Server]) -> None:
-    """Many keys of the longest kind go in requests that a server takes."""
+    """Many long keys are split into requests that a server accepts."""
     uri = f"memcached://{servers[0].address}"
     values = {f"{number:0250}": b"%d" % number for number in range(1200)}
     use(uri, lambda backend: backend.set_many(values.items()))
@@ -312,7 +312,7 @@ OPERATIONS = {
 
 
 def test_round_trips(wire: Wire) -> None:
-    """Each operation is one round trip; what needs a look before, is two."""
+    """Each operation is one round trip, or two if it reads before it writes."""
     backend = make_backend(uri_of(wire))
     counted = {}
     for name, (_, operation) in OPERATIONS.items():
@@ -336,7 +336,7 @@ def test_round_trips(wire: Wire) -> None:
     ],
 )
 def test_mistakes(scheme: str, rest: str, words: str) -> None:
-    """What is wrong in a URI is named, without its password."""
+    """The error for an invalid URI names the mistake, and hides the password."""
     with pytest.raises(ImproperlyConfigured) as info:
         get_kvstore(f"{scheme}://{rest}")
     assert words in str(info.value)

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module", autouse=True)
 def _postgresql(django_db_blocker: Any) -> Iterator[None]:
-    """Run a cluster with a database that has a table for a store."""
+    """Run a cluster with a database, and make the table of a store."""
     skip_without()
     with cluster() as settings, django_db_blocker.unblock(), database("postgresql", settings):
         yield
@@ -37,7 +37,7 @@ class TestPostgreSQL(ServerConformance):
 
 
 def test_a_name_that_a_transaction_never_sees() -> None:
-    """Where a snapshot hides who has taken a name, saving is an error."""
+    """save() raises EDEADLK if a snapshot hides the file that took the name."""
     import psycopg
 
     settings = connections.settings["postgresql"]

@@ -1,4 +1,4 @@
-"""Redis, Valkey and their clusters, each run by the tests themselves."""
+"""Stores on Redis, Valkey and clusters, which the tests run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ENTRY = Entry(b"meta", b"body")
 
 @pytest.fixture(scope="session", params=[REDIS, VALKEY])
 def program(request: pytest.FixtureRequest) -> str:
-    """Return whose server it is."""
+    """Return the program of the server."""
     return str(request.param)
 
 
@@ -54,10 +54,10 @@ def _closing() -> Iterator[None]:
 
 
 class RedisConformance(StoreConformance):
-    """What a server and a cluster do alike."""
+    """Tests that a server and a cluster share."""
 
     def test_long_bodies(self) -> None:
-        """A long body is put with its entry or not at all, and leaves nothing behind."""
+        """A long body is stored and removed together with its entry."""
         backend, place = self.backend, self.key()
         entries = [Entry(b"%d" % number, b"%d" % number * 2**17) for number in range(3)]
         put = partial(backend.insert_entry, place, "a")
@@ -77,11 +77,11 @@ class RedisConformance(StoreConformance):
         assert self.stored(place) == set()
 
     def stored(self, place: str) -> set[str]:
-        """Return the keys that a directory has on the server, behind its tag."""
+        """Return a directory's keys on the server, without its hash tag."""
         return {key.rpartition("}")[2] for key in self._keys(place)}
 
     def lifetimes(self, place: str) -> set[int]:
-        """Return for how long these keys are kept, -1 for ever."""
+        """Return the times to live of these keys, -1 for those that never expire."""
         return {self.backend._client.pttl(key) for key in self._keys(place)}
 
     def _keys(self, place: str) -> list[str]:
@@ -108,28 +108,28 @@ class TestCluster(RedisConformance):
 
 
 def insert(backend: Backend) -> Inserted:
-    """Insert an entry where none is."""
+    """Insert an entry after removing it."""
     backend.remove_entry("directory", "name", ENTRY.meta)
     return backend.insert_entry("directory", "name", ENTRY, marker=None)
 
 
 @pytest.mark.parametrize("userinfo", [":se%20cret", "default:se%20cret"])
 def test_a_password_in_the_uri(userinfo: str) -> None:
-    """A server with a password is reached with it, percent-encoded."""
+    """A URI may contain the server's password, percent-encoded."""
     with redis_server("--requirepass", "se cret") as server:
         assert use(f"redis://{userinfo}@127.0.0.1:{server.port}", set_and_get) == b"value"
 
 
 def test_a_password_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the URI has none, the password is where redis-cli looks for it."""
+    """The password defaults to the variables of redis-cli."""
     monkeypatch.setenv("REDISCLI_AUTH", "secret")
     with redis_server("--requirepass", "secret") as server:
         assert use(f"valkey://127.0.0.1:{server.port}", set_and_get) == b"value"
 
 
 @pytest.mark.parametrize("query", ["", "?cluster=1"])
-def test_a_wrong_password_is_told_to_nobody(query: str) -> None:
-    """The error for a wrong password has no password in it, and neither has one without."""
+def test_errors_hide_wrong_passwords(query: str) -> None:
+    """The error for a wrong or missing password contains no password."""
     with redis_server("--requirepass", "secret") as server:
         for userinfo in (":wrong-word@", ""):
             error = failing(f"redis://{userinfo}127.0.0.1:{server.port}{query}", set_and_get)
@@ -138,34 +138,34 @@ def test_a_wrong_password_is_told_to_nobody(query: str) -> None:
             assert "secret" not in all_texts(error)
 
 
-def test_a_socket_of_the_file_system() -> None:
-    """unix:// reaches a database of a server by its socket."""
+def test_a_unix_socket() -> None:
+    """unix:// connects to a database by the server's socket."""
     with redis_server("--unixsocket", "of redis.sock") as server:
         uri = f"unix://{server.directory}/of%20redis.sock"
         use(f"{uri}?db=3", lambda backend: backend.set("key", b"third"))
         assert use(uri, lambda backend: backend.get("key")) is None
         assert b"db3:keys=1" in server.ask("INFO", "keyspace")
         server.process.stop()
-        # No FileNotFoundError, which would say that a file is not there.
+        # Not a FileNotFoundError, which would report a missing file of a storage.
         assert failing(uri, set_and_get).errno in (errno.ECONNRESET, errno.ECONNREFUSED)
         assert failing(uri, set_and_get).errno == errno.ECONNREFUSED
 
 
 def test_databases(server: Server) -> None:
-    """The path is the number of the database, and so is ?db=; one that is not there is told."""
+    """The path or ?db= is the number of the database; an invalid one is an error."""
     use(f"{server.uri}/5", lambda backend: backend.set("only", b"fifth"))
     read = [use(server.uri + rest, lambda b: b.get("only")) for rest in ("/5", "?db=5", "/", "")]
     assert read == [b"fifth", b"fifth", None, None]
     assert "out of range" in str(failing(f"{server.uri}/99", set_and_get))
 
 
-def test_a_cluster_that_the_uri_does_not_tell_of(cluster: list[Server]) -> None:
-    """A key that another server has is an error which says how a URI tells of a cluster."""
+def test_a_cluster_without_its_parameter(cluster: list[Server]) -> None:
+    """The error for a key on another server of a cluster names ?cluster=1."""
     assert "add ?cluster=1" in str(failing(cluster[0].uri, set_and_get))
 
 
 class Tls(NamedTuple):
-    """A certificate that nobody but itself has signed, and what a server is told of it."""
+    """A self-signed certificate, and the server's options for it."""
 
     certificate: Path
     options: list[str]
@@ -187,7 +187,7 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
 
 @pytest.mark.parametrize("rest", ["?ssl_ca_certs={}", "?ssl_cert_reqs=none"])
 def test_tls(tls: Tls, rest: str) -> None:
-    """rediss:// reaches a server whose certificate is known, or not asked for."""
+    """rediss:// accepts a known certificate, or any with ?ssl_cert_reqs=none."""
     port = str(free_port())
     with redis_server("--tls-port", port, *tls.options):
         uri = f"rediss://127.0.0.1:{port}{rest.format(tls.certificate)}"
@@ -195,7 +195,7 @@ def test_tls(tls: Tls, rest: str) -> None:
 
 
 def test_tls_of_a_cluster(tls: Tls) -> None:
-    """rediss:// reaches all nodes of a cluster over TLS, also those that the first one names."""
+    """rediss:// connects to all nodes of a cluster over TLS."""
     port = str(free_port())
     options = ["--tls-port", port, "--tls-cluster", "yes", *tls.options]
     with redis_cluster(*options, number=1):
@@ -203,8 +203,8 @@ def test_tls_of_a_cluster(tls: Tls) -> None:
         assert use(uri, set_and_get) == b"value"
 
 
-def test_tls_with_a_certificate_that_nobody_knows(tls: Tls) -> None:
-    """A certificate is looked at if the URI does not say otherwise."""
+def test_tls_with_an_unknown_certificate(tls: Tls) -> None:
+    """rediss:// verifies certificates by default."""
     port = str(free_port())
     with redis_server("--tls-port", port, *tls.options):
         error = failing(f"rediss://127.0.0.1:{port}", set_and_get)
@@ -213,25 +213,25 @@ def test_tls_with_a_certificate_that_nobody_knows(tls: Tls) -> None:
 
 
 def test_a_full_server() -> None:
-    """A server that takes no more is ENOSPC for all that writes; deleting makes room again."""
+    """Writes to a full server raise ENOSPC, and work again after deleting."""
     with redis_server("--maxmemory", "8mb", "--maxmemory-policy", "noeviction") as server:
         many = [(f"key{number}", b"secret content" * 700) for number in range(1000)]
         error = failing(server.uri, lambda backend: backend.set_many(many))
         assert (error.errno, "OOM command not allowed" in str(error)) == (errno.ENOSPC, True)
         assert "secret content" not in all_texts(error)
-        server.ask("CONFIG", "SET", "maxmemory", "4mb")  # so that not even a small value fits
+        server.ask("CONFIG", "SET", "maxmemory", "4mb")  # no small value fits either
         for write in (set_and_get, insert, lambda backend: backend.add("other", b"value")):
             assert failing(server.uri, write).errno == errno.ENOSPC
         place = "directory", "name"
         assert use(server.uri, lambda backend: backend.read_entries([place])) == [None]
         use(server.uri, lambda backend: backend.delete_many(key for key, _ in many))
-        # The memory is freed in the background.
+        # The server frees memory in the background.
         wait_until(lambda: use(server.uri, set_and_get) == b"value", "room")
         assert use(server.uri, insert) is Inserted.DONE
 
 
 def test_a_server_that_is_stopped_and_started() -> None:
-    """Operations fail while the server is away, and work with the same client when it is back."""
+    """Operations fail while the server is down, and work again after its restart."""
     with redis_server() as server:
         assert use(server.uri, set_and_get) == b"value"
         server.process.kill()
@@ -244,24 +244,24 @@ def test_a_server_that_is_stopped_and_started() -> None:
 
 
 def test_a_server_that_is_lost_in_the_middle_of_an_answer(server: Server) -> None:
-    """A connection that breaks while an answer is waited for is a reset one, and once only."""
+    """A connection that breaks before the answer raises ConnectionResetError, without a retry."""
     with recorded(server.port) as wire:
         uri = f"redis://127.0.0.1:{wire.port}"
         assert use(uri, set_and_get) == b"value"
         try:
-            raise FileNotFoundError("what the caller is busy with")
+            raise FileNotFoundError("an error that the caller handles")
         except FileNotFoundError:
             wire.requests()
             wire.cuts = True
             error = failing(uri, set_and_get)
             wire.cuts = False
         assert isinstance(error, ConnectionResetError)
-        assert len(wire.requests()) == 1  # nothing is tried again
+        assert len(wire.requests()) == 1  # no retry
         assert use(uri, set_and_get) == b"value"
 
 
 def test_a_server_that_never_answers(server: Server) -> None:
-    """?timeout= is how long an answer is waited for."""
+    """?timeout= limits the wait for an answer."""
     with recorded(server.port) as wire:
         wire.swallows = True
         error = failing(f"redis://127.0.0.1:{wire.port}?timeout=0.2", set_and_get)
@@ -270,7 +270,7 @@ def test_a_server_that_never_answers(server: Server) -> None:
 
 @pytest.mark.parametrize("query", ["", "?cluster=1"])
 def test_scripts_that_a_server_forgets(server: Server, cluster: list[Server], query: str) -> None:
-    """Entries are inserted, replaced and removed also after SCRIPT FLUSH."""
+    """Entries are inserted, replaced and removed after SCRIPT FLUSH."""
     servers = cluster if query else [server]
 
     def forget() -> None:
@@ -287,7 +287,7 @@ def test_scripts_that_a_server_forgets(server: Server, cluster: list[Server], qu
 
 
 def test_a_node_that_is_stopped_and_started() -> None:
-    """The keys of a lost node fail, those of the others do not; it is found when it is back."""
+    """Only the keys of a lost node fail, and work again after its restart."""
     with redis_cluster() as servers:
         uri = f"{servers[0].uri}?cluster=1"
         keys = [f"key{number}" for number in range(30)]
@@ -304,7 +304,7 @@ def test_a_node_that_is_stopped_and_started() -> None:
 
 
 def is_lost(uri: str, key: str) -> bool:
-    """Return whether a key's node does not answer; anything else than that is raised."""
+    """Return whether a key's node is down; raise other errors."""
     try:
         assert use(uri, lambda backend: backend.get(key)) == b"value"
     except ConnectionError:
@@ -314,26 +314,26 @@ def is_lost(uri: str, key: str) -> bool:
 
 @pytest.mark.parametrize("query", ["", "?cluster=1"])
 def test_time_to_live(server: Server, cluster: list[Server], query: str) -> None:
-    """A value is over after its time, to the millisecond; without one it stays."""
+    """A value expires after its ttl; without one, it never does."""
     backend = make_backend((cluster[0] if query else server).uri + query)
     backend.set("short", b"value", ttl=0.0001)
     backend.set_many([("shorter", b"value"), ("shortest", b"value")], ttl=0.05)
     backend.set("long", b"value", ttl=60)
-    backend.set("for ever", b"value")
+    backend.set("forever", b"value")
     wait_until(lambda: backend.get_many(["short", "shorter", "shortest"]) == [None] * 3, "the end")
-    assert backend.get_many(["long", "for ever"]) == [b"value"] * 2
-    backend.delete_many(["long", "for ever"])
+    assert backend.get_many(["long", "forever"]) == [b"value"] * 2
+    backend.delete_many(["long", "forever"])
     backend.close()
 
 
 def test_how_long_a_value_lives(server: Server) -> None:
-    """The server is told of milliseconds."""
+    """The ttl is sent in milliseconds."""
     use(server.uri, lambda backend: backend.set("milliseconds", b"value", ttl=12.3456))
     assert 12_000 < int(server.ask("PTTL", "milliseconds")[1:]) <= 12_346
 
 
 def test_many_values(server: Server) -> None:
-    """Values go in requests that are bounded, whatever their number and length is."""
+    """Many and long values are split into several requests."""
     values = {f"many{number}": b"%d" % number for number in range(1500)}
     values |= {f"long{number}": b"%d" % number * 2**20 for number in range(6)}
     use(server.uri, lambda backend: backend.set_many(values.items()))
@@ -346,7 +346,7 @@ def test_many_values(server: Server) -> None:
 
 
 def test_an_entry_is_read_whole(server: Server) -> None:
-    """Of an entry that others replace all the time, meta and body belong together."""
+    """A reader never mixes meta and body of an entry that another thread replaces."""
     backend, over = make_backend(server.uri), threading.Event()
     backend.insert_entry("directory", "changing", Entry(b"0", b"0" * 5000), marker=None)
 
@@ -394,7 +394,7 @@ OPERATIONS = {
 
 
 def test_round_trips(server: Server) -> None:
-    """Each operation is one round trip, once the server knows the scripts; connecting is none."""
+    """Each operation is one round trip if the server knows the scripts; connecting adds none."""
     with recorded(server.port) as wire:
         backend = make_backend(f"redis://127.0.0.1:{wire.port}")
         assert count(wire, backend, "set") == 1
@@ -402,13 +402,13 @@ def test_round_trips(server: Server) -> None:
             operation(backend)
         wire.requests()
         counted = {name: count(wire, backend, name) for name in OPERATIONS}
-        counted["read what is not there"] = count(wire, backend, "read")
+        counted["read missing entries"] = count(wire, backend, "read")
         backend.close()
-    # Whether it is not there, or was thrown away: that is asked once more.
-    assert counted == dict.fromkeys(OPERATIONS, 1) | {"read what is not there": 2}
+    # A second request finds out whether a part of the entry was evicted.
+    assert counted == dict.fromkeys(OPERATIONS, 1) | {"read missing entries": 2}
 
 
 def count(wire: Wire, backend: Backend, name: str) -> int:
-    """Return how many round trips an operation takes."""
+    """Return the number of round trips of an operation."""
     OPERATIONS[name](backend)
     return len(wire.requests())

@@ -1,4 +1,4 @@
-"""What the URI of a Redis server may say."""
+"""URIs of Redis servers, valid and invalid."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ pytest.importorskip("redis")
     ],
 )
 def test_mistakes(uri: str, words: str) -> None:
-    """What is wrong in a URI is named, without its password."""
+    """The error for an invalid URI names the mistake, and hides the password."""
     scheme, _, rest = uri.partition("://")
     with pytest.raises(ImproperlyConfigured) as info:
         get_kvstore(f"{scheme}://user:secret@{rest}")
@@ -47,5 +47,5 @@ def test_mistakes(uri: str, words: str) -> None:
     ["redis://[::1]", "valkey://host:1/2", "rediss://host/?ssl_check_hostname=0", "unix:///a?db=1"],
 )
 def test_no_mistake(uri: str) -> None:
-    """Nothing is connected to a URI that is right, until it is used."""
+    """get_kvstore() accepts a valid URI without connecting."""
     assert get_kvstore(uri).uri == uri

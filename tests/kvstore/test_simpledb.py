@@ -1,4 +1,4 @@
-"""A store in a domain of SimpleDB: on moto with what moto has not, and as botocore describes it."""
+"""A store in a domain of SimpleDB: on an extended moto, and against botocore's description."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult, EmptyResult
 from moto.sdb.responses import SimpleDBResponse
 
-# It is told of in SimpleDB's own documents, and left out of botocore's description.
-TOLD = pytest.mark.filterwarnings("ignore:Exception.ConditionalCheckFailed:UserWarning")
-pytestmark = [pytest.mark.slow, TOLD]
+# SimpleDB documents this error, but botocore's description lacks it.
+UNDESCRIBED = pytest.mark.filterwarnings("ignore:Exception.ConditionalCheckFailed:UserWarning")
+pytestmark = [pytest.mark.slow, UNDESCRIBED]
 SERVICE = "sdb"
 
 
 class ConditionalCheckFailed(ServiceException):
-    """What SimpleDB says where a condition is not met."""
+    """SimpleDB's error for a condition that is not met."""
 
     code = "ConditionalCheckFailed"
     message = "Conditional check failed. Attribute (count) value exists"
@@ -40,14 +40,14 @@ class ConditionalCheckFailed(ServiceException):
 
 class CompleteResponse(SimpleDBResponse):
     """
-    What moto has not: deleting, and conditions, as the API reference of SimpleDB has them.
+    Deleting and conditions, which moto lacks, as in SimpleDB's API reference.
 
     https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API_PutAttributes.html
     https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDB_API_DeleteAttributes.html
     """
 
     def put_attributes(self) -> ActionResult:
-        """Put attributes, all at once, where there is none that is expected not to exist."""
+        """Put attributes together, unless one exists that must not."""
         item = self._item()
         with item.lock:
             expected = self._get_param("Expected")
@@ -63,7 +63,7 @@ class CompleteResponse(SimpleDBResponse):
         return EmptyResult()
 
     def delete_attributes(self) -> ActionResult:
-        """Delete an item with all of its attributes; silent where there is none."""
+        """Delete an item with its attributes; do nothing if it is missing."""
         assert not self._get_param("Attributes")
         item = self._item()
         with item.lock:
@@ -76,7 +76,7 @@ class CompleteResponse(SimpleDBResponse):
 
 
 class TestSimpleDB(StoreConformance):
-    """A domain of moto's, with what moto has not."""
+    """A domain on the extended moto."""
 
     @pytest.fixture(autouse=True, scope="class")
     @classmethod
@@ -89,7 +89,7 @@ class TestSimpleDB(StoreConformance):
 
 
 def test_moto_alone(uri: str) -> None:
-    """On moto as it is a value is set, replaced by a shorter one, and read."""
+    """An unmodified moto stores a value, replaces it by a shorter one, and returns it."""
     store = get_kvstore(uri)
     for value in ["short", b"long" * 10_000, "shorter", ""]:
         store.set("key", value)
@@ -98,7 +98,7 @@ def test_moto_alone(uri: str) -> None:
 
 
 def test_command_makes_the_domain_once(endpoint: str) -> None:
-    """The command makes the domain, and says when it is there."""
+    """The command makes the domain, and reports a domain that exists."""
     uri, said = f"simpledb://once?region=us-east-1&endpoint_url={endpoint}", StringIO()
     call_command("createkvstoretable", uri, uri, stdout=said)
     assert said.getvalue().splitlines() == [
@@ -108,24 +108,24 @@ def test_command_makes_the_domain_once(endpoint: str) -> None:
 
 
 def test_missing_domain_has_its_cure(endpoint: str) -> None:
-    """A domain that nobody made is an OSError that says how it is made."""
+    """A missing domain raises OSError with the command that makes it."""
     store = get_kvstore(f"sdb://missing?region=us-east-1&endpoint_url={endpoint}")
     with pytest.raises(OSError, match=r"createkvstoretable 'sdb://missing\?"):
         store.get("key")
 
 
 class TestRequests:
-    """What is asked of SimpleDB, which botocore's description of the service allows."""
+    """Requests to SimpleDB, checked against botocore's description of the service."""
 
     @pytest.fixture
     def backend(self) -> Iterator[Any]:
-        """Return a backend on a client of its own."""
+        """Return a backend with its own client."""
         with account():
             yield make_backend("sdb://store?region=us-east-1")
 
     @pytest.fixture
     def stub(self, backend: Any) -> Iterator[Stubber]:
-        """Return what answers the requests, in their order."""
+        """Return the stub that answers the requests in order."""
         with Stubber(backend.client) as stub:
             yield stub
             stub.assert_no_pending_responses()
@@ -141,12 +141,12 @@ class TestRequests:
     }
 
     def test_set(self, backend: Any, stub: Stubber) -> None:
-        """A value is in attributes of 1024 bytes, which one request puts."""
+        """set() puts attributes of 1024 bytes in one request."""
         stub.add_response("put_attributes", {}, self.PUT)
         backend.set("key", b"x" * 768 + b"y")
 
     def test_add(self, backend: Any, stub: Stubber) -> None:
-        """Adding expects that there is no value; that there is one is an answer."""
+        """add() requires a missing value, returns False otherwise, and raises other errors."""
         asked = self.PUT | {"Expected": {"Name": "count", "Exists": False}}
         stub.add_response("put_attributes", {}, asked)
         stub.add_client_error("put_attributes", "ConditionalCheckFailed", expected_params=asked)
@@ -157,12 +157,12 @@ class TestRequests:
             backend.add("key", b"x" * 768 + b"y")
 
     def test_delete(self, backend: Any, stub: Stubber) -> None:
-        """An item is deleted with all that it has."""
+        """delete() deletes the item with all attributes."""
         stub.add_response("delete_attributes", {}, {"DomainName": "store", "ItemName": "key"})
         backend.delete("key")
 
     def test_get(self, backend: Any, stub: Stubber) -> None:
-        """What is read was written last, and what a longer value left behind is no part of it."""
+        """get() reads consistently, and ignores attributes of a previous, longer value."""
         asked = {"DomainName": "store", "ItemName": "key", "ConsistentRead": True}
         names = {"1": "eQ==", "7": "left", "count": "2", "0": base64.b64encode(b"x" * 768).decode()}
         found = {"Attributes": [{"Name": name, "Value": text} for name, text in names.items()]}
@@ -171,8 +171,8 @@ class TestRequests:
         assert backend.get("key") == b"x" * 768 + b"y"
         assert backend.get("key") is None
 
-    def test_domain_that_is_full(self, backend: Any, stub: Stubber) -> None:
-        """A domain has 10 GB; then there is no space left."""
+    def test_a_full_domain(self, backend: Any, stub: Stubber) -> None:
+        """A full domain raises ENOSPC."""
         stub.add_client_error("put_attributes", "NumberDomainBytesExceeded")
         uri = "sdb://store?region=us-east-1"
         error = pytest.raises(OSError, match="NumberDomainBytesExceeded")

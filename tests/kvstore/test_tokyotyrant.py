@@ -1,4 +1,4 @@
-"""Tokyo Tyrant's dialect, for which memcached stands in."""
+"""Tokyo Tyrant's dialect, with memcached as its stand-in."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def server() -> Iterator[Server]:
 
 
 class TestTokyoTyrant(StoreConformance):
-    """A memcached in the place of a Tokyo Tyrant."""
+    """memcached as a stand-in for Tokyo Tyrant."""
 
     @pytest.fixture(autouse=True, scope="class")
     @classmethod
@@ -34,14 +34,14 @@ class TestTokyoTyrant(StoreConformance):
 
 @pytest.fixture
 def wire(server: Server) -> Iterator[Wire]:
-    """Record what goes to the server, and comes back."""
+    """Record the server's traffic."""
     with recorded(server.port) as wire:
         yield wire
         close_connections()
 
 
 def test_the_dialect(wire: Wire) -> None:
-    """Nothing is sent but get, set, add and delete of one key, without flags and without a time."""
+    """The backend sends get, set, add and delete of one key only, without flags and expiry."""
     uri = f"tokyotyrant://127.0.0.1:{wire.port}"
     store, backend = get_kvstore(uri), backend_for(uri)
     for key, value in [("short", 1), ("é" * 300, b"x" * 3_000_000), ("text", "text")]:
@@ -65,7 +65,7 @@ def test_the_dialect(wire: Wire) -> None:
 
 
 def test_what_is_declared() -> None:
-    """There is an atomic add, and nothing that would need cas; the port is the server's own."""
+    """The backend declares add, but nothing that needs cas, and Tokyo Tyrant's port."""
     backend = backend_for("tokyotyrant://localhost")
     assert (backend.adds, backend.has_entries, backend.lists_entries) == (True, False, False)
     assert type(backend).default_port == 1978
