@@ -16,7 +16,7 @@ from inmemorystorage import InMemoryStorage
 
 
 class Bucket(Storage):
-    """Keeps files by their whole names, as buckets do: there are no directories, and no times."""
+    """A storage of whole names, as buckets are: it has no directories and no times."""
 
     def __init__(self, **options: Any) -> None:
         self.files: dict[str, bytes] = {}
@@ -40,7 +40,7 @@ class Bucket(Storage):
         return name in self.files
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
-        """Return what follows a prefix, of which a marker of the "directory" is a part."""
+        """Return the entries below a prefix, and a marker of the "directory" itself."""
         prefix = f"{path}/" if path else ""
         rest = [name.removeprefix(prefix) for name in self.files if name.startswith(prefix)]
         directories = {name.partition("/")[0] + "/" for name in rest if "/" in name}
@@ -51,24 +51,24 @@ class Bucket(Storage):
         return len(self.files[name])
 
     def url(self, name: str | None) -> str:
-        """Return an address on another host."""
+        """Return a URL on another host."""
         return f"https://bucket.example/{name}?signature=x"
 
 
 class Unlisted(Bucket):
-    """A storage that can neither list nor measure."""
+    """A storage without listdir() and size()."""
 
     listdir = Storage.listdir
     size = Storage.size
 
 
 def on_disk(directory: Path) -> Storage:
-    """Return a storage on the disk."""
+    """Return a storage on a disk."""
     return FileSystemStorage(directory, "/media/")
 
 
 def like_disk(directory: Path) -> Storage:
-    """Return a storage in memory that behaves as a disk."""
+    """Return an in-memory storage that behaves like a disk."""
     return InMemoryStorage(location=directory, behaves_like="filesystem")
 
 

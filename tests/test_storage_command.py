@@ -30,7 +30,7 @@ def _aliases(settings: Any, tmp_path: Path) -> None:
     like = {"behaves_like": "filesystem", "location": str(tmp_path / "like")}
     kinds = {
         "default": (MEMORY, {}),
-        "other": (MEMORY, {}),  # equal to the default, with a tree of its own
+        "other": (MEMORY, {}),  # equal to the default, but with its own tree
         "like_disk": (MEMORY, like),
         "like_twin": (MEMORY, like),
         "disk": (DISK, {"location": tmp_path / "disk"}),

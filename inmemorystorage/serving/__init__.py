@@ -1,4 +1,4 @@
-"""The files of any storage over HTTP: in development, in live-server tests and in a browser."""
+"""Serve the files of any storage over HTTP, in development and in live-server tests."""
 
 from .views import media_urlpatterns, serve
 

@@ -1,4 +1,4 @@
-"""The Django app: ``runserver`` that serves media, and ``manage.py storage``."""
+"""The Django app: a ``runserver`` that serves media."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.core.management import get_commands
 
 
 class ServingConfig(AppConfig):
-    """Bring the commands of this directory."""
+    """Add ``runserver``, and a check that it is used."""
 
     name = "inmemorystorage.serving"
     label = "inmemorystorage_serving"
@@ -22,14 +22,14 @@ class ServingConfig(AppConfig):
 
 
 def check_runserver(**kwargs: Any) -> list[CheckMessage]:
-    """Warn of an app whose ``runserver`` is used in the place of this one."""
+    """Warn if another app's ``runserver`` is used instead of this one."""
     owner = get_commands()["runserver"]
     if owner == ServingConfig.name or not apps.is_installed(ServingConfig.name):
         return []
     return [
         Warning(
-            f"runserver does not serve files in memory: it is the one of {owner!r}.",
-            hint=f"Name {ServingConfig.name!r} before {owner!r} in INSTALLED_APPS.",
+            f"runserver does not serve files in memory: {owner!r} replaces it.",
+            hint=f"Put {ServingConfig.name!r} before {owner!r} in INSTALLED_APPS.",
             id="inmemorystorage.W002",
         )
     ]

@@ -1,4 +1,4 @@
-"""The page that shows what is in a directory of a storage."""
+"""The page that lists a directory of a storage."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from django.template.defaultfilters import pluralize
 
 from ..walk import NO_DIRECTORY, DirEntry, find, printable, scan, walk
 
-# A page is looked at while one waits. A bucket answers for its names one by one, so that past
-# these bounds totals are said to be "at least", and sizes and times are left out.
+# A user waits for the page, and a bucket needs a request for each size. Past these limits the total
+# is "at least" what was counted, and sizes and times are left out.
 MAX_ROWS = 1_000
 MAX_NAMES = 10_000
 MAX_SECONDS = 2.0
 
-# What an <img> can show; an SVG in an <img> runs no script.
+# The types that <img> shows; an SVG in <img> runs no script.
 PICTURES = (".apng", ".avif", ".bmp", ".gif", ".ico", ".jpeg", ".jpg", ".png", ".svg", ".webp")
 POLICY = (
     "default-src 'none'; img-src {}; style-src 'unsafe-inline'; "
@@ -38,7 +38,7 @@ UNITS = ["KiB", "MiB", "GiB", "TiB", "PiB"]
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the page."""
+    """A row of the page."""
 
     name: str
     href: str
@@ -51,16 +51,16 @@ class Row:
 
 def list_directory(request: HttpRequest, storage: Storage, name: str) -> HttpResponse:
     """
-    Return the page of a directory: its folders and files, and the total of all below it.
+    Return the page of a directory: its folders and files, and the total of everything below.
 
     :param storage: any storage that has ``listdir()``.
-    :param name: ``""`` for the root, else a name that ends in a slash.
+    :param name: ``""`` for the root, otherwise a name that ends in a slash.
 
-    Files are linked relative to the page, or by ``storage.url()`` where the storage signs its
-    addresses (``querystring_auth``). The page has no script, and its ``Content-Security-Policy``
-    allows none: https://www.w3.org/TR/CSP3/
+    Links are relative to the page, or made by ``storage.url()`` if the storage signs its URLs
+    (``querystring_auth``). The page has no script, and its ``Content-Security-Policy`` allows none:
+    https://www.w3.org/TR/CSP3/
 
-    Raises ``Http404`` where that is no directory, and where the storage cannot list.
+    Raises ``Http404`` if the name is not a directory, and if the storage cannot list.
     """
     entries = _entries(storage, name)
     deadline = time.monotonic() + MAX_SECONDS
@@ -81,7 +81,7 @@ def list_directory(request: HttpRequest, storage: Storage, name: str) -> HttpRes
 
 @cache
 def _template() -> Template:
-    # An engine of its own: projects need no template settings, and theirs change nothing here.
+    # Its own engine: the page neither needs nor uses the template settings of the project.
     page = Path(__file__).with_name("listing.html").read_text(encoding="utf-8")
     return Engine().from_string(page)
 
@@ -89,18 +89,18 @@ def _template() -> Template:
 def _entries(storage: Storage, name: str) -> list[DirEntry]:
     directory = name.removesuffix("/")
     if name and {"", ".", ".."} & {*directory.split("/")}:
-        raise Http404(f"{printable(name)!r} is no directory.")
+        raise Http404(f"{printable(name)!r} is not a directory.")
     try:
         found = scan(storage, directory)
-        # An empty listing is also a bucket's answer for what is not there, or is a file.
+        # A bucket also returns an empty listing for a file and for a missing name.
         if found or _is_directory(storage, directory):
             return found
     except NotImplementedError as error:
         raise Http404(str(error)) from error
     except (*NO_DIRECTORY, SuspiciousOperation, ValueError):
-        if not name:  # a disk has no root before its first file
+        if not name:  # the root of a disk may not exist before its first file
             return []
-    raise Http404(f"There is no directory {printable(name)!r}.")
+    raise Http404(f"The directory {printable(name)!r} does not exist.")
 
 
 def _is_directory(storage: Storage, name: str) -> bool:
@@ -113,7 +113,7 @@ def _root(request: HttpRequest, name: str) -> str:
 
 
 def _crumbs(root: str, name: str) -> Iterator[tuple[str, str]]:
-    """Yield each directory from the root to this one: its label, its address from here."""
+    """Yield the label and the relative URL of each directory from the root to this one."""
     labels = [root, *name.split("/")[:-1]]
     for up, label in zip(range(len(labels) - 1, -1, -1), labels, strict=True):
         yield printable(label), "../" * up or "./"
@@ -124,7 +124,7 @@ def _row(entry: DirEntry, deadline: float) -> Row:
     size = entry.size if is_measured else None
     return Row(
         name=printable(entry.basename),
-        href=_address(entry),
+        href=_url(entry),
         is_directory=entry.is_directory,
         is_picture=not entry.is_directory and entry.name.lower().endswith(PICTURES),
         size="" if size is None else human_size(size),
@@ -134,7 +134,7 @@ def _row(entry: DirEntry, deadline: float) -> Row:
 
 
 def human_size(size: int) -> str:
-    """Return a number of bytes in the unit that keeps it short: ``"1.5 KiB"``."""
+    """Return a number of bytes in a unit that keeps it short: ``"1.5 KiB"``."""
     if size < 1024:
         return f"{size} B"
     number, power = size / 1024, 0
@@ -143,32 +143,32 @@ def human_size(size: int) -> str:
     return f"{number:.1f} {UNITS[power]}"
 
 
-def _address(entry: DirEntry) -> str:
-    """Return where a link leads: relative, so that no name can be a scheme or a host."""
+def _url(entry: DirEntry) -> str:
+    """Return the URL of an entry: relative, so that no name is taken for a scheme or a host."""
     relative = "./" + quote(entry.basename, safe="", errors="surrogateescape")
     if entry.is_directory:
         return f"{relative}/"
-    return _signed_address(entry) or relative
+    return _signed_url(entry) or relative
 
 
-def _signed_address(entry: DirEntry) -> str | None:
+def _signed_url(entry: DirEntry) -> str | None:
     if not getattr(entry.storage, "querystring_auth", False):
         return None
     try:
         return entry.storage.url(entry.name)
-    except (NotImplementedError, ValueError):  # it has no addresses
+    except (NotImplementedError, ValueError):  # it has no URLs
         return None
 
 
 def _image_sources(rows: Iterable[Row]) -> list[str]:
-    """Return where pictures come from, as a policy's sources; a bucket signs for its own host."""
+    """Return the sources of pictures for the policy; a bucket's URLs are on its own host."""
     parts = (urlsplit(row.href) for row in rows if row.is_picture)
     origins = {f"{part.scheme}://{part.netloc}" for part in parts if part.netloc}
     return ["'self'", *sorted(filter(is_origin, origins))]
 
 
 def _total(entries: list[DirEntry], deadline: float) -> str:
-    """Return how much there is below a directory, in words."""
+    """Return the numbers and the size of everything below a directory, in words."""
     failures: list[OSError] = []
     files = directories = size = 0
     is_whole = True

@@ -1,4 +1,4 @@
-"""Files at their URLs, without a line in the URLs of the project."""
+"""Serve files at their URLs, without a line in the project's URLconf."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from ..project import labelled_storages
 from ..storage import InMemoryStorage
 from .views import serve_from
 
-# A path at which nobody has anything.
+# A path that no project routes on purpose.
 _NOWHERE = "/d7b1f9c2/inmemorystorage/nowhere"
 
 
 class MediaMiddleware(MiddlewareMixin):
     """
-    Answer requests for files of storages, as `serve_media` does.
+    Serve the files of storages, as `serve_media` does.
 
-    ``runserver`` has it where ``"inmemorystorage.serving"`` is in INSTALLED_APPS.
+    ``runserver`` adds it if ``"inmemorystorage.serving"`` is in INSTALLED_APPS.
     """
 
     def process_request(self, request: HttpRequest) -> HttpResponseBase | None:
-        """Return the file, or ``None``: the project answers."""
+        """Return the file, or ``None``, with which the project answers."""
         with contextlib.suppress(Http404):
             return serve_media(request)
         return None
@@ -38,28 +38,28 @@ class MediaMiddleware(MiddlewareMixin):
 
 def serve_media(request: HttpRequest) -> HttpResponseBase:
     """
-    Answer with the file whose URL, by ``storage.url()``, is that of the request.
+    Return the file whose ``storage.url()`` is the URL of the request.
 
-    Asked are the default storage, if its files have URLs on this site, and all storages in memory.
-    Raises ``Http404`` where none has such a file, and where the project has a view of its own at
-    that URL; for those of ``django.conf.urls.static.static`` the disk has what is not found here.
+    It looks in the default storage, if that has URLs on this site, and in all in-memory storages.
+    Raises ``Http404`` if no storage has the file, and if the project has its own view at that URL,
+    other than ``django.conf.urls.static.static``, which then looks on the disk.
     """
-    asked = _storages_at(request.path)
-    if not asked or _is_of_project(request.path_info):
-        raise Http404("There is no file of a storage at this URL.")
+    candidates = _storages_at(request.path)
+    if not candidates or _is_routed(request.path_info):
+        raise Http404("No storage serves this URL.")
     denied: PermissionDenied | None = None
-    for storage, name in asked:
+    for storage, name in candidates:
         try:
             return serve_from(storage, request, name)
         except Http404:
             continue
-        except PermissionDenied as error:  # another one may have a file of that name for everybody
+        except PermissionDenied as error:  # another storage may have a public file of that name
             denied = denied or error
-    raise denied or Http404("There is no file at this URL.")
+    raise denied or Http404("The file does not exist.")
 
 
-def _is_of_project(path: str) -> bool:
-    """Return whether the project has a view for a path, and not one for whatever is asked."""
+def _is_routed(path: str) -> bool:
+    """Return whether the project has a view for the path, other than a catch-all."""
     return _view(path) not in (None, static.serve, _view(_NOWHERE))
 
 
@@ -71,9 +71,9 @@ def _view(path: str) -> Any:
 
 
 def _storages_at(path: str) -> list[tuple[Storage, str]]:
-    """Return the storages whose files may have a path, each with the name that the file has."""
+    """Return the storages that may have a file with this URL path, and its name in each."""
     default = storages["default"]
-    # Each but once: many fields have one storage.
+    # Each storage once: many fields share one.
     known = {id(storage): storage for _, storage in [("default", default), *labelled_storages()]}
     return [
         (storage, name)
@@ -84,16 +84,16 @@ def _storages_at(path: str) -> list[tuple[Storage, str]]:
 
 
 def _name_at(storage: Any, path: str) -> str | None:
-    """Return the name of the file that has a path for its URL, ``None`` where none can have it."""
+    """Return the name of the file with this URL path, or ``None`` if it cannot be here."""
     prefix = getattr(storage, "base_url", None)
     if not isinstance(prefix, str) or urlsplit(prefix).netloc or not path.startswith(prefix):
         return None
     name = path[len(prefix) :]
     is_directory = not name or name.endswith("/")
-    is_of_site = is_directory and not prefix.strip("/")
-    return None if is_of_site else name
+    is_of_project = is_directory and not prefix.strip("/")
+    return None if is_of_project else name
 
 
 def _signs(storage: Storage) -> bool:
-    """Return whether a storage, that of a bucket, gives its files to whom it has signed a URL."""
+    """Return whether the storage, such as a bucket's, signs its URLs."""
     return bool(getattr(storage, "querystring_auth", False))

@@ -1,4 +1,4 @@
-"""The files of a development server kept while the autoreloader starts it anew."""
+"""Keep the files in memory when the autoreloader restarts the development server."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from django.utils import autoreload
 
 from ..handover import hand_over, take_over
 
-# The directory in which the servers, one after the other, leave their files; by the environment,
-# since the process that starts them is not the one that has the files.
+# The directory through which one server passes its files to the next. It is an environment variable
+# because the process that starts the servers is not the one that has the files.
 _ENVIRONMENT = "INMEMORYSTORAGE_HANDOVER"
 
 
 def keep_files(warn: Callable[[str], object]) -> None:
     """
-    Have the files of the storages in memory live on when the autoreloader starts the server anew.
+    Keep the files of in-memory storages when the autoreloader restarts the server.
 
-    Called in each process: the first, which starts the servers, makes a directory that only this
-    user can enter, and removes it at its end; each server takes over what the one before left,
-    and leaves its own when it is to be started anew.
+    Each process calls this. The first one, which starts the servers, creates a directory that only
+    this user can enter, and removes it when it exits. Each server loads the files of the previous
+    one, and dumps its own before it is restarted.
 
-    :param warn: told why files are lost, where they are.
+    :param warn: called with the reason if files are lost.
     """
     if os.environ.get(autoreload.DJANGO_AUTORELOAD_ENV) != "true":
         directory = tempfile.mkdtemp(prefix="inmemorystorage-handover-")
@@ -36,43 +36,43 @@ def keep_files(warn: Callable[[str], object]) -> None:
         atexit.register(shutil.rmtree, directory, ignore_errors=True)
     elif _ENVIRONMENT in os.environ:
         path = Path(os.environ[_ENVIRONMENT], "files")
-        _arrive(path, warn)
-        _leave_before_reload(path, warn)
+        _load(path, warn)
+        _dump_before_reload(path, warn)
     else:  # Django's own runserver started this one
         warn(
-            "Files in memory will not be kept when code changes, since the project could not be "
-            "loaded when runserver was started. Start it again to have them kept."
+            "Files in memory will not be kept when code changes, because the project could not be "
+            "loaded when runserver was started. Restart runserver to keep them."
         )
 
 
-def _leave_before_reload(path: Path, warn: Callable[[str], object]) -> None:
+def _dump_before_reload(path: Path, warn: Callable[[str], object]) -> None:
     trigger_reload: Any = autoreload.trigger_reload
 
-    def leave_and_reload(filename: str) -> None:
-        _leave(path, warn)
+    def dump_and_reload(filename: str) -> None:
+        _dump(path, warn)
         trigger_reload(filename)
 
-    # No signal says that the process is going to end for this reason, and not for another one.
-    autoreload.trigger_reload = leave_and_reload
+    # Django sends no signal before it exits to reload.
+    autoreload.trigger_reload = dump_and_reload
 
 
-def _arrive(path: Path, warn: Callable[[str], object]) -> None:
-    with _telling(warn), contextlib.suppress(FileNotFoundError), path.open("rb") as file:
-        path.unlink()  # once is enough, whatever comes of it
+def _load(path: Path, warn: Callable[[str], object]) -> None:
+    with _warn_of_errors(warn), contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+        path.unlink()  # a file that cannot be loaded is not loaded again
         take_over(file)
 
 
-def _leave(path: Path, warn: Callable[[str], object]) -> None:
+def _dump(path: Path, warn: Callable[[str], object]) -> None:
     part = path.with_suffix(".part")
-    with _telling(warn):
+    with _warn_of_errors(warn):
         with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             hand_over(file)
         part.replace(path)
 
 
 @contextlib.contextmanager
-def _telling(warn: Callable[[str], object]) -> Iterator[None]:
-    """Have nothing fail for files that cannot be kept: the server is what matters."""
+def _warn_of_errors(warn: Callable[[str], object]) -> Iterator[None]:
+    """Warn instead of raising: the server runs without the files too."""
     try:
         yield
     except Exception as error:

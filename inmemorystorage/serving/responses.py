@@ -22,27 +22,29 @@ from django.http.response import HttpResponseBase
 from django.utils.cache import get_conditional_response
 from django.utils.http import content_disposition_header, http_date, parse_http_date_safe
 
-# The content codings of RFC 9110, section 8.4.1, and br. What is packed in another way is a type.
+# The content codings of RFC 9110, section 8.4.1, and br. Other compressions are types.
 _CODINGS = {"br", "compress", "gzip"}
-_PACKED = {"bzip2": "application/x-bzip2", "xz": "application/x-xz"}
+_COMPRESSED = {"bzip2": "application/x-bzip2", "xz": "application/x-xz"}
 
-# What no header may have.
+# Characters that no header may contain.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 
-# What a browser runs scripts of, when a user uploads it and another one opens it.
+# For types whose scripts a browser runs: one user may upload them, and another one open them.
 _SANDBOX = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox"
 
-# What storages raise for a name at which there is no file to read; the first two without a number:
-# buckets do, and Django's InMemoryStorage for a name below a file.
+# The errors of storages for a name that is not a file. Buckets raise FileNotFoundError without an
+# errno, and so does Django's InMemoryStorage FileExistsError, for a name below a file.
 _MISSING = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError)
-_MISSING_NUMBERS = {errno.ENAMETOOLONG, errno.EACCES, errno.ELOOP}
+_MISSING_ERRNOS = {errno.ENAMETOOLONG, errno.EACCES, errno.ELOOP}
 
 
 @dataclass(frozen=True)
 class Representation:
     """
-    An open file, its name, its number of bytes, and its time of modification: seconds since the
-    epoch, or ``None`` where the storage knows none.
+    An open file, with what HTTP says about it.
+
+    :param size: in bytes.
+    :param modified: seconds since the epoch; ``None`` if the storage knows no times.
     """
 
     file: File[bytes]
@@ -53,8 +55,9 @@ class Representation:
     @property
     def etag(self) -> str | None:
         """
-        Return a strong entity tag (RFC 9110, section 8.8.3): another one for each change that the
-        storage's clock tells from the one before.
+        Return a strong entity tag (RFC 9110, section 8.8.3).
+
+        It changes with each change that the storage's clock can distinguish from the previous one.
         """
         if self.modified is None:
             return None
@@ -62,23 +65,23 @@ class Representation:
 
     @property
     def last_modified(self) -> int | None:
-        """Return the whole second since the epoch in which the file was modified last."""
+        """Return when the file was modified, in whole seconds since the epoch."""
         return None if self.modified is None else int(self.modified)
 
     def validators(self) -> dict[str, str]:
-        """Return the headers that tell one state of the file from another (RFC 9110, 8.8)."""
+        """Return the headers that distinguish the states of a file (RFC 9110, section 8.8)."""
         if self.modified is None:
             return {}
         return {"ETag": str(self.etag), "Last-Modified": http_date(self.modified)}
 
 
 def open_representation(storage: Storage, name: str) -> Representation:
-    """Open a file of any storage; raise ``Http404`` where there is none."""
+    """Open a file of any storage; raise ``Http404`` if it does not exist."""
     try:
-        if not _is_normal(name):
-            raise ValueError(f"{name!r} is not the normal form of a name.")
-        # Asked before: a file that is replaced between the two goes out with an older tag, which
-        # nothing later has.
+        if not _is_normalized(name):
+            raise ValueError(f"{name!r} is not normalized.")
+        # The time first: if the file is replaced before open(), the new content gets an old entity
+        # tag, which no later response has.
         modified = _modified(storage, name)
         file = storage.open(name)
         try:
@@ -87,19 +90,19 @@ def open_representation(storage: Storage, name: str) -> Representation:
             file.close()
             raise
     except (OSError, ValueError, SuspiciousOperation) as error:
-        if isinstance(error, OSError) and not _says_missing(error):
+        if isinstance(error, OSError) and not _is_missing(error):
             raise
-        raise Http404(f"There is no file {name!r}.") from error
+        raise Http404(f"The file {name!r} does not exist.") from error
 
 
-def _is_normal(name: str) -> bool:
-    """Return whether a name is the only one for its file: who may have it is asked by name."""
+def _is_normalized(name: str) -> bool:
+    """Return whether a name is the only one for its file, because access is decided by name."""
     first = name.partition("/")[0]
     return posixpath.normpath(name) == name and first not in ("", "..") and "\\" not in name
 
 
-def _says_missing(error: OSError) -> bool:
-    return isinstance(error, _MISSING) or error.errno in _MISSING_NUMBERS
+def _is_missing(error: OSError) -> bool:
+    return isinstance(error, _MISSING) or error.errno in _MISSING_ERRNOS
 
 
 def _modified(storage: Storage, name: str) -> float | None:
@@ -108,7 +111,7 @@ def _modified(storage: Storage, name: str) -> float | None:
     except NotImplementedError:
         return None
     except Exception:
-        # A bucket has errors of its own for what is not there.
+        # A bucket raises its own errors for a missing file.
         if storage.exists(name):
             raise
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name) from None
@@ -118,16 +121,15 @@ def content_headers(
     name: str, *, as_attachment: bool = False, sandbox: bool = True
 ) -> dict[str, str]:
     """
-    Return the headers that follow from the name of a file.
+    Return the headers that depend on the name of a file.
 
-    :param as_attachment: whether a browser is to save it, not to show it.
-    :param sandbox: whether HTML, SVG and other XML are kept from running scripts and from reaching
-        anything of the site.
+    :param as_attachment: whether a browser saves the file instead of showing it.
+    :param sandbox: whether HTML, SVG and other XML may run no script and load nothing.
     """
     base_name = posixpath.basename(name)
-    # With a slash, or a name could be taken for a URL that says its own type.
+    # With a slash, or guess_type() takes a name such as data:text/html,x for a URL with a type.
     guessed, coding = mimetypes.guess_type(f"./{base_name}")
-    content_type = _PACKED.get(coding or "", guessed or "application/octet-stream")
+    content_type = _COMPRESSED.get(coding or "", guessed or "application/octet-stream")
     file_name = _CONTROLS.sub("_", base_name)
     headers: dict[str, Any] = {
         "Content-Type": content_type,
@@ -143,42 +145,42 @@ def _is_active(content_type: str) -> bool:
     return content_type.lower().endswith(("html", "xml", "xsl"))
 
 
-# What an answer says that has none of the file.
+# The headers of a response that has no content.
 _NO_CONTENT = {"Content-Type": "text/plain", "X-Content-Type-Options": "nosniff"}
 
 
-def answer(
+def respond(
     request: HttpRequest, representation: Representation, cache_control: str, **options: bool
 ) -> HttpResponseBase:
     """
-    Return the response; one that streams closes the file.
+    Return the response to a request for a file; a streaming response closes the file.
 
-    :param cache_control: the header of that name.
-    :param options: those of `content_headers`.
+    :param cache_control: the value of Cache-Control.
+    :param options: options of `content_headers`.
     """
     kept = {**representation.validators(), "Cache-Control": cache_control}
     preconditions = _evaluate_preconditions(request, representation, kept)
     if preconditions is not None:
         return preconditions
     size = representation.size
-    ranges = _asked_ranges(request, representation)
+    ranges = _requested_ranges(request, representation)
     if ranges == []:
         unsatisfied = {"Content-Range": f"bytes */{size}", **_NO_CONTENT}
         return HttpResponse(status=416, headers=unsatisfied)
     headers = {**content_headers(representation.name, **options), **kept}
     if ranges is None:
         headers["Accept-Ranges"] = "bytes"
-        return _respond(request, representation, 200, headers, [range(size)])
-    # A middleware that compresses the answer would make other positions of those that it names.
+        return _respond_with(request, representation, 200, headers, [range(size)])
+    # A middleware must not compress the response: its positions are those of the file.
     request.META.pop("HTTP_ACCEPT_ENCODING", None)
     segments = _describe_parts(ranges, size, headers)
-    return _respond(request, representation, 206, headers, segments)
+    return _respond_with(request, representation, 206, headers, segments)
 
 
 def _describe_parts(
     ranges: Sequence[range], size: int, headers: dict[str, str]
 ) -> Sequence[Segment]:
-    """Say in the headers which parts are sent; return the segments that they consist of."""
+    """Add headers for the parts; return the segments of the body."""
     if len(ranges) == 1:
         headers["Content-Range"] = content_range(ranges[0], size)
         return ranges
@@ -191,9 +193,9 @@ def _evaluate_preconditions(
     request: HttpRequest, representation: Representation, kept: dict[str, str]
 ) -> HttpResponseBase | None:
     """
-    Return 304 or 412 where that is the answer (RFC 9110, section 13.2.2, steps 1 to 4).
+    Return a 304 or a 412, or ``None`` to go on (RFC 9110, section 13.2.2, steps 1 to 4).
 
-    :param kept: what a 304 says of what would have been sent (section 15.4.5).
+    :param kept: the headers of a 200 that a 304 has too (section 15.4.5).
     """
     response = get_conditional_response(request, representation.etag, representation.last_modified)
     if response is not None:
@@ -202,8 +204,8 @@ def _evaluate_preconditions(
     return response
 
 
-def _asked_ranges(request: HttpRequest, representation: Representation) -> list[range] | None:
-    """Return what `parse_range` does; ``None`` too where the Range header does not count."""
+def _requested_ranges(request: HttpRequest, representation: Representation) -> list[range] | None:
+    """Return the result of `parse_range`, or ``None`` if the Range header is to be ignored."""
     header: str | None = request.META.get("HTTP_RANGE")
     if header is None or request.method != "GET" or not _passes_if_range(request, representation):
         return None
@@ -212,7 +214,7 @@ def _asked_ranges(request: HttpRequest, representation: Representation) -> list[
 
 
 def _passes_if_range(request: HttpRequest, representation: Representation) -> bool:
-    """Compare the validator strongly, and a date for being the same (RFC 9110, section 13.1.5)."""
+    """Compare entity tags strongly, and dates for equality (RFC 9110, section 13.1.5)."""
     validator: str | None = request.META.get("HTTP_IF_RANGE")
     if validator is None:
         return True
@@ -222,7 +224,7 @@ def _passes_if_range(request: HttpRequest, representation: Representation) -> bo
     return date is not None and date == representation.last_modified
 
 
-def _respond(
+def _respond_with(
     request: HttpRequest,
     representation: Representation,
     status: int,
@@ -237,45 +239,44 @@ def _respond(
     return StreamingHttpResponse(content, status=status, headers=headers)
 
 
-# ranges-specifier = range-unit "=" range-set; the unit's case does not count (14.1, 14.2).
+# ranges-specifier = range-unit "=" range-set; the unit is case-insensitive (14.1, 14.2).
 _SPECIFIER = re.compile(r"bytes=(.*)", re.IGNORECASE).fullmatch
 # int-range = first-pos "-" [ last-pos ], suffix-range = "-" suffix-length (14.1.1, 14.1.2).
 _RANGE = re.compile(r"([0-9]+)-([0-9]*)|-([0-9]+)").fullmatch
 # Positions of more digits are past the end of every file; Python refuses to read very long ones.
 _DIGITS = 18
-# More are foolish, or meant to have more sent than the file has: each has headers of its own.
+# More ranges are an attack, or a mistake: each part adds headers to the response.
 _MAX_RANGES = 100
 
 
 def parse_range(header: str, size: int) -> list[range] | None:
     """
-    Return the positions of the bytes that a Range header asks for, of a file with ``size`` bytes.
+    Return the ranges that a Range header requests of a file with ``size`` bytes, in its order.
 
-    ``None``: the header is to be ignored, since it is malformed, or of another unit, or asks for
-    more bytes of the file than it has, or for more than 100 ranges; RFC 9110, section 14.2 allows
-    that for any. An empty list:
-    none of the ranges is in the file, which is answered with 416. Ranges that begin past the end
-    are left out where others do not. They are given in the order in which they are asked for.
+    ``None`` means that the header is to be ignored: it is malformed, has another unit, or requests
+    more bytes than the file has or more than 100 ranges. RFC 9110, section 14.2 allows a server to
+    ignore any. An empty list means that no range is in the file, which gives 416. Ranges that begin
+    past the end are left out if others do not.
     """
     specifier = _SPECIFIER(header.strip(" \t"))
     ranges = None if specifier is None else _parse_set(specifier[1], size)
     if ranges is None or sum(map(len, ranges)) > size:
         return None
     if not size and any(each.start == 0 for each in ranges):
-        return None  # all of nothing
+        return None  # the whole of an empty file
     return [each for each in ranges if each]
 
 
 def _parse_set(range_set: str, size: int) -> list[range] | None:
-    # A list may have empty elements (5.6.1.2), but not only such.
+    # A list may have empty elements, but not only those (5.6.1.2).
     elements = [element for each in range_set.split(",") if (element := each.strip(" \t"))]
     ranges = [_parse(element, size) for element in elements]
-    known = [each for each in ranges if each is not None]
-    return known if known and len(known) == len(elements) <= _MAX_RANGES else None
+    valid = [each for each in ranges if each is not None]
+    return valid if valid and len(valid) == len(elements) <= _MAX_RANGES else None
 
 
 def _parse(element: str, size: int) -> range | None:
-    """Return the positions that one element asks for, ``None`` if it is malformed."""
+    """Return the range that one element requests, ``None`` if it is malformed."""
     match = _RANGE(element)
     if match is None:
         return None
@@ -295,10 +296,10 @@ def _position(digits: str | None) -> int | None:
     return int(digits) if len(digits) <= _DIGITS else int("9" * _DIGITS)
 
 
-# How many bytes are read at once, and so are in memory for each download.
+# Bytes that are read at once, and so are in memory for each download.
 CHUNK_SIZE = 256 * 1024
-# How many chunks are read for each change of threads, which takes longer than to read one.
-_AT_ONCE = 4
+# Chunks that a thread reads at once under ASGI: changing threads takes longer than reading one.
+_CHUNKS_AT_ONCE = 4
 
 Segment = bytes | range
 
@@ -307,8 +308,8 @@ def multipart(ranges: Sequence[range], content_type: str, size: int) -> tuple[st
     """
     Return the boundary and the segments of a ``multipart/byteranges`` (RFC 9110, section 14.6).
 
-    :param ranges: the positions of the parts; ``content_type`` and ``size`` (bytes) are those of
-        the whole file.
+    :param content_type: of the whole file.
+    :param size: of the whole file, in bytes.
     """
     boundary = f"{secrets.randbelow(10**20):020}"
     segments: list[Segment] = []
@@ -319,16 +320,16 @@ def multipart(ranges: Sequence[range], content_type: str, size: int) -> tuple[st
 
 
 def content_range(positions: range, size: int) -> str:
-    """Return the Content-Range of some positions (RFC 9110, section 14.4)."""
+    """Return the Content-Range of a range (RFC 9110, section 14.4)."""
     return f"bytes {positions.start}-{positions.stop - 1}/{size}"
 
 
 class Body:
     """
-    Segments one after the other, in chunks; closes the file at the end.
+    The segments of a response, read in chunks.
 
-    Raises ``EOFError`` where the file has become shorter, so that the server breaks off and the
-    client knows that it has not got all.
+    Raises ``EOFError`` if the file became shorter, so that the server closes the connection and the
+    client knows that content is missing.
     """
 
     def __init__(self, file: File[bytes], segments: Sequence[Segment]) -> None:
@@ -344,18 +345,18 @@ class Body:
             if isinstance(segment, bytes):
                 yield segment
                 continue
-            if segment.start != position:  # a file that cannot seek is read from its start
+            if segment.start != position:  # an unseekable file is read from its start
                 self._file.seek(segment.start)
             for start in range(segment.start, segment.stop, CHUNK_SIZE):
                 yield from self._read(min(CHUNK_SIZE, segment.stop - start))
             position = segment.stop
 
     def _read(self, size: int) -> Iterator[bytes]:
-        """Yield so many bytes, in the pieces in which the file gives them."""
+        """Yield the next ``size`` bytes; a read may return fewer."""
         while size:
             chunk = self._file.read(size)
             if not chunk:
-                raise EOFError(f"{self._file.name} has become shorter while it was sent.")
+                raise EOFError(f"{self._file.name} became shorter while it was sent.")
             size -= len(chunk)
             yield chunk
 
@@ -366,10 +367,10 @@ class Body:
 
 def stream(body: Body, *, is_async: bool) -> Any:
     """
-    Return what a ``StreamingHttpResponse`` takes.
+    Return the content of a ``StreamingHttpResponse``.
 
-    What fits into a chunk is read at once, and the file closed: under ASGI to read a chunk is to
-    change threads twice.
+    A body that fits into a chunk is read at once, because under ASGI each read changes threads
+    twice; then the file is closed.
     """
     if len(body) > CHUNK_SIZE:
         return AsyncBody(body) if is_async else body
@@ -383,7 +384,7 @@ async def _once(content: bytes) -> AsyncIterator[bytes]:
 
 
 class AsyncBody:
-    """A `Body` that is read in threads, so that the event loop waits for no file."""
+    """A `Body` that is read in threads, so that it does not block the event loop."""
 
     def __init__(self, body: Body) -> None:
         self._body = body
@@ -391,10 +392,10 @@ class AsyncBody:
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         chunks = iter(self._body)
-        read = sync_to_async(lambda: list(islice(chunks, _AT_ONCE)), thread_sensitive=False)
+        read = sync_to_async(lambda: list(islice(chunks, _CHUNKS_AT_ONCE)), thread_sensitive=False)
         try:
             while some := await read():
                 for chunk in some:
                     yield chunk
-        finally:  # also where the client has gone away
+        finally:  # even if the client disconnects
             self.close()

@@ -1,4 +1,4 @@
-"""Asking for files as a client does, with a storage at hand."""
+"""Requests for files, and storages that have them."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ def ask(storage: Any, name: str = "d/a.bin", method: str = "get", **headers: str
 
 
 def content_of(response: Any) -> bytes:
-    """Return all that a response has, and close it."""
+    """Return the whole content of a response, and close it."""
     content = b"".join(response) if response.streaming else response.content
     response.close()
     return content
 
 
 def get(storage: Any, name: str = "d/a.bin", **headers: str) -> tuple[int, bytes]:
-    """Return the status and the content of the answer."""
+    """Return the status and the content of the response."""
     response = ask(storage, name, **headers)
     return response.status_code, content_of(response)
 
 
 def async_request() -> Any:
-    """Return a request as it comes through ASGI."""
+    """Return a request as ASGI passes it."""
     return AsyncRequestFactory().get("/")
 
 

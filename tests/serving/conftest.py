@@ -1,4 +1,4 @@
-"""What the tests of serving have in common."""
+"""Fixtures of the tests of serving."""
 
 from __future__ import annotations
 
@@ -7,4 +7,4 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def _database(db: None) -> None:
-    """Have a database, at whose connections Django looks when a request ends."""
+    """Allow the database, whose connections Django closes after a request."""

@@ -1,4 +1,4 @@
-"""Serving through ASGI."""
+"""Serving under ASGI."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ urlpatterns = [path("files/<path:name>", serve)]
 
 @pytest.fixture(autouse=True)
 def _urls(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have this module's URLs, and files in several chunks."""
+    """Use this module's URLs, and chunks of 100 bytes."""
     settings.ROOT_URLCONF = __name__
     settings.MIDDLEWARE = []
     monkeypatch.setattr(responses, "CHUNK_SIZE", 100)
 
 
 def test_whole_file_and_ranges() -> None:
-    """A response is made that is read asynchronously, whole or in parts."""
+    """A response is read asynchronously, whole or in parts."""
     storage = make_storage("memory", Path())
     response: Any = serve_from(storage, async_request(), "d/a.bin")
     assert response.is_async and consume(response) == CONTENT
@@ -42,8 +42,8 @@ def test_whole_file_and_ranges() -> None:
     assert consume(response) == CONTENT[5:401]
 
 
-def test_request_in_another_one() -> None:
-    """A request for which another object stands, as REST framework's does, is known."""
+def test_wrapped_request() -> None:
+    """serve() recognizes an ASGI request in a wrapper such as REST framework's."""
 
     class Wrapped:
         def __getattr__(self, name: str) -> Any:
@@ -56,7 +56,7 @@ def test_request_in_another_one() -> None:
 
 
 def test_files_are_read_in_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The event loop does not wait for a file."""
+    """Reading a file does not block the event loop."""
     storage = make_storage("memory", Path())
     file = storage.open("d/a.bin")
     readers: set[int] = set()
@@ -67,8 +67,8 @@ def test_files_are_read_in_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     assert readers and threading.get_ident() not in readers
 
 
-def test_file_is_closed_when_nobody_reads_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who stops reading in the middle leaves no file open, with the response or without."""
+def test_file_is_closed_after_a_partial_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is closed if the reader stops early, even without closing the response."""
     storage = make_storage("memory", Path())
     file = storage.open("d/a.bin")
     monkeypatch.setattr(storage, "open", lambda name: file)
@@ -77,7 +77,7 @@ def test_file_is_closed_when_nobody_reads_on(monkeypatch: pytest.MonkeyPatch) ->
 
 
 async def talk(headers: list[tuple[bytes, bytes]], chunks: int | None = None) -> list[Any]:
-    """Ask as an ASGI server does; the client goes away after some chunks."""
+    """Send a request as an ASGI server does; the client disconnects after some chunks."""
     sent: list[Any] = []
     gone = asyncio.Event()
     requests = iter([{"type": "http.request", "body": b"", "more_body": False}])
@@ -109,7 +109,7 @@ async def talk(headers: list[tuple[bytes, bytes]], chunks: int | None = None) ->
 
 
 def in_default_storage(settings: Any) -> Any:
-    """Have a file in the default storage; return what was opened there, from now on."""
+    """Save a file in the default storage; return a list of the files opened there."""
     from django.core.files.storage import storages
 
     use_storage(settings, "default", "inmemorystorage.InMemoryStorage")
@@ -122,7 +122,7 @@ def in_default_storage(settings: Any) -> Any:
 
 
 def test_server(settings: Any) -> None:
-    """Through Django's own handler an answer arrives in chunks, and the file is closed."""
+    """Django's handler sends the response in chunks, and closes the file."""
     opened = in_default_storage(settings)
     start, *messages = asyncio.run(talk([(b"range", b"bytes=1-300")]))
     assert start["status"] == 206
@@ -131,15 +131,15 @@ def test_server(settings: Any) -> None:
 
 
 @pytest.mark.skipif(django.VERSION < (5, 0), reason="Django 4.2 does not look for it")
-def test_client_that_goes_away(settings: Any) -> None:
-    """Where the client goes away in the middle, nothing more is read and the file is closed."""
+def test_client_disconnects(settings: Any) -> None:
+    """The file is closed, and not read to its end, if the client disconnects."""
     opened = in_default_storage(settings)
     messages = asyncio.run(talk([], chunks=2))
     assert len(messages) == 3 and opened[0].closed
 
 
 def test_async_client(settings: Any) -> None:
-    """Django's test client gets it too."""
+    """Django's asynchronous test client reads the response."""
     in_default_storage(settings)
     response: Any = asyncio.run(AsyncClient().get("/files/d/a.bin", headers={}))
     assert (response.status_code, consume(response)) == (200, CONTENT)

@@ -1,4 +1,4 @@
-"""The page of a directory."""
+"""The page that lists a directory."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ class Page(HTMLParser):
 
     @property
     def links(self) -> list[str]:
-        """Return where the rows lead: all links that lead down."""
+        """Return the links of the rows: all that lead down."""
         return [href for href in self.all("a", "href") if not re.fullmatch(r"\./|(\.\./)+", href)]
 
     @property
     def text(self) -> str:
-        """Return all that is to be read."""
+        """Return the text of the page."""
         return "\n".join(filter(None, self.texts))
 
 
@@ -74,52 +74,52 @@ def get(storage: Storage, name: str = "") -> HttpResponse:
 
 
 def page(storage: Storage, name: str = "") -> Page:
-    """Return the page of a directory, read."""
+    """Return the page of a directory, parsed."""
     return Page(get(storage, name))
 
 
 def bucket(*names: str) -> Bucket:
-    """Return a bucket with files whose names save() would not take."""
+    """Return a bucket with files, whose names may be ones that save() refuses."""
     return Bucket(files=dict.fromkeys(names, b"content"))
 
 
 @pytest.fixture(params=KINDS)
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
-    """Give an empty storage of each kind; that on a disk has no directory yet."""
+    """Return an empty storage of each kind; the one on a disk has no directory yet."""
     return KINDS[request.param](tmp_path / "media")
 
 
-def test_an_empty_root_says_so(storage: Storage) -> None:
-    """The root is there before its first file, and says how files come."""
+def test_an_empty_root_is_explained(storage: Storage) -> None:
+    """The page of an empty root says how to save a file."""
     text = page(storage).text
     assert "No files yet" in text and "storage.save(" in text
 
 
 @pytest.mark.parametrize("name", ["x/", "a.txt/", "a/x/", "/", "a//", "./", "../", "a/../", "\0/"])
-def test_no_directory_is_not_found(storage: Storage, name: str) -> None:
-    """A page is of a directory that is there, written in one way."""
+def test_missing_directories_are_not_found(storage: Storage, name: str) -> None:
+    """A name that is not a directory, or is not normalized, gives 404."""
     stock(storage, "a.txt", "a/b.txt")
     with pytest.raises(Http404):
         get(storage, name)
 
 
-def test_what_is_there_is_shown(storage: Storage) -> None:
-    """Folders come before files, each with a link relative to the page."""
+def test_folders_and_files_are_listed(storage: Storage) -> None:
+    """The page lists folders before files, each with a link relative to the page."""
     read = page(stock(storage, "b.txt", "a/c.txt", "c/d/e.txt"))
     assert read.links == ["./a/", "./c/", "./b.txt"]
     assert "7 B" in read.text and "3 files, 3 folders, 21 B" in read.text
 
 
-def test_the_way_up_is_shown(storage: Storage) -> None:
-    """Each directory above has its link, the page its own address."""
+def test_parents_are_linked(storage: Storage) -> None:
+    """The page links each directory above, and itself."""
     read = page(stock(storage, "a/b/c.txt"), "a/b/")
     assert read.all("a", "href")[:3] == ["../../", "../", "./"]
     assert [text for text in read.texts if text in ("media", "a", "b")] == ["media", "a", "b"]
     assert read.all("a", "aria-current") == ["page"]
 
 
-def test_an_empty_directory_says_so(tmp_path: Path) -> None:
-    """A directory with nothing in it is one."""
+def test_an_empty_directory_is_shown(tmp_path: Path) -> None:
+    """An empty directory has a page that says so."""
     (tmp_path / "a").mkdir()
     assert "Nothing in this folder" in page(on_disk(tmp_path), "a/").text
 
@@ -127,7 +127,7 @@ def test_an_empty_directory_says_so(tmp_path: Path) -> None:
 @given(strategies.text(min_size=1).filter(lambda name: "/" not in name))
 @example("javascript:alert(1)")
 def test_every_name_has_its_row(name: str) -> None:
-    """Of any name there is a row, whose link leads to it."""
+    """Any name has a row whose link leads to it."""
     assume(name not in (".", ".."))
     [link] = page(bucket(name)).links
     assert unquote(urlsplit(urljoin("http://site.example/media/", link)).path) == f"/media/{name}"
@@ -135,7 +135,7 @@ def test_every_name_has_its_row(name: str) -> None:
 
 @pytest.mark.parametrize("name", ODD)
 def test_a_link_leads_to_its_file(name: str) -> None:
-    """Whatever a name has in it, its link is followed to that file and no other place."""
+    """A link leads to its file, whatever characters the name has."""
     [link] = page(bucket(f"d/{name}"), "d/").links
     parts = urlsplit(urljoin("http://site.example/media/d/", link))
     assert parts.netloc == "site.example" and not parts.query and not parts.fragment
@@ -144,7 +144,7 @@ def test_a_link_leads_to_its_file(name: str) -> None:
 
 @pytest.mark.parametrize("name", ODD)
 def test_a_name_is_only_text(name: str) -> None:
-    """No name becomes a tag, or an attribute, of a page of its own or of its directory."""
+    """No name adds a tag or an attribute to the page."""
     plain, odd = (bucket(f"{part}/{part}.png") for part in ("plain", name))
     for directory in ("", "{}/"):
         expected = page(plain, directory.format("plain")).tags
@@ -153,7 +153,7 @@ def test_a_name_is_only_text(name: str) -> None:
 
 
 def test_harmful_characters_are_escaped(tmp_path: Path) -> None:
-    """What turns text around, or is no text, is shown escaped."""
+    """The page escapes characters that reverse text or are not UTF-8."""
     (tmp_path / "not utf-8 \udcff").touch()
     read = page(stock(on_disk(tmp_path), "\u202egnp.exe"))
     assert "not utf-8 \\udcff" in read.text and "\\u202egnp.exe" in read.text
@@ -161,38 +161,38 @@ def test_harmful_characters_are_escaped(tmp_path: Path) -> None:
 
 
 def test_pictures_have_previews() -> None:
-    """A picture is shown when it comes into view, by its own address; a folder never is one."""
+    """A picture has a preview that loads lazily; a folder has none."""
     storage = stock(InMemoryStorage(), "a.PNG", "b.svg", "c.txt", "d.png/e")
     read = page(storage)
     assert read.all("img", "src") == ["./a.PNG", "./b.svg"]
     assert read.all("img", "loading") == ["lazy", "lazy"]
 
 
-def test_signed_addresses_are_the_storages() -> None:
-    """Where a storage signs, links and previews carry its addresses, and its host is allowed."""
+def test_signed_urls_are_those_of_the_storage() -> None:
+    """Links and previews are a signing storage's URLs, and the policy allows its host."""
     response = get(stock(Bucket(querystring_auth=True), "a.png", "b/c.png"))
-    address = "https://bucket.example/a.png?signature=x"
-    assert Page(response).links == ["./b/", address]
-    assert Page(response).all("img", "src") == [address]
+    url = "https://bucket.example/a.png?signature=x"
+    assert Page(response).links == ["./b/", url]
+    assert Page(response).all("img", "src") == [url]
     assert "img-src 'self' https://bucket.example;" in response["Content-Security-Policy"]
 
 
-def test_a_storage_without_addresses_is_linked_relatively() -> None:
-    """A storage that signs, but has no address to sign, is linked as any other."""
+def test_links_are_relative_without_urls() -> None:
+    """Links are relative if a signing storage has no URLs."""
     storage = Bucket(querystring_auth=True, url=Storage().url)
     assert page(stock(storage, "a.txt")).links == ["./a.txt"]
 
 
 @pytest.mark.parametrize("host", ["x;script-src *", "x 'unsafe-inline'", ""])
-def test_no_host_writes_the_policy(host: str) -> None:
-    """What is no host is not let into the policy."""
+def test_invalid_hosts_stay_out_of_the_policy(host: str) -> None:
+    """The policy has no host with invalid characters."""
     storage = Bucket(querystring_auth=True, url=lambda name: f"https://{host}/{name}")
     policy = get(stock(storage, "a.png"))["Content-Security-Policy"]
     assert "img-src 'self';" in policy and "script" not in policy
 
 
 def test_no_script_runs() -> None:
-    """The page allows no script, has none, and is neither kept nor guessed at."""
+    """The page has no script, allows none, and is neither cached nor sniffed."""
     response = get(stock(InMemoryStorage(), "a.png"))
     assert response["Content-Security-Policy"].startswith("default-src 'none'; img-src 'self';")
     assert response["X-Content-Type-Options"] == "nosniff"
@@ -201,7 +201,7 @@ def test_no_script_runs() -> None:
 
 
 def test_no_template_settings_are_needed(settings) -> None:
-    """A project's templates, or that it has none, and its formats change nothing."""
+    """The project's template settings and formats do not change the page."""
     storage = stock(InMemoryStorage(), "a<b.txt", content=b"x" * 5000)
     before = get(storage).content
     settings.TEMPLATES = []
@@ -211,7 +211,7 @@ def test_no_template_settings_are_needed(settings) -> None:
 
 
 def test_times_are_local(settings, time_machine) -> None:
-    """A time is shown in the current time zone, and is exact for machines."""
+    """The page shows times in the current time zone, and exact ones for machines."""
     settings.TIME_ZONE = "Asia/Tokyo"
     time_machine.move_to("2026-01-02T20:30:40+00:00", tick=False)
     read = page(stock(InMemoryStorage(), "a.txt"))
@@ -220,14 +220,14 @@ def test_times_are_local(settings, time_machine) -> None:
 
 
 def test_times_may_be_naive(settings, time_machine) -> None:
-    """Without USE_TZ times are shown as they are."""
+    """The page shows naive times as they are, without USE_TZ."""
     settings.USE_TZ = False
     read = page(stock(InMemoryStorage(), "a.txt"))
     assert read.all("time", "datetime")[0][:16].replace("T", " ") in read.text
 
 
-def test_exact_sizes_are_there(storage: Storage) -> None:
-    """The bytes are to be had beside the rounded size."""
+def test_exact_sizes_are_shown(storage: Storage) -> None:
+    """The page has the exact bytes beside the rounded size."""
     read = page(stock(storage, "a.txt", content=b"x" * 5000))
     assert "4.9 KiB" in read.text and read.all("td", "title") == ["5,000 bytes"]
 
@@ -245,13 +245,13 @@ def test_sizes_are_short(size: int, text: str) -> None:
 
 
 def test_unknown_sizes_make_a_total_a_bound() -> None:
-    """A size that is unknown is left out, and the total is at least what is known."""
+    """The total is "at least" the known sizes if a size is unknown."""
     storage = stock(Bucket(size=Storage().size), "a.txt")
     assert "at least 1 file, 0 B" in page(storage).text
 
 
-def test_closed_directories_make_a_total_a_bound(monkeypatch) -> None:
-    """A folder that cannot be listed is shown, and not counted in."""
+def test_unreadable_directories_make_a_total_a_bound(monkeypatch) -> None:
+    """The total is "at least" if a folder cannot be listed."""
     storage = stock(InMemoryStorage(), "a/x", "b")
 
     def listdir(name: str) -> tuple[list[str], list[str]]:
@@ -264,14 +264,14 @@ def test_closed_directories_make_a_total_a_bound(monkeypatch) -> None:
 
 
 def test_many_names_make_a_total_a_bound(monkeypatch) -> None:
-    """No more names are visited than there are bounds."""
+    """The total is "at least" after MAX_NAMES names."""
     monkeypatch.setattr(listing, "MAX_NAMES", 10)
     storage = stock(InMemoryStorage(), *(f"a/{number}" for number in range(20)))
     assert "at least 9 files, 1 folder, 63 B" in page(storage).text
 
 
-def test_a_slow_storage_does_not_hold_the_page(monkeypatch) -> None:
-    """When the time is over names are shown without sizes, and nothing else is asked for."""
+def test_a_slow_storage_does_not_delay_the_page(monkeypatch) -> None:
+    """The page leaves out sizes, and stops counting, after MAX_SECONDS."""
     storage = stock(Bucket(), "a/x", "b")
     monkeypatch.setattr(listing, "MAX_SECONDS", 0)
     monkeypatch.delattr(Bucket, "size")
@@ -281,7 +281,7 @@ def test_a_slow_storage_does_not_hold_the_page(monkeypatch) -> None:
 
 
 def test_a_thousand_files_are_shown() -> None:
-    """A thousand rows are a page; how many others there are is said."""
+    """The page shows a thousand rows, and says how many it left out."""
     names = [f"{number:04}" for number in range(1_003)]
     read = page(stock(InMemoryStorage(), *names))
     assert read.links == [f"./{name}" for name in names[:1000]]
@@ -289,14 +289,14 @@ def test_a_thousand_files_are_shown() -> None:
     assert "1,003 files" in read.text
 
 
-def test_what_cannot_be_listed_says_so() -> None:
-    """A storage without listdir() has no page, and Django's 404 says why."""
+def test_a_storage_without_listdir_is_not_found() -> None:
+    """The 404 names a storage without listdir()."""
     with pytest.raises(Http404, match="Unlisted cannot list its files"):
         get(stock(Unlisted(), "a.txt"))
 
 
-def test_the_table_is_one() -> None:
-    """The columns are named, also where a narrow page shows rows."""
+def test_the_table_has_roles() -> None:
+    """The table has headers and roles, even where a narrow page shows blocks."""
     read = page(stock(InMemoryStorage(), "a.txt"))
     assert read.all("th", "scope") == ["col", "col", "col", "row"]
     assert read.all("table", "role") == ["table"]

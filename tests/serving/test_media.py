@@ -1,4 +1,4 @@
-"""What is at MEDIA_URL without a line in the project's URLs."""
+"""Serving at MEDIA_URL without a line in the project's URLs."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def save(storage: Any, name: str) -> str:
 
 
 def ask(client: Any, url: str, **headers: str) -> tuple[int, bytes]:
-    """Return the status and the content of an answer."""
+    """Return the status and the content of a response."""
     response = client.get(url, **headers)
     return response.status_code, content_of(response)
 
 
 def test_default_storage(client: Client) -> None:
-    """The file is at its URL, whole and in parts; what is not there the project answers."""
+    """The middleware serves a file, whole and in parts; other URLs are for the project."""
     assert ask(client, "/media/d/a.bin") == (200, CONTENT)
     assert ask(client, "/media/d/a.bin", HTTP_RANGE="bytes=0-4") == (206, CONTENT[:5])
     for url in ("/media/nothing", "/media/d", "/d/a.bin", "/mediad/a.bin", "/media/"):
@@ -55,7 +55,7 @@ def test_default_storage(client: Client) -> None:
 
 
 def test_async(client: Client) -> None:
-    """It serves asynchronous requests too."""
+    """The middleware serves asynchronous requests."""
     response: Any = asyncio.run(AsyncClient().get("/media/d/a.bin"))
     assert consume(response) == CONTENT
     response.close()
@@ -63,7 +63,7 @@ def test_async(client: Client) -> None:
 
 
 def test_other_storages(client: Client, settings: Any) -> None:
-    """A storage in memory of another alias, or of a field, has its files at their URLs too."""
+    """The middleware serves in-memory storages of other aliases and of fields."""
     use_storage(settings, "second", IN_MEMORY)
     assert ask(client, save(storages["second"], "second.bin")) == (200, CONTENT)
     own = Upload._meta.get_field("own").storage
@@ -73,14 +73,14 @@ def test_other_storages(client: Client, settings: Any) -> None:
 
 
 def test_signed_urls(client: Client, settings: Any) -> None:
-    """A storage that signs its URLs refuses others here as well."""
+    """The middleware refuses unsigned URLs of a storage that signs."""
     use_storage(settings, "default", IN_MEMORY, querystring_auth=True)
     assert ask(client, save(default_storage, "a.bin")) == (200, CONTENT)
     assert ask(client, "/media/a.bin")[0] == 403
 
 
 def test_beside_a_storage_that_signs(client: Client, settings: Any) -> None:
-    """What one storage refuses another one at the same URL may have for everybody."""
+    """A public storage serves its files at the base_url of one that signs."""
     use_storage(settings, "default", IN_MEMORY, querystring_auth=True)
     use_storage(settings, "second", IN_MEMORY)
     assert ask(client, save(storages["second"], "second.bin")) == (200, CONTENT)
@@ -88,14 +88,14 @@ def test_beside_a_storage_that_signs(client: Client, settings: Any) -> None:
 
 
 class Bucket(FileSystemStorage):
-    """A private bucket, as the default storage: its files have addresses that it signs itself."""
+    """A private bucket, which signs its URLs."""
 
     querystring_auth = True
 
 
 @pytest.mark.parametrize("base_url", ["/media/", "https://bucket.example/", None])
 def test_real_storages(client: Client, settings: Any, tmp_path: Any, base_url: str | None) -> None:
-    """A bucket is not read for whoever asks: neither one that signs, nor one on another host."""
+    """The middleware does not serve a bucket that signs its URLs, or is on another host."""
     (tmp_path / "secret.txt").write_bytes(b"secret")
     use_storage(settings, "default", f"{__name__}.Bucket", location=tmp_path)
     bucket = Bucket(location=tmp_path)
@@ -105,21 +105,21 @@ def test_real_storages(client: Client, settings: Any, tmp_path: Any, base_url: s
     assert ask(client, "/media/secret.txt")[0] == ask(client, "/secret.txt")[0] == 404
 
 
-def test_views_for_everything(client: Client) -> None:
-    """A view for whatever is asked, as that of a single-page application, takes no file's URL."""
+def test_catch_all_views(client: Client) -> None:
+    """The middleware serves files in front of a catch-all view."""
     urlpatterns.append(re_path("^.*$", lambda request: HttpResponse(b"page")))
     assert ask(client, "/media/d/a.bin") == (200, CONTENT)
     assert ask(client, "/media/nothing") == ask(client, "/") == (200, b"page")
 
 
 def test_views_of_the_project(client: Client) -> None:
-    """A view of the project's own at such a URL keeps its say."""
+    """The middleware leaves URLs to the project's own views."""
     urlpatterns.append(path("media/<path:name>", lambda request, name: HttpResponse(b"own")))
     assert ask(client, "/media/d/a.bin") == (200, b"own")
 
 
 def test_files_on_the_disk(client: Client, settings: Any, tmp_path: Any) -> None:
-    """Beside Django's own view for files in development both are served."""
+    """The middleware and Django's static() serve beside each other."""
     settings.DEBUG = True
     (tmp_path / "disk.txt").write_bytes(b"disk")
     urlpatterns.extend(static("media/", document_root=tmp_path))
@@ -129,7 +129,7 @@ def test_files_on_the_disk(client: Client, settings: Any, tmp_path: Any) -> None
 
 @pytest.mark.parametrize("media_url", ["", "/"])
 def test_no_media_url(client: Client, settings: Any, media_url: str) -> None:
-    """Without MEDIA_URL files are at the root, as their URLs say, and never a directory."""
+    """Without MEDIA_URL the middleware serves files at the root, and lists no directory."""
     settings.DEBUG = True
     settings.MEDIA_URL = media_url
     urlpatterns.append(path("other/", HttpResponse))
@@ -139,13 +139,13 @@ def test_no_media_url(client: Client, settings: Any, media_url: str) -> None:
 
 
 def test_media_url_on_another_host(client: Client, settings: Any) -> None:
-    """What another host serves is not served here."""
+    """The middleware does not serve a MEDIA_URL on another host."""
     settings.MEDIA_URL = "https://cdn.example/media/"
     assert ask(client, "/media/d/a.bin")[0] == 404
 
 
 def test_script_name(client: Client, settings: Any) -> None:
-    """Under a prefix of the server's the URLs have it, and are found."""
+    """The middleware serves files below the server's script name."""
     settings.FORCE_SCRIPT_NAME = "/site"
     set_script_prefix("/site/")
     settings.MEDIA_URL = "media/"
@@ -159,7 +159,7 @@ def test_script_name(client: Client, settings: Any) -> None:
 def test_runserver(
     settings: Any, monkeypatch: pytest.MonkeyPatch, debug: bool, use_reloader: bool
 ) -> None:
-    """The command has the middleware first in DEBUG, once, and files kept with the autoreloader."""
+    """runserver adds the middleware first, once, in DEBUG; with a reloader it keeps files."""
     ran: list[str] = []
     monkeypatch.setattr(runserver, "keep_files", lambda warn: ran.append("keeps files"))
     monkeypatch.setattr(runserver.Base, "handle", lambda self, **options: ran.append("runs"))

@@ -1,4 +1,4 @@
-"""The same answers as nginx's, but for what is listed here with its reason."""
+"""Responses equal to nginx's, except the differences listed here with their reasons."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ MODIFIED = 1_700_000_000
 SIZES = (0, 1, 10, 1000, 3 * 1024 * 1024 + 7)
 KINDS = ("disk", "memory")
 
-# What a server says of itself, and what `serve` says besides.
+# Headers that only one side sends.
 OWN_HEADERS = {"Date", "Server", "Connection"} | {
     *("Cache-Control", "Content-Disposition", "X-Content-Type-Options"),
 }
-# An error has a page or none.
+# Headers of error pages.
 PAGE_HEADERS = {"Content-Type", "Content-Length"}
 
 
 class Sides:
-    """One directory of files behind nginx, and behind `serve` through two storages."""
+    """One directory of files behind nginx, and behind `serve` with two storages."""
 
     def __init__(self, nginx: Nginx, storages: Mapping[str, Any]) -> None:
         self._nginx = nginx
@@ -44,7 +44,7 @@ class Sides:
     def ask(
         self, side: str, size: int, method: str = "GET", headers: Mapping[str, str] = {}
     ) -> Answer:
-        """Return the answer of one side for the file of a size."""
+        """Return the response of one side for the file of a size."""
         if side == "nginx":
             return self._nginx.ask(f"{size}.bin", method, headers)
         named = {name.replace("-", "_"): value for name, value in headers.items()}
@@ -52,7 +52,7 @@ class Sides:
         return response.status_code, dict(response.items()), content_of(response)
 
     def compare(self, kind: str, size: int, headers: Mapping[str, str], method: str = "GET") -> int:
-        """Check that `serve` answers as nginx does; return the status."""
+        """Check that `serve` and nginx respond alike; return the status."""
         answers = []
         for side in (kind, "nginx"):
             answers.append(comparable(self.ask(side, size, method, self.own(side, headers))))
@@ -60,13 +60,13 @@ class Sides:
         return answers[0][0]
 
     def own(self, side: str, headers: Mapping[str, str]) -> dict[str, str]:
-        """Put a side's entity tag of 10.bin where ``{etag}`` stands."""
+        """Replace ``{etag}`` by a side's entity tag of 10.bin."""
         etag = self.ask(side, 10, "HEAD")[1]["ETag"]
         return {name: value.replace("{etag}", etag) for name, value in headers.items()}
 
 
 def comparable(answer: Answer) -> Answer:
-    """Leave out of an answer what must differ, and keep whether entity tags are strong."""
+    """Drop what must differ from a response; keep whether entity tags are strong."""
     status, headers, content = answer
     is_error = status >= 400
     left_out = OWN_HEADERS | (PAGE_HEADERS if is_error else set())
@@ -101,9 +101,9 @@ commas = st.sampled_from([",", ", ", " ,", "  , "])
 
 @st.composite
 def requests(draw: st.DrawFn) -> tuple[int, str]:
-    """Draw a size, and a Range header with good syntax: one range, some, or many."""
+    """Draw a size, and a valid Range header: one range, some, or many."""
     size = draw(st.sampled_from(SIZES))
-    # Mostly what is in the file, often at its ends, and sometimes past them.
+    # Mostly positions in the file, often at its ends, and sometimes past them.
     position = st.one_of(
         st.integers(0, max(size - 1, 0)),
         st.sampled_from([0, 1, max(size - 1, 0), size, size + 1, 2 * size + 5]),
@@ -124,10 +124,10 @@ def requests(draw: st.DrawFn) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@given(asked=requests())
-def test_ranges(sides: Sides, kind: str, asked: tuple[int, str]) -> None:
-    """Whatever ranges are asked for, the status, the headers and the bytes are nginx's."""
-    size, header = asked
+@given(drawn=requests())
+def test_ranges(sides: Sides, kind: str, drawn: tuple[int, str]) -> None:
+    """The status, the headers and the bytes of any ranges are nginx's."""
+    size, header = drawn
     sides.compare(kind, size, {"Range": header})
 
 
@@ -135,7 +135,7 @@ def test_ranges(sides: Sides, kind: str, asked: tuple[int, str]) -> None:
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_whole_files(sides: Sides, kind: str, size: int, method: str) -> None:
-    """A whole file is answered alike, and so is the question for its headers."""
+    """The responses to GET and HEAD of a whole file are nginx's."""
     assert sides.compare(kind, size, {}, method) == 200
 
 
@@ -155,13 +155,13 @@ def test_whole_files(sides: Sides, kind: str, size: int, method: str) -> None:
     ],
 )
 def test_statuses(sides: Sides, kind: str, size: int, header: str, status: int) -> None:
-    """Both send the whole, a part, some parts, or nothing, in the same cases."""
+    """Both send the whole file, a part, several parts, or nothing, in the same cases."""
     assert sides.compare(kind, size, {"Range": header}) == status
 
 
 tags = st.sampled_from(['"other"', "{etag}", "W/{etag}", '"other", {etag}', '"a","b"', "*"])
 dates = st.integers(-1, 1).map(lambda seconds: http_date(MODIFIED + seconds))
-# At most one of each pair: with both, nginx is at odds with RFC 9110 (see below).
+# At most one of each pair: with both, nginx deviates from RFC 9110 (see below).
 former = st.one_of(
     st.just({}),
     st.fixed_dictionaries({"If-Match": tags}),
@@ -188,7 +188,7 @@ parts = st.fixed_dictionaries(
 def test_preconditions(
     sides: Sides, kind: str, groups: tuple[dict[str, str], ...], method: str
 ) -> None:
-    """Preconditions, alone, together and with a range, have nginx's outcome."""
+    """Preconditions, alone, together and with a range, give nginx's response."""
     headers = {name: value for group in groups for name, value in group.items()}
     if method == "HEAD":  # with a range they differ (see below)
         headers.pop("Range", None)
@@ -201,7 +201,7 @@ HUGE = "9" * 30
 
 
 class Difference(NamedTuple):
-    """A request, the two statuses, and why they differ: what RFC 9110 says, by its sections."""
+    """A request, the two statuses, and the section of RFC 9110 that explains them."""
 
     method: str
     headers: dict[str, str]
@@ -245,7 +245,7 @@ DIFFERENCES = [
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("difference", DIFFERENCES, ids=lambda each: str(each.headers))
 def test_differences(sides: Sides, kind: str, difference: Difference) -> None:
-    """What nginx answers in another way is answered as RFC 9110 has it."""
+    """serve() follows RFC 9110 where nginx does not."""
     for side, expected in ((kind, difference.ours), ("nginx", difference.theirs)):
         headers = sides.own(side, difference.headers)
         assert sides.ask(side, 10, difference.method, headers)[0] == expected, difference.reason

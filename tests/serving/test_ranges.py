@@ -23,20 +23,20 @@ SIZE = 10_000
         ("bytes= 0-999, 4500-5499, -1000", [(0, 999), (4500, 5499), (9000, 9999)]),
         ("bytes=500-600,601-999", [(500, 600), (601, 999)]),
         ("bytes=500-700,601-999", [(500, 700), (601, 999)]),
-        # The unit's case does not count, a list may have empty elements.
+        # The unit is case-insensitive, and a list may have empty elements.
         ("Bytes=0-1", [(0, 1)]),
         ("bytes=,0-1, ,\t5-6,", [(0, 1), (5, 6)]),
-        # More than there is means all there is; the order is the client's.
+        # A range ends at the end of the file; the order is the client's.
         ("bytes=9990-20000", [(9990, 9999)]),
         ("bytes=-20000", [(0, 9999)]),
         ("bytes=0-", [(0, 9999)]),
         ("bytes=5-6,0-1", [(5, 6), (0, 1)]),
-        # What is past the end is left out where something else is not.
+        # Ranges past the end are left out if another one is in the file.
         ("bytes=0-1,10000-", [(0, 1)]),
         ("bytes=0-1,-0", [(0, 1)]),
         ("bytes=00000000000000000000001-2", [(1, 2)]),
         (f"bytes=1-{'9' * 5000}", [(1, 9999)]),
-        # Nothing of it is there.
+        # No range is in the file.
         ("bytes=10000-", []),
         ("bytes=10000-10001,20000-", []),
         ("bytes=-0", []),
@@ -44,7 +44,7 @@ SIZE = 10_000
     ],
 )
 def test_ranges(header: str, ranges: list[tuple[int, int]]) -> None:
-    """A good header gives the ranges that it names, as far as there is something."""
+    """A valid header gives the ranges that it names, cut at the end of the file."""
     expected = [range(first, last + 1) for first, last in ranges]
     assert parse_range(header, SIZE) == expected
 
@@ -59,19 +59,19 @@ def test_ranges(header: str, ranges: list[tuple[int, int]]) -> None:
     ],
 )
 def test_malformed(header: str) -> None:
-    """A header that the grammar does not have, or of another unit, is ignored."""
+    """A header that is malformed, or has another unit, is ignored."""
     assert parse_range(header, SIZE) is None
 
 
 def test_more_than_the_file() -> None:
-    """Ranges that have more bytes together than the file has are ignored: send it once instead."""
+    """A header is ignored if its ranges have more bytes than the file."""
     assert parse_range("bytes=0-,0-", SIZE) is None
     assert parse_range("bytes=" + ",".join(["0-"] * 1000), SIZE) is None
     assert parse_range("bytes=0-4999,5000-", SIZE) == [range(5000), range(5000, 10_000)]
 
 
 def test_very_many() -> None:
-    """A hundred ranges are served; more, each of which has headers of its own, are ignored."""
+    """A header of more than a hundred ranges is ignored."""
     ranges = [f"{number}-{number}" for number in range(101)]
     assert parse_range(f"bytes={','.join(ranges[:100])}", SIZE) == [
         range(number, number + 1) for number in range(100)
@@ -81,18 +81,18 @@ def test_very_many() -> None:
 
 @pytest.mark.parametrize(("header", "ranges"), [("bytes=0-", None), ("bytes=-5", None)])
 def test_empty_file(header: str, ranges: None) -> None:
-    """All of an empty file is no range of it, so the header is ignored."""
+    """A header that requests the whole of an empty file is ignored."""
     assert parse_range(header, 0) is ranges
 
 
 def test_past_the_end_of_an_empty_file() -> None:
-    """Past the end of an empty file is nothing, as with any other."""
+    """A range past the end of an empty file is unsatisfiable."""
     assert parse_range("bytes=5-", 0) == []
 
 
 @given(st.text(alphabet="bytes=0123456789-, ", max_size=40), st.integers(0, 50))
-def test_whatever_is_asked(text: str, size: int) -> None:
-    """No header asks for what is not in the file, nor for more than it has."""
+def test_ranges_are_in_the_file(text: str, size: int) -> None:
+    """No header gives ranges outside the file, or more bytes than it has."""
     for header in (text, f"bytes={text}"):
         ranges = parse_range(header, size)
         if ranges is not None:

@@ -1,4 +1,4 @@
-"""Files that live on when the autoreloader starts the server anew."""
+"""Files that survive when the autoreloader restarts the server."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from inmemorystorage.serving.reloading import keep_files
 
 
 class Server:
-    """One process after the other, as the autoreloader starts them."""
+    """Processes as the autoreloader starts them, one after the other."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.warnings: list[str] = []
         self.at_exit: list[Any] = []
         self._monkeypatch = monkeypatch
         for name in ("RUN_MAIN", "INMEMORYSTORAGE_HANDOVER"):
-            monkeypatch.setenv(name, "")  # so that it is put back as it was
+            monkeypatch.setenv(name, "")  # so that monkeypatch restores it
             monkeypatch.delenv(name)
         monkeypatch.setattr("atexit.register", lambda *call, **more: self.at_exit.append(call))
 
     def start(self, *, is_first: bool = False) -> None:
-        """Start a process: the one that starts the others, or one of them."""
+        """Start a process: the first one, or a server."""
         self.reloads: list[str] = []
         self._monkeypatch.setattr(autoreload, "trigger_reload", self.reloads.append)
         if not is_first:
@@ -36,24 +36,24 @@ class Server:
         keep_files(self.warnings.append)
 
     def reload(self) -> None:
-        """Have the process that was started last end, since a file has changed."""
+        """End the current server because a file changed."""
         autoreload.trigger_reload("views.py")
         assert self.reloads == ["views.py"]
 
     def stop(self) -> None:
-        """Stop the process that starts the others."""
+        """End the first process."""
         for function, *arguments in self.at_exit:
             function(*arguments)
 
     @property
     def directory(self) -> Path:
-        """Return where files are left."""
+        """Return the directory for the files."""
         return Path(os.environ["INMEMORYSTORAGE_HANDOVER"])
 
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Server:
-    """Return a server whose starter runs."""
+    """Return a server whose first process runs."""
     server = Server(monkeypatch)
     server.start(is_first=True)
     return server
@@ -65,7 +65,7 @@ def mode(path: Path) -> int:
 
 
 def test_reload(server: Server) -> None:
-    """Each server has the files of the one before, by a file for this user alone."""
+    """A server has the files of the previous one, from a file that only this user can read."""
     server.start()
     default_storage.save("d/a.txt", ContentFile(b"content"))
     server.reload()
@@ -80,18 +80,18 @@ def test_reload(server: Server) -> None:
 
 
 def test_server_that_does_not_start(server: Server) -> None:
-    """What is left waits for the next server that starts."""
+    """Files stay for the next server if one does not start."""
     server.start()
     default_storage.save("d/a.txt", ContentFile(b"content"))
     server.reload()
     default_storage.delete("d")
-    # Here one fails before it comes to its command.
+    # A server fails here, before it runs its command.
     server.start()
     assert default_storage.exists("d/a.txt")
 
 
 def test_files_that_cannot_be_kept(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server says that files are lost and why, and runs."""
+    """A server warns of lost files with the reason, and runs."""
     server.start()
     monkeypatch.setattr("pickle.dump", lambda *arguments, **options: 1 / 0)
     server.reload()
@@ -104,16 +104,16 @@ def test_files_that_cannot_be_kept(server: Server, monkeypatch: pytest.MonkeyPat
 
 
 def test_starter_that_could_not_load_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where Django's own runserver started the server, that files are not kept is said."""
+    """A server warns that files are not kept if Django's runserver started it."""
     server = Server(monkeypatch)
     server.start()
     (warning,) = server.warnings
-    assert "will not be kept" in warning and "Start it again" in warning
+    assert "will not be kept" in warning and "Restart runserver" in warning
     server.reload()
 
 
 def test_end_without_reload(server: Server) -> None:
-    """A server that ends for good leaves nothing."""
+    """A server that exits without a reload leaves no files."""
     server.start()
     default_storage.save("d/a.txt", ContentFile(b"content"))
     assert not list(server.directory.iterdir()) and len(server.at_exit) == 1

@@ -1,4 +1,4 @@
-"""``runserver`` of a project, in processes of its own."""
+"""``runserver`` of a project, in its own processes."""
 
 from __future__ import annotations
 
@@ -48,16 +48,16 @@ TIMEOUT = 60
 
 
 class Server:
-    """A development server that runs."""
+    """A running development server."""
 
     def __init__(self, project: Project, port: int) -> None:
         self.project = project
-        self.address = f"http://127.0.0.1:{port}"
+        self.url = f"http://127.0.0.1:{port}"
 
     def get(self, path: str, **headers: str) -> tuple[int, bytes]:
-        """Return the status and the content of an answer; 0 where there is no server."""
+        """Return the status and the content of a response; 0 if there is no server."""
         try:
-            with urlopen(Request(self.address + path, headers=headers), timeout=10) as response:
+            with urlopen(Request(self.url + path, headers=headers), timeout=10) as response:
                 return response.status, response.read()
         except HTTPError as error:
             with error:
@@ -66,18 +66,18 @@ class Server:
             return 0, b""
 
     def process(self) -> str:
-        """Return what is told of the process that answers; nothing while there is none."""
+        """Return the text that identifies the serving process; empty if there is none."""
         return self.get("/process")[1].decode()
 
     def wait_for(self, is_true: Callable[[], bool]) -> None:
-        """Wait until something is so."""
+        """Wait until a condition is true."""
         end = time.monotonic() + TIMEOUT
         while not is_true():
-            assert time.monotonic() < end, "the server does not come"
+            assert time.monotonic() < end, "the condition is still false"
             time.sleep(0.1)
 
     def change_code(self, is_true: Callable[[], bool]) -> None:
-        """Change code until something is so: the autoreloader may begin to look only now."""
+        """Change code until a condition is true: the autoreloader may not watch yet."""
 
         def changed() -> bool:
             for module in ("urls", "models"):
@@ -88,13 +88,13 @@ class Server:
         self.wait_for(changed)
 
     def wait_for_file(self) -> None:
-        """Wait until the file that was uploaded is there; the server may start once more."""
+        """Wait until the uploaded file is served; the server may restart once more."""
         self.wait_for(lambda: self.get("/media/d/a.txt") == (200, b"content"))
 
 
 @contextlib.contextmanager
 def running(project: Project, *options: str) -> Iterator[Server]:
-    """Run a project's development server; give it when it answers."""
+    """Run a project's development server; give it when it responds."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
@@ -123,8 +123,8 @@ def project(tmp_path: Path) -> Project:
     return project
 
 
-def test_files_live_through_a_reload(project: Project) -> None:
-    """A server serves files in memory; when code has changed, the next one has them too."""
+def test_files_survive_a_reload(project: Project) -> None:
+    """runserver serves files in memory, and still has them after a reload."""
     with running(project) as server:
         assert server.get("/upload") == (200, b"d/a.txt")
         assert server.get("/media/d/a.txt", Range="bytes=1-3") == (206, b"ont")
@@ -137,8 +137,8 @@ def test_files_live_through_a_reload(project: Project) -> None:
     assert not directory.exists() and not project.media.exists()
 
 
-def test_server_that_fails_between(project: Project) -> None:
-    """Code that fails in between loses no file."""
+def test_files_survive_a_broken_reload(project: Project) -> None:
+    """Files survive a server that fails to start because of broken code."""
     with running(project) as server:
         server.get("/upload")
         first = server.process()
@@ -151,7 +151,7 @@ def test_server_that_fails_between(project: Project) -> None:
 
 
 def test_without_reloader(project: Project) -> None:
-    """Without the autoreloader files are served, and nothing is made to keep them."""
+    """runserver --noreload serves files, and creates nothing to keep them."""
     with running(project, "--noreload") as server:
         server.get("/upload")
         assert server.get("/media/d/a.txt") == (200, b"content")
@@ -159,7 +159,7 @@ def test_without_reloader(project: Project) -> None:
 
 
 def test_beside_static_files(project: Project) -> None:
-    """The runserver of another app that comes later still does what it does."""
+    """runserver includes the runserver of an app that comes later."""
     settings = (project.directory / "project_settings.py").read_text()
     more = 'MORE = ["django.contrib.staticfiles"]'
     project.write("project_settings.py", settings.replace("MORE = []", more))
@@ -172,7 +172,7 @@ def test_beside_static_files(project: Project) -> None:
 
 
 def test_behind_another_runserver(project: Project) -> None:
-    """An app that comes first has its runserver used; a check says what is missing."""
+    """A check warns if the runserver of an earlier app is used."""
     project.append(
         "project_settings.py",
         """
@@ -181,16 +181,16 @@ def test_behind_another_runserver(project: Project) -> None:
     )
     said = project.manage("check")
     assert "(inmemorystorage.W002)" in said
-    assert "Name 'inmemorystorage.serving' before 'django.contrib.staticfiles'" in said
+    assert "Put 'inmemorystorage.serving' before 'django.contrib.staticfiles'" in said
 
 
-def test_check_is_content(project: Project) -> None:
-    """There is nothing to say where this runserver is used."""
+def test_check_is_silent(project: Project) -> None:
+    """The check reports nothing if this runserver is used."""
     assert "no issues" in project.manage("check")
 
 
 def test_without_debug(project: Project) -> None:
-    """Without DEBUG nothing is served."""
+    """runserver serves no files without DEBUG."""
     project.append("project_settings.py", "DEBUG = False\n")
     with running(project, "--noreload") as server:
         server.get("/upload")
@@ -198,7 +198,7 @@ def test_without_debug(project: Project) -> None:
 
 
 def test_command_that_is_broken(project: Project) -> None:
-    """The error of a runserver that cannot be imported is told, not passed over."""
+    """runserver raises the error of a later runserver that cannot be imported."""
     project.write("uploads/management/__init__.py", "")
     (project.directory / "uploads/management/commands").mkdir()
     project.write("uploads/management/commands/runserver.py", "import nothing_of_that_name")

@@ -1,4 +1,4 @@
-"""serve(): which answer a request for a file gets."""
+"""serve(): the responses to requests for files."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def storage(request: Any, tmp_path: Path) -> Any:
 
 
 def parts_of(response: Any) -> list[Message]:
-    """Return the parts of a multipart answer, read by the standard library."""
+    """Return the parts of a multipart response, parsed by the standard library."""
     head = f"Content-Type: {response['Content-Type']}\r\n".encode()
     message = BytesParser().parsebytes(head + content_of(response))
     parts: Any = message.get_payload()
@@ -54,13 +54,13 @@ def parts_of(response: Any) -> list[Message]:
 
 
 def not_found(storage: Any, name: str) -> bool:
-    """Return whether there is nothing at a name."""
+    """Return whether a name gives 404."""
     with pytest.raises(Http404):
         ask(storage, name)
     return True
 
 
-class Unknowing(Storage):
+class TimelessStorage(Storage):
     """A storage that can open its one file, and nothing else."""
 
     def _open(self, name: str, mode: str = "rb") -> File:
@@ -71,7 +71,7 @@ class Unknowing(Storage):
 
 
 def test_whole_file(storage: Any) -> None:
-    """A file is answered with its content, its length and its validators."""
+    """serve() returns a file with its content, its length and its validators."""
     response = ask(storage)
     modified = storage.get_modified_time("d/a.bin")
     assert (response.status_code, content_of(response)) == (200, CONTENT)
@@ -92,20 +92,20 @@ def test_head(storage: Any) -> None:
 
 @pytest.mark.parametrize("method", ["post", "put", "delete", "options"])
 def test_other_methods(method: str) -> None:
-    """What is neither GET nor HEAD is answered with 405."""
+    """Methods other than GET and HEAD give 405."""
     response = serve(getattr(RequestFactory(), method)("/"), "d/a.bin")
     assert (response.status_code, response["Allow"]) == (405, "GET, HEAD")
 
 
 def test_empty_file(storage: Any) -> None:
-    """An empty file is whole, also where all of it is asked for by a range."""
+    """An empty file gives 200, even if a range requests the whole of it."""
     storage.save("empty", ContentFile(b""))
     assert get(storage, "empty") == get(storage, "empty", Range="bytes=0-") == (200, b"")
     assert ask(storage, "empty", Range="bytes=1-").status_code == 416
 
 
 def test_entity_tag_follows_changes() -> None:
-    """Each change makes another entity tag, in the same second and of the same size."""
+    """Each change changes the entity tag, even in the same second and at the same size."""
     storage = InMemoryStorage()
     tags = set()
     for content in (b"one", b"two", b"six"):
@@ -117,7 +117,7 @@ def test_entity_tag_follows_changes() -> None:
 
 @pytest.mark.parametrize("use_tz", [True, False])
 def test_times_of_both_kinds(settings: Any, use_tz: bool) -> None:
-    """What is said of the time does not depend on USE_TZ."""
+    """Last-Modified does not depend on USE_TZ."""
     storage = InMemoryStorage()
     storage.save("a", ContentFile(b"content"))
     expected = http_date(storage.get_modified_time("a").timestamp())
@@ -125,16 +125,16 @@ def test_times_of_both_kinds(settings: Any, use_tz: bool) -> None:
     assert ask(storage, "a", "head")["Last-Modified"] == expected
 
 
-def test_storage_that_knows_no_times() -> None:
-    """Without a time there are no validators; ranges work all the same, If-Range never passes."""
-    response = ask(Unknowing(), "a", Range="bytes=0-1")
+def test_storage_without_times() -> None:
+    """Without a time there are no validators; ranges work, and If-Range never passes."""
+    response = ask(TimelessStorage(), "a", Range="bytes=0-1")
     assert "ETag" not in response and "Last-Modified" not in response
     assert (response.status_code, content_of(response)) == (206, CONTENT[:2])
     for validator in ('"a"', LONG_AGO):
-        assert get(Unknowing(), Range="bytes=0-1", If_Range=validator) == (200, CONTENT)
+        assert get(TimelessStorage(), Range="bytes=0-1", If_Range=validator) == (200, CONTENT)
 
 
-# What is said of the content.
+# Headers of the content.
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_storage_that_knows_no_times() -> None:
     ],
 )
 def test_type_and_coding(name: str, content_type: str, coding: str | None) -> None:
-    """The type and the content coding follow from the name, and browsers are not to guess."""
+    """The type and the content coding follow from the name, and browsers do not sniff."""
     storage = InMemoryStorage()
     storage.save(name, ContentFile(b"x"))
     response = ask(storage, name, "head")
@@ -171,7 +171,7 @@ def test_type_and_coding(name: str, content_type: str, coding: str | None) -> No
     ],
 )
 def test_disposition(name: str, disposition: str) -> None:
-    """A file is saved under its own name, in any script."""
+    """A browser saves a file under its own name, in any script."""
     storage = InMemoryStorage()
     with storage.open(name, "w") as file:
         file.write("x")
@@ -179,7 +179,7 @@ def test_disposition(name: str, disposition: str) -> None:
 
 
 def test_attachment() -> None:
-    """A file may be one to save."""
+    """as_attachment makes a browser save the file."""
     storage = InMemoryStorage()
     storage.save("a.txt", ContentFile(b"x"))
     response = serve_from(storage, RequestFactory().head("/"), "a.txt", as_attachment=True)
@@ -197,7 +197,7 @@ def test_attachment() -> None:
     ],
 )
 def test_sandbox(name: str, is_sandboxed: bool) -> None:
-    """What a browser runs scripts of is kept in a sandbox, unless the project says otherwise."""
+    """serve() sandboxes types with scripts, unless sandbox is false."""
     storage = InMemoryStorage()
     storage.save(name, ContentFile(b"x"))
     policy = ask(storage, name, "head").get("Content-Security-Policy", "")
@@ -208,7 +208,7 @@ def test_sandbox(name: str, is_sandboxed: bool) -> None:
 
 @pytest.mark.parametrize("name", ["data:text/HTML,x.png", "data:text/html ,x.png", "http://x.svg"])
 def test_names_like_urls(name: str) -> None:
-    """A name that looks like a URL says nothing of its type but by its ending."""
+    """The type of a name that looks like a URL follows from its extension alone."""
     storage = InMemoryStorage()
     with storage.open(name, "w") as file:
         file.write("x")
@@ -230,7 +230,7 @@ def test_names_like_urls(name: str) -> None:
     ],
 )
 def test_one_range(storage: Any, header: str, first: int, last: int) -> None:
-    """One range is answered with its bytes and their place."""
+    """One range gives its bytes and their position."""
     response = ask(storage, Range=header)
     assert (response.status_code, content_of(response)) == (206, CONTENT[first : last + 1])
     assert response["Content-Range"] == f"bytes {first}-{last}/1024"
@@ -240,7 +240,7 @@ def test_one_range(storage: Any, header: str, first: int, last: int) -> None:
 
 
 def test_several_ranges(storage: Any) -> None:
-    """Several ranges are the parts of one answer, in the order in which they are asked for."""
+    """Several ranges are the parts of one response, in the requested order."""
     response = ask(storage, Range="bytes=-2,10-19,0-0")
     length = int(response["Content-Length"])
     assert response.status_code == 206 and "Content-Range" not in response
@@ -256,7 +256,7 @@ def test_several_ranges(storage: Any) -> None:
 
 
 def test_large_ranges_come_in_chunks(storage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A range is read and sent in chunks."""
+    """serve() reads and sends a range in chunks."""
     monkeypatch.setattr(responses, "CHUNK_SIZE", 100)
     response = ask(storage, Range="bytes=1-300")
     chunks = list(response)
@@ -267,7 +267,7 @@ def test_large_ranges_come_in_chunks(storage: Any, monkeypatch: pytest.MonkeyPat
 
 
 def test_unsatisfiable(storage: Any) -> None:
-    """Where none of the ranges is there the answer is 416, and says how much there is."""
+    """Ranges outside the file give 416 with the size of the file."""
     response = ask(storage, Range="bytes=1024-,-0")
     assert (response.status_code, response["Content-Range"]) == (416, "bytes */1024")
     assert content_of(response) == b""
@@ -276,19 +276,19 @@ def test_unsatisfiable(storage: Any) -> None:
 
 @pytest.mark.parametrize("header", ["bytes=5-4", "lines=0-1", "nonsense", "bytes=0-,0-"])
 def test_ignored_ranges(storage: Any, header: str) -> None:
-    """A Range that is malformed, or foolish, is answered with the whole file."""
+    """A Range header that is malformed, or requests too much, gives the whole file."""
     assert get(storage, Range=header) == (200, CONTENT)
 
 
 def test_file_that_cannot_seek(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a file that cannot be read from the middle, ranges are ignored."""
+    """A Range header for an unseekable file gives the whole file."""
     monkeypatch.setattr(ContentFile, "seekable", lambda self: False)
     monkeypatch.setattr(ContentFile, "seek", None)
-    assert get(Unknowing(), "a", Range="bytes=5-6") == (200, CONTENT)
+    assert get(TimelessStorage(), "a", Range="bytes=5-6") == (200, CONTENT)
 
 
 def test_parts_are_not_compressed() -> None:
-    """A middleware that compresses leaves a part alone: its place is that of plain bytes."""
+    """GZipMiddleware does not compress a part, whose position is that of plain bytes."""
     storage = InMemoryStorage()
     storage.save("a.txt", ContentFile(b"a" * 10_000))
     request = RequestFactory().get("/", HTTP_ACCEPT_ENCODING="gzip", HTTP_RANGE="bytes=0-5000")
@@ -303,14 +303,14 @@ def test_parts_are_not_compressed() -> None:
 
 
 def test_not_modified(storage: Any) -> None:
-    """What the client has already is not sent again."""
+    """A validator that matches gives 304."""
     first = ask(storage, method="head")
     for headers in (
         {"If_None_Match": first["ETag"]},
         {"If_None_Match": f'"other", W/{first["ETag"]}'},
         {"If_None_Match": "*"},
         {"If_Modified_Since": first["Last-Modified"]},
-        # The entity tag decides where there is one.
+        # An entity tag takes precedence.
         {"If_None_Match": first["ETag"], "If_Modified_Since": LONG_AGO},
         {"If_None_Match": first["ETag"], "Range": "bytes=0-1"},
     ):
@@ -322,7 +322,7 @@ def test_not_modified(storage: Any) -> None:
 
 
 def test_modified(storage: Any) -> None:
-    """What the client does not have is sent."""
+    """A validator that does not match gives the file."""
     last_modified = ask(storage, method="head")["Last-Modified"]
     for headers in (
         {"If_None_Match": '"other"'},
@@ -334,7 +334,7 @@ def test_modified(storage: Any) -> None:
 
 
 def test_preconditions_that_fail(storage: Any) -> None:
-    """A client that wants just what it knows is told that it has changed."""
+    """If-Match and If-Unmodified-Since give 412 if the file has changed."""
     for headers in ({"If_Match": '"other"'}, {"If_Unmodified_Since": LONG_AGO}):
         response = ask(storage, Range="bytes=0-1", **headers)
         assert (response.status_code, content_of(response)) == (412, b"")
@@ -342,7 +342,7 @@ def test_preconditions_that_fail(storage: Any) -> None:
 
 
 def test_preconditions_that_hold(storage: Any) -> None:
-    """A client that wants just what it knows gets it; a weak tag is no strong one."""
+    """If-Match and If-Unmodified-Since give the file if it has not changed."""
     first = ask(storage, method="head")
     for headers in (
         {"If_Match": first["ETag"]},
@@ -354,7 +354,7 @@ def test_preconditions_that_hold(storage: Any) -> None:
 
 
 def test_if_range(storage: Any) -> None:
-    """The part is sent if nothing has changed, and else the whole file."""
+    """If-Range gives the part if the file has not changed, and otherwise the whole file."""
     first = ask(storage, method="head")
     for same in (first["ETag"], first["Last-Modified"]):
         assert get(storage, Range="bytes=0-1", If_Range=same) == (206, CONTENT[:2])
@@ -373,24 +373,24 @@ def test_if_range(storage: Any) -> None:
         *("nothing", "d/nothing", "d/a.bin/below", "d", ".", "..", "../secret", "d/../../secret"),
         *("/etc/passwd", "//etc/passwd", "..\\secret", "d\\..\\..\\secret", "a\0b", "d/a.bin\0"),
         *("x" * 5000, "\ud800", "~root/x", "C:\\x"),
-        # One file has one name: who may have it is asked by name.
+        # One file has one name, because access is decided by name.
         *("./d/a.bin", "d/./a.bin", "d//a.bin", "d/../d/a.bin", "/d/a.bin"),
     ],
 )
-def test_nothing_else_is_found(storage: Any, tmp_path: Path, name: str) -> None:
-    """What is no file of the storage, by its one name, is not found."""
+def test_other_names_are_not_found(storage: Any, tmp_path: Path, name: str) -> None:
+    """A name that is not the one normalized name of a file gives 404."""
     (tmp_path.parent / "secret").write_bytes(b"secret")
     assert not_found(storage, name)
 
 
 @pytest.mark.parametrize("name", ["", "d/"])
 def test_directories_are_not_listed(storage: Any, name: str) -> None:
-    """Without DEBUG a directory is not found."""
+    """A directory gives 404 without DEBUG."""
     assert not_found(storage, name)
 
 
 def test_missing_in_a_bucket() -> None:
-    """An error that says so without a number is enough."""
+    """A FileNotFoundError without an errno gives 404."""
 
     class Bucket(Storage):
         def _open(self, name: str, mode: str = "rb") -> File:
@@ -400,7 +400,7 @@ def test_missing_in_a_bucket() -> None:
 
 
 def test_bucket_that_opens_late() -> None:
-    """A storage may say that there is nothing only when it is asked for the size."""
+    """A storage may raise FileNotFoundError when the size is read."""
 
     class Late(File):
         @property
@@ -414,10 +414,10 @@ def test_bucket_that_opens_late() -> None:
     assert not_found(Bucket(), "a")
 
 
-def test_bucket_with_errors_of_its_own() -> None:
-    """An error of the time is told, unless it is for a file that is not there."""
+def test_bucket_with_its_own_errors() -> None:
+    """A get_modified_time() error is raised, unless the file does not exist."""
 
-    class Bucket(Unknowing):
+    class Bucket(TimelessStorage):
         def get_modified_time(self, name: str) -> Any:
             raise RuntimeError("the bucket's")
 
@@ -430,8 +430,8 @@ def test_bucket_with_errors_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE, None])
-def test_other_errors_are_told(number: int | None) -> None:
-    """A storage that does not work is not taken for one without the file."""
+def test_other_errors_are_raised(number: int | None) -> None:
+    """Errors of a broken storage are raised."""
 
     class Broken(Storage):
         def _open(self, name: str, mode: str = "rb") -> File:
@@ -441,8 +441,8 @@ def test_other_errors_are_told(number: int | None) -> None:
         ask(Broken(), "a")
 
 
-def test_file_that_goes_meanwhile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A file that is deleted between two looks is not found."""
+def test_file_that_is_deleted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A file that is deleted before open() gives 404."""
     storage = make_storage("disk", tmp_path)
     modified_time = storage.get_modified_time
 
@@ -455,8 +455,8 @@ def test_file_that_goes_meanwhile(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert not_found(storage, "d/a.bin")
 
 
-def test_file_that_is_replaced_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Content never goes out under the entity tag of a later one."""
+def test_file_that_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Content never gets the entity tag of a later one."""
     storage = make_storage("memory", Path())
     open_file = storage.open
 
@@ -473,17 +473,17 @@ def test_file_that_is_replaced_meanwhile(monkeypatch: pytest.MonkeyPatch) -> Non
     assert get(storage, If_None_Match=response["ETag"]) == (200, CONTENT[::-1])
 
 
-# Who may have it.
+# Access.
 
 
 def test_public() -> None:
-    """The project is asked before anything is looked up; what is not public is forbidden."""
+    """serve() calls public before any lookup; False gives 403."""
     storage = make_storage("memory", Path())
     request = RequestFactory().get("/")
-    asked: list[Any] = []
+    calls: list[Any] = []
 
     def public(request: Any, name: str) -> bool:
-        asked.append((request, name))
+        calls.append((request, name))
         return name.startswith("d/")
 
     response: Any = serve_from(storage, request, "d/a.bin", public)
@@ -492,11 +492,11 @@ def test_public() -> None:
     for name in ("secret", "d", "x/../d/a.bin"):
         with pytest.raises(PermissionDenied):
             serve_from(storage, request, name, public)
-    assert asked == [(request, name) for name in ("d/a.bin", "secret", "d", "x/../d/a.bin")]
+    assert calls == [(request, name) for name in ("d/a.bin", "secret", "d", "x/../d/a.bin")]
 
 
 def test_public_cannot_be_async() -> None:
-    """A function that would let everybody in, since nobody awaits it, is refused."""
+    """serve() refuses an async function, whose coroutine would be true."""
 
     async def public(request: Any, name: str) -> bool:
         return False
@@ -505,8 +505,8 @@ def test_public_cannot_be_async() -> None:
         serve_from(make_storage("memory", Path()), RequestFactory().get("/"), "d/a.bin", public)
 
 
-def test_what_is_not_public_may_be_unknown() -> None:
-    """The project may say that there is nothing."""
+def test_public_may_raise_404() -> None:
+    """public may raise Http404."""
 
     def public(request: Any, name: str) -> bool:
         raise Http404
@@ -531,7 +531,7 @@ def test_what_is_not_public_may_be_unknown() -> None:
 )
 @pytest.mark.parametrize("method", ["get", "head"])
 def test_file_is_closed(monkeypatch: Any, tmp_path: Path, method: str, headers: Any) -> None:
-    """Whatever the answer is, the file is closed at its end, and before where nothing is sent."""
+    """The file is closed with the response, or earlier if nothing is streamed."""
     monkeypatch.setattr(responses, "CHUNK_SIZE", 1)
     storage = make_storage("disk", tmp_path)
     opened: list[Any] = []
@@ -544,7 +544,7 @@ def test_file_is_closed(monkeypatch: Any, tmp_path: Path, method: str, headers: 
 
 
 def test_file_is_closed_after_an_error(monkeypatch: Any, tmp_path: Path) -> None:
-    """Nor does it stay open where the answer cannot be made."""
+    """The file is closed if the response cannot be made."""
     storage = make_storage("disk", tmp_path)
     file = storage.open("d/a.bin")
     monkeypatch.setattr(storage, "open", lambda name: file)
@@ -555,8 +555,8 @@ def test_file_is_closed_after_an_error(monkeypatch: Any, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("is_async", [False, True])
-def test_what_fits_into_a_chunk_is_read_at_once(is_async: bool) -> None:
-    """A small answer's file is closed before it is sent; the answer is streamed like any other."""
+def test_small_files_are_read_at_once(is_async: bool) -> None:
+    """A file that fits into a chunk is closed before the response, which still streams."""
     storage = make_storage("memory", Path())
     file = storage.open("d/a.bin")
     storage.open = lambda name: file
@@ -567,18 +567,18 @@ def test_what_fits_into_a_chunk_is_read_at_once(is_async: bool) -> None:
 
 
 def test_file_that_becomes_shorter(monkeypatch: Any, tmp_path: Path) -> None:
-    """A file that is cut off while it is sent breaks the answer off."""
+    """A file that becomes shorter while it is sent raises EOFError."""
     monkeypatch.setattr(responses, "CHUNK_SIZE", 100)
     storage = make_storage("disk", tmp_path)
     response = ask(storage, Range="bytes=1-")
     Path(storage.path("d/a.bin")).write_bytes(b"short")
-    with pytest.raises(EOFError, match=r"a\.bin has become shorter"):
+    with pytest.raises(EOFError, match=r"a\.bin became shorter"):
         content_of(response)
     response.close()
 
 
 def large_file(storage: Any, size: int) -> Any:
-    """Return a storage with a file of zeros that takes no room."""
+    """Return a storage with a sparse file of zeros."""
     if isinstance(storage, FileSystemStorage):
         with open(storage.path("large"), "wb") as file:
             file.truncate(size)
@@ -589,7 +589,7 @@ def large_file(storage: Any, size: int) -> Any:
 
 @pytest.mark.parametrize("kind", ["memory", "disk"])
 def test_constant_memory(tmp_path: Path, kind: str) -> None:
-    """A file of 1 GiB is sent without taking more memory than a few chunks."""
+    """serve() sends a file of 1 GiB with the memory of a few chunks."""
     storage = large_file(make_storage(kind, tmp_path), 1 << 30)
     tracemalloc.start()
     try:

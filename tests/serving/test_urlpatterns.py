@@ -1,4 +1,4 @@
-"""media_urlpatterns(), and what is behind them."""
+"""media_urlpatterns(), and the responses behind them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ urlpatterns: list[Any] = []
 
 @pytest.fixture
 def use_urls(settings: Any) -> Any:
-    """Return a function by which URL patterns are those of the project."""
+    """Return a function that sets the project's URL patterns."""
     settings.ROOT_URLCONF = __name__
     settings.MIDDLEWARE = []
     settings.DEBUG = True
@@ -41,7 +41,7 @@ def use_urls(settings: Any) -> Any:
 
 
 def status(client: Client, url: str) -> int:
-    """Return the status of an answer, whose content is checked where it is one."""
+    """Return the status of a response, whose content is checked if it is 200."""
     response = client.get(url)
     content = content_of(response)
     assert response.status_code != 200 or content == CONTENT
@@ -49,14 +49,14 @@ def status(client: Client, url: str) -> int:
 
 
 def test_default_storage(use_urls: Any) -> None:
-    """The files of the default storage are at MEDIA_URL."""
+    """The patterns serve the default storage at MEDIA_URL."""
     client = use_urls(*media_urlpatterns())
     assert status(client, storages["default"].url("d/a.bin")) == 200
     assert status(client, "/media/d/b.bin") == status(client, "/mediad/a.bin") == 404
 
 
 def test_names_in_any_script(use_urls: Any) -> None:
-    """A name comes through its URL as it is."""
+    """The patterns match names in any script and with any character."""
     client = use_urls(*media_urlpatterns())
     storage = storages["default"]
     for name in ("d/naïve 猫.bin", "100%.bin", "a#b?c.bin", "new\nline.bin"):
@@ -66,7 +66,7 @@ def test_names_in_any_script(use_urls: Any) -> None:
 
 
 def test_without_debug(settings: Any, use_urls: Any) -> None:
-    """Without DEBUG there are none, unless that is wanted."""
+    """There are no patterns without DEBUG, unless debug_only is false."""
     settings.DEBUG = False
     assert media_urlpatterns() == media_urlpatterns("") == []
     client = use_urls(*media_urlpatterns(debug_only=False))
@@ -74,22 +74,22 @@ def test_without_debug(settings: Any, use_urls: Any) -> None:
 
 
 def test_other_host(settings: Any, use_urls: Any) -> None:
-    """What another host serves is not served here."""
+    """There are no patterns for a MEDIA_URL on another host."""
     settings.MEDIA_URL = "https://cdn.example/media/"
     assert media_urlpatterns() == []
 
 
 @pytest.mark.parametrize("media_url", ["", "/"])
 def test_whole_site(settings: Any, use_urls: Any, media_url: str) -> None:
-    """A prefix that would take every URL is refused, with the cure."""
+    """A prefix that matches every URL raises an error that names the cure."""
     settings.MEDIA_URL = media_url
-    with pytest.raises(ImproperlyConfigured, match="Set MEDIA_URL, say to 'media/'"):
+    with pytest.raises(ImproperlyConfigured, match="Set MEDIA_URL, for example to 'media/'"):
         media_urlpatterns()
     assert media_urlpatterns("files/")
 
 
 def test_prefix_without_slashes(use_urls: Any) -> None:
-    """A prefix is one of whole components, however it is written."""
+    """A prefix matches whole components, with or without its slashes."""
     for prefix in ("files", "/files", "files/"):
         client = use_urls(*media_urlpatterns(prefix))
         assert status(client, "/files/d/a.bin") == 200
@@ -97,7 +97,7 @@ def test_prefix_without_slashes(use_urls: Any) -> None:
 
 
 def test_script_name(settings: Any, use_urls: Any) -> None:
-    """A prefix of the server's is not one of the project's URLs."""
+    """The patterns leave out the server's script name."""
     settings.FORCE_SCRIPT_NAME = "/site"
     set_script_prefix("/site/")
     settings.MEDIA_URL = "media/"
@@ -107,14 +107,14 @@ def test_script_name(settings: Any, use_urls: Any) -> None:
 
 
 def test_storage_without_base_url(settings: Any, use_urls: Any) -> None:
-    """A storage that has no base URL is at MEDIA_URL too."""
+    """A storage without a base URL is served at MEDIA_URL."""
     use_storage(settings, "remote", "archive.storages.RemoteStorage")
     (pattern,) = media_urlpatterns(alias="remote")
     assert pattern.pattern.match("media/a")
 
 
 def test_options(use_urls: Any) -> None:
-    """Options are those of the view."""
+    """Options are passed to the view."""
     client = use_urls(
         *media_urlpatterns("open/", public=lambda request, name: True, as_attachment=True),
         *media_urlpatterns("closed/", public=lambda request, name: False),
@@ -126,7 +126,7 @@ def test_options(use_urls: Any) -> None:
 
 
 def test_signed_urls(use_urls: Any) -> None:
-    """A private storage's files are had by its signed URLs alone, until they expire."""
+    """A signing storage serves its signed URLs alone, until they expire."""
     client = use_urls(*media_urlpatterns(alias="private"))
     with time_machine.travel(1_700_000_000, tick=False) as clock:
         url = storages["private"].url("d/a.bin", expire=60)
@@ -141,19 +141,19 @@ def test_signed_urls(use_urls: Any) -> None:
 
 
 def test_below_another_prefix(use_urls: Any) -> None:
-    """The patterns may be included."""
+    """The patterns can be included."""
     client = use_urls(path("site/", include(media_urlpatterns("files/"))))
     assert status(client, "/site/files/d/a.bin") == 200
 
 
 def test_other_urls(use_urls: Any) -> None:
-    """Other URLs are the project's."""
+    """Other URLs are left to the project."""
     other = path("other/", lambda request: HttpResponse(CONTENT))
     assert status(use_urls(*media_urlpatterns(), other), "/other/") == 200
 
 
 def test_listing(settings: Any, use_urls: Any) -> None:
-    """In DEBUG a directory is listed, that of a storage which signs its URLs too."""
+    """A directory is listed in DEBUG, even if the storage signs its URLs."""
     client = use_urls(*media_urlpatterns(), *media_urlpatterns(alias="private"))
     for url in ("/media/", "/media/d/", "/private/d/"):
         assert client.get(url).status_code == 200
@@ -163,7 +163,7 @@ def test_listing(settings: Any, use_urls: Any) -> None:
     assert client.get("/media/").status_code == 404
 
 
-def test_listing_is_for_whom_the_project_says(use_urls: Any) -> None:
-    """Who may not have a directory's files does not see what there is."""
+def test_listing_needs_public(use_urls: Any) -> None:
+    """public decides about listings."""
     client = use_urls(*media_urlpatterns(public=lambda request, name: False))
     assert client.get("/media/").status_code == 403

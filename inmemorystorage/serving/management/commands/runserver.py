@@ -1,4 +1,4 @@
-"""``runserver`` that serves media, and keeps files in memory over a reload."""
+"""``manage.py runserver``: serve media, and keep files in memory when the server reloads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MIDDLEWARE = "inmemorystorage.serving.media.MediaMiddleware"
 
 
 def next_command() -> Any:
-    """Return the ``runserver`` that the project would have without this one, whoever brings it."""
+    """Return the ``runserver`` that the project would use without this one."""
     configs = list(apps.get_app_configs())
     later = configs[[config.name for config in configs].index(ServingConfig.name) + 1 :]
     owners = (config.name for config in later if NAME in find_commands(f"{config.path}/management"))
