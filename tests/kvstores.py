@@ -1,4 +1,4 @@
-"""Backends for the tests: some that are strict, some that are watched, some that are broken."""
+"""Backends for the tests: strict, observed and faulty ones."""
 
 from __future__ import annotations
 
@@ -12,57 +12,57 @@ from inmemorystorage.kvstore.backends import Inserted, locmem
 
 
 def new_uri(cls="Memory", query=""):
-    """Return the URI of a new store, of a class of this module."""
+    """Return the URI of a new store with one of the classes of this module."""
     return f"{__name__}.{cls}://{uuid4().hex}{query}"
 
 
 class Memory(locmem.LocmemBackend):
-    """A dict, which tests look into."""
+    """A locmem backend whose values tests can inspect."""
 
     takes_views = True
 
     def set(self, key, value, ttl=None):
-        """Store the bytes of a view, too."""
+        """Store a copy, since the value may be a memoryview."""
         super().set(key, bytes(value), ttl)
 
     @property
     def values(self):
-        """Return what is stored, by the engine's keys."""
+        """Return the stored values by the engine's keys."""
         return self._memory.values
 
 
 class Tight(Memory):
-    """An engine that takes short values under short and plain keys, and says so."""
+    """An engine with limits for keys and values, which it declares."""
 
     key_max = 160
     plain_keys = True
     value_max = 80
 
     def set(self, key, value, ttl=None):
-        """Refuse what has been declared as too much."""
+        """Refuse keys and values beyond the declared limits."""
         assert len(key) <= self.key_max and key.isascii() and key.isprintable() and " " not in key
         assert len(value) <= self.value_max
         super().set(key, value, ttl)
 
 
 class KeysAndValues(Memory):
-    """An engine that declares nothing beside keys and values."""
+    """An engine that declares no capability."""
 
     adds = has_entries = lists_entries = takes_views = False
 
 
 class Lost(Exception):
-    """What the client of `Failing` raises."""
+    """The error of the client of `Failing`."""
 
 
 class Failing(Tight):
-    """An engine whose client raises on demand."""
+    """An engine whose client raises errors on demand."""
 
     client_errors = (Lost,)
     failing: ClassVar[dict[str, int]] = {}
 
     def set(self, key, value, ttl=None):
-        """Fail when the number of calls is reached that the test has asked for."""
+        """Fail when asked to."""
         self._fail("set")
         super().set(key, value, ttl)
 
@@ -85,7 +85,7 @@ class Failing(Tight):
 
 @contextmanager
 def failing(**after):
-    """Have operations of `Failing` fail after so many that succeed."""
+    """Let operations of `Failing` fail after that many successful calls."""
     Failing.failing = after
     try:
         yield
@@ -94,7 +94,7 @@ def failing(**after):
 
 
 class Counting(Memory):
-    """An engine that counts how often it was made, and closed."""
+    """An engine that records how often it was made and closed."""
 
     made: ClassVar[list[Counting]] = []
 
@@ -110,111 +110,111 @@ class Counting(Memory):
 
 
 class Socketed(Tight):
-    """An engine whose client raises what sockets do."""
+    """An engine whose client raises OSError."""
 
     client_errors = (OSError,)
 
 
 class Interfered(Tight):
-    """An engine in which something happens between two requests of one reader."""
+    """An engine that calls functions between two requests of a reader."""
 
     between: ClassVar[list] = []
 
     def get_many(self, keys):
-        """Let the other do its work before the pieces are read."""
+        """Call the next function before reading pieces."""
         if self.between:
             self.between.pop()()
         return super().get_many(keys)
 
 
 class NoStore:
-    """What is no backend."""
+    """A class that is not a backend."""
 
 
-# Each of these has one fault, of which the suite has to tell.
+# Each of these has one fault, which the suite must find.
 
 
 class KeepsTheFirst(Memory):
     """set() does not replace."""
 
     def set(self, key, value, ttl=None):
-        """Store where nothing is."""
+        """Store under missing keys only."""
         self.values.setdefault(key, value)
 
 
 class IgnoresCase(Memory):
-    """Keys that differ in case are one."""
+    """Keys ignore case."""
 
     def get(self, key):
-        """Read another's."""
+        """Read the lower-case key."""
         return super().get(key.lower())
 
     def set(self, key, value, ttl=None):
-        """Overwrite another's."""
+        """Set the lower-case key."""
         super().set(key.lower(), value)
 
     def delete(self, key):
-        """Delete another's."""
+        """Delete the lower-case key."""
         super().delete(key.lower())
 
 
 class CutsKeys(Memory):
-    """Long keys are cut, and that is not declared."""
+    """Long keys are truncated, without a declared limit."""
 
     def get(self, key):
-        """Read what has the same beginning."""
+        """Read the truncated key."""
         return super().get(key[:250])
 
     def set(self, key, value, ttl=None):
-        """Store under a part of the key."""
+        """Set the truncated key."""
         super().set(key[:250], value)
 
 
 class CutsValues(Memory):
-    """Long values are cut, and that is not declared."""
+    """Long values are truncated, without a declared limit."""
 
     def set(self, key, value, ttl=None):
-        """Store the beginning."""
+        """Store the truncated value."""
         super().set(key, value[:10_000])
 
 
 class KeepsText(Memory):
-    """Values are text, and bytes that are none are lost."""
+    """Values lose bytes that are not UTF-8."""
 
     def set(self, key, value, ttl=None):
-        """Store what is text."""
+        """Drop bytes that are not UTF-8."""
         super().set(key, value.decode("utf-8", "ignore").encode())
 
 
 class KeepsAscii(Memory):
-    """Values are ASCII, and the rest is lost."""
+    """Values lose bytes that are not ASCII."""
 
     def set(self, key, value, ttl=None):
-        """Store what is ASCII."""
+        """Drop bytes that are not ASCII."""
         super().set(key, value.decode("ascii", "ignore").encode())
 
 
 class HasNoEmptyValue(Memory):
-    """An empty value reads as none."""
+    """An empty value is read as missing."""
 
     def get(self, key):
-        """Take nothing for nothing."""
+        """Return None for an empty value."""
         return super().get(key) or None
 
 
 class InventsValues(Memory):
-    """What is missing reads as empty."""
+    """A missing key is read as a value."""
 
     def get(self, key):
-        """Make up a value."""
+        """Invent a value."""
         return super().get(key) or b"null"
 
 
 class ComplainsOfMissing(Memory):
-    """Deleting what is not there raises."""
+    """Deleting a missing key raises."""
 
     def delete(self, key):
-        """Be loud."""
+        """Raise for a missing key."""
         del self.values[key]
 
 
@@ -226,36 +226,36 @@ class DeletesNothing(Memory):
 
 
 class DeletesOneOfMany(Memory):
-    """Of several keys, one is deleted."""
+    """delete_many() deletes one key."""
 
     def delete_many(self, keys):
-        """Delete the first."""
+        """Delete the first key."""
         for key in [*keys][:1]:
             self.delete(key)
 
 
 class SkipsMissing(Memory):
-    """Several values come without a place for those that are missing."""
+    """get_many() omits missing keys instead of returning None."""
 
     def get_many(self, keys):
-        """Leave out what is not there."""
+        """Omit missing keys."""
         return [value for value in map(self.get, keys) if value is not None]
 
 
 class AddsAlways(Memory):
-    """add() replaces."""
+    """add() replaces a value."""
 
     def add(self, key, value):
-        """Store in any case."""
+        """Store unconditionally."""
         self.set(key, value)
         return True
 
 
 class AddsInTwoSteps(Memory):
-    """add() looks first, and then stores."""
+    """add() checks and stores in two steps."""
 
     def add(self, key, value):
-        """Leave time for others in the middle."""
+        """Pause between the steps."""
         if self.has_key(key):
             return False
         time.sleep(0.01)
@@ -264,17 +264,17 @@ class AddsInTwoSteps(Memory):
 
 
 class IsClosedForGood(Memory):
-    """What was closed cannot be used again."""
+    """A closed backend cannot be used again."""
 
     closed = False
 
     def set(self, key, value, ttl=None):
-        """Refuse when closed."""
+        """Refuse if closed."""
         assert not self.closed
         super().set(key, value)
 
     def get(self, key):
-        """Refuse when closed."""
+        """Refuse if closed."""
         assert not self.closed
         return super().get(key)
 
@@ -284,17 +284,17 @@ class IsClosedForGood(Memory):
 
 
 class IsPrivate(Memory):
-    """Each thread has a store of its own."""
+    """Each thread has its own store."""
 
     def __init__(self, store, parameters):
         super().__init__(f"{store}-{threading.get_ident()}", parameters)
 
 
 class IgnoresNamespaces(Memory):
-    """What is before the first colon does not count."""
+    """Keys ignore the text before the first colon."""
 
     def get(self, key):
-        """Read any namespace's."""
+        """Read from all namespaces."""
         return super().get(key.partition(":")[2])
 
     def set(self, key, value, ttl=None):
@@ -307,18 +307,18 @@ class IgnoresNamespaces(Memory):
 
 
 class IgnoresMarkers(Memory):
-    """Entries are inserted where no marker is."""
+    """Entries are inserted without their marker."""
 
     def insert_entry(self, directory, name, entry, *, marker):
-        """Insert in any case."""
+        """Insert without checking the marker."""
         return super().insert_entry(directory, name, entry, marker=None)
 
 
 class InsertsInTwoSteps(Memory):
-    """Entries are looked for first, and then inserted."""
+    """insert_entry() checks and inserts in two steps."""
 
     def insert_entry(self, directory, name, entry, *, marker):
-        """Leave time for others in the middle."""
+        """Pause between the steps."""
         found = self.read_entries([(directory, name)])[0]
         if found is not None:
             return Inserted.TAKEN
@@ -328,10 +328,10 @@ class InsertsInTwoSteps(Memory):
 
 
 class ReplacesAny(Memory):
-    """Entries are replaced by who does not know them."""
+    """replace_entry() ignores the expected meta."""
 
     def replace_entry(self, directory, name, meta, entry):
-        """Replace what is there."""
+        """Replace any entry."""
         found = self.read_entries([(directory, name)])[0]
         return found is not None and super().replace_entry(directory, name, found.meta, entry)
 
@@ -340,6 +340,6 @@ class ListsAll(Memory):
     """A listing has the entries of all directories."""
 
     def list_entries(self, directory):
-        """Give what is in any."""
+        """Yield the entries of all directories."""
         for entries in [*self._memory.directories.values()]:
             yield from ((name, entry.meta) for name, entry in entries.items())

@@ -1,4 +1,4 @@
-"""What the tests of Amazon's stores have; each of their modules says which ``SERVICE``."""
+"""Fixtures for tests of Amazon's stores; each module sets its ``SERVICE``."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,7 @@ def endpoint(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def uri(endpoint: str, request: pytest.FixtureRequest) -> str:
-    """Return the URI of a store whose table, or domain, is there."""
+    """Return the URI of a store whose table or domain exists."""
     uri = f"{request.module.SERVICE}://store?region=us-east-1&endpoint_url={endpoint}"
     call_command("createkvstoretable", uri, verbosity=0)
     return uri

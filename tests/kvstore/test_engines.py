@@ -1,4 +1,4 @@
-"""Files on engines that fail: a lost connection, a full server, a server that drops what it has."""
+"""Files on engines that fail: lost connections, full servers, eviction."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ CHUNKS = 5 * MEBIBYTE
 
 
 def content(size: int) -> bytes:
-    """Return bytes that repeat late."""
+    """Return bytes that do not repeat."""
     return b"".join(b"%07d\n" % number for number in range(size // 8))
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    """Run a Redis of the test's own, which it may stop."""
+    """Run a Redis server that the test may stop."""
     pytest.importorskip("redis")
     with redis_server() as server:
         yield server
@@ -39,7 +39,7 @@ def server() -> Iterator[Server]:
 
 
 def test_a_server_that_is_stopped_and_started(server: Server) -> None:
-    """While it is away each operation is an error that names the file; then all goes on."""
+    """Operations raise an error with the file's name while the server is down, then work again."""
     storage = KeyValueStorage(server.uri)
     save(storage, "d/a")
     server.process.stop()
@@ -61,8 +61,8 @@ def test_a_server_that_is_stopped_and_started(server: Server) -> None:
     assert storage.listdir("d") == ([], ["b"])
 
 
-def test_a_server_that_goes_while_a_file_is_saved(server: Server) -> None:
-    """A save that loses its server is an error, and nothing is there that a reader sees."""
+def test_a_server_that_stops_during_a_save(server: Server) -> None:
+    """save() raises an error if the server stops, and leaves no visible file behind."""
     storage = KeyValueStorage(server.uri)
     save(storage, "d/other")
 
@@ -79,8 +79,8 @@ def test_a_server_that_goes_while_a_file_is_saved(server: Server) -> None:
     assert save(storage, "d/a") == "d/a"
 
 
-def test_a_server_that_goes_while_a_file_is_read(server: Server) -> None:
-    """A reader gets an error, and never a content that is cut off."""
+def test_a_server_that_stops_during_a_read(server: Server) -> None:
+    """read() raises an error if the server stops, and returns no partial content."""
     storage = KeyValueStorage(server.uri)
     save(storage, "a", content(CHUNKS))
     with storage.open("a") as file:
@@ -92,7 +92,7 @@ def test_a_server_that_goes_while_a_file_is_read(server: Server) -> None:
 
 @pytest.mark.parametrize("size", [MEBIBYTE // 2, CHUNKS])
 def test_a_full_server(server: Server, size: int) -> None:
-    """Where there is no room, that is said with the name of the file, and nothing half is left."""
+    """save() on a full server raises ENOSPC with the file's name, and keeps whole files only."""
     storage = KeyValueStorage(server.uri)
     save(storage, "d/a")
     server.ask("CONFIG", "SET", "maxmemory", f"{size // MEBIBYTE + 1}mb")
@@ -106,9 +106,9 @@ def test_a_full_server(server: Server, size: int) -> None:
 
 def test_a_server_that_evicts(server: Server) -> None:
     """
-    What a server has thrown away is missed: no content is read that is not whole.
+    Reading a file with evicted parts raises an error.
 
-    A save whose claim was thrown away goes on under another name.
+    A save whose claim was evicted succeeds under another name.
     """
     storage, body = KeyValueStorage(server.uri), content(CHUNKS // 2)
     server.ask("CONFIG", "SET", "maxmemory", "8mb")
@@ -125,7 +125,7 @@ def test_a_server_that_evicts(server: Server) -> None:
 
 
 def outcome(use: Callable[[], Any], name: str) -> Any:
-    """Return what an operation returns; of an error that names the file, that something is lost."""
+    """Return the result of an operation, "lost" for an error that names the file."""
     try:
         return use()
     except OSError as error:
@@ -134,7 +134,7 @@ def outcome(use: Callable[[], Any], name: str) -> Any:
 
 @pytest.fixture
 def memcached() -> Iterator[KeyValueStorage]:
-    """Return a storage on a memcached of the test's own, which has little room."""
+    """Return a storage on its own, small memcached."""
     pytest.importorskip("pymemcache")
     with memcached_server("-m", "16") as server:
         yield KeyValueStorage(f"memcached://{server.address}")
@@ -142,7 +142,7 @@ def memcached() -> Iterator[KeyValueStorage]:
 
 
 def test_files_on_memcached(memcached: KeyValueStorage) -> None:
-    """Files are saved, read, written and deleted; what is longer than a value is cut."""
+    """Files of any length can be saved, read, written and deleted."""
     for name, size in [("d/short", 10), ("d/long", 3 * MEBIBYTE)]:
         assert save(memcached, name, content(size)) == name
         assert save(memcached, name, b"other") != name
@@ -156,7 +156,7 @@ def test_files_on_memcached(memcached: KeyValueStorage) -> None:
 
 
 def test_memcached_cannot_list(memcached: KeyValueStorage) -> None:
-    """What needs a listing is refused with the stores that have one, and changes nothing."""
+    """Operations that need a listing raise NotImplementedError, and change nothing."""
     save(memcached, "d/a")
     for use in [memcached.listdir, memcached.delete]:
         with pytest.raises(NotImplementedError, match=r"cannot list a directory.*redis://"):
@@ -166,14 +166,14 @@ def test_memcached_cannot_list(memcached: KeyValueStorage) -> None:
 
 
 def test_times_on_memcached(memcached: KeyValueStorage) -> None:
-    """A ttl needs no listing."""
+    """A storage with a ttl works without listings."""
     storage = KeyValueStorage(memcached.uri, ttl=60)
     storage.save("d/a", ContentFile(content(3 * MEBIBYTE)))
     assert read(storage, "d/a") == content(3 * MEBIBYTE)
 
 
-def test_memcached_drops_what_has_no_room(memcached: KeyValueStorage) -> None:
-    """A chunk that memcached dropped without a word is missed when the file is read."""
+def test_chunks_that_memcached_evicts(memcached: KeyValueStorage) -> None:
+    """Reading a file raises an error if memcached evicted one of its chunks."""
     names = [save(memcached, f"a{number}", content(3 * MEBIBYTE)) for number in range(12)]
     outcomes = [outcome(partial(read, memcached, name), name) for name in names]
     assert {*outcomes} - {content(3 * MEBIBYTE)} == {"lost"}
@@ -181,8 +181,8 @@ def test_memcached_drops_what_has_no_room(memcached: KeyValueStorage) -> None:
         read(memcached, "a0")
 
 
-def test_a_file_of_which_a_part_was_thrown_away(server: Server) -> None:
-    """What is still listed and cannot be read is an error, and not a file that is not there."""
+def test_a_file_with_an_evicted_part(server: Server) -> None:
+    """Opening a listed file with an evicted part raises EIO, as the file is not missing."""
     storage = KeyValueStorage(server.uri)
     for size in [10, MEBIBYTE]:
         save(storage, "d/a", content(size))
@@ -195,7 +195,7 @@ def test_a_file_of_which_a_part_was_thrown_away(server: Server) -> None:
 
 
 def test_long_files_of_a_full_server_can_be_deleted(server: Server) -> None:
-    """There has to be no room for what makes room."""
+    """delete() needs no memory on a full server."""
     storage = KeyValueStorage(server.uri)
     save(storage, "d/a", content(CHUNKS))
     server.ask("CONFIG", "SET", "maxmemory", "1")
@@ -203,8 +203,8 @@ def test_long_files_of_a_full_server_can_be_deleted(server: Server) -> None:
     assert not storage.exists("d/a")
 
 
-def test_directories_that_come_and_go(server: Server) -> None:
-    """What threads have saved while others delete its directory is listed, or is gone."""
+def test_concurrent_saves_and_deletes_of_a_directory(server: Server) -> None:
+    """A file that is saved while its directory is deleted is listed, or does not exist."""
     storage = KeyValueStorage(server.uri)
     for turn in range(10):
         name = f"d{turn}/e/f"
@@ -222,10 +222,10 @@ def test_directories_that_come_and_go(server: Server) -> None:
         assert is_listed <= storage.exists(f"{top}/{middle}")
 
 
-def test_an_error_beside_the_file_leaves_the_transaction(
+def test_an_error_after_a_save_keeps_the_transaction(
     store_uri: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In a transaction what fails after a file was saved is undone, and the rest goes on."""
+    """A failed cleanup after a save leaves the open transaction usable."""
     storage = KeyValueStorage(store_uri("postgresql"))
     alias = storage.uri.partition("alias=")[2].partition("&")[0]
     list_entries = "inmemorystorage.kvstore.backends.db.DatabaseBackend.list_entries"
