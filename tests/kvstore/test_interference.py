@@ -90,6 +90,15 @@ def test_a_save_that_fails_at_any_step(clock: Any, when: str, fails: Callable[[]
     at_each_step(does)
 
 
+def test_a_name_that_becomes_free() -> None:
+    """save() takes a name whose file is deleted between two steps."""
+    storage = make()
+    save(storage, "a", b"old")
+    with at_step(2, before=lambda: storage.delete("a")):
+        assert save(storage, "a", b"new") == "a"
+    assert read(storage, "a") == b"new"
+
+
 @pytest.mark.parametrize("fails", [lose_connection, interrupt])
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("changes", [save, write])
