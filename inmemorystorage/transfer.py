@@ -13,6 +13,7 @@ from .exceptions import os_error
 from .journal import lock
 from .location import LocationMixin
 from .nodes import InMemoryDir, InMemoryFile, files_below, total_size
+from .walk import Branch, draw_tree
 
 
 class TransferMixin(LocationMixin):
@@ -61,17 +62,17 @@ class RealFile(NamedTuple):
     modified: float
 
 
-def draw(directory: InMemoryDir, indent: str = "") -> Iterator[str]:
+def draw(directory: InMemoryDir) -> Iterator[str]:
     """Yield a line for each entry below a directory: its name, and the size of a file in bytes."""
-    children = sorted(directory.children.copy().items())
-    for position, (name, node) in enumerate(children, start=1):
-        is_last = position == len(children)
-        branch = indent + ("└── " if is_last else "├── ")
+    return draw_tree(_branches(directory))
+
+
+def _branches(directory: InMemoryDir) -> Iterator[Branch]:
+    for name, node in sorted(directory.children.copy().items()):
         if isinstance(node, InMemoryDir):
-            yield f"{branch}{name}/"
-            yield from draw(node, indent + ("    " if is_last else "│   "))
+            yield f"{name}/", _branches(node)
         else:
-            yield f"{branch}{name} ({total_size(node):,})"
+            yield f"{name} ({total_size(node):,})", ()
 
 
 def load(directory: InMemoryDir, source: Path) -> list[str]:

@@ -145,7 +145,7 @@ def _is_file(storage: Storage, name: str) -> bool:
     return True
 
 
-def draw(branches: Iterable[Branch]) -> Iterator[str]:
+def draw_tree(branches: Iterable[Branch]) -> Iterator[str]:
     """Yield a line for each branch and each one below it, to any depth."""
     levels = [deque(branches)]
     while levels:

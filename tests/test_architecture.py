@@ -43,7 +43,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "location": {"configuration", "journal", "lending", "nodes", "volume"},
     "paths": {"location", "nodes", "volume"},
     "identity": {"nodes", "paths"},
-    "transfer": {"exceptions", "journal", "location", "nodes"},
+    "walk": set(),
+    "transfer": {"exceptions", "journal", "location", "nodes", "walk"},
     "saving": {"content", "journal", "naming", "nodes", "paths", "volume"},
     "storage": {
         "exceptions",
@@ -64,7 +65,6 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__init__": {"exceptions", "fallback", "nodes", "storage"},
     # Django's hooks.
     "checks": {"fallback", "urls"},
-    "walk": set(),
     "management": {"checks", "kvstore", "walk"},
     "apps": {"checks"},
     "handover": {"journal", "location", "nodes", "project", "storage"},

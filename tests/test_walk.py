@@ -10,7 +10,7 @@ from django.core.files.storage import Storage
 from stocked import KINDS, Bucket, Unlisted, on_disk, stock
 
 from inmemorystorage import InMemoryStorage
-from inmemorystorage.walk import Branch, DirEntry, draw, find, scan, walk
+from inmemorystorage.walk import Branch, DirEntry, draw_tree, find, scan, walk
 
 NAMES = ("b.txt", "a.txt", "é/ü.txt", "d/e/f.txt", "d/c.txt")
 EVERYTHING = [
@@ -139,12 +139,12 @@ def test_walk_has_no_limit_of_depth(kind: str, tmp_path: Path) -> None:
     assert len(walked(stock(KINDS[kind](tmp_path), "d/" * DEEP + "x"))) == DEEP + 1
 
 
-def test_draw_has_no_limit_of_depth() -> None:
-    """draw() draws a tree that is deeper than Python recurses."""
+def test_draw_tree_has_no_limit_of_depth() -> None:
+    """draw_tree() draws a tree that is deeper than Python recurses."""
     branch: Branch = ("x", ())
     for _ in range(DEEP):
         branch = ("d/", [branch])
-    *_, last = draw([branch])
+    *_, last = draw_tree([branch])
     assert last == "    " * DEEP + "└── x"
 
 

@@ -19,7 +19,7 @@ from django.core.management.base import CommandParser, OutputWrapper
 from django.template.defaultfilters import pluralize
 from django.utils.timezone import is_aware, localtime
 
-from ...walk import Branch, DirEntry, draw, find, join, printable, scan, walk
+from ...walk import Branch, DirEntry, draw_tree, find, join, printable, scan, walk
 
 # Contents that are kept while a file is replaced are in memory up to this size, then on the disk.
 SPOOLED_BYTES = 8 * 1024 * 1024
@@ -161,7 +161,7 @@ class Command(BaseCommand):
 
         is_directory = name.require().is_directory
         self.write(printable(str(name)))
-        for line in draw(branches(name.name) if is_directory else ()):
+        for line in draw_tree(branches(name.name) if is_directory else ()):
             self.write(line)
         directories = f"{counts[True]:,} director{pluralize(counts[True], 'y,ies')}"
         self.write(f"{directories}, {counts[False]:,} file{pluralize(counts[False])}")
