@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from engines.memcached import Server, memcached_server
 from engines.processes import wait_until
 from engines.wire import Wire, recorded
-from kvstore.using import closing, failing, set_and_get, use
+from kvstore.using import closing, failing, is_lost, set_and_get, use
 
 from inmemorystorage.kvstore import Backend, get_kvstore
 from inmemorystorage.kvstore.backends import Entry, Inserted
@@ -88,15 +88,6 @@ def test_a_lost_server_is_an_error() -> None:
         assert use(uri, lambda backend: backend.get_many(lost)) == [None] * len(lost)
         use(uri, lambda backend: backend.set(lost[0], b"again"))
         assert use(uri, lambda backend: backend.get(lost[0])) == b"again"
-
-
-def is_lost(uri: str, key: str) -> bool:
-    """Return whether a key's server is down; raise other errors."""
-    try:
-        assert use(uri, lambda backend: backend.get(key)) == b"value"
-    except ConnectionError:
-        return True
-    return False
 
 
 def test_a_connection_that_breaks(wire: Wire) -> None:

@@ -14,7 +14,7 @@ import pytest
 from engines.processes import find_program, free_port, wait_until
 from engines.redis import REDIS, VALKEY, Server, redis_cluster, redis_server
 from engines.wire import Wire, recorded
-from kvstore.using import all_texts, closing, failing, set_and_get, use
+from kvstore.using import all_texts, closing, failing, is_lost, set_and_get, use
 
 from inmemorystorage.kvstore import Backend
 from inmemorystorage.kvstore.backends import Entry, Inserted
@@ -301,15 +301,6 @@ def test_a_node_that_is_stopped_and_started() -> None:
         wait_until(lambda: use(uri, lambda backend: backend.get_many(keys)), "the node")
         found = use(uri, lambda backend: backend.get_many(keys))
         assert {key for key, value in zip(keys, found, strict=True) if value} == {*left}
-
-
-def is_lost(uri: str, key: str) -> bool:
-    """Return whether a key's node is down; raise other errors."""
-    try:
-        assert use(uri, lambda backend: backend.get(key)) == b"value"
-    except ConnectionError:
-        return True
-    return False
 
 
 @pytest.mark.parametrize("query", ["", "?cluster=1"])

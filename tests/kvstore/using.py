@@ -35,6 +35,15 @@ def set_and_get(backend: Backend) -> bytes | None:
     return backend.get("key")
 
 
+def is_lost(uri: str, key: str) -> bool:
+    """Return whether a key's server is down; raise other errors."""
+    try:
+        assert use(uri, lambda backend: backend.get(key)) == b"value"
+    except ConnectionError:
+        return True
+    return False
+
+
 def all_texts(error: BaseException) -> str:
     """Return the whole traceback of an error, with its causes."""
     return "".join(traceback.format_exception(error))
