@@ -28,7 +28,7 @@ class Memory(locmem.LocmemBackend):
     @property
     def values(self):
         """Return the stored values by the engine's keys."""
-        return self._memory.values
+        return self.data.values
 
 
 class Tight(Memory):
@@ -323,7 +323,7 @@ class InsertsInTwoSteps(Memory):
         if found is not None:
             return Inserted.TAKEN
         time.sleep(0.01)
-        self._memory.directories.setdefault(directory, {})[name] = entry
+        self.data.directories.setdefault(directory, {})[name] = entry
         return Inserted.DONE
 
 
@@ -341,5 +341,5 @@ class ListsAll(Memory):
 
     def list_entries(self, directory):
         """Yield the entries of all directories."""
-        for entries in [*self._memory.directories.values()]:
+        for entries in [*self.data.directories.values()]:
             yield from ((name, entry.meta) for name, entry in entries.items())

@@ -37,7 +37,7 @@ def memory(storage: KeyValueStorage) -> Any:
     """Return the dicts of a locmem:// storage."""
     backend = backend_for(storage.uri)
     assert isinstance(backend, locmem.LocmemBackend)
-    return backend._memory
+    return backend.data
 
 
 def chunks(storage: KeyValueStorage) -> dict[str, bytes]:

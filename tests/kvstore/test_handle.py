@@ -106,7 +106,7 @@ def test_locmem_is_shared_by_name():
     get_kvstore(f"locmem://{name}").set("a", 1)
     assert get_kvstore(f"locmem://{name}").get("a") == 1
     assert get_kvstore(f"locmem://{name}2").get("a") is None
-    assert name in locmem._memories
+    assert name in locmem.stores
 
 
 KEYS = st.sampled_from(["a", "b", "a b", "é", "x" * 300])
@@ -140,4 +140,4 @@ def test_a_store_is_like_a_dict(cls, steps):
     for key in model:
         assert key in store
         store.delete(key)
-    assert locmem._memories[uri.partition("://")[2]].values == {}
+    assert locmem.stores[uri.partition("://")[2]].values == {}

@@ -58,7 +58,7 @@ class Member(Visitor):
 
 def stored():
     """Return the keys and values in the backend of the default store."""
-    return locmem._memories[kvstore.uri.removeprefix("locmem://")].values
+    return locmem.stores[kvstore.uri.removeprefix("locmem://")].values
 
 
 def test_get_returns_the_saved_object():

@@ -39,11 +39,11 @@ with storage.open("upload") as upload:
 """
 
 
-def memory(uri: str) -> locmem._Memory:
+def memory(uri: str) -> locmem.StoreData:
     """Return the dicts behind a URI."""
     backend = backend_for(uri)
     assert isinstance(backend, locmem.LocmemBackend)
-    return backend._memory
+    return backend.data
 
 
 def test_a_storage_of_the_tests_own() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from .base import Backend, Entry, Inserted
 
 
-class _Memory:
+class StoreData:
     """The data that all backends of one name share."""
 
     def __init__(self) -> None:
@@ -19,7 +19,7 @@ class _Memory:
         self.directories: dict[str, dict[str, Entry]] = {}
 
 
-_memories: defaultdict[str, _Memory] = defaultdict(_Memory)
+stores: defaultdict[str, StoreData] = defaultdict(StoreData)
 
 
 class LocmemBackend(Backend):
@@ -29,72 +29,72 @@ class LocmemBackend(Backend):
 
     def __init__(self, store: str, parameters: Mapping[str, Any]) -> None:
         super().__init__(store, parameters)
-        self._memory = _memories[store]
+        self.data = stores[store]
 
     def get(self, key: str) -> bytes | None:
         """Return the value of a key, ``None`` for a missing key."""
-        return self._memory.values.get(key)
+        return self.data.values.get(key)
 
     def set(self, key: str, value: bytes, ttl: float | None = None) -> None:
         """Store a value under a key; it never expires."""
-        self._memory.values[key] = value
+        self.data.values[key] = value
 
     def add(self, key: str, value: bytes) -> bool:
         """Store a value unless the key exists; return whether it was stored."""
-        with self._memory.lock:
-            if key in self._memory.values:
+        with self.data.lock:
+            if key in self.data.values:
                 return False
-            self._memory.values[key] = value
+            self.data.values[key] = value
             return True
 
     def delete(self, key: str) -> None:
         """Delete a key; do nothing for a missing key."""
-        self._memory.values.pop(key, None)
+        self.data.values.pop(key, None)
 
     def read_entries(
         self, places: Sequence[tuple[str, str]], *, bodies: bool = True
     ) -> list[Entry | None]:
         """Return the entries at several places."""
-        return [self._memory.directories.get(each, {}).get(name) for each, name in places]
+        return [self.data.directories.get(each, {}).get(name) for each, name in places]
 
     def insert_entry(
         self, directory: str, name: str, entry: Entry, *, marker: str | None
     ) -> Inserted:
         """Store an entry unless it exists."""
-        with self._memory.lock:
-            entries = self._memory.directories.get(directory, {})
+        with self.data.lock:
+            entries = self.data.directories.get(directory, {})
             if marker is not None and marker not in entries:
                 return Inserted.NO_DIRECTORY
             if name in entries:
                 return Inserted.TAKEN
-            self._memory.directories.setdefault(directory, {})[name] = entry
+            self.data.directories.setdefault(directory, {})[name] = entry
             return Inserted.DONE
 
     def replace_entry(self, directory: str, name: str, meta: bytes, entry: Entry) -> bool:
         """Replace the entry with that ``meta``; return whether it was replaced."""
-        with self._memory.lock:
+        with self.data.lock:
             if not self._has(directory, name, meta):
                 return False
-            self._memory.directories[directory][name] = entry
+            self.data.directories[directory][name] = entry
             return True
 
     def remove_entry(self, directory: str, name: str, meta: bytes) -> bool:
         """Remove the entry with that ``meta``, and its directory if that is empty then."""
-        with self._memory.lock:
+        with self.data.lock:
             if not self._has(directory, name, meta):
                 return False
-            entries = self._memory.directories[directory]
+            entries = self.data.directories[directory]
             del entries[name]
             if not entries:
-                del self._memory.directories[directory]
+                del self.data.directories[directory]
             return True
 
     def list_entries(self, directory: str) -> Iterator[tuple[str, bytes]]:
         """Yield the name and the ``meta`` of each entry of a directory."""
-        with self._memory.lock:
-            entries = [*self._memory.directories.get(directory, {}).items()]
+        with self.data.lock:
+            entries = [*self.data.directories.get(directory, {}).items()]
         return ((name, entry.meta) for name, entry in entries)
 
     def _has(self, directory: str, name: str, meta: bytes) -> bool:
-        entry = self._memory.directories.get(directory, {}).get(name)
+        entry = self.data.directories.get(directory, {}).get(name)
         return entry is not None and entry.meta == meta
