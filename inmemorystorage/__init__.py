@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .exceptions import PathDoesNotExist, ReadOnlyStorageError
-from .nodes import InMemoryDir, InMemoryFile
+from .tree.nodes import InMemoryDir, InMemoryFile
 
 if TYPE_CHECKING:
     from .fallback import FallbackStorage

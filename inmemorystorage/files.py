@@ -1,19 +1,19 @@
-"""What `InMemoryStorage.open` returns: Django's ``File`` around a handle."""
+"""The ``File`` that ``open()`` of a storage returns."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from django.conf import settings
 from django.core.files import File
 
-from .handles import open_stream
+from .tree.handles import open_stream
 
 if TYPE_CHECKING:
-    from .nodes import InMemoryFile
-    from .storage import InMemoryStorage
+    from .tree.nodes import InMemoryFile
 
 
 def as_datetime(timestamp: float) -> datetime:
@@ -23,51 +23,63 @@ def as_datetime(timestamp: float) -> datetime:
 
 class StoredFile(File):  # type: ignore[type-arg]
     """
-    A ``django.core.files.File`` on a handle of its own.
+    A ``django.core.files.File`` on a new handle.
 
     The handle's io stack is built when it is first needed: most files are opened to be read once,
     as a whole, and that takes the content by reference (see ``benchmarks/``).
 
-    :param storage: where it is reopened after ``close()``.
-    :param stored_name: its name there.
     :param node: the file that the handle is on.
+    :param stored_name: its name in the storage.
     :param mode: how it was opened.
+    :param reopen: returns the file with a stored name, opened again in a mode; raises
+        ``ValueError`` if there is none.
+    :param named: returns the path that is the ``name`` of a file with a stored name, and, if its
+        second argument is true, makes sure that the file is there; by default ``name`` is the
+        stored name.
+    :param size_at: returns the size of the file with a stored name, if ``size`` is the size of the
+        file that has the name when it is first asked, rather than that of this one.
     """
 
     def __init__(
-        self, storage: InMemoryStorage, stored_name: str, node: InMemoryFile, mode: str
+        self,
+        node: InMemoryFile,
+        stored_name: str,
+        mode: str,
+        reopen: Callable[[str, str], InMemoryFile],
+        named: Callable[[str, bool], str] | None,
+        size_at: Callable[[str], int] | None,
     ) -> None:
-        # File.__init__ is not called: it would look for what is known, and need the stack.
-        self._storage = storage
-        self._stored_name = stored_name
-        # A path() of a subclass may answer otherwise later.
-        is_said = storage._has_own_path
-        self._name: str | None = storage._file_name(stored_name) if is_said else None
-        self._size: int | None = None
-        self._begin(node, mode)
-        self.mode = mode if self._stream is None else self._stream.mode
-
-    def _begin(self, node: InMemoryFile, mode: str) -> None:
+        # File.__init__ is not called: it asks for the name and the size, which need the stack.
         self._node = node
+        self._stored_name = stored_name
+        self._reopen = reopen
+        self._named = named
+        self._size_at = size_at
+        self._name: str | None = None
+        self._size: int | None = None
         self._position = 0
         self._is_closed = False
         self._stream: IO[Any] | None = None
+        self.mode = mode
         if mode != "rb":
-            self._stream = open_stream(node, self._handle_name, mode)
+            self._stream = open_stream(node, self._said_name(lends=False), mode)
+            self.mode = self._stream.mode
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(f"cannot pickle {self!r}: it is an open file. Pickle its name instead.")
 
-    @property
-    def _handle_name(self) -> str:
-        name = self._name
-        return self._storage._handle_name(self._stored_name) if name is None else name
+    def _said_name(self, lends: bool) -> str:
+        if self._name is not None:
+            return self._name
+        if self._named is None:
+            return os.fspath(self._stored_name)
+        return self._named(self._stored_name, lends)
 
     @property
     def name(self) -> str:
-        """Return the path or the name, as the storage's behavior has it."""
+        """Return the path or the name, as the storage's behavior says."""
         if self._name is None:
-            self._name = self._storage._file_name(self._stored_name)
+            self._name = self._said_name(lends=True)
         return self._name
 
     @name.setter
@@ -75,14 +87,14 @@ class StoredFile(File):  # type: ignore[type-arg]
         self._name = name
 
     def __bool__(self) -> bool:
-        # What the name's truth would be; the name itself may be a path, which lends the file.
+        # As File: the truth of the name. The stored name is enough, and lends no path.
         return bool(self._stored_name if self._name is None else self._name)
 
     @property
     def file(self) -> IO[Any]:
         """Return the handle's io stack."""
         if self._stream is None:
-            self._stream = open_stream(self._node, self._handle_name, "rb")
+            self._stream = open_stream(self._node, self._said_name(lends=False), "rb")
             if self._position:
                 self._stream.seek(self._position)
             if self._is_closed:
@@ -99,14 +111,14 @@ class StoredFile(File):  # type: ignore[type-arg]
         return self._is_closed if self._stream is None else self._stream.closed
 
     def close(self) -> None:
-        """Close the handle, and write what is still in its buffer."""
+        """Close the handle, and write its buffer."""
         if self._stream is None:
             self._is_closed = True
         else:
             self._stream.close()
 
     def read(self, *size: Any) -> Any:
-        """Return the rest of the content, or as much of it as ``size`` says."""
+        """Return the rest of the content, or ``size`` bytes or characters of it."""
         if size or self._stream is not None or self._is_closed:
             return self.file.read(*size)
         content = self._node.read_at(self._position)
@@ -115,7 +127,7 @@ class StoredFile(File):  # type: ignore[type-arg]
 
     def is_whole(self) -> bool:
         """Return whether the handle is open for reading bytes, and none of them are buffered."""
-        # Not by `mode`: that stays what it was where the file is opened again in another.
+        # Not by `mode`, which stays the first one when the file is reopened in another.
         return self._stream is None and not self._is_closed
 
     def whole(self) -> bytes:
@@ -126,8 +138,8 @@ class StoredFile(File):  # type: ignore[type-arg]
     @property
     def size(self) -> int:
         """Return the number of bytes, those written through this handle included."""
-        if self._size is None and self._storage.behavior.caches_handle_size:
-            self._size = self._size_at_name()
+        if self._size is None and self._size_at is not None:
+            self._size = self._find_size(self._size_at)
         if self._size is not None:
             return self._size
         if self._stream is not None and self.writable():
@@ -138,9 +150,9 @@ class StoredFile(File):  # type: ignore[type-arg]
     def size(self, size: int) -> None:
         self._size = size
 
-    def _size_at_name(self) -> int:
+    def _find_size(self, size_at: Callable[[str], int]) -> int:
         try:
-            return self._storage.size(self._stored_name)
+            return size_at(self._stored_name)
         except OSError:
             position = self.tell()
             size: int = self.seek(0, os.SEEK_END)
@@ -155,9 +167,10 @@ class StoredFile(File):  # type: ignore[type-arg]
         """
         if not self.closed:
             self.seek(0)
-        elif self._storage.exists(self._stored_name):
-            mode = mode or self.mode
-            self._begin(self._storage._open_node(self._stored_name, mode), mode)
-        else:
-            raise ValueError("The file cannot be reopened.")
+            return self
+        mode = mode or self.mode
+        self._node = self._reopen(self._stored_name, mode)
+        self._position, self._is_closed, self._stream = 0, False, None
+        if mode != "rb":
+            self._stream = open_stream(self._node, self._said_name(lends=False), mode)
         return self

@@ -1,4 +1,4 @@
-"""Which names are free, and which others are taken in their place."""
+"""Which names are available, and which others ``save()`` takes instead."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ class NamingMixin(Storage):
 
     _allow_overwrite: bool
     behavior: Behavior
-    # What Storage.save() calls on its way: where a subclass or an instance has one of its own, the
-    # template is taken.
+    # What Storage.save() calls: if a subclass or an instance overrides one, save() takes no fast
+    # path.
     _hooks: ClassVar[tuple[str, ...]]
     _hooks_of: ClassVar[attrgetter[Any]]
     _known_hooks: ClassVar[Any]
 
     @classmethod
     def know_hooks(cls) -> None:
-        """Take the hooks that this class has now for those that are not a subclass's own."""
+        """Note the hooks that this class has now; any others are overrides."""
         cls._hooks_of = attrgetter(*cls._hooks)
         cls._known_hooks = cls._hooks_of(cls)
 
     def _has_own_hooks(self) -> bool:
-        """Return whether a subclass, or this instance, has a say in how a file is saved."""
+        """Return whether a subclass, or this instance, overrides a hook of ``save()``."""
         if self._hooks_of(type(self)) != self._known_hooks:
             return True
         return not self.__dict__.keys().isdisjoint(self._hooks)
 
-    def _yield_to(self, name: str) -> bool:
-        """Return true: a taken name that is insisted on is written over; or raise."""
+    def _may_overwrite(self, name: str) -> bool:
+        """Return true if the taken ``name`` may be overwritten, else raise ``FileExistsError``."""
         if not self.behavior.yields_to_names:
             raise FileExistsError(
                 errno.EEXIST,
-                "get_available_name() insists on a taken name; allow_overwrite=True "
-                "has save() write over the file",
+                "get_available_name() returns a taken name; pass allow_overwrite=True to let "
+                "save() overwrite the file",
                 name,
             )
         return True
@@ -49,7 +49,7 @@ class NamingMixin(Storage):
         """
         Return ``name``, or one like it that is free.
 
-        Raises ``SuspiciousFileOperation`` where ``max_length`` leaves no room for one.
+        Raises ``SuspiciousFileOperation`` if ``max_length`` leaves no room for one.
         """
         asked = _Availability(self, max_length)
         return Storage.get_available_name(asked, name, max_length=max_length)
@@ -65,14 +65,14 @@ class NamingMixin(Storage):
         return self.exists(name)
 
     def get_alternative_name(self, file_root: str, file_ext: str) -> str:
-        """Return another name, with random letters; the same where ``save()`` may overwrite."""
+        """Return another name, with random letters; the same if ``save()`` may overwrite."""
         if self._allow_overwrite:
             return f"{file_root}{file_ext}"
         return super().get_alternative_name(file_root, file_ext)
 
 
 class _Availability(Storage):
-    """Asks ``is_name_available()`` where Django before 5.1 asks ``exists()``."""
+    """Ask ``is_name_available()`` where Django before 5.1 asks ``exists()``."""
 
     def __init__(self, storage: Storage, max_length: int | None) -> None:
         self._storage = storage

@@ -10,7 +10,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 
 from .behaviors import BEHAVIORS, DEFAULT_BEHAVIOR, Behavior
-from .nodes import InMemoryDir
+from .tree.nodes import InMemoryDir
 
 
 def hint(name: Any, valid: Iterable[str]) -> str:

@@ -1,20 +1,31 @@
-"""`InMemoryStorage`: the tree behind Django's storage API."""
+"""`InMemoryStorage`: Django's storage API over a `Mount`."""
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import errno
+import functools
 import os
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
+from django.conf import settings
+from django.core.exceptions import SuspiciousFileOperation
+from django.core.files.base import ContentFile
+from django.core.signals import setting_changed
+from django.utils._os import safe_join
 from django.utils.deconstruct import deconstructible
+from django.utils.functional import cached_property
 
+from .behaviors import Behavior
+from .content import is_whole, read_chunks, read_temporary_file, whole_content
 from .exceptions import PathDoesNotExist as PathDoesNotExist
 from .exceptions import os_error
 from .files import StoredFile, as_datetime
-from .handles import parse_mode
-from .identity import IdentityMixin, refuse_in_migrations
-from .nodes import InMemoryDir, InMemoryFile, Listing, State
+from .naming import NamingMixin
 from .options import (
     check_filesystem,
     check_max_size,
@@ -22,40 +33,68 @@ from .options import (
     find_behavior,
     refuse_unknown,
 )
-from .saving import SavingMixin
-from .transfer import TransferMixin
-from .volume import open_file, remove
+from .transfer import draw, dump_directory, load_directory
+from .tree.handles import parse_mode
+from .tree.mount import Mount, NotCached, disk, is_plain
+from .tree.nodes import InMemoryDir, InMemoryFile, InMemoryNode, Listing, files_below
+from .tree.posix import (
+    Place,
+    find_target,
+    look_up,
+    make_directories,
+    open_file,
+    remove,
+    store,
+)
+from .urls import SignedUrlMixin
+
+# What a copy finds again: it may have other settings, or be in another process.
+_NOT_COPIED = {
+    *("_mount", "_fixed_location", "deconstruct"),
+    *("base_location", "base_url", "file_permissions_mode", "directory_permissions_mode"),
+}
 
 
 @deconstructible(path="inmemorystorage.InMemoryStorage")
-class InMemoryStorage(IdentityMixin, TransferMixin, SavingMixin):
+class InMemoryStorage(NamingMixin, SignedUrlMixin):
     """
     A storage that keeps its files in memory.
 
-    :param filesystem: a tree to stand on; by default one of its own, or one shared by location.
+    :param filesystem: the tree to keep them in; by default a new one, or one shared by location.
     :param base_url: what URLs begin with; by default MEDIA_URL.
     :param location: the path at which the files would be; by default MEDIA_ROOT. Nothing is ever
         written there.
     :param file_permissions_mode: permission bits of files whose paths are lent; by default
         FILE_UPLOAD_PERMISSIONS.
-    :param directory_permissions_mode: kept and answered as ``FileSystemStorage`` does; by default
+    :param directory_permissions_mode: kept and returned as ``FileSystemStorage`` does; by default
         FILE_UPLOAD_DIRECTORY_PERMISSIONS.
-    :param allow_overwrite: whether ``save()`` writes over a file instead of choosing another name.
+    :param allow_overwrite: whether ``save()`` overwrites a file instead of choosing another name.
     :param behaves_like: ``"memory"`` (the default) or ``"filesystem"``, a row of
         `inmemorystorage.behaviors.BEHAVIORS`.
     :param max_size: bytes that all files together may have; a write past it raises ``OSError``
         with ``ENOSPC``.
-    :param lend_paths: whether ``path()`` answers with a real path.
-    :param querystring_auth: whether ``url()`` answers with signed URLs, which expire;
+    :param lend_paths: whether ``path()`` returns a real path.
+    :param querystring_auth: whether ``url()`` returns signed URLs, which expire;
         `inmemorystorage.serving` refuses others.
-    :param querystring_expire: seconds for which a signed URL is good.
+    :param querystring_expire: seconds until a signed URL expires.
 
-    Raises ``ImproperlyConfigured`` for a mistaken option, with those that there are.
+    Raises ``ImproperlyConfigured`` for a mistaken option, with the options that exist.
 
     The settings MEDIA_ROOT, MEDIA_URL, FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS
-    and INMEMORYSTORAGE_PERSIST are followed while they change. The API is Django's:
+    and INMEMORYSTORAGE_PERSIST are followed while they change. A subclass may override
+    ``location``, ``base_location`` and, where the behavior has paths, ``path``: then each is asked
+    again for every name. The API is Django's:
     https://docs.djangoproject.com/en/stable/ref/files/storage/
     """
+
+    _hooks = (
+        "get_available_name",
+        "is_name_available",
+        "get_alternative_name",
+        "exists",
+        "path",
+        "_save",
+    )
 
     def __init__(
         self,
@@ -91,34 +130,242 @@ class InMemoryStorage(IdentityMixin, TransferMixin, SavingMixin):
         self._own_tree = InMemoryDir() if filesystem is None else filesystem
         self._connect()
         if filesystem is not None:
-            refuse_in_migrations()
+            _refuse_trees_in_migrations()
+
+    def _connect(self) -> None:
+        """Mount the tree, and follow the settings from now on."""
+        self._mount = self._new_mount()
+        setting_changed.connect(self._clear_cached_properties)
+
+    def _new_mount(self) -> Mount:
+        is_own = self._filesystem is not None
+        root = functools.partial(_root, self._own_tree, None if is_own else self.behavior)
+        return Mount(self.behavior, self._max_size, root)
+
+    # The settings.
+
+    @cached_property
+    def base_location(self) -> str | os.PathLike[str]:
+        """Return the location that the project named, by default MEDIA_ROOT."""
+        location: str | os.PathLike[str] = self._value_or_setting(
+            self._location, settings.MEDIA_ROOT
+        )
+        return location
+
+    @property
+    def location(self) -> str:
+        """Return the absolute path of the location; with ``lend_paths`` a real one."""
+        named = self._named_location()
+        if self._lend_paths and named:
+            return self._mount.borrow().place(self._mount.from_top(self._parts_of(named)))
+        return named
+
+    @location.setter
+    def location(self, location: str | os.PathLike[str] | None) -> None:
+        self._forget_location()
+        # Django's StaticFilesStorage sets None if there is no STATIC_ROOT.
+        self.__dict__["_fixed_location"] = location and os.fspath(location)
+
+    @location.deleter
+    def location(self) -> None:
+        self._forget_location()
+
+    @cached_property
+    def base_url(self) -> str | None:
+        """Return what URLs begin with, with a slash at the end; ``None`` if files have no URLs."""
+        return super().base_url
+
+    @cached_property
+    def file_permissions_mode(self) -> int | None:
+        """Return the permission bits of files, or ``None`` for those that the umask leaves."""
+        mode: int | None = self._value_or_setting(
+            self._file_permissions_mode, settings.FILE_UPLOAD_PERMISSIONS
+        )
+        return mode
+
+    @cached_property
+    def directory_permissions_mode(self) -> int | None:
+        """Return the permission bits of directories, or ``None`` for those the umask leaves."""
+        mode: int | None = self._value_or_setting(
+            self._directory_permissions_mode, settings.FILE_UPLOAD_DIRECTORY_PERMISSIONS
+        )
+        return mode
+
+    @property
+    def filesystem(self) -> InMemoryDir:
+        """Return the directory of this storage's files, made if it does not exist."""
+        return self._stand() or make_directories(self._base_place(), self.behavior)
+
+    @filesystem.setter
+    def filesystem(self, filesystem: InMemoryDir) -> None:
+        self._filesystem = self._own_tree = filesystem
+        self._mount = self._new_mount()
+        self._forget_location()
+
+    def _clear_cached_properties(self, setting: Any, **kwargs: Any) -> None:
+        super()._clear_cached_properties(setting, **kwargs)
+        if setting in ("MEDIA_ROOT", "INMEMORYSTORAGE_PERSIST"):
+            self._forget_location()
+
+    def _forget_location(self) -> None:
+        self.__dict__.pop("_fixed_location", None)
+        self._mount.forget()
+
+    # Django's storage API.
 
     def _open(self, name: str, mode: str = "rb") -> StoredFile:
-        return StoredFile(self, name, self._open_node(name, mode), mode)
+        node = self._open_node(name, mode)
+        if not self.behavior.has_paths:
+            return StoredFile(node, name, mode, self._reopen_node, None, None)
+        size_at = self.size if self.behavior.caches_handle_size else None
+        return StoredFile(node, name, mode, self._reopen_node, self._namer(name), size_at)
+
+    def _namer(self, name: str) -> Callable[[str, bool], str]:
+        """Return what says the path of a file; at once if ``path()`` may change."""
+        if not self._overrides("path"):
+            return self._file_path
+        path = self._file_path(name, lends=True)
+        return lambda name, lends: path
 
     def _open_node(self, name: str, mode: str) -> InMemoryFile:
         """Return the file to be opened, made, refused or truncated as ``mode`` says."""
-        node = self._find(name)
+        try:
+            node = self._mount.find(name)
+        except NotCached:
+            node = self._find_slowly(name)
         if mode == "rb" and isinstance(node, InMemoryFile):
             return node
         place = self._place(name)
         return open_file(place, parse_mode(mode, place.path).flags, self.behavior)
 
+    def _reopen_node(self, name: str, mode: str) -> InMemoryFile:
+        if not self.exists(name):
+            raise ValueError("The file cannot be reopened.")
+        return self._open_node(name, mode)
+
+    def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
+        """
+        Store ``content`` under ``name``, or one like it that is free; return the name.
+
+        :param name: relative to the location; ``None`` takes the content's name.
+        :param content: a ``File``, anything with ``read()``, bytes, or text (kept as UTF-8); it is
+            read from its start.
+        :param max_length: characters that the name may have.
+
+        Raises ``SuspiciousFileOperation`` for a name outside of the location or one that
+        ``max_length`` leaves no room for, and ``OSError`` as a disk does.
+        """
+        if isinstance(content, (bytes, str)):
+            content = ContentFile(content, name)
+        if type(name) is str and self._is_plain_save(name, content, max_length):
+            saved = self._save_plain(name, content, max_length)
+            if saved is not None:
+                return saved
+        return super().save(name, content, max_length=max_length)
+
+    def _is_plain_save(self, name: str, content: Any, max_length: int | None) -> bool:
+        """Return whether the template of ``Storage.save()`` would do nothing else for ``name``."""
+        return (
+            is_plain(name)
+            and name.isascii()
+            and "\\" not in name
+            and len(name) <= (max_length or self.behavior.name_max)
+            and len(name) <= self.behavior.name_max
+            and not self._allow_overwrite
+            and not self._has_own_hooks()
+            and is_whole(content)
+        )
+
+    def _save_plain(self, name: str, content: Any, max_length: int | None) -> str | None:
+        """Fast path: store ``content`` without the template; return its name, or ``None``."""
+        create = self._mount.create
+        if create(name, whole_content, content):
+            return name
+        if self._mount.place is None:
+            self._stand()
+            if create(name, whole_content, content):
+                return name
+        if self._mount.place is None:  # the cache stays stale: the template chooses a name
+            return None
+        name = self.get_available_name(name, max_length=max_length)
+        return name if create(name, whole_content, content) else None
+
+    def _save(self, name: str, content: Any) -> str:
+        make_directories(self._place(name).parent, self.behavior)
+        name, overwrite = self._settle(name)
+        if hasattr(content, "temporary_file_path"):
+            whole = read_temporary_file(content)
+            name = self._store(name, whole, overwrite=overwrite, in_place=False)
+            os.remove(content.temporary_file_path())
+            return name
+        chunks: list[bytes] = []
+        try:
+            read_chunks(content, chunks)
+        except BaseException:
+            if self.behavior.keeps_partial_save:
+                self._store(name, b"".join(chunks), overwrite=overwrite)
+            raise
+        return self._store(name, b"".join(chunks), overwrite=overwrite)
+
+    def _settle(self, name: str) -> tuple[str, bool]:
+        """
+        Return an available name, and whether the file at that name is overwritten.
+
+        Called before the content is read, since some contents can be read only once.
+        """
+        while True:
+            self.exists(name)
+            try:
+                find_target(self._place(name), self.behavior, overwrite=self._allow_overwrite)
+            except FileExistsError:
+                taken, name = name, self.get_available_name(name)
+                if name == taken and self._has_own_hooks():
+                    return name, self._may_overwrite(name)
+            else:
+                return name, self._allow_overwrite
+
+    def _store(self, name: str, content: bytes, *, overwrite: bool, in_place: bool = True) -> str:
+        in_place = in_place and self.behavior.overwrites_in_place
+        while True:
+            place = self._place(name)
+            try:
+                store(place, content, self.behavior, overwrite=overwrite, in_place=in_place)
+            except FileExistsError:
+                name, overwrite = self._settle(name)
+            else:
+                return self._relative(place).replace("\\", "/")
+
+    def path(self, name: str) -> str:
+        """
+        Return the absolute path of ``name``.
+
+        With ``lend_paths`` the file is there, in a private directory, and the storage sees what
+        other programs do to it; the directories above it are made. Raises
+        ``NotImplementedError`` for a storage that has no paths, as Django's ``Storage`` does, and
+        ``SuspiciousFileOperation`` for a name outside of the location.
+        """
+        if self._lend_paths:
+            parts = self._mount.from_top(self._place_at(self._join(name)).parts)
+            return self._mount.borrow().lend(parts, self.file_permissions_mode)
+        if self.behavior.has_paths:
+            return safe_join(self.location, name)
+        raise NotImplementedError(
+            "This storage keeps its files in memory, where they have no paths. Read them with "
+            "open(), or make the storage lend real paths: InMemoryStorage(lend_paths=True)."
+        )
+
     def delete(self, name: str) -> None:
         """
-        Delete the file, or the directory; silent where there is none.
+        Delete a file or a directory; do nothing if there is none.
 
         Raises ``ValueError`` for an empty name, and what the behavior's row says for a directory
         that is not empty.
         """
         if not name:
             raise ValueError("The name must be given to delete().")
-        if self._epoch == State.epoch and type(name) is str:
-            above, _, last = name.rpartition("/")
-            directory = self._directories.get(above)
-            if directory is not None and directory.unlink(last, True):
-                return
-        self._find(name)
+        if type(name) is str and self._mount.unlink(name):
+            return
+        self.exists(name)
         try:
             remove(self._place(name), self.behavior)
         except self.behavior.delete_ignores:
@@ -126,7 +373,10 @@ class InMemoryStorage(IdentityMixin, TransferMixin, SavingMixin):
 
     def exists(self, name: str) -> bool:
         """Return whether there is a file or a directory of that name."""
-        return self._find(name) is not None
+        try:
+            return self._mount.find(name) is not None
+        except NotCached:
+            return self._find_slowly(name) is not None
 
     def listdir(self, path: str) -> Listing:
         """
@@ -140,7 +390,7 @@ class InMemoryStorage(IdentityMixin, TransferMixin, SavingMixin):
         return node.listing()
 
     def size(self, name: str) -> int:
-        """Return the number of bytes of a file; raise `PathDoesNotExist` where there is none."""
+        """Return the number of bytes of a file; raise `PathDoesNotExist` if it does not exist."""
         node = self._node(name)
         if isinstance(node, InMemoryFile):
             return node.size
@@ -173,6 +423,239 @@ class InMemoryStorage(IdentityMixin, TransferMixin, SavingMixin):
         """Return `get_modified_time`; dj-inmemorystorage's name for it."""
         return self.get_modified_time(name)
 
+    # The files as a whole.
 
-# What a subclass, or an instance, may have of its own.
+    def tree(self) -> str:
+        """Return the tree as text for a person: a line for each name, with a file's bytes."""
+        self._mount.pull_all()
+        return "\n".join([f"{self._named_location()}/", *draw(self._stand() or InMemoryDir())])
+
+    def load(self, directory: str | os.PathLike[str]) -> list[str]:
+        """
+        Copy all files below a real directory into the storage; return their names.
+
+        Files of the same name are replaced, modification times are kept. Raises ``OSError``, and
+        copies nothing, if a file cannot be read or does not fit.
+        """
+        self._mount.pull_all()
+        return load_directory(self.filesystem, Path(directory))
+
+    def dump(self, directory: str | os.PathLike[str]) -> list[str]:
+        """
+        Copy all files of the storage below a real directory; return their names.
+
+        The directory is made if it does not exist; files of the same name are replaced,
+        modification times are kept. Raises ``OSError`` if a file cannot be written.
+        """
+        self._mount.pull_all()
+        return dump_directory(self.filesystem, Path(directory))
+
+    def __repr__(self) -> str:
+        self._mount.pull_all()
+        files = list(files_below(self._stand() or InMemoryDir()))
+        return (
+            f"<{type(self).__name__} behaves_like={self.behavior.name!r} "
+            f"location={self._named_location()!r} "
+            f"files={len(files)} bytes={sum(file.size for file in files)}>"
+        )
+
+    # Identity.
+
+    _constructor_args: tuple[tuple[Any, ...], dict[str, Any]]  # set by deconstructible()
+
+    def __eq__(self, other: object) -> bool:
+        """
+        Return whether two storages are one to Django.
+
+        They are if they have the same tree and the same base URL: a file saved through one is
+        then there through the other. They are too if they were made by the same call without a
+        ``filesystem``: that call is all that a migration writes down of a storage, so
+        ``FileField(storage=InMemoryStorage())`` in a model and in its migrations is one field.
+        """
+        if type(other) is not type(self):
+            return NotImplemented
+        assert isinstance(other, InMemoryStorage)
+        if self._filesystem is None and other._filesystem is None:
+            same = self._constructor_args == other._constructor_args
+            return same or (self._shares_tree(other) and self.base_url == other.base_url)
+        return self._own_tree is other._own_tree and self.base_url == other.base_url
+
+    def __hash__(self) -> int:
+        """Return one hash for all of a class: what else makes them equal changes with settings."""
+        return hash(type(self))
+
+    def _shares_tree(self, other: InMemoryStorage) -> bool:
+        are_shared = _is_shared(self.behavior) and _is_shared(other.behavior)
+        return are_shared and self._tree_location() == other._tree_location()
+
+    def __getstate__(self) -> dict[str, Any]:
+        self._mount.pull_all()
+        return {name: value for name, value in vars(self).items() if name not in _NOT_COPIED}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._connect()
+        if self._lend_paths and self._mount.mirror is not None:
+            self._mount.borrow()  # lent paths stay as long as the copy
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        # Models are deep-copied with their fields and storages; the files are not.
+        return copy.copy(self)
+
+    # Locations: where the mount stands.
+
+    def _overrides(self, *names: str) -> bool:
+        """Return whether the class overrides one of these attributes of `InMemoryStorage`."""
+        cls = type(self)
+        return cls is not InMemoryStorage and any(
+            getattr(cls, name) is not getattr(InMemoryStorage, name) for name in names
+        )
+
+    @property
+    def _overrides_location(self) -> bool:
+        return self._overrides("location", "base_location")
+
+    def _named_location(self) -> str:
+        """Return the absolute path that the project named, where nothing is ever written."""
+        if self._overrides_location:
+            return os.path.abspath(self.base_location)
+        return self._fixed_location
+
+    @cached_property
+    def _fixed_location(self) -> str:
+        return self._tree_path(os.path.abspath(self.base_location))
+
+    def _tree_location(self) -> str:
+        """Return the path of the location in the tree."""
+        if self._overrides_location:
+            return self._tree_path(os.path.abspath(self.location))
+        return self._fixed_location
+
+    def _tree_path(self, path: str) -> str:
+        # A lent path is below a private directory: so is MEDIA_ROOT in a test, and an override of
+        # location that extends super().location.
+        mirror = self._mount.borrow() if self._lend_paths else self._mount.mirror
+        return path if mirror is None else mirror.tree_path(path)
+
+    def _real_location(self) -> str:
+        """Return `location`; nothing needs to be there."""
+        if self._overrides_location or not self._lend_paths:
+            return self.location
+        parts = self._mount.from_top(self._parts_of(self._named_location()))
+        return self._mount.borrow().real_path(parts)
+
+    def _parts_of(self, location: str) -> list[str]:
+        """Return the names that lead from the root to a location; an own tree is one location."""
+        is_root = not _is_shared(self.behavior) and not self._overrides_location
+        if is_root or self._filesystem is not None:
+            return []
+        return [part for part in location.split(os.sep) if part]
+
+    def _base_place(self) -> Place:
+        """Return the place of the location."""
+        place = self._mount.place
+        if place is not None:
+            return place
+        location = self._tree_location()
+        return Place(self._mount.root(), self._parts_of(location), location)
+
+    def _stand(self) -> InMemoryDir | None:
+        """Bring the mount to the location of now; return the directory there, if there is one."""
+        turn = self._mount.turn
+        place = self._base_place()  # not under the lock: an override may take its time
+        is_fixed = not self._overrides("location", "base_location", "path")
+        return self._mount.stand(place, turn if is_fixed else None)
+
+    # Names: how they are found from the location on.
+
+    def _find_slowly(self, name: str) -> InMemoryNode | None:
+        """
+        Slow path: return the node at a name that is not normalized, or if the cache is stale.
+
+        Raises what ``FileSystemStorage.path()`` raises.
+        """
+        self._stand()
+        place = self._place(name)
+        self._mount.pull(place)
+        try:
+            return look_up(place, self.behavior)
+        except (OSError, ValueError):
+            return None
+
+    def _node(self, name: str) -> InMemoryNode:
+        """Return the node at ``name``, or raise what stat(2) raises."""
+        try:
+            node = self._mount.find(name)
+        except NotCached:
+            node = self._find_slowly(name)
+        return look_up(self._place(name), self.behavior) if node is None else node
+
+    def _place(self, name: str) -> Place:
+        """Return the place of ``name``; raise what ``FileSystemStorage.path()`` raises."""
+        if self.behavior.has_paths and self._overrides("path"):
+            return self._place_at(self.path(name))
+        is_fixed = self._mount.place is not None or not self._overrides_location
+        if is_fixed and type(name) is str and is_plain(name):
+            base = self._base_place()
+            if self._lend_paths:
+                base = base._replace(path=self._real_location())
+            return self._mount.below(base, name)
+        return self._place_at(self._join(name))
+
+    def _place_at(self, path: str) -> Place:
+        location = self._real_location()
+        relative = os.path.relpath(safe_join(location, path), location).replace(os.sep, "/")
+        base = self._base_place()
+        return Place(
+            base.root,
+            [*base.parts, *([] if relative == "." else relative.split("/"))],
+            path if self.behavior.has_paths else relative,
+            location,
+        )
+
+    def _join(self, name: str) -> str:
+        if self._lend_paths and os.path.isabs(name):
+            # A path below the location that the project named means the file that is lent.
+            named = self._named_location()
+            with contextlib.suppress(SuspiciousFileOperation):
+                name = os.path.relpath(safe_join(named, name), named)
+        return safe_join(self._real_location(), name)
+
+    def _relative(self, place: Place) -> str:
+        """Return the name of a place, normalized and relative to the location."""
+        return "/".join(place.parts[len(self._base_place().parts) :])
+
+    def _file_path(self, name: str, lends: bool) -> str:
+        """Return the path of a file; with ``lends`` the file is there, if paths are lent."""
+        return self.path(name) if lends and self._lend_paths else self._place(name).path
+
+
+# What a subclass, or an instance, may override.
 InMemoryStorage.know_hooks()
+
+
+def _is_shared(behavior: Behavior) -> bool:
+    """Return whether storages that have one location have one tree."""
+    return behavior.shares_by_location or getattr(settings, "INMEMORYSTORAGE_PERSIST", False)
+
+
+def _root(tree: InMemoryDir, behavior: Behavior | None) -> InMemoryDir:
+    """Return the root of the shared tree if storages share by location, else ``tree``."""
+    return tree if behavior is None or not _is_shared(behavior) else disk
+
+
+def _refuse_trees_in_migrations() -> None:
+    """Make the migration writer refuse a tree, which no call could make again."""
+    from django.db.migrations.serializer import BaseSerializer
+    from django.db.migrations.writer import MigrationWriter
+
+    class TreeSerializer(BaseSerializer):
+        def serialize(self) -> NoReturn:
+            raise ValueError(
+                "Cannot serialize an InMemoryStorage with a given filesystem: a migration "
+                "cannot hold its files. Pass the field a callable that returns the storage, "
+                "FileField(storage=get_storage), or make storages share by location: "
+                "InMemoryStorage(location=…, behaves_like='filesystem')."
+            )
+
+    MigrationWriter.register_serializer(InMemoryDir, TreeSerializer)

@@ -1,57 +1,26 @@
-"""A directory of a tree as text for a person, and copied from and to a real directory."""
+"""Files copied between a tree and a real directory, or the next process; trees as text."""
 
 from __future__ import annotations
 
 import errno
 import os
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from shutil import SpecialFileError
-from typing import NamedTuple, cast
+from typing import IO, NamedTuple
+
+from django.core.files.storage import Storage, storages
 
 from .exceptions import os_error
-from .journal import lock
-from .location import LocationMixin
-from .nodes import InMemoryDir, InMemoryFile, files_below, total_size
+from .project import labelled_fields, labelled_layers, labelled_storages, unwrap
+from .tree.journal import lock
+from .tree.mount import Mount, disk
+from .tree.nodes import InMemoryDir, InMemoryFile, InMemoryNode, total_size
 from .walk import Branch, draw_tree
 
-
-class TransferMixin(LocationMixin):
-    """Show the files of a storage, and copy them from and to a real directory."""
-
-    def tree(self) -> str:
-        """Return the tree as text for a person: a line for each name, with a file's bytes."""
-        self._pull_all()
-        return "\n".join([f"{self._named_location()}/", *draw(self._find_base() or InMemoryDir())])
-
-    def load(self, directory: str | os.PathLike[str]) -> list[str]:
-        """
-        Copy all files below a real directory into the storage; return their names.
-
-        Files of the same name are replaced, modification times are kept. Raises ``OSError`` where
-        one cannot be read or does not fit, and has copied none then.
-        """
-        self._pull_all()
-        return load(self.filesystem, Path(directory))
-
-    def dump(self, directory: str | os.PathLike[str]) -> list[str]:
-        """
-        Copy all files of the storage below a real directory; return their names.
-
-        The directory is made where it is not there; files of the same name are replaced,
-        modification times are kept. Raises ``OSError`` where one cannot be written.
-        """
-        self._pull_all()
-        return dump(self.filesystem, Path(directory))
-
-    def __repr__(self) -> str:
-        self._pull_all()
-        files = list(files_below(self._find_base() or InMemoryDir()))
-        return (
-            f"<{type(self).__name__} behaves_like={self.behavior.name!r} "
-            f"location={self._named_location()!r} "
-            f"files={len(files)} bytes={sum(file.size for file in files)}>"
-        )
+# The label of the tree that storages share by their location.
+_SHARED = ""
 
 
 class RealFile(NamedTuple):
@@ -75,7 +44,7 @@ def _branches(directory: InMemoryDir) -> Iterator[Branch]:
             yield f"{name} ({total_size(node):,})", ()
 
 
-def load(directory: InMemoryDir, source: Path) -> list[str]:
+def load_directory(directory: InMemoryDir, source: Path) -> list[str]:
     """Copy all files below ``source`` into ``directory``, or, on an error, none."""
     files = list(_read(source))
     with lock:
@@ -104,7 +73,7 @@ def _walk(source: Path, above: frozenset[str] = frozenset()) -> Iterator[Path]:
         for entry in entries:
             if entry.is_dir():
                 yield from _walk(Path(entry.path), above | {real_path})
-            elif entry.is_file() or entry.is_symlink():  # reading a broken link says so
+            elif entry.is_file() or entry.is_symlink():  # reading a broken link raises
                 yield Path(entry.path)
             else:
                 raise SpecialFileError(f"{entry.path} is neither a file nor a directory.")
@@ -117,28 +86,94 @@ def _check_fits(directory: InMemoryDir, files: list[RealFile]) -> None:
 
 
 def _room_at(directory: InMemoryDir, parts: list[str]) -> int:
-    """Return the size of the file that a new one replaces; refuse what is in its way."""
-    node: object = directory
+    """Return the size of the file that a new one replaces; raise if a node is in the way."""
+    node: InMemoryNode | None = directory
     for part in parts:
         if not isinstance(node, InMemoryDir):
             raise os_error(errno.ENOTDIR, "/".join(parts))
-        if part not in node.children:
+        node = node.children.get(part)
+        if node is None:
             return 0
-        node = node.children[part]
     if not isinstance(node, InMemoryFile):
         raise os_error(errno.EISDIR, "/".join(parts))
     return node.size
 
 
-def dump(directory: InMemoryDir, target: Path) -> list[str]:
-    """Copy all that is below ``directory`` into the real directory ``target``."""
+def dump_directory(directory: InMemoryDir, target: Path) -> list[str]:
+    """Copy all files below ``directory`` into the real directory ``target``."""
     target.mkdir(parents=True, exist_ok=True)
     names: list[str] = []
     for name, node in sorted(directory.children.copy().items()):
-        if isinstance(node, InMemoryDir):
-            names += [f"{name}/{below}" for below in dump(node, target / name)]
-        else:
-            (target / name).write_bytes(cast("InMemoryFile", node).content)
+        if isinstance(node, InMemoryFile):
+            (target / name).write_bytes(node.content)
             os.utime(target / name, (node.accessed, node.modified))
             names.append(name)
+        elif isinstance(node, InMemoryDir):
+            names += [f"{name}/{below}" for below in dump_directory(node, target / name)]
     return names
+
+
+def dump_files(file: IO[bytes]) -> None:
+    """
+    Write the files of all in-memory storages of the project, with their times.
+
+    The trees are pickled: a process must trust a file that it loads.
+    """
+    with lock:
+        trees = {_SHARED: disk}
+        for label, storage in labelled_storages():
+            mount = _mount_of(storage)
+            if mount is not None:
+                mount.pull_all()
+                trees[label] = mount.top
+        pickle.dump(trees, file, protocol=pickle.HIGHEST_PROTOCOL)
+
+
+def load_files(file: IO[bytes]) -> None:
+    """Put the files that another process dumped into the storages that have the same labels."""
+    trees: dict[str, InMemoryDir] = pickle.load(file)
+    grafted: set[int] = set()
+    with lock:
+        for label, tree in trees.items():
+            root = _root(label)
+            if root is None or id(tree) in grafted:  # several labels may have one tree
+                continue
+            grafted.add(id(tree))
+            _graft(root, tree)
+
+
+def _graft(root: InMemoryDir, tree: InMemoryDir) -> None:
+    """Move the entries of a tree into another one; merge directories of one name."""
+    pending = [(root, tree)]
+    while pending:
+        into, source = pending.pop()
+        for name, node in source.children.copy().items():
+            there = into.children.get(name)
+            if isinstance(there, InMemoryDir) and isinstance(node, InMemoryDir):
+                pending.append((there, node))
+            else:
+                into.link(name, node, checks_quota=False)
+
+
+def _root(label: str) -> InMemoryDir | None:
+    """Return the tree that has a label now, or ``None`` if the project has none of that label."""
+    if label == _SHARED:
+        return disk
+    mount = _mount_of(_storage(label))
+    return None if mount is None else mount.top
+
+
+def _mount_of(storage: Storage | None) -> Mount | None:
+    mount = getattr(storage, "_mount", None)
+    return mount if isinstance(mount, Mount) else None
+
+
+def _storage(label: str) -> Storage | None:
+    if label in storages.backends:
+        return storages[label]
+    field = dict(labelled_fields()).get(label)
+    if field is not None:
+        return unwrap(field.storage)
+    whole, is_layer, _ = label.rpartition(".backends[")
+    storage = _storage(whole) if is_layer else None
+    return None if storage is None else dict(labelled_layers(whole, storage)).get(label)

@@ -15,7 +15,7 @@ from typing import Any
 
 import inmemorystorage
 from inmemorystorage import InMemoryStorage
-from inmemorystorage.private import PREFIX
+from inmemorystorage.tree.private_directory import PREFIX
 
 ROWS = ["memory", "filesystem"]
 LIKE_DISK = {"behaves_like": "filesystem"}

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import types
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 import inmemorystorage
 from inmemorystorage import fallback, kvstore, serving, testing
 
+NAME = "inmemorystorage"
 PACKAGE = Path(inmemorystorage.__file__).parent
 MODULES = {
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts): path
@@ -23,70 +25,40 @@ MODULES = {
 
 # Which rooms each room may import; a new one needs its line here. A subpackage is one room.
 MAY_IMPORT: dict[str, set[str]] = {
-    # The core: it knows nothing of Django.
+    # The engine: it knows nothing of Django.
     "exceptions": set(),
     "behaviors": set(),
-    "journal": set(),
-    "private": set(),
-    "handles": {"exceptions"},
-    "nodes": {"exceptions", "handles", "journal"},
-    "pulling": {"nodes", "private"},
-    "lending": {"journal", "nodes", "private", "pulling"},
-    "volume": {"behaviors", "exceptions", "journal", "nodes"},
+    "tree": {"behaviors", "exceptions"},
     # The storage and its parts.
-    "files": {"handles"},
+    "files": {"tree"},
     "content": {"files"},
     "naming": {"behaviors"},
-    "options": {"behaviors", "nodes"},
+    "options": {"behaviors", "tree"},
     "urls": set(),
-    "configuration": {"behaviors", "urls"},
-    "location": {"configuration", "journal", "lending", "nodes", "volume"},
-    "paths": {"location", "nodes", "volume"},
-    "identity": {"nodes", "paths"},
     "walk": set(),
-    "transfer": {"exceptions", "journal", "location", "nodes", "walk"},
-    "saving": {"content", "journal", "naming", "nodes", "paths", "volume"},
-    "storage": {
-        "exceptions",
-        "files",
-        "handles",
-        "identity",
-        "nodes",
-        "options",
-        "saving",
-        "transfer",
-        "volume",
-    },
     "project": set(),
-    # Several storages in order, and Django's storage API alone.
+    "transfer": {"exceptions", "project", "tree", "walk"},
+    "storage": {
+        *("behaviors", "content", "exceptions", "files", "naming", "options", "transfer"),
+        *("tree", "urls"),
+    },
+    # Several storages in order, on Django's storage API alone.
     "fallback": {"exceptions", "project"},
     # Key-value stores, and Django's storage API on them.
     "kvstore": {"behaviors", "content", "exceptions", "files", "naming", "options", "urls"},
-    "__init__": {"exceptions", "fallback", "nodes", "storage"},
+    "__init__": {"exceptions", "fallback", "storage", "tree"},
     # Django's hooks.
     "checks": {"fallback", "urls"},
     "management": {"checks", "kvstore", "walk"},
     "apps": {"checks"},
-    "handover": {"journal", "location", "nodes", "project", "storage"},
     # Files over HTTP, of any storage.
-    "serving": {"handover", "project", "storage", "walk"},
+    "serving": {"project", "storage", "transfer", "walk"},
     # The kit for tests.
     "testing": {
-        "fallback",
-        "files",
-        "journal",
-        "kvstore",
-        "location",
-        "nodes",
-        "project",
-        "serving",
-        "storage",
+        *("fallback", "files", "kvstore", "project", "serving", "storage", "tree"),
     },
 }
-CORE = [
-    *("exceptions", "behaviors", "journal", "private", "handles", "nodes"),
-    *("pulling", "lending", "volume"),
-]
+ENGINE = [module for module in MODULES if module.startswith(("exceptions", "behaviors", "tree"))]
 
 # What modules import at their top, and nobody is offered.
 FROM_ELSEWHERE = {"annotations", "Any", "TYPE_CHECKING", "import_module"}
@@ -110,7 +82,7 @@ def room(module: str) -> str:
 
 
 def imports(path: Path) -> Iterator[str]:
-    """Name each module imported when the module runs, in full; not what only types need."""
+    """Name each module that a module imports, in full, for types alone too."""
     package = ".".join(("inmemorystorage", *path.relative_to(PACKAGE).parts[:-1]))
     pending: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
     while pending:
@@ -119,8 +91,6 @@ def imports(path: Path) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield from imported_from(node, package)
-        elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            pending += node.orelse
         else:
             pending += ast.iter_child_nodes(node)
 
@@ -137,6 +107,12 @@ def rooms_imported(path: Path) -> set[str]:
     """Name the rooms of the package that a module imports."""
     parts = (name.split(".") for name in imports(path))
     return {name[1] if name[1:] else "__init__" for name in parts if name[0] == "inmemorystorage"}
+
+
+def modules_imported(path: Path) -> set[str]:
+    """Name the modules of the package that a module imports, packages by their `__init__`."""
+    names = {name.partition(".")[2] for name in imports(path) if name.startswith(NAME)}
+    return {name if name in MODULES else f"{name}.__init__".strip(".") for name in names}
 
 
 def public_members() -> Iterator[tuple[str, object]]:
@@ -175,17 +151,23 @@ def test_imports_make_no_circle() -> None:
         seen.add(name)
 
 
-def test_core_runs_without_django() -> None:
-    """The tree, its handles and what stands on them alone can be imported where Django is not."""
-    command = [sys.executable, "-W", "error", "-c", WITHOUT_DJANGO, str(PACKAGE), *CORE]
+def test_modules_make_no_circle() -> None:
+    """No module imports itself through others, for types alone either."""
+    graph = {module: modules_imported(path) for module, path in MODULES.items()}
+    TopologicalSorter(graph).prepare()
+
+
+def test_tree_runs_without_django() -> None:
+    """Every module of the tree can be imported without Django."""
+    command = [sys.executable, "-W", "error", "-c", WITHOUT_DJANGO, str(PACKAGE), *ENGINE]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
-def test_core_names_no_django() -> None:
-    """Nor do the core's functions import Django when they are called."""
-    core = [path for module, path in MODULES.items() if room(module) in CORE]
-    assert not [path for path in core for name in imports(path) if name.startswith("django")]
+def test_tree_names_no_django() -> None:
+    """No function of the tree imports Django when it is called."""
+    engine = [path for module, path in MODULES.items() if module in ENGINE]
+    assert not [path for path in engine for name in imports(path) if name.startswith("django")]
 
 
 @pytest.mark.parametrize("package", [inmemorystorage, fallback, kvstore, serving, testing])

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from inmemorystorage.handles import BUFFER_SIZE, MemoryIO, open_stream, parse_mode
-from inmemorystorage.nodes import InMemoryFile
+from inmemorystorage.tree.handles import BUFFER_SIZE, MemoryIO, open_stream, parse_mode
+from inmemorystorage.tree.nodes import InMemoryFile
 
 LETTERS = "rwxabt+U"
 MODES = [

@@ -14,7 +14,7 @@ from overrides import use_storage
 from uploads.models import Upload
 
 from inmemorystorage import InMemoryStorage
-from inmemorystorage.handover import hand_over, take_over
+from inmemorystorage.transfer import dump_files, load_files
 
 IN_MEMORY = "inmemorystorage.InMemoryStorage"
 
@@ -35,7 +35,7 @@ def save(storage: Any, name: str = "d/a.txt") -> str:
 def handed_over() -> io.BytesIO:
     """Return what the next process gets."""
     file = io.BytesIO()
-    hand_over(file)
+    dump_files(file)
     file.seek(0)
     return file
 
@@ -49,7 +49,7 @@ def test_aliases_and_fields() -> None:
     for owner in owners:
         owner.delete("d")
         save(owner, "new.txt")
-    take_over(file)
+    load_files(file)
     for owner in owners:
         assert owner.open("d/a.txt").read() == b"content"
         assert owner.get_modified_time("d/a.txt").timestamp() == 1_000_000_000
@@ -63,7 +63,7 @@ def test_directories_become_one() -> None:
     file = handed_over()
     default_storage.delete("d/a.txt")
     save(default_storage, "d/new.txt")
-    take_over(file)
+    load_files(file)
     assert sorted(default_storage.listdir("d")[1]) == ["a.txt", "new.txt"]
 
 
@@ -75,7 +75,7 @@ def test_storages_that_share_by_location(settings: Any, tmp_path: Path) -> None:
     use_storage(settings, "default", IN_MEMORY, location="/here/d")
     file = handed_over()
     InMemoryStorage(**here).delete("d")
-    take_over(file)
+    load_files(file)
     assert default_storage.exists("a.txt") and InMemoryStorage(**here).exists("d/a.txt")
 
 
@@ -85,7 +85,7 @@ def test_lent_paths(settings: Any) -> None:
     Path(default_storage.path(save(default_storage))).write_bytes(b"outside")
     file = handed_over()
     default_storage.delete("d")
-    take_over(file)
+    load_files(file)
     assert default_storage.open("d/a.txt").read() == b"outside"
 
 
@@ -99,7 +99,7 @@ def test_what_the_project_has_no_longer(settings: Any) -> None:
     del settings.STORAGES["gone"]
     storages._backends = settings.STORAGES
     storages.__dict__.pop("backends", None)
-    take_over(file)
+    load_files(file)
 
 
 def test_real_storages_are_left_alone() -> None:

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from inmemorystorage import InMemoryDir, InMemoryStorage
-from inmemorystorage.journal import Journal, Note, Savepoint
-from inmemorystorage.nodes import InMemoryNode
+from inmemorystorage.tree.journal import Journal, Note, Savepoint
+from inmemorystorage.tree.nodes import InMemoryNode
 
 NAMES = st.sampled_from(["a", "b", "d/a", "d/b", "d/e/a", "f/a"])
 DIRECTORIES = st.sampled_from(["d", "d/e", "f"])

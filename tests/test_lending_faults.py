@@ -9,7 +9,7 @@ import pytest
 from lent import LIKE_DISK, ROWS, full_disk, lend, lending, made_for, on_disk, read
 
 from inmemorystorage import InMemoryStorage
-from inmemorystorage.private import PrivateDirectory
+from inmemorystorage.tree.private_directory import PrivateDirectory
 
 
 @pytest.fixture(params=ROWS)

@@ -10,8 +10,8 @@ import pytest
 from lent import ROWS, lend, lending, made_for, read, run
 
 from inmemorystorage import InMemoryDir, InMemoryStorage
-from inmemorystorage.nodes import State
-from inmemorystorage.private import PREFIX
+from inmemorystorage.tree.nodes import State
+from inmemorystorage.tree.private_directory import PREFIX
 
 FORK = """
 path = Path(storage.path("d/a"))
@@ -99,7 +99,7 @@ def test_directory_of_another_process(tmp_path):
     """A storage that dies in a forked process leaves alone what it has never used there."""
     with lending(tmp_path / "media") as storage:
         path = lend(storage, "a")
-        mirror = storage._borrow()
+        mirror = storage._mount.borrow()
         mirror._private._pid = -1
         del storage
         assert path.exists()

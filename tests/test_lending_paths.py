@@ -9,7 +9,7 @@ from django.core.exceptions import SuspiciousFileOperation
 from lent import LIKE_DISK, ROWS, lend, lending, made_for, on_disk, read, without_privileges
 
 from inmemorystorage import InMemoryStorage
-from inmemorystorage.private import SHARED_MEMORY
+from inmemorystorage.tree.private_directory import SHARED_MEMORY
 
 
 @pytest.fixture(params=ROWS)
@@ -45,7 +45,7 @@ def test_location_is_the_same(storage):
 
 def test_nothing_is_made_before_it_is_needed(tmp_path, monkeypatch):
     """A storage that is made costs no directory; its location is one."""
-    monkeypatch.setattr("inmemorystorage.private.SHARED_MEMORY", str(tmp_path))
+    monkeypatch.setattr("inmemorystorage.tree.private_directory.SHARED_MEMORY", str(tmp_path))
     storage = InMemoryStorage(lend_paths=True)
     assert list(tmp_path.iterdir()) == []
     assert made_for(storage)[0].parent == tmp_path

@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from inmemorystorage import InMemoryDir, InMemoryFile, InMemoryStorage, PathDoesNotExist
-from inmemorystorage.nodes import Listing, Quota, total_size
+from inmemorystorage.tree.nodes import Listing, Quota, total_size
 
 
 @pytest.fixture
@@ -55,9 +55,18 @@ def test_resolve_can_create(root):
     assert root.resolve("x/y/z", create=True) is node
 
 
-def test_what_another_thread_has_made_is_not_made_again(root):
-    """Between looking and making, the file may have come; it is the one then."""
-    assert root._create(["a.txt"]) is root.resolve("a.txt")
+def test_resolve_returns_the_file_that_another_thread_made(root):
+    """resolve(create=True) keeps a file that appears after the first lookup."""
+
+    class Late(InMemoryDir):
+        __slots__ = ()
+
+        def find(self, parts):
+            """Find nothing, as if the file were not there yet."""
+
+    late = Late()
+    late.add_child("a.txt", InMemoryFile(b"first"))
+    assert late.resolve("a.txt", create=True) is late.children["a.txt"]
 
 
 @pytest.mark.parametrize("path", ["a.txt/x", "a.txt/x/y"])
@@ -168,7 +177,7 @@ def test_a_directory_cannot_be_saved_over(root):
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\0"])
 def test_names_that_no_entry_can_have_are_refused(name):
     """add_child says which names can be."""
-    with pytest.raises(ValueError, match="no name for an entry"):
+    with pytest.raises(ValueError, match="not a name for an entry"):
         InMemoryDir().add_child(name, InMemoryFile())
 
 

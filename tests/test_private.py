@@ -8,8 +8,9 @@ from pathlib import Path
 import lent
 import pytest
 
-from inmemorystorage import private
-from inmemorystorage.private import Loans, PrivateDirectory, signature
+from inmemorystorage.tree import private_directory as private
+from inmemorystorage.tree.lending import Loans
+from inmemorystorage.tree.private_directory import PrivateDirectory, signature
 
 
 @pytest.fixture
@@ -90,7 +91,7 @@ def test_is_not_usable_when_removed(directory):
     """Once it is removed it begins anew, in the best place."""
     directory.remove()
     assert not directory.is_usable
-    directory.begin_anew()
+    directory.replace()
     assert directory.is_usable and at(directory).is_dir()
 
 
@@ -99,7 +100,7 @@ def test_is_not_usable_in_another_process(directory, monkeypatch):
     parent = at(directory).parent
     monkeypatch.setattr(os, "getpid", lambda: -1)
     assert not directory.is_usable
-    directory.begin_anew()
+    directory.replace()
     assert directory.is_usable and at(directory).parents[1] == parent
     lent.shutil.rmtree(parent)
 

@@ -331,7 +331,7 @@ class KeyValueStorage(_Deconstructible, NamingMixin, SignedUrlMixin):
         other = self.get_available_name(name)
         if other != name or not self._has_own_names():
             return other, False
-        return name, self._yield_to(name)
+        return name, self._may_overwrite(name)
 
     def _has_own_names(self) -> bool:
         own = type(self).get_available_name is not NamingMixin.get_available_name

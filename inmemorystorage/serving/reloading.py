@@ -13,7 +13,7 @@ from typing import Any
 
 from django.utils import autoreload
 
-from ..handover import hand_over, take_over
+from ..transfer import dump_files, load_files
 
 # The directory through which one server passes its files to the next. It is an environment variable
 # because the process that starts the servers is not the one that has the files.
@@ -59,14 +59,14 @@ def _dump_before_reload(path: Path, warn: Callable[[str], object]) -> None:
 def _load(path: Path, warn: Callable[[str], object]) -> None:
     with _warn_of_errors(warn), contextlib.suppress(FileNotFoundError), path.open("rb") as file:
         path.unlink()  # a file that cannot be loaded is not loaded again
-        take_over(file)
+        load_files(file)
 
 
 def _dump(path: Path, warn: Callable[[str], object]) -> None:
     part = path.with_suffix(".part")
     with _warn_of_errors(warn):
         with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            hand_over(file)
+            dump_files(file)
         part.replace(path)
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from django.test import LiveServerTestCase
 
-from ..journal import Savepoint
+from ..tree.journal import Savepoint
 from .live import serve_live_media
 from .tools import TestTool, enable_for_class
 

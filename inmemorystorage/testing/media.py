@@ -8,9 +8,9 @@ from typing import Any
 
 from django.core.files.storage import storages
 
-from ..journal import Savepoint
-from ..nodes import InMemoryDir, InMemoryFile, InMemoryNode
 from ..storage import InMemoryStorage
+from ..tree.journal import Savepoint
+from ..tree.nodes import InMemoryDir, InMemoryFile, InMemoryNode
 from .tools import TestTool
 
 
@@ -94,7 +94,7 @@ class Media(Mapping[str, bytes]):
 
     def _directory(self) -> InMemoryDir:
         storage = self.storage
-        storage._pull_all()  # what was done at lent paths is seen
+        storage._mount.pull_all()  # what was done at lent paths is seen
         return storage.filesystem
 
 

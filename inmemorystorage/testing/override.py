@@ -143,6 +143,9 @@ def turned_into(storage: Storage, replacement: Storage) -> Iterator[None]:
     object is changed, and not who refers to it. Migrations go on to see what it was.
     """
     before: Any = storage.__class__, storage.__dict__
+    # The replacement follows the settings, and has the same state.
+    follow: Any = getattr(storage, "_clear_cached_properties", None)
+    follows = setting_changed.disconnect(follow)
     if hasattr(storage, "deconstruct"):
         described = storage.deconstruct()
         vars(replacement)["deconstruct"] = lambda: described
@@ -158,6 +161,8 @@ def turned_into(storage: Storage, replacement: Storage) -> Iterator[None]:
         yield
     finally:
         storage.__class__, storage.__dict__ = before
+        if follows:
+            setting_changed.connect(follow)
 
 
 def replace_aliases(replacements: Replacements) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ..journal import Note, Savepoint
+from ..tree.journal import Note, Savepoint
 
 if TYPE_CHECKING:
     from .media import Media

@@ -9,9 +9,9 @@ from typing import Any
 from django.core.files.storage import FileSystemStorage, Storage
 
 from ..fallback import FallbackStorage
-from ..location import is_lent
 from ..project import labelled_layers
 from ..storage import InMemoryStorage
+from ..tree.mount import is_lent
 from .interception import Call, add_observer, remove_observer
 from .places import storage_label
 from .replacement import IN_MEMORY

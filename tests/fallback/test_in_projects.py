@@ -17,7 +17,6 @@ from overrides import use_storage
 
 from inmemorystorage import FallbackStorage, InMemoryStorage
 from inmemorystorage.fallback import ReadOnlyStorage
-from inmemorystorage.handover import hand_over, take_over
 from inmemorystorage.project import labelled_storages
 from inmemorystorage.serving.media import serve_media
 from inmemorystorage.testing import (
@@ -28,6 +27,7 @@ from inmemorystorage.testing import (
     override_storages,
     replace_storage,
 )
+from inmemorystorage.transfer import dump_files, load_files
 
 DOTTED = "inmemorystorage.InMemoryStorage"
 FALLBACK = "inmemorystorage.FallbackStorage"
@@ -125,11 +125,11 @@ def test_files_above_are_handed_over(settings: Any, default: Any) -> None:
     put(default, "d/a.txt")
     default.delete("below.txt")
     file = io.BytesIO()
-    hand_over(file)
+    dump_files(file)
     file.seek(0)
     use_storage(settings, "default", FALLBACK, backends=[DOTTED, default.backends[1].find()])
     assert storages["default"] is not default
-    take_over(file)
+    load_files(file)
     assert get(storages["default"], "d/a.txt") == b"content"
     assert not storages["default"].exists("below.txt")
     assert default.deconstruct()[0] == FALLBACK
@@ -139,10 +139,10 @@ def test_files_of_a_storage_that_has_no_parts_now(settings: Any, default: Any) -
     """Files above that have no place any more are lost, and harm nothing."""
     put(default, "a.txt")
     file = io.BytesIO()
-    hand_over(file)
+    dump_files(file)
     file.seek(0)
     use_storage(settings, "default", DOTTED)
-    take_over(file)
+    load_files(file)
     assert storages["default"].listdir("") == ([], [])
 
 

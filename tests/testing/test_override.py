@@ -26,9 +26,9 @@ from django.test import override_settings
 from projects import make_project
 
 from inmemorystorage import InMemoryStorage
-from inmemorystorage.location import disk
 from inmemorystorage.testing import override_storages, rebase, replace_storage
 from inmemorystorage.testing.tools import attribute
+from inmemorystorage.tree.mount import disk
 
 HERE = Path(__file__).parent
 FIELDS = [

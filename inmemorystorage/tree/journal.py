@@ -1,10 +1,10 @@
 """
 Savepoints: one journal for all trees of the process takes them back to how they were.
 
-While a savepoint is open, whatever is about to change for the first time since then is noted down
-with its state. So taking a savepoint costs nothing, rolling back costs what has changed, however
-often it did and whatever else is stored, and who holds a file or a directory holds it afterwards:
-the objects are restored in place. Savepoints nest; rolling back to one ends those inside it.
+While a savepoint is open, each node is noted with its state before it changes for the first time.
+So taking a savepoint costs nothing, and rolling back costs what has changed, however often it did
+and whatever else is stored. Objects are restored in place: a reference to a file or a directory
+stays valid. Savepoints nest; rolling back to one ends the savepoints nested in it.
 
 All changes happen under the one `lock` of this module.
 """
@@ -25,7 +25,7 @@ getattr(os, "register_at_fork", lambda **_: None)(
 
 
 class Recorded(Protocol):
-    """What the journal can take back, in two rounds: all that came goes, then all that was is."""
+    """What the journal can restore in two rounds: remove all that is new, then put back the old."""
 
     def snapshot(self) -> Any: ...
 
@@ -38,11 +38,11 @@ class Recorded(Protocol):
 
 class Journal:
     """
-    What is noted, for the whole process.
+    The journal of the whole process.
 
-    ``savepoint`` is the one in which changes are noted, or ``None``; ``open`` has those that are
-    open, the innermost last; ``rollbacks`` counts. ``boundaries`` has what is called before a
-    savepoint begins or is rolled back, for what belongs to the time until then.
+    ``savepoint`` is where changes are noted, or ``None``; ``open`` has the open savepoints, the
+    innermost last; ``rollbacks`` counts. Each of ``boundaries`` is called before a savepoint begins
+    or is rolled back, to finish what belongs to the time before.
     """
 
     savepoint: ClassVar[Note | None] = None
@@ -52,14 +52,14 @@ class Journal:
 
 
 class Note:
-    """What has changed, each with how it was before."""
+    """The nodes that have changed, each with its state before."""
 
     def __init__(self) -> None:
         self.before: dict[Recorded, Any] = {}
 
     @contextlib.contextmanager
     def recording(self) -> Iterator[None]:
-        """Have what changes in a block noted here, and not in the savepoint that is open."""
+        """Note the changes of a block here, and not in the open savepoint."""
         with lock:
             _pass_boundary()
             inner, Journal.savepoint = Journal.savepoint, self
@@ -71,7 +71,7 @@ class Note:
                 Journal.savepoint = inner
 
     def undo(self) -> None:
-        """Take all that is noted back to how it was."""
+        """Restore the state before all that is noted."""
         with lock:
             _pass_boundary()
             self._take_back()
@@ -87,7 +87,7 @@ class Note:
 
 
 class Savepoint(Note):
-    """A moment to which all trees can be taken back; it begins when it is made."""
+    """A moment to which all trees can be rolled back; it begins when it is made."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -97,25 +97,25 @@ class Savepoint(Note):
             Journal.savepoint = self
 
     def rollback(self) -> None:
-        """Undo all that changed since; silent where an outer savepoint was rolled back before."""
+        """Undo all that changed since; do nothing if an outer savepoint was rolled back before."""
         self._close(Savepoint._take_back)
 
     def release(self) -> None:
-        """End without undoing anything: what changed since belongs to the outer savepoint."""
-        self._close(Savepoint._hand_over)
+        """End without undoing anything: the changes belong to the outer savepoint from now on."""
+        self._close(Savepoint._merge_into_outer)
 
     def noted(self) -> dict[Recorded, Any]:
-        """Return how all that has changed since was before, as far as the levels inside tell."""
+        """Return all that has changed since, nested savepoints included, with its state before."""
         with lock:
-            inside = Journal.open[Journal.open.index(self) :] if self in Journal.open else [self]
+            nested = Journal.open[Journal.open.index(self) :] if self in Journal.open else [self]
             noted: dict[Recorded, Any] = {}
-            for level in inside:
-                for changed, before in level.before.items():
+            for savepoint in nested:
+                for changed, before in savepoint.before.items():
                     noted[changed] = changed.merge(noted.get(changed), before)
             return noted
 
     def _close(self, end: Callable[[Savepoint], None]) -> None:
-        """End this savepoint and those inside it, from the innermost on, each by ``end``."""
+        """End this savepoint and those nested in it, from the innermost on, each by ``end``."""
         with lock:
             try:
                 _pass_boundary()
@@ -125,7 +125,7 @@ class Savepoint(Note):
                     Journal.savepoint = Journal.open[-1] if Journal.open else None
                     end(innermost)
 
-    def _hand_over(self) -> None:
+    def _merge_into_outer(self) -> None:
         outer = Journal.savepoint
         if outer is not None:
             for changed, before in self.before.items():
@@ -134,7 +134,7 @@ class Savepoint(Note):
 
 def record(changed: Recorded) -> Any:
     """
-    Note down what is about to change, if that is the first time since the innermost savepoint.
+    Note a node that is about to change, if it has not changed since the innermost savepoint.
 
     Return what is noted: the caller may add to it. Called under the `lock` with a savepoint open.
     """

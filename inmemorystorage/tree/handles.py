@@ -27,7 +27,7 @@ _MAX_OFFSET = 2**63 - 1
 
 
 class ByteStore(Protocol):
-    """What a device needs of the file under it."""
+    """The file under a device."""
 
     @property
     def size(self) -> int: ...
@@ -40,7 +40,7 @@ class ByteStore(Protocol):
 
 
 class OpenMode(NamedTuple):
-    """How a file is opened: the flags of open(2), and whether text is wanted."""
+    """How a file is opened: the flags of open(2), and whether as text."""
 
     flags: int
     is_text: bool
@@ -65,15 +65,15 @@ class OpenMode(NamedTuple):
 
 
 class _Flags(Exception):
-    """Carries the flags out of ``open()``."""
+    """Carry the flags out of ``open()``."""
 
 
 def parse_mode(mode: str, path: str = os.devnull) -> OpenMode:
     """
     Return what ``mode`` means, read by ``open()`` itself.
 
-    Raises what ``open()`` raises for a mode that it does not know, unless it refuses ``path``
-    before it looks at the mode as a whole.
+    Raises what ``open()`` raises for a mode that it does not know, or for ``path`` if it checks the
+    path first.
     """
     with contextlib.suppress(TypeError, ValueError):
         return _known_mode(mode)
@@ -100,7 +100,7 @@ class MemoryIO(io.RawIOBase):
     """
     A ``FileIO`` over the bytes of an in-memory file.
 
-    :param file: the file; it lives on for this device when it is deleted or replaced.
+    :param file: the file; it stays readable by this device when it is deleted or replaced.
     :param name: what ``name`` says.
     :param mode: how the file is opened.
     """
@@ -140,7 +140,7 @@ class MemoryIO(io.RawIOBase):
 
     def readall(self) -> bytes:
         self._check_open()
-        if not self._reads:  # FileIO leaves it to read(2) to say so
+        if not self._reads:  # as read(2) says: FileIO does not check
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         data = self._file.read_at(self._position, None)
         self._position += len(data)
@@ -201,9 +201,9 @@ class MemoryIO(io.RawIOBase):
 
 def open_stream(file: ByteStore, name: str, mode: str) -> IO[Any]:
     """
-    Return a handle of its own on ``file``, as ``open(name, mode)`` would; text is UTF-8.
+    Return a new handle on ``file``, as ``open(name, mode)`` does; text is UTF-8.
 
-    The flags that act at opening (create, exclusive, truncate) are the caller's work.
+    The caller must have done what the flags create, exclusive and truncate say.
     """
     parsed = parse_mode(mode)
     device = MemoryIO(file, name, parsed)

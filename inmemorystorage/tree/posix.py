@@ -1,5 +1,5 @@
 """
-A tree as the kernel sees it: what each system call answers for a path, errno and all.
+A tree as the kernel sees it: what each system call returns or raises for a path.
 
 The rules are POSIX's path resolution (IEEE Std 1003.1, 4.16) and the pages of open(2), mkdir(2),
 unlink(2) and rmdir(2), in the order in which Linux checks them.
@@ -11,8 +11,8 @@ import errno
 import os
 from typing import NamedTuple
 
-from .behaviors import Behavior
-from .exceptions import os_error
+from ..behaviors import Behavior
+from ..exceptions import os_error
 from .journal import lock
 from .nodes import InMemoryDir, InMemoryFile, InMemoryNode
 
@@ -23,7 +23,7 @@ class Place(NamedTuple):
 
     :param root: the directory at which the tree begins.
     :param parts: the components below it.
-    :param path: what errors name.
+    :param path: the path that errors name.
     :param location: where ``path`` begins if it is not absolute.
     """
 
@@ -37,14 +37,34 @@ class Place(NamedTuple):
         """Return the place of the directory above."""
         return self._replace(parts=self.parts[:-1], path=os.path.dirname(self.path))
 
+    def below(self, name: str, *, has_path: bool) -> Place:
+        """Return the place of a normalized name; ``has_path``: errors name its whole path."""
+        path = os.path.join(self.path, name) if has_path else name
+        return Place(self.root, [*self.parts, *name.split("/")], path, self.path)
+
 
 def look_up(place: Place, behavior: Behavior) -> InMemoryNode:
-    """Return what is at ``place``, or raise what stat(2) raises."""
+    """Return the node at ``place``, or raise what stat(2) raises."""
     _check_path(place.path, behavior)
+    node = place.root.find(place.parts)
+    if node is None:
+        raise _reason(place, behavior)
+    return node
+
+
+def _reason(place: Place, behavior: Behavior) -> OSError:
+    """Return the error of looking up a place at which nothing is."""
     node: InMemoryNode = place.root
     for part in place.parts:
-        node = _enter(node, part, place.path, behavior)
-    return node
+        if not isinstance(node, InMemoryDir):
+            return os_error(errno.ENOTDIR, place.path)
+        if _is_too_long(part, behavior.name_max):
+            return os_error(errno.ENAMETOOLONG, place.path)
+        child = node.children.get(part)
+        if child is None:
+            break
+        node = child
+    return os_error(errno.ENOENT, place.path)
 
 
 def open_file(place: Place, flags: int, behavior: Behavior) -> InMemoryFile:
@@ -75,7 +95,7 @@ def _create(place: Place, behavior: Behavior) -> InMemoryFile:
 
 def _directory_above(place: Place, behavior: Behavior) -> InMemoryDir:
     node = look_up(place._replace(parts=place.parts[:-1]), behavior)
-    assert isinstance(node, InMemoryDir)  # or looking up what is in it had met ENOTDIR
+    assert isinstance(node, InMemoryDir)  # else look_up() of an entry had raised ENOTDIR
     return node
 
 
@@ -83,39 +103,51 @@ def make_directories(place: Place, behavior: Behavior) -> InMemoryDir:
     """
     Return the directory at ``place``, made with all above it, as ``os.makedirs`` makes them.
 
-    Raises ``FileExistsError`` where a file is at ``place`` and ``NotADirectoryError`` where one is
-    above it; directories that could be made before the error stay.
+    Raises ``FileExistsError`` for a file at ``place`` and ``NotADirectoryError`` for a file above
+    it; the directories that could be made before the error stay.
     """
+    refused = _first_refused(place, behavior)
+    depth = len(place.parts) if refused is None else refused[0]
+    try:
+        directory = place.root.make_directories(place.parts[:depth])
+    except NotADirectoryError as error:
+        raise _blocked(place, depth=error.filename.count("/") + 1) from None
+    if refused is not None:
+        raise refused[1]
+    return directory
+
+
+def _first_refused(place: Place, behavior: Behavior) -> tuple[int, Exception] | None:
+    """Return how many directories can be made and the error of the next, or ``None`` for all."""
+    size = len(os.fsencode(_path_at(place, 0))) - (not place.path.startswith("/"))
+    for depth, part in enumerate(place.parts):
+        size += len(os.fsencode(part)) + 1
+        if "\0" in part:
+            return depth, ValueError("embedded null byte")
+        if size >= behavior.path_max or _is_too_long(part, behavior.name_max):
+            return depth, os_error(errno.ENAMETOOLONG, _path_at(place, depth + 1))
+    return None
+
+
+def _path_at(place: Place, depth: int) -> str:
+    """Return the path of the directory at ``depth`` components below the root."""
     names = place.path.split("/")
-    with lock:
-        directory = place.root
-        for depth, part in enumerate(place.parts, start=1):
-            above = "/".join(names[: len(names) - len(place.parts) + depth])
-            _check_path(above, behavior)
-            _check_component(part, above, behavior)
-            child = directory.children.get(part)
-            if child is None:
-                child = InMemoryDir()
-                directory.link(part, child)
-            if not isinstance(child, InMemoryDir):
-                is_last = depth == len(place.parts)
-                raise _blocked(os.path.join(place.location, above), is_last=is_last)
-            directory = child
-        return directory
+    return "/".join(names[: len(names) - len(place.parts) + depth])
 
 
-def _blocked(path: str, *, is_last: bool) -> OSError:
-    if is_last:
+def _blocked(place: Place, *, depth: int) -> OSError:
+    path = os.path.join(place.location, _path_at(place, depth))
+    if depth == len(place.parts):
         return FileExistsError(f"{path} exists and is not a directory.")
     return os_error(errno.ENOTDIR, path)
 
 
 def find_target(place: Place, behavior: Behavior, *, overwrite: bool) -> InMemoryFile | None:
     """
-    Return the file that storing at ``place`` would write over, or ``None`` for a new one.
+    Return the file that storing at ``place`` would overwrite, or ``None`` for a new one.
 
-    Raises ``FileExistsError`` where something is there, with ``overwrite`` ``IsADirectoryError``
-    where that is a directory, and what open(2) raises for a name that no file can have.
+    Raises ``FileExistsError`` for an existing entry, with ``overwrite`` ``IsADirectoryError`` for a
+    directory, and what open(2) raises for a name that no file can have.
     """
     try:
         node = look_up(place, behavior)
@@ -132,9 +164,9 @@ def store(
     place: Place, content: bytes, behavior: Behavior, *, overwrite: bool, in_place: bool
 ) -> None:
     """
-    Put ``content`` at ``place``, where the directory above is there, all at once.
+    Store ``content`` at ``place``, in an existing directory, all at once.
 
-    :param overwrite: whether a file that is there is written over.
+    :param overwrite: whether an existing file is overwritten.
     :param in_place: whether handles that are open on that file see the new content.
 
     Raises what `find_target` raises.
@@ -150,7 +182,7 @@ def store(
 
 
 def remove(place: Place, behavior: Behavior) -> None:
-    """Remove what is at ``place``: a file as unlink(2), a directory as rmdir(2) or whole."""
+    """Remove the node at ``place``: a file as unlink(2), a directory as rmdir(2) or whole."""
     with lock:
         node = look_up(place, behavior)
         if isinstance(node, InMemoryDir) and node.children and not behavior.deletes_trees:
@@ -160,23 +192,12 @@ def remove(place: Place, behavior: Behavior) -> None:
         node.parent.unlink(node.name)
 
 
-def _enter(node: InMemoryNode, name: str, path: str, behavior: Behavior) -> InMemoryNode:
-    if not isinstance(node, InMemoryDir):
-        raise os_error(errno.ENOTDIR, path)
-    _check_component(name, path, behavior)
-    child = node.children.get(name)
-    if child is None:
-        raise os_error(errno.ENOENT, path)
-    return child
-
-
 def _check_path(path: str, behavior: Behavior) -> None:
     if "\0" in path:
         raise ValueError("embedded null byte")
-    if len(os.fsencode(path)) >= behavior.path_max:
+    if _is_too_long(path, behavior.path_max - 1):
         raise os_error(errno.ENAMETOOLONG, path)
 
 
-def _check_component(name: str, path: str, behavior: Behavior) -> None:
-    if len(os.fsencode(name)) > behavior.name_max:
-        raise os_error(errno.ENAMETOOLONG, path)
+def _is_too_long(name: str, limit: int) -> bool:
+    return len(os.fsencode(name)) > limit

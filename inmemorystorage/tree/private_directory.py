@@ -1,7 +1,4 @@
-"""
-A private directory on a disk, best one in memory, for the files whose paths are lent out, and the
-account of what is lent there.
-"""
+"""A private directory on a disk, best a disk in memory, for the files whose paths are lent."""
 
 from __future__ import annotations
 
@@ -16,47 +13,18 @@ MODE = 0o700
 SHARED_MEMORY = "/dev/shm"
 PREFIX = "inmemorystorage-"
 
-# What tells that something is as it was left: of a directory its inode; of a file its inode, size,
-# modification time and change time.
+# By a signature an entry is known to be unchanged: a directory by its inode; a file by its inode,
+# size, modification time and change time.
 Signature = tuple[int, ...]
 GONE: Signature = ()
 
 
-class Loans(dict[str, Signature | None]):
-    """
-    How each lent name was left on the disk; ``None``: it is not there.
-
-    ``asked`` has the names that were asked for with all that is in them, now or later, ``places``
-    the directories that were asked for without. What else is in here only holds those.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked: set[str] = set()
-        self.places: set[str] = set()
-
-    def is_asked(self, name: str) -> bool:
-        """Return whether a name, or a directory above it, was asked for."""
-        while name and name not in self.asked:
-            name = os.path.dirname(name)
-        return name in self.asked
-
-    def below(self, name: str) -> list[str]:
-        """Return the lent names below a name, each after those above it."""
-        above = join(name, "")
-        return sorted(lent for lent in self if lent.startswith(above) and lent != name)
-
-    def right_below(self, name: str) -> list[str]:
-        """Return the lent names that are entries of a directory."""
-        return [lent for lent in self.below(name) if os.path.dirname(lent) == name]
-
-
 class PrivateDirectory:
     """
-    A directory that only this user can enter, of this process alone; ``remove()`` removes it.
+    A directory that belongs to this process, and that only this user can enter.
 
     Names are relative, with slashes; the empty name is the directory itself. Symbolic links that
-    others make in it are followed, as on any disk.
+    other programs make in it are followed, as on any disk. ``remove()`` removes the directory.
     """
 
     def __init__(self) -> None:
@@ -67,45 +35,45 @@ class PrivateDirectory:
         self._outer = os.path.realpath(_make_temporary_directory(*parents, SHARED_MEMORY))
         self._inner = join(self._outer, "files")
         os.mkdir(self._inner, MODE)
-        # A worker process of multiprocessing ends without the interpreter's own clean-up.
+        # Not atexit: a worker process of multiprocessing ends without the interpreter's clean-up.
         options = {"ignore_errors": True}
         self.remove = Finalize(None, shutil.rmtree, (self._outer,), options, exitpriority=0)
 
     @property
     def is_of_this_process(self) -> bool:
-        """Return whether this process made the directory, and not one that it was forked from."""
+        """Return whether this process made the directory, rather than the one that forked it."""
         return self._pid == os.getpid()
 
     @property
     def is_usable(self) -> bool:
-        """Return whether the directory is of this process, and nobody has cleaned it away."""
+        """Return whether this process made the directory, and it has not been removed since."""
         return self.is_of_this_process and os.path.isdir(self._outer)
 
-    def begin_anew(self) -> None:
-        """Begin anew, empty, best inside the directory of the process that forked this one."""
+    def replace(self) -> None:
+        """Make a new, empty directory, best inside that of the process that forked this one."""
         self._make(self._outer)
 
     def path(self, name: str) -> str:
-        """Return the real path of a name; raise ``ValueError`` for one that leads outside."""
+        """Return the real path of a name; raise ``ValueError`` if the name leads outside."""
         if ".." in name.split("/"):
             raise ValueError(f"{name!r} leads out of the private directory.")
         return join(self._inner, name) if name else self._inner
 
     def named_path(self, path: str) -> str:
-        """Return the absolute path that a name has, of the real one; any other path as it is."""
+        """Return the name of a real path as an absolute path; return any other path as it is."""
         name = os.path.relpath(path, self._inner)
         return path if name.split(os.sep)[0] == os.pardir else os.path.normpath(os.sep + name)
 
     def status(self, name: str) -> os.stat_result | None:
-        """Return what stat(2) says, or ``None`` where neither a file nor a directory is."""
+        """Return what stat(2) says of a file or directory, or ``None`` if neither is there."""
         try:
             status = os.stat(self.path(name))
-        except (OSError, ValueError):  # a ValueError is a NUL, or a surrogate
+        except (OSError, ValueError):  # ValueError: the name has a NUL or a surrogate
             return None
         return status if stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode) else None
 
     def entries(self, name: str) -> list[str]:
-        """Return the names of what is in a directory; none where it is gone meanwhile."""
+        """Return the names of a directory's entries; none if it does not exist any more."""
         try:
             return [join(name, entry) for entry in os.listdir(self.path(name))]
         except (FileNotFoundError, NotADirectoryError):
@@ -113,15 +81,15 @@ class PrivateDirectory:
 
     def make_directory(self, name: str) -> bool:
         """
-        Make a directory below one that is there; what else is at its name goes.
+        Make a directory below an existing one, and remove a file of its name.
 
-        Return false where it is there already.
+        Return false if the directory exists already.
         """
         path = self.path(name)
         if os.path.isdir(path):
             return False
         self.clear(name)
-        with contextlib.suppress(FileExistsError):  # somebody makes it meanwhile
+        with contextlib.suppress(FileExistsError):  # another process makes it concurrently
             os.mkdir(path, MODE)
         return True
 
@@ -132,7 +100,7 @@ class PrivateDirectory:
 
     def write(self, name: str, content: bytes, mode: int | None = None) -> None:
         """
-        Write a file: into the one that is there, so that who has it open sees it.
+        Write a file, an existing one in place, so that programs that have it open see the change.
 
         :param mode: the permission bits of a new file; by default those that the umask leaves.
         """
@@ -147,13 +115,13 @@ class PrivateDirectory:
             os.chmod(path, mode)
 
     def write_at(self, name: str, position: int, data: bytes | memoryview) -> None:
-        """Write a part of a file that is there."""
+        """Write a part of an existing file."""
         with open(_open_for_writing(self.path(name)), "wb") as file:
             file.seek(position)
             file.write(data)
 
     def clear(self, name: str) -> None:
-        """Remove what is at a name, if anything is."""
+        """Remove the file or the directory at a name, if there is one."""
         path = self.path(name)
         if os.path.isdir(path) and not os.path.islink(path):
             shutil.rmtree(path, ignore_errors=True)
@@ -162,11 +130,11 @@ class PrivateDirectory:
 
     def sign(self, name: str, modified_ns: int) -> Signature:
         """
-        Give a file a modification time that no clock gives; return how it is left.
+        Give a file a modification time that no clock gives; return its signature.
 
-        A file that is only linked to here, or that another user made, keeps its own.
+        A file that is only linked to here, or that another user made, keeps its time.
 
-        :param modified_ns: nanoseconds since the epoch; what the file gets is one off that.
+        :param modified_ns: nanoseconds since the epoch; the file gets a time one off that.
         """
         path = self.path(name)
         if os.path.realpath(path) == path:
@@ -176,7 +144,7 @@ class PrivateDirectory:
 
 
 def signature(status: os.stat_result | None) -> Signature | None:
-    """Return what tells one state of a file or directory from another; ``None`` for nothing."""
+    """Return the signature of a file or directory; ``None`` if it does not exist."""
     return None if status is None else _signature(status)
 
 
@@ -197,7 +165,7 @@ def join(name: str, entry: str) -> str:
 
 
 def _make_temporary_directory(*parents: str) -> str:
-    """Make a directory in the first of some in which that is possible, or where all do."""
+    """Make a directory in the first parent in which that is possible, or the usual one."""
     for parent in parents:
         with contextlib.suppress(OSError):
             return tempfile.mkdtemp(prefix=PREFIX, dir=parent)
@@ -205,7 +173,7 @@ def _make_temporary_directory(*parents: str) -> str:
 
 
 def _open_for_writing(path: str, flags: int = 0) -> int:
-    """Open a file, one whose permission bits forbid it too: they are for other programs."""
+    """Open a file, even against its permission bits, which are meant for other programs."""
     flags |= os.O_WRONLY
     try:
         return os.open(path, flags, 0o666)

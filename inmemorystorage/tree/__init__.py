@@ -1,0 +1,1 @@
+"""An in-memory POSIX file tree, which knows nothing of Django."""

@@ -1,0 +1,215 @@
+"""`Mount`: a location in a tree, as one storage stands on it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+from ..behaviors import Behavior
+from .journal import Journal, lock
+from .lending import Lease, TreeMirror
+from .nodes import InMemoryDir, InMemoryFile, InMemoryNode, Quota, State, total_size
+from .posix import Place, look_up, make_directories
+
+# The tree of all storages that share their files by location.
+disk = InMemoryDir()
+
+
+# What no entry of a directory is called.
+_ODD_PARTS = frozenset(("", ".", ".."))
+
+
+def is_plain(name: str) -> bool:
+    """Return whether ``name`` is relative and normalized, so that its parts name entries."""
+    return _ODD_PARTS.isdisjoint(name.split("/")) and "\0" not in name
+
+
+class NotCached(LookupError):
+    """Raised if only the slow path can tell: the name is not normalized, or the cache is stale."""
+
+
+class Mount:
+    """
+    A location in a tree, what is found there, and what of it is lent.
+
+    :param behavior: how the storage behaves.
+    :param max_size: bytes that all files below the location may have; ``None`` for no limit.
+    :param root: returns the directory at which the tree begins now.
+
+    `stand` says where the location is. `find`, `create` and `unlink` are the fast paths: they know
+    the location, and the directories below it that were found by their names, until `State.epoch`
+    changes or `forget` is called.
+    """
+
+    def __init__(
+        self, behavior: Behavior, max_size: int | None, root: Callable[[], InMemoryDir]
+    ) -> None:
+        self.root = root
+        self._behavior = behavior
+        self._max_size = max_size
+        self._lease: Lease | None = None
+        # Set by stand(), and true while _epoch is State.epoch.
+        self._place: Place
+        self._base: InMemoryDir
+        self._directories: dict[str, InMemoryDir]
+        self.turn = 0
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget the location and its quota."""
+        with lock:
+            self._epoch = -1
+            self.turn += 1
+            self._made_at: tuple[str, int] | None = None
+            self._quota: Quota | None = None
+
+    def stand(self, place: Place, turn: int | None) -> InMemoryDir | None:
+        """
+        Stand at ``place``; return the directory there, or ``None`` if none can be had.
+
+        The directory is made when the mount stands there first, and after a rollback.
+
+        :param turn: what ``turn`` was before ``place`` was found out; ``None`` if the next
+            operation may be somewhere else.
+        """
+        epoch = State.epoch
+        with lock:
+            made_at = place.path, Journal.rollbacks
+            if made_at != self._made_at:
+                self._made_at = made_at
+                with contextlib.suppress(OSError):
+                    make_directories(place, self._behavior)
+            base = self._directory_at(place)
+            if base is not None:
+                # A new dict: writes to the stale one are harmless.
+                self._place, self._base, self._directories = place, base, {}
+            stays = base is not None and turn == self.turn and self.mirror is None
+            self._epoch = epoch if stays else -1
+            return base
+
+    def _directory_at(self, place: Place) -> InMemoryDir | None:
+        try:
+            node = look_up(place, self._behavior)
+        except OSError:
+            return None
+        if not isinstance(node, InMemoryDir):
+            return None
+        if self._max_size is not None and (node.quotas is None or self._quota not in node.quotas):
+            self._quota = Quota(self._max_size, total_size(node))
+            node.add_quota(self._quota)
+        return node
+
+    @property
+    def place(self) -> Place | None:
+        """Return the place of the location, or ``None`` if the cache is stale."""
+        return self._place if self._epoch == State.epoch else None
+
+    def find(self, name: str) -> InMemoryNode | None:
+        """
+        Return the node at ``name``, or ``None``.
+
+        Raises `NotCached` if the cache is stale, or if nothing is at a name that is not normalized.
+        A node that is found by a name as it stands is the right one: no entry is called ``..``.
+        """
+        if self._epoch != State.epoch:
+            raise NotCached
+        try:
+            above, _, last = name.rpartition("/")
+        except AttributeError:  # a Path, or something that is not a name
+            raise NotCached from None
+        directory = self._directories.get(above)
+        if directory is None:
+            return self._walk(name, above, last)
+        child = directory.children.get(last)
+        if child is None and last in _ODD_PARTS:
+            raise NotCached
+        return child
+
+    def _walk(self, name: str, above: str, last: str) -> InMemoryNode | None:
+        """Find ``name`` from the location on, and cache the directory ``above`` it."""
+        directories = self._directories
+        parts = name.split("/")
+        parent = self._base.find(parts[:-1])
+        node = None if parent is None else parent.children.get(last)
+        if node is None:
+            if not _ODD_PARTS.isdisjoint(parts):
+                raise NotCached
+            return None
+        if above:  # otherwise "/name" would be found where "name" is
+            directories[above] = cast("InMemoryDir", parent)
+        return node
+
+    def create(self, name: str, read: Callable[..., bytes], *args: Any) -> bool:
+        """
+        Create a file at a plain name, and the directories above it.
+
+        Return false, and read nothing, if the cache is stale or if something is there.
+
+        :param read: called with ``args``, returns the content.
+        """
+        with lock:
+            if self._epoch != State.epoch:
+                return False
+            above, _, last = name.rpartition("/")
+            parent = self.find(above) if above else self._base
+            if parent is None:
+                parent = make_directories(self.below(self._place, above), self._behavior)
+            if not isinstance(parent, InMemoryDir) or last in parent.children:
+                return False
+            parent.link(last, InMemoryFile(read(*args)))
+            return True
+
+    def unlink(self, name: str) -> bool:
+        """Delete the file at ``name`` if its directory is cached; return whether it was there."""
+        if self._epoch != State.epoch:
+            return False
+        above, _, last = name.rpartition("/")
+        directory = self._directories.get(above)
+        return directory is not None and directory.unlink(last, True)
+
+    def below(self, place: Place, name: str) -> Place:
+        """Return the place of a plain name below ``place``."""
+        return place.below(name, has_path=self._behavior.has_paths)
+
+    # Lending: the mirror belongs to the whole tree, of which ``root()`` may be a part.
+
+    @property
+    def top(self) -> InMemoryDir:
+        """Return the root of the whole tree."""
+        return cast("InMemoryDir", self.root().location()[0])
+
+    @property
+    def mirror(self) -> TreeMirror | None:
+        """Return what keeps the lent part of the tree on a disk, or ``None`` if nothing is lent."""
+        return cast("TreeMirror | None", self.top.mirror)
+
+    def borrow(self) -> TreeMirror:
+        """Return the mirror of the tree, and keep it as long as this mount lives."""
+        with lock:
+            top = self.top
+            if self._lease is None or self._lease.mirror is not top.mirror:
+                self._lease = Lease(top)
+            return self._lease.mirror
+
+    def from_top(self, parts: Sequence[str]) -> list[str]:
+        """Return the names from the root of the whole tree to ``parts`` below ``root()``."""
+        return [*self.root().location()[1], *parts]
+
+    def pull(self, place: Place) -> None:
+        """Load what other programs did at the lent path of ``place`` into the tree."""
+        mirror = self.mirror
+        if mirror is not None:
+            mirror.pull(self.from_top(place.parts))
+
+    def pull_all(self) -> None:
+        """Load all that other programs did at lent paths into the tree."""
+        mirror = self.mirror
+        if mirror is not None:
+            mirror.pull_all()
+
+
+def is_lent(path: str) -> bool:
+    """Return whether storages that share by location lend files at a real path."""
+    mirror = disk.mirror
+    return mirror is not None and mirror.tree_path(path) != path
