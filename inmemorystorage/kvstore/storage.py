@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files import File
@@ -31,6 +31,8 @@ from .files.writing import WriteBuffer, check_mode
 from .store import KeyValueStore
 from .uri import MaskedUri, parse, without_credentials
 
+_Device: TypeAlias = "ContentIO | WriteBuffer"
+
 _MEBIBYTE = 1024 * 1024
 # Bytes of a handle's buffer: more than Python's own, for a chunk is far away.
 _BUFFER = 64 * 1024
@@ -48,30 +50,27 @@ _REMEMBERED = 1000
 
 class KeyValueFile(File):  # type: ignore[type-arg]
     """
-    A ``django.core.files.File`` on a handle of its own.
+    A ``django.core.files.File`` on a new handle.
 
-    :param open_device: opens the file in a mode.
-    :param exists: returns whether the file can be opened again.
-    :param name: of the file.
-    :param mode: of ``open()``.
+    :param device: the open file.
+    :param stored_name: its name in the storage.
+    :param mode: how it was opened.
+    :param reopen: returns the file with a stored name, opened again in a mode; raises
+        ``ValueError`` if there is none.
     """
 
     def __init__(
-        self,
-        open_device: Callable[[str], ContentIO | WriteBuffer],
-        exists: Callable[[], bool],
-        name: str,
-        mode: str,
+        self, device: _Device, stored_name: str, mode: str, reopen: Callable[[str, str], _Device]
     ) -> None:
-        self._open_device = open_device
-        self._exists = exists
-        self.name: str = name
-        self._begin(mode)
+        self.name: str = os.fspath(stored_name)
+        self._stored_name = stored_name
+        self._reopen = reopen
+        self._begin(device, mode)
 
-    def _begin(self, mode: str) -> None:
-        self._device = self._open_device(mode)
+    def _begin(self, device: _Device, mode: str) -> None:
+        self._device = device
         self._size: int | None = None
-        self.file: Any = _stack(self._device, mode)
+        self.file: Any = _stack(device, mode)
         self.mode = self.file.mode
 
     @property
@@ -95,10 +94,9 @@ class KeyValueFile(File):  # type: ignore[type-arg]
         """
         if not self.closed:
             self.seek(0)
-        elif self._exists():
-            self._begin(mode or self.mode)
-        else:
-            raise ValueError("The file cannot be reopened.")
+            return self
+        mode = mode or self.mode
+        self._begin(self._reopen(self._stored_name, mode), mode)
         return self
 
     def flush(self) -> None:
@@ -107,7 +105,7 @@ class KeyValueFile(File):  # type: ignore[type-arg]
         self._device.flush()
 
 
-def _stack(device: ContentIO | WriteBuffer, mode: str) -> Any:
+def _stack(device: _Device, mode: str) -> Any:
     """Return what ``open()`` puts on a raw device."""
     buffered: Any
     if "+" in mode:
@@ -205,14 +203,9 @@ class KeyValueStorage(_Deconstructible, NamingMixin, SignedUrlMixin):
         return resolve(self._location, name, self.behavior)
 
     def _open(self, name: str, mode: str = "rb") -> KeyValueFile:
-        return KeyValueFile(
-            lambda mode: self._open_device(name, mode),
-            lambda: self.exists(name),
-            os.fspath(name),
-            mode,
-        )
+        return KeyValueFile(self._open_device(name, mode), name, mode, self._reopen_device)
 
-    def _open_device(self, name: str, mode: str) -> ContentIO | WriteBuffer:
+    def _open_device(self, name: str, mode: str) -> _Device:
         shown = os.fspath(name)
         if mode not in _READING:
             check_mode(shown, mode)
@@ -222,6 +215,11 @@ class KeyValueStorage(_Deconstructible, NamingMixin, SignedUrlMixin):
         if found.record.kind is not Kind.FILE:
             raise os_error(errno.EISDIR, resolved.text)
         return self._tree.content(resolved, found, shown)
+
+    def _reopen_device(self, name: str, mode: str) -> _Device:
+        if not self.exists(name):
+            raise ValueError("The file cannot be reopened.")
+        return self._open_device(name, mode)
 
     def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
         """
