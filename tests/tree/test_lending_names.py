@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from lent import LIKE_DISK, lend, lending
+from tree.lent import LIKE_DISK, lend, lending
 
 from inmemorystorage import InMemoryStorage
 

@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from lent import LIKE_DISK, ROWS, full_disk, lend, lending, made_for, on_disk, read
+from tree.lent import LIKE_DISK, ROWS, full_disk, lend, lending, made_for, on_disk, read
 
 from inmemorystorage import InMemoryStorage
 from inmemorystorage.tree.private_directory import PrivateDirectory

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from lent import LIKE_DISK, ROWS, lend, lending, on_disk, read
+from tree.lent import LIKE_DISK, ROWS, lend, lending, on_disk, read
 
 from inmemorystorage import InMemoryStorage
 

@@ -9,7 +9,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 from hypothesis import given
 from hypothesis import strategies as st
-from lent import LIKE_DISK, copy_with_times, lending, on_disk, read, replace, write
+from tree.lent import LIKE_DISK, copy_with_times, lending, on_disk, read, replace, write
 
 NAMES = ["a", "d", "d/a", "d/e", "d/e/a", "x/y/z"]
 

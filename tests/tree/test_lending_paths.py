@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.core.exceptions import SuspiciousFileOperation
-from lent import LIKE_DISK, ROWS, lend, lending, made_for, on_disk, read, without_privileges
+from tree.lent import LIKE_DISK, ROWS, lend, lending, made_for, on_disk, read, without_privileges
 
 from inmemorystorage import InMemoryStorage
 from inmemorystorage.tree.private_directory import SHARED_MEMORY

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 import time_machine
-from lent import QUICK_WRITERS, REMOVERS, ROWS, WRITERS, lend, lending, on_disk, read
 from PIL import Image
+from tree.lent import QUICK_WRITERS, REMOVERS, ROWS, WRITERS, lend, lending, on_disk, read
 
 THEN = dt.datetime(2020, 2, 29, 12, 30, tzinfo=dt.timezone.utc)
 

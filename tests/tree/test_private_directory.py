@@ -5,8 +5,8 @@ import os
 import stat
 from pathlib import Path
 
-import lent
 import pytest
+from tree import lent
 
 from inmemorystorage.tree import private_directory as private
 from inmemorystorage.tree.lending import Loans

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from lent import ROWS, lend, lending, made_for, read, run
+from tree.lent import ROWS, lend, lending, made_for, read, run
 
 from inmemorystorage import InMemoryDir, InMemoryStorage
 from inmemorystorage.tree.nodes import State
