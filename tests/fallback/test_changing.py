@@ -266,13 +266,15 @@ def test_a_copy_that_comes_too_late() -> None:
 
 def test_directories_below_are_directories(tmp_path: Any) -> None:
     """A directory below can be written into where the first backend wants it to be there."""
-    storage = FallbackStorage([FileSystemStorage(tmp_path), stocked("d/e/a.txt", "file")])
+    storage = FallbackStorage(
+        [FileSystemStorage(tmp_path), stocked("d/e/a.txt", "f/a.txt", "file")]
+    )
     with storage.open("d/e/new.txt", "wb") as file:
         file.write(b"new")
     assert storage.listdir("d/e") == ([], ["new.txt", "a.txt"])
     with pytest.raises(FileNotFoundError):
         storage.open("nowhere/new.txt", "wb")
-    for name in ("d", "d/e"):
+    for name in ("d", "d/e", "f"):
         with pytest.raises(IsADirectoryError):
             storage.open(name, "wb")
     for name in ("file/a", "file/a/b"):
