@@ -18,20 +18,20 @@ from media_guard import fail_if_written
 
 # A timing never decides a test, hence no deadline and no check for slow examples.
 hypothesis.settings.register_profile(
-    "normal",
-    derandomize=True,  # the same examples for everybody; tox run -e thorough draws others
-    max_examples=200,
+    "brief",
+    derandomize=True,  # the same examples in each run; tox run -e thorough draws others
+    max_examples=25,
     deadline=None,
     print_blob=True,
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.register_profile(
-    "thorough", hypothesis.settings.get_profile("normal"), max_examples=20_000, derandomize=False
+    "examples", hypothesis.settings.get_profile("brief"), max_examples=200
 )
 hypothesis.settings.register_profile(
-    "brief", hypothesis.settings.get_profile("normal"), max_examples=25
+    "thorough", hypothesis.settings.get_profile("brief"), max_examples=20_000, derandomize=False
 )
-hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "normal"))
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "brief"))
 
 
 def pytest_collection_finish() -> None:

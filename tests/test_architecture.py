@@ -16,6 +16,8 @@ import pytest
 import inmemorystorage
 from inmemorystorage import fallback, kvstore, serving, testing
 
+pytestmark = pytest.mark.once
+
 NAME = "inmemorystorage"
 PACKAGE = Path(inmemorystorage.__file__).parent
 MODULES = {

@@ -10,6 +10,7 @@ import pytest
 from test_packaging import classified, versions_tested
 
 yaml = pytest.importorskip("yaml")
+pytestmark = pytest.mark.once
 
 ROOT = Path(__file__).parents[1]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))

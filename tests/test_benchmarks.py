@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from engines.processes import find_program
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.once
 
 RUN = Path(__file__).parents[1] / "benchmarks" / "run.py"
 CONTESTANTS = {"ours", "django", "tmpfs", "dict"}

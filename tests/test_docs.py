@@ -10,6 +10,8 @@ import pytest
 from django.test import override_settings
 from projects import make_project
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).parent.parent
 PAGES = [
     *("CHANGELOG.md", "CONTRIBUTING.md", "README.md", "SECURITY.md"),

@@ -29,6 +29,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).parents[1]
 # What the package consists of.
 SHIPPED = {".html", ".py", ".typed"}

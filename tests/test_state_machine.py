@@ -222,6 +222,7 @@ class StorageMachine(Comparison):
         self.on_handle(handle, lambda handle: handle.open(mode))
 
 
+@pytest.mark.hypothesis
 @pytest.mark.parametrize("shard", range(SHARDS))
 def test_memory_does_what_a_disk_does(shard: int, settings: Any) -> None:
     """No operation tells ``behaves_like="filesystem"`` from FileSystemStorage."""

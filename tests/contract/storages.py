@@ -186,7 +186,7 @@ KEY_VALUE = replace(MEMORY, follows_media_root=False, has_disk_options=False, sh
 like_disk = partial(in_memory, behaves_like="filesystem")
 
 # A server of buckets takes its time, and is not installed everywhere.
-IN_BUCKETS = (pytest.mark.slow, needs_s3)
+IN_BUCKETS = (pytest.mark.once, needs_s3)
 
 SUBJECTS = [
     # Django's own comes first: what it fails is wrong in the contract.
@@ -197,7 +197,7 @@ SUBJECTS = [
     Subject("locmem", on_locmem, KEY_VALUE),
     Subject("locmem in small chunks", partial(on_locmem, chunk_size=7), KEY_VALUE),
     *(
-        Subject(name, in_store(name), KEY_VALUE, (pytest.mark.slow,))
+        Subject(name, in_store(name), KEY_VALUE, (pytest.mark.once,))
         for name in ["redis", "cluster", "sqlite", "postgresql", "mariadb", "dynamodb"]
     ),
     Subject("S3Storage", in_bucket, BUCKET, IN_BUCKETS),

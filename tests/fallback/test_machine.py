@@ -192,6 +192,7 @@ class DiskLikeMachine(OverlayMachine):
         return InMemoryStorage(location=location, behaves_like="filesystem", **options)
 
 
+@pytest.mark.hypothesis
 @pytest.mark.parametrize("machine", [OverlayMachine, DiskLikeMachine])
 @pytest.mark.parametrize("shard", range(SHARDS))
 def test_several_storages_are_as_one(machine: Any, shard: int) -> None:

@@ -18,7 +18,7 @@ from projects import Project, make_project
 
 from inmemorystorage import FallbackStorage
 
-pytestmark = [pytest.mark.slow, needs_s3]
+pytestmark = [pytest.mark.once, needs_s3]
 
 S3 = "storages.backends.s3.S3Storage"
 MEMORY = "inmemorystorage.InMemoryStorage"

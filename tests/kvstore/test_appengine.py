@@ -16,7 +16,7 @@ from inmemorystorage.kvstore.connections import close_connections, make_backend
 
 with warnings.catch_warnings():
     # The client uses deprecated features of Python and PyYAML.
-    for category in [DeprecationWarning, PendingDeprecationWarning, FutureWarning]:
+    for category in [DeprecationWarning, PendingDeprecationWarning, FutureWarning, SyntaxWarning]:
         warnings.simplefilter("ignore", category)
     pytest.importorskip("google.appengine", reason="appengine-python-standard is not installed")
     from google.appengine.api import datastore_errors

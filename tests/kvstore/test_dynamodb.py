@@ -26,7 +26,7 @@ from botocore.exceptions import ClientError
 
 from inmemorystorage.kvstore.backends import aws, dynamodb
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.once
 
 
 SERVICE = "dynamodb"

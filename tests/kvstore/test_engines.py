@@ -18,7 +18,7 @@ from kvstore.helpers import read, save
 
 from inmemorystorage.kvstore import KeyValueStorage
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.once
 
 MEBIBYTE = 2**20
 CHUNKS = 5 * MEBIBYTE

@@ -20,7 +20,7 @@ from inmemorystorage.kvstore import KeyValueStorage, get_kvstore
 from inmemorystorage.kvstore.backends import Entry
 from inmemorystorage.kvstore.connections import backend_for, reporting
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.once
 
 # The usual collations treat several of these as equal.
 ALIKE = ["a", "A", "\u00e1", "a\u0301", "a ", "a\t", "ss", "\u00df", "K", "\u212a"]

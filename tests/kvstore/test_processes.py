@@ -22,7 +22,7 @@ from kvstore.helpers import read
 import inmemorystorage
 from inmemorystorage.kvstore import KeyValueStorage
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.once
 
 WORKER = Path(__file__).with_name("workers.py")
 PACKAGE = Path(inmemorystorage.__file__).parents[1]

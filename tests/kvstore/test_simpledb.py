@@ -27,7 +27,7 @@ from moto.sdb.responses import SimpleDBResponse
 
 # SimpleDB documents this error, but botocore's description lacks it.
 UNDESCRIBED = pytest.mark.filterwarnings("ignore:Exception.ConditionalCheckFailed:UserWarning")
-pytestmark = [pytest.mark.slow, UNDESCRIBED]
+pytestmark = [pytest.mark.once, UNDESCRIBED]
 SERVICE = "sdb"
 
 

@@ -20,7 +20,10 @@ from serving.nginx import NGINX, Answer, Nginx, running_nginx
 
 from inmemorystorage import InMemoryStorage
 
-pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
+pytestmark = [
+    pytest.mark.once,
+    pytest.mark.skipif(NGINX is None, reason="nginx is not installed"),
+]
 
 MODIFIED = 1_700_000_000
 SIZES = (0, 1, 10, 1000, 3 * 1024 * 1024 + 7)

@@ -3,7 +3,11 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from suites.expected import AS_DJANGO_IN_MEMORY
+
+pytestmark = pytest.mark.once
 
 COMPARISON = Path(__file__).parents[2] / "docs" / "comparison.md"
 

@@ -1,8 +1,12 @@
 """What `run.py` prints."""
 
+import pytest
+
 from suites.catalogue import DISK, FORMTOOLS, PLAIN
 from suites.report import differences, table
 from suites.trial import Outcome
+
+pytestmark = pytest.mark.once
 
 BY_ROW = {
     DISK: {"a": Outcome("passed"), "b": Outcome("passed"), "c": Outcome("failed")},

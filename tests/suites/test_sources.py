@@ -7,6 +7,8 @@ import pytest
 
 from suites import sources
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Path:

@@ -7,6 +7,8 @@ import pytest
 from suites.catalogue import DJANGO, Suite
 from suites.trial import Outcome, Outcomes, run
 
+pytestmark = pytest.mark.once
+
 SUITE = Suite(
     title="a suite",
     requirement="a-suite==1",

@@ -9,6 +9,8 @@ from suites.catalogue import DISK, DJANGO, FORMTOOLS, KIT, LENT, LIKE_DISK, PLAI
 from suites.trial import Outcome, Outcomes
 from suites.verdict import WATCH, judge_in_memory_tests, judge_kit, judge_suite
 
+pytestmark = pytest.mark.once
+
 SUITE = replace(FORMTOOLS, at_least=1)
 PASSED = Outcome("passed")
 FAILED = Outcome("failed", "AssertionError: 1 != 2", "AssertionError", 7)

@@ -88,7 +88,7 @@ def test_in_the_place_of_a_projects_storage() -> None:
             other.save("a", ContentFile(b"content"))
 
 
-@pytest.mark.slow
+@pytest.mark.once
 def test_another_process_has_the_same_files(store_uri: Callable[[str], str]) -> None:
     """A worker that is told the URI reads what the test has saved, and the other way round."""
     with shared_storage(store_uri("redis")) as storage:
@@ -103,7 +103,7 @@ def test_another_process_has_the_same_files(store_uri: Callable[[str], str]) -> 
             assert file.read() == b"CONTENT"
 
 
-@pytest.mark.slow
+@pytest.mark.once
 def test_on_a_store_that_cannot_list(store_uri: Callable[[str], str]) -> None:
     """memcached forgets by itself what cannot be deleted."""
     with shared_storage(store_uri("memcached")) as storage:

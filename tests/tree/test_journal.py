@@ -167,6 +167,7 @@ def contents(node: InMemoryNode) -> Iterator[bytes]:
         yield node.content  # type: ignore[attr-defined]
 
 
+@pytest.mark.hypothesis
 @pytest.mark.parametrize("kind", ["", "limited", "lending"])
 def test_all_is_undone(kind: str) -> None:
     """Whatever happened, in whatever levels, all is as it was: contents, times, objects, room."""
