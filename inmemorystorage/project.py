@@ -34,7 +34,7 @@ def labelled_storages() -> Iterator[tuple[str, Storage]]:
 
 def labelled_layers(label: str, storage: Storage) -> Iterator[tuple[str, Storage]]:
     """Yield the layers that a `FallbackStorage` writes to; none for any other storage."""
-    # Asked of the class: a ReadOnlyStorage has the attributes of the storage that it protects.
+    # Asked of the class: an instance may be a proxy or a mock, which has any attribute.
     if hasattr(type(storage), "written_layers"):
         for position, layer in cast("Any", storage).written_layers:
             yield f"{label}.backends[{position}]", layer

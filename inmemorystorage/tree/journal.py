@@ -67,8 +67,10 @@ class Note:
             yield
         finally:
             with lock:
-                _pass_boundary()
-                Journal.savepoint = inner
+                try:
+                    _pass_boundary()
+                finally:
+                    Journal.savepoint = inner
 
     def undo(self) -> None:
         """Restore the state before all that is noted."""

@@ -495,13 +495,15 @@ class InMemoryDir(InMemoryNode):
         """
         Return the directory at ``parts``, and make it and those above it if they do not exist.
 
-        Raises ``NotADirectoryError`` for a file in the way, with the path as far as the file.
+        Raises ``NotADirectoryError`` for a file in the way, with the path as far as the file, and
+        ``ValueError`` for a name that no entry can have.
         """
         directory = self
         with lock:
             for depth, part in enumerate(parts, start=1):
                 child = directory.children.get(part)
                 if child is None:
+                    check_entry_name(part)
                     child = InMemoryDir()
                     directory.link(part, child)
                 if not isinstance(child, InMemoryDir):

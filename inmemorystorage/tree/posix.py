@@ -106,40 +106,22 @@ def make_directories(place: Place, behavior: Behavior) -> InMemoryDir:
     Raises ``FileExistsError`` for a file at ``place`` and ``NotADirectoryError`` for a file above
     it; the directories that could be made before the error stay.
     """
-    refused = _first_refused(place, behavior)
-    depth = len(place.parts) if refused is None else refused[0]
-    try:
-        directory = place.root.make_directories(place.parts[:depth])
-    except NotADirectoryError as error:
-        raise _blocked(place, depth=error.filename.count("/") + 1) from None
-    if refused is not None:
-        raise refused[1]
-    return directory
-
-
-def _first_refused(place: Place, behavior: Behavior) -> tuple[int, Exception] | None:
-    """Return how many directories can be made and the error of the next, or ``None`` for all."""
-    size = len(os.fsencode(_path_at(place, 0))) - (not place.path.startswith("/"))
-    for depth, part in enumerate(place.parts):
-        size += len(os.fsencode(part)) + 1
-        if "\0" in part:
-            return depth, ValueError("embedded null byte")
-        if size >= behavior.path_max or _is_too_long(part, behavior.name_max):
-            return depth, os_error(errno.ENAMETOOLONG, _path_at(place, depth + 1))
-    return None
-
-
-def _path_at(place: Place, depth: int) -> str:
-    """Return the path of the directory at ``depth`` components below the root."""
     names = place.path.split("/")
-    return "/".join(names[: len(names) - len(place.parts) + depth])
-
-
-def _blocked(place: Place, *, depth: int) -> OSError:
-    path = os.path.join(place.location, _path_at(place, depth))
-    if depth == len(place.parts):
-        return FileExistsError(f"{path} exists and is not a directory.")
-    return os_error(errno.ENOTDIR, path)
+    above = len(names) - len(place.parts)
+    node: InMemoryNode = place.root
+    with lock:
+        for depth, part in enumerate(place.parts, start=1):
+            path = "/".join(names[: above + depth])
+            _check_path(path, behavior)
+            if not isinstance(node, InMemoryDir):
+                raise os_error(errno.ENOTDIR, os.path.join(place.location, path))
+            if _is_too_long(part, behavior.name_max):
+                raise os_error(errno.ENAMETOOLONG, path)
+            node = node.children.get(part) or node.make_directories([part])
+    if not isinstance(node, InMemoryDir):
+        path = os.path.join(place.location, place.path)
+        raise FileExistsError(f"{path} exists and is not a directory.")
+    return node
 
 
 def find_target(place: Place, behavior: Behavior, *, overwrite: bool) -> InMemoryFile | None:

@@ -240,6 +240,18 @@ def test_a_note_apart_from_the_levels() -> None:
     assert storage.listdir("") == (["d"], ["a"])
 
 
+def test_a_note_ends_when_its_boundary_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """recording() ends although what has to be finished before raises."""
+
+    def fail() -> None:
+        raise OSError("disk full")
+
+    savepoint = Journal.savepoint
+    with pytest.raises(OSError, match="disk full"), Note().recording():
+        monkeypatch.setattr(Journal, "boundaries", [fail])
+    assert Journal.savepoint is savepoint
+
+
 def test_a_released_savepoint_belongs_to_the_outer_one() -> None:
     """What happened until a release is undone by the outer savepoint."""
     outer = Savepoint()

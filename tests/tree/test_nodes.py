@@ -69,6 +69,14 @@ def test_resolve_returns_the_file_that_another_thread_made(root):
     assert late.resolve("a.txt", create=True) is late.children["a.txt"]
 
 
+@pytest.mark.parametrize("path", ["../x", "../x/y", "docs/../../x", "a\0b/c"])
+def test_resolve_makes_no_directory_of_a_wrong_name(root, path):
+    """resolve(create=True) refuses a name that no directory can have, and makes nothing."""
+    with pytest.raises(ValueError, match="not a name for an entry"):
+        root.resolve(path, create=True)
+    assert root.ls() == ["a.txt", "docs"]
+
+
 @pytest.mark.parametrize("path", ["a.txt/x", "a.txt/x/y"])
 def test_a_file_is_no_directory(root, path):
     """Nothing is made below a file."""
