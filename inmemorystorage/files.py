@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from datetime import datetime, timezone
-from typing import IO, TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NoReturn, Protocol
 
 from django.conf import settings
 from django.core.files import File
 
+from .behaviors import Behavior
 from .tree.handles import open_stream
 
 if TYPE_CHECKING:
@@ -19,6 +19,19 @@ if TYPE_CHECKING:
 def as_datetime(timestamp: float) -> datetime:
     """Return a time as Django's storages do: in UTC if USE_TZ is set, else naive and local."""
     return datetime.fromtimestamp(timestamp, tz=timezone.utc if settings.USE_TZ else None)
+
+
+class FileOwner(Protocol):
+    """The storage that opened a `StoredFile`, as far as the file asks it."""
+
+    behavior: Behavior
+
+    def size(self, name: str) -> int:
+        """Return the size of the file that has a name now."""
+
+    def _file_name(self, name: str, *, lends: bool) -> str: ...
+
+    def _reopen_node(self, name: str, mode: str) -> InMemoryFile: ...
 
 
 class StoredFile(File):  # type: ignore[type-arg]
@@ -31,30 +44,15 @@ class StoredFile(File):  # type: ignore[type-arg]
     :param node: the file that the handle is on.
     :param stored_name: its name in the storage.
     :param mode: how it was opened.
-    :param reopen: returns the file with a stored name, opened again in a mode; raises
-        ``ValueError`` if there is none.
-    :param named: returns the path that is the ``name`` of a file with a stored name, and, if its
-        second argument is true, makes sure that the file is there; by default ``name`` is the
-        stored name.
-    :param size_at: returns the size of the file with a stored name, if ``size`` is the size of the
-        file that has the name when it is first asked, rather than that of this one.
+    :param owner: the storage. Not three callables of it, which would make ``open()`` a third
+        slower.
     """
 
-    def __init__(
-        self,
-        node: InMemoryFile,
-        stored_name: str,
-        mode: str,
-        reopen: Callable[[str, str], InMemoryFile],
-        named: Callable[[str, bool], str] | None,
-        size_at: Callable[[str], int] | None,
-    ) -> None:
+    def __init__(self, node: InMemoryFile, stored_name: str, mode: str, owner: FileOwner) -> None:
         # File.__init__ is not called: it asks for the name and the size, which need the stack.
         self._node = node
         self._stored_name = stored_name
-        self._reopen = reopen
-        self._named = named
-        self._size_at = size_at
+        self._owner = owner
         self._name: str | None = None
         self._size: int | None = None
         self._position = 0
@@ -71,9 +69,7 @@ class StoredFile(File):  # type: ignore[type-arg]
     def _said_name(self, lends: bool) -> str:
         if self._name is not None:
             return self._name
-        if self._named is None:
-            return os.fspath(self._stored_name)
-        return self._named(self._stored_name, lends)
+        return self._owner._file_name(self._stored_name, lends=lends)
 
     @property
     def name(self) -> str:
@@ -138,8 +134,8 @@ class StoredFile(File):  # type: ignore[type-arg]
     @property
     def size(self) -> int:
         """Return the number of bytes, those written through this handle included."""
-        if self._size is None and self._size_at is not None:
-            self._size = self._find_size(self._size_at)
+        if self._size is None and self._owner.behavior.caches_handle_size:
+            self._size = self._find_size()
         if self._size is not None:
             return self._size
         if self._stream is not None and self.writable():
@@ -150,9 +146,9 @@ class StoredFile(File):  # type: ignore[type-arg]
     def size(self, size: int) -> None:
         self._size = size
 
-    def _find_size(self, size_at: Callable[[str], int]) -> int:
+    def _find_size(self) -> int:
         try:
-            return size_at(self._stored_name)
+            return self._owner.size(self._stored_name)
         except OSError:
             position = self.tell()
             size: int = self.seek(0, os.SEEK_END)
@@ -169,7 +165,7 @@ class StoredFile(File):  # type: ignore[type-arg]
             self.seek(0)
             return self
         mode = mode or self.mode
-        self._node = self._reopen(self._stored_name, mode)
+        self._node = self._owner._reopen_node(self._stored_name, mode)
         self._position, self._is_closed, self._stream = 0, False, None
         if mode != "rb":
             self._stream = open_stream(self._node, self._said_name(lends=False), mode)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import errno
-import functools
 import os
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -35,7 +33,7 @@ from .options import (
 )
 from .transfer import draw, dump_directory, load_directory
 from .tree.handles import parse_mode
-from .tree.mount import Mount, NotCached, disk, is_plain
+from .tree.mount import NOT_CACHED, Mount, is_plain, shared_tree
 from .tree.nodes import InMemoryDir, InMemoryFile, InMemoryNode, Listing, files_below
 from .tree.posix import (
     Place,
@@ -50,8 +48,13 @@ from .urls import SignedUrlMixin
 
 # What a copy finds again: it may have other settings, or be in another process.
 _NOT_COPIED = {
-    *("_mount", "_fixed_location", "deconstruct"),
-    *("base_location", "base_url", "file_permissions_mode", "directory_permissions_mode"),
+    "_mount",
+    "_fixed_location",
+    "base_location",
+    "base_url",
+    "deconstruct",
+    "directory_permissions_mode",
+    "file_permissions_mode",
 }
 
 
@@ -138,9 +141,14 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
         setting_changed.connect(self._clear_cached_properties)
 
     def _new_mount(self) -> Mount:
-        is_own = self._filesystem is not None
-        root = functools.partial(_root, self._own_tree, None if is_own else self.behavior)
-        return Mount(self.behavior, self._max_size, root)
+        # The mount must not refer to the storage: a circle would keep lent paths until the garbage
+        # collector comes.
+        tree, behavior, may_share = self._own_tree, self.behavior, self._filesystem is None
+
+        def root() -> InMemoryDir:
+            return shared_tree if may_share and _is_shared(behavior) else tree
+
+        return Mount(behavior, self._max_size, root)
 
     # The settings.
 
@@ -162,9 +170,9 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
 
     @location.setter
     def location(self, location: str | os.PathLike[str] | None) -> None:
-        self._forget_location()
         # Django's StaticFilesStorage sets None if there is no STATIC_ROOT.
         self.__dict__["_fixed_location"] = location and os.fspath(location)
+        self._mount.forget()  # last: another thread may be about to stand at the former location
 
     @location.deleter
     def location(self) -> None:
@@ -214,24 +222,15 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
     # Django's storage API.
 
     def _open(self, name: str, mode: str = "rb") -> StoredFile:
-        node = self._open_node(name, mode)
-        if not self.behavior.has_paths:
-            return StoredFile(node, name, mode, self._reopen_node, None, None)
-        size_at = self.size if self.behavior.caches_handle_size else None
-        return StoredFile(node, name, mode, self._reopen_node, self._namer(name), size_at)
-
-    def _namer(self, name: str) -> Callable[[str, bool], str]:
-        """Return what says the path of a file; at once if ``path()`` may change."""
-        if not self._overrides("path"):
-            return self._file_path
-        path = self._file_path(name, lends=True)
-        return lambda name, lends: path
+        file = StoredFile(self._open_node(name, mode), name, mode, self)
+        if type(self).path is not InMemoryStorage.path:  # an override may answer otherwise later
+            file.name = self._file_name(name, lends=True)
+        return file
 
     def _open_node(self, name: str, mode: str) -> InMemoryFile:
         """Return the file to be opened, made, refused or truncated as ``mode`` says."""
-        try:
-            node = self._mount.find(name)
-        except NotCached:
+        node = self._mount.find(name)
+        if node is NOT_CACHED:
             node = self._find_slowly(name)
         if mode == "rb" and isinstance(node, InMemoryFile):
             return node
@@ -314,7 +313,7 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
         Called before the content is read, since some contents can be read only once.
         """
         while True:
-            self.exists(name)
+            self._find(name)
             try:
                 find_target(self._place(name), self.behavior, overwrite=self._allow_overwrite)
             except FileExistsError:
@@ -365,7 +364,7 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
             raise ValueError("The name must be given to delete().")
         if type(name) is str and self._mount.unlink(name):
             return
-        self.exists(name)
+        self._find(name)
         try:
             remove(self._place(name), self.behavior)
         except self.behavior.delete_ignores:
@@ -373,10 +372,10 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
 
     def exists(self, name: str) -> bool:
         """Return whether there is a file or a directory of that name."""
-        try:
-            return self._mount.find(name) is not None
-        except NotCached:
-            return self._find_slowly(name) is not None
+        node = self._mount.find(name)
+        if node is NOT_CACHED:
+            node = self._find_slowly(name)
+        return node is not None
 
     def listdir(self, path: str) -> Listing:
         """
@@ -568,6 +567,15 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
 
     # Names: how they are found from the location on.
 
+    def _find(self, name: str) -> InMemoryNode | None:
+        """
+        Return the node at ``name``, or ``None``; bring the mount to the location of now.
+
+        The hot methods have these lines themselves.
+        """
+        node = self._mount.find(name)
+        return self._find_slowly(name) if node is NOT_CACHED else node
+
     def _find_slowly(self, name: str) -> InMemoryNode | None:
         """
         Slow path: return the node at a name that is not normalized, or if the cache is stale.
@@ -584,9 +592,8 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
 
     def _node(self, name: str) -> InMemoryNode:
         """Return the node at ``name``, or raise what stat(2) raises."""
-        try:
-            node = self._mount.find(name)
-        except NotCached:
+        node = self._mount.find(name)
+        if node is NOT_CACHED:
             node = self._find_slowly(name)
         return look_up(self._place(name), self.behavior) if node is None else node
 
@@ -599,7 +606,7 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
             base = self._base_place()
             if self._lend_paths:
                 base = base._replace(path=self._real_location())
-            return self._mount.below(base, name)
+            return base.below(name, has_path=self.behavior.has_paths)
         return self._place_at(self._join(name))
 
     def _place_at(self, path: str) -> Place:
@@ -625,8 +632,10 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
         """Return the name of a place, normalized and relative to the location."""
         return "/".join(place.parts[len(self._base_place().parts) :])
 
-    def _file_path(self, name: str, lends: bool) -> str:
-        """Return the path of a file; with ``lends`` the file is there, if paths are lent."""
+    def _file_name(self, name: str, *, lends: bool) -> str:
+        """Return the ``name`` of an open file; with ``lends`` a lent file is at this path."""
+        if not self.behavior.has_paths:
+            return os.fspath(name)
         return self.path(name) if lends and self._lend_paths else self._place(name).path
 
 
@@ -637,11 +646,6 @@ InMemoryStorage.know_hooks()
 def _is_shared(behavior: Behavior) -> bool:
     """Return whether storages that have one location have one tree."""
     return behavior.shares_by_location or getattr(settings, "INMEMORYSTORAGE_PERSIST", False)
-
-
-def _root(tree: InMemoryDir, behavior: Behavior | None) -> InMemoryDir:
-    """Return the root of the shared tree if storages share by location, else ``tree``."""
-    return tree if behavior is None or not _is_shared(behavior) else disk
 
 
 def _refuse_trees_in_migrations() -> None:

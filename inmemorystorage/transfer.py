@@ -15,7 +15,7 @@ from django.core.files.storage import Storage, storages
 from .exceptions import os_error
 from .project import labelled_fields, labelled_layers, labelled_storages, unwrap
 from .tree.journal import lock
-from .tree.mount import Mount, disk
+from .tree.mount import Mount, shared_tree
 from .tree.nodes import InMemoryDir, InMemoryFile, InMemoryNode, total_size
 from .walk import Branch, draw_tree
 
@@ -120,7 +120,7 @@ def dump_files(file: IO[bytes]) -> None:
     The trees are pickled: a process must trust a file that it loads.
     """
     with lock:
-        trees = {_SHARED: disk}
+        trees = {_SHARED: shared_tree}
         for label, storage in labelled_storages():
             mount = _mount_of(storage)
             if mount is not None:
@@ -158,7 +158,7 @@ def _graft(root: InMemoryDir, tree: InMemoryDir) -> None:
 def _root(label: str) -> InMemoryDir | None:
     """Return the tree that has a label now, or ``None`` if the project has none of that label."""
     if label == _SHARED:
-        return disk
+        return shared_tree
     mount = _mount_of(_storage(label))
     return None if mount is None else mount.top
 

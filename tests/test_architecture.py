@@ -32,7 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "behaviors": set(),
     "tree": {"behaviors", "exceptions"},
     # The storage and its parts.
-    "files": {"tree"},
+    "files": {"behaviors", "tree"},
     "content": {"files"},
     "naming": {"behaviors"},
     "options": {"behaviors", "tree"},

@@ -357,6 +357,30 @@ def test_urls_are_those_of_a_disk(name, base_url):
     assert ours.url(name) == theirs.url(name)
 
 
+def test_operations_do_not_call_the_hooks_of_others(either):
+    """delete() and open() do not call an exists() that a subclass overrides."""
+
+    class Refusing(type(either)):
+        def exists(self, name):
+            """Fail if it is called."""
+            raise AssertionError(name)
+
+    storage = Refusing(either.filesystem, behaves_like=either.behavior.name)
+    either.save("f", b"content")
+    assert storage.open("f").read() == b"content"
+    storage.delete("f")
+    storage.delete("f")
+    assert not either.exists("f")
+
+
+@pytest.mark.parametrize("operation", ["exists", "size", "open", "delete", "listdir"])
+def test_an_error_has_no_context(either, operation):
+    """A name outside of the location raises one error, not one in the course of another."""
+    with pytest.raises(SuspiciousFileOperation) as caught:
+        getattr(either, operation)("../f")
+    assert caught.value.__context__ is None
+
+
 class TestVersion21:
     """What dj-inmemorystorage 2.1 could do."""
 

@@ -13,7 +13,7 @@ from .nodes import InMemoryDir, InMemoryFile, InMemoryNode, Quota, State, total_
 from .posix import Place, look_up, make_directories
 
 # The tree of all storages that share their files by location.
-disk = InMemoryDir()
+shared_tree = InMemoryDir()
 
 
 # What no entry of a directory is called.
@@ -25,8 +25,8 @@ def is_plain(name: str) -> bool:
     return _ODD_PARTS.isdisjoint(name.split("/")) and "\0" not in name
 
 
-class NotCached(LookupError):
-    """Raised if only the slow path can tell: the name is not normalized, or the cache is stale."""
+# Returned by `Mount.find` if only the slow path can tell what is there. It is in no tree.
+NOT_CACHED = InMemoryNode()
 
 
 class Mount:
@@ -81,11 +81,12 @@ class Mount:
                 with contextlib.suppress(OSError):
                     make_directories(place, self._behavior)
             base = self._directory_at(place)
-            if base is not None:
+            if base is None or turn != self.turn or self.mirror is not None:
+                self._epoch = -1
+            else:
                 # A new dict: writes to the stale one are harmless.
                 self._place, self._base, self._directories = place, base, {}
-            stays = base is not None and turn == self.turn and self.mirror is None
-            self._epoch = epoch if stays else -1
+                self._epoch = epoch
             return base
 
     def _directory_at(self, place: Place) -> InMemoryDir | None:
@@ -107,24 +108,23 @@ class Mount:
 
     def find(self, name: str) -> InMemoryNode | None:
         """
-        Return the node at ``name``, or ``None``.
+        Return the node at ``name``, or ``None`` if nothing is there.
 
-        Raises `NotCached` if the cache is stale, or if nothing is at a name that is not normalized.
-        A node that is found by a name as it stands is the right one: no entry is called ``..``.
+        Returns `NOT_CACHED` if the cache is stale, or if nothing is at a name that is not
+        normalized. A node that is found by a name as it stands is the right one: no entry is
+        called ``..``.
         """
         if self._epoch != State.epoch:
-            raise NotCached
+            return NOT_CACHED
         try:
             above, _, last = name.rpartition("/")
         except AttributeError:  # a Path, or something that is not a name
-            raise NotCached from None
+            return NOT_CACHED
         directory = self._directories.get(above)
         if directory is None:
             return self._walk(name, above, last)
         child = directory.children.get(last)
-        if child is None and last in _ODD_PARTS:
-            raise NotCached
-        return child
+        return NOT_CACHED if child is None and last in _ODD_PARTS else child
 
     def _walk(self, name: str, above: str, last: str) -> InMemoryNode | None:
         """Find ``name`` from the location on, and cache the directory ``above`` it."""
@@ -133,20 +133,18 @@ class Mount:
         parent = self._base.find(parts[:-1])
         node = None if parent is None else parent.children.get(last)
         if node is None:
-            if not _ODD_PARTS.isdisjoint(parts):
-                raise NotCached
-            return None
+            return None if _ODD_PARTS.isdisjoint(parts) else NOT_CACHED
         if above:  # otherwise "/name" would be found where "name" is
             directories[above] = cast("InMemoryDir", parent)
         return node
 
-    def create(self, name: str, read: Callable[..., bytes], *args: Any) -> bool:
+    def create(self, name: str, read: Callable[[Any], bytes], source: Any) -> bool:
         """
         Create a file at a plain name, and the directories above it.
 
         Return false, and read nothing, if the cache is stale or if something is there.
 
-        :param read: called with ``args``, returns the content.
+        :param read: called with ``source``, returns the content.
         """
         with lock:
             if self._epoch != State.epoch:
@@ -154,10 +152,11 @@ class Mount:
             above, _, last = name.rpartition("/")
             parent = self.find(above) if above else self._base
             if parent is None:
-                parent = make_directories(self.below(self._place, above), self._behavior)
+                place = self._place.below(above, has_path=self._behavior.has_paths)
+                parent = make_directories(place, self._behavior)
             if not isinstance(parent, InMemoryDir) or last in parent.children:
                 return False
-            parent.link(last, InMemoryFile(read(*args)))
+            parent.link(last, InMemoryFile(read(source)))
             return True
 
     def unlink(self, name: str) -> bool:
@@ -167,10 +166,6 @@ class Mount:
         above, _, last = name.rpartition("/")
         directory = self._directories.get(above)
         return directory is not None and directory.unlink(last, True)
-
-    def below(self, place: Place, name: str) -> Place:
-        """Return the place of a plain name below ``place``."""
-        return place.below(name, has_path=self._behavior.has_paths)
 
     # Lending: the mirror belongs to the whole tree, of which ``root()`` may be a part.
 
@@ -211,5 +206,5 @@ class Mount:
 
 def is_lent(path: str) -> bool:
     """Return whether storages that share by location lend files at a real path."""
-    mirror = disk.mirror
+    mirror = shared_tree.mirror
     return mirror is not None and mirror.tree_path(path) != path
