@@ -1,4 +1,4 @@
-"""Storages to fall back on: those that note each call, those that fail, those that wait."""
+"""Storages to use as layers: some record calls, some fail, some wait."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.core.files.storage import Storage
 
 from inmemorystorage import FallbackStorage, InMemoryStorage
 
-# What an operation of Django's API, or of its predecessors, is called with.
+# Arguments for the operations of Django's API, and of its predecessors.
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "open": ("a.txt",),
     "exists": ("a.txt",),
@@ -33,7 +33,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
 
 
 class Recording(InMemoryStorage):
-    """A storage in memory that notes what it is asked."""
+    """A storage in memory that records its calls."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -41,36 +41,36 @@ class Recording(InMemoryStorage):
 
     def __getattribute__(self, name: str) -> Any:
         found = super().__getattribute__(name)
-        if name not in NOTED:
+        if name not in RECORDED:
             return found
 
-        def noted(*args: Any, **kwargs: Any) -> Any:
+        def record(*args: Any, **kwargs: Any) -> Any:
             self.calls.append((name, args[0] if args else None))
             return found(*args, **kwargs)
 
-        return noted
+        return record
 
     @contextmanager
-    def asked_nothing(self) -> Iterator[None]:
-        """Fail if this storage is asked anything meanwhile."""
+    def assert_no_calls(self) -> Iterator[None]:
+        """Fail if the block asks this storage anything."""
         self.calls.clear()
         yield
         assert self.calls == []
 
 
 WRITES = {"save", "_save", "delete", "get_available_name", "is_name_available"}
-NOTED = {*ARGUMENTS, *WRITES}
+RECORDED = {*ARGUMENTS, *WRITES}
 
 
 class Failing(Storage):
-    """A storage that raises an error, whatever it is asked."""
+    """A storage that raises one error in every method."""
 
     def __init__(self, error: Exception) -> None:
         self.error = error
         self.calls: list[str] = []
 
     def __getattribute__(self, name: str) -> Any:
-        if name not in NOTED:
+        if name not in RECORDED:
             return super().__getattribute__(name)
 
         def fail(*args: Any, **kwargs: Any) -> Any:
@@ -81,7 +81,7 @@ class Failing(Storage):
 
 
 class Waiting(InMemoryStorage):
-    """A storage that answers when it is let."""
+    """A storage that answers when it is released."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -89,14 +89,14 @@ class Waiting(InMemoryStorage):
         self.waits = 0
 
     def exists(self, name: str) -> bool:
-        """Return whether there is a file, as soon as that is allowed."""
+        """Return whether a file exists, after the release."""
         self.waits += 1
         self.released.wait(10)
         return super().exists(name)
 
 
 class Only:
-    """No storage of Django's, but something with a method or two."""
+    """An object with a method or two, which is no storage of Django's."""
 
     def __init__(self, **answers: Any) -> None:
         for name, answer in answers.items():
@@ -104,18 +104,18 @@ class Only:
 
 
 def put(storage: Any, name: str, content: bytes = b"content") -> str:
-    """Save a content; return the name that it got."""
+    """Save a file; return its name."""
     return str(storage.save(name, ContentFile(content)))
 
 
 def get(storage: Any, name: str) -> bytes:
-    """Return the bytes of a file."""
+    """Return the content of a file."""
     with storage.open(name) as file:
         return bytes(file.read())
 
 
 def stocked(*names: str, kind: Any = InMemoryStorage) -> Any:
-    """Return a storage with files that contain their names."""
+    """Return a storage with files that contain their own names."""
     storage = kind()
     for name in names:
         put(storage, name, name.encode())
@@ -123,12 +123,12 @@ def stocked(*names: str, kind: Any = InMemoryStorage) -> Any:
 
 
 def over(*names: str, **options: Any) -> tuple[Any, Any, Any]:
-    """Return a `FallbackStorage`, its first backend, and the one below, which has files."""
-    above, below = InMemoryStorage(), stocked(*names, kind=Recording)
-    below.calls.clear()
-    return FallbackStorage([above, below], **options), above, below
+    """Return a `FallbackStorage`, its upper layer, and its lower layer with files."""
+    upper, lower = InMemoryStorage(), stocked(*names, kind=Recording)
+    lower.calls.clear()
+    return FallbackStorage([upper, lower], **options), upper, lower
 
 
 def refuse(name: str) -> bool:
-    """Raise as a backend that does not answer."""
+    """Raise as a storage does that cannot be reached."""
     raise ConnectionRefusedError(111, "refused")

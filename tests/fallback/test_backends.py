@@ -1,4 +1,4 @@
-"""What backends may be named by, and what is said of mistakes."""
+"""What an entry of backends may be, and the errors for mistakes."""
 
 from __future__ import annotations
 
@@ -28,34 +28,34 @@ DOTTED = "inmemorystorage.InMemoryStorage"
 FALLBACK = "inmemorystorage.FallbackStorage"
 
 
-def kinds_of(storage: FallbackStorage) -> list[type]:
-    """Return the classes of the backends, of those that are not written too."""
-    return [type(backend.find()) for backend in storage._layers.all]
+def classes_of(storage: FallbackStorage) -> list[type]:
+    """Return the classes of the layers, read-only ones included."""
+    return [type(layer.find()) for layer in storage._layers.all]
 
 
 def make_memory() -> InMemoryStorage:
-    """Return a storage; a callable as those that file fields take."""
+    """Return a storage, as the callables of file fields do."""
     return InMemoryStorage(base_url="/made/")
 
 
-def test_what_names_a_backend(settings: Any) -> None:
-    """A backend is an alias, a dotted path, a class, an instance, a callable, or in a dict."""
+def test_entries(settings: Any) -> None:
+    """An entry is an alias, a dotted path, a class, an instance, a callable, or a dict of one."""
     use_storage(settings, "named", DOTTED, base_url="/named/")
     instance = InMemoryStorage()
     entries = ["named", DOTTED, InMemoryStorage, instance, make_memory]
     storage = FallbackStorage(entries)
-    assert kinds_of(storage) == [InMemoryStorage] * 5
-    found = [backend.find() for backend in storage._layers.all]
+    assert classes_of(storage) == [InMemoryStorage] * 5
+    found = [layer.find() for layer in storage._layers.all]
     assert found[0] is storages["named"] and found[3] is instance
     assert found[4].base_url == "/made/"
     in_dicts = FallbackStorage(tuple({"BACKEND": entry} for entry in entries))
-    assert kinds_of(in_dicts) == [InMemoryStorage] * 5
+    assert classes_of(in_dicts) == [InMemoryStorage] * 5
     options = {"BACKEND": DOTTED, "OPTIONS": {"base_url": "/own/"}}
     assert FallbackStorage([options]).base_url == "/own/"
 
 
 def test_lazy_objects() -> None:
-    """A lazy object counts as what it stands for, and default_storage as the alias."""
+    """A lazy object counts as the storage behind it, and default_storage as its alias."""
     instance = InMemoryStorage()
     storage = FallbackStorage([SimpleLazyObject(lambda: instance), default_storage])
     assert storage._layers.all[0].find() is instance
@@ -63,8 +63,8 @@ def test_lazy_objects() -> None:
     assert storage._layers.all[1].label == "default"
 
 
-def test_backends_are_built_once(settings: Any) -> None:
-    """A backend is made when the storage is, and not again."""
+def test_layers_are_made_once(settings: Any) -> None:
+    """The storage of a layer is made with the FallbackStorage, and never again."""
     made = []
 
     def make() -> InMemoryStorage:
@@ -78,7 +78,7 @@ def test_backends_are_built_once(settings: Any) -> None:
 
 
 def test_an_alias_follows_the_settings(settings: Any) -> None:
-    """An alias stands for what the settings name by it now."""
+    """An alias is the storage that the settings name at the time."""
     use_storage(settings, "named", DOTTED, base_url="/one/")
     storage = FallbackStorage(["named"])
     assert storage.url("a") == "/one/a"
@@ -87,7 +87,7 @@ def test_an_alias_follows_the_settings(settings: Any) -> None:
 
 
 def test_the_setting(settings: Any) -> None:
-    """Without backends they are those of FALLBACK_STORAGES, also when that changes."""
+    """Without backends, FALLBACK_STORAGES names them, and changes to it are followed."""
     one, two = stocked("one.txt"), stocked("two.txt")
     settings.FALLBACK_STORAGES = (one,)
     storage = FallbackStorage()
@@ -101,7 +101,7 @@ def test_the_setting(settings: Any) -> None:
 
 @pytest.mark.parametrize("value", [None, [], ()])
 def test_the_setting_is_missing(settings: Any, value: Any) -> None:
-    """A setting that is missing or empty is said to be, with what to do."""
+    """A missing or empty setting raises an error that says what to set."""
     if value is not None:
         settings.FALLBACK_STORAGES = value
     with pytest.raises(ImproperlyConfigured, match=r"FALLBACK_STORAGES is missing or empty\. Set"):
@@ -131,8 +131,8 @@ def test_the_setting_is_missing(settings: Any, value: Any) -> None:
         ([{"BACKEND": DOTTED, "only": "*.jpg"}], r"only must be a list of patterns, not '\*.jpg'"),
     ],
 )
-def test_mistakes_are_told(backends: Any, message: str) -> None:
-    """What names no storage is told when the storage is made, with what there is."""
+def test_mistaken_entries(backends: Any, message: str) -> None:
+    """An entry that names no storage raises an error that lists the choices."""
     with pytest.raises(ImproperlyConfigured, match=message):
         FallbackStorage(backends)
 
@@ -140,14 +140,14 @@ def test_mistakes_are_told(backends: Any, message: str) -> None:
 @pytest.mark.parametrize(
     ("option", "value"), [("writable", "default"), ("writable", 0), ("cache_size", "10")]
 )
-def test_mistaken_options_are_told(option: str, value: Any) -> None:
-    """An option of the wrong type is told, and not taken for something else."""
+def test_options_of_wrong_types(option: str, value: Any) -> None:
+    """An option of the wrong type raises an error that names it."""
     with pytest.raises(ImproperlyConfigured, match=rf"{option} must be .*, not {value!r}"):
         FallbackStorage([DOTTED], **{option: value})
 
 
-def test_secrets_are_not_told() -> None:
-    """What is said of a mistake does not show the options of a backend."""
+def test_secrets_are_not_shown() -> None:
+    """An error does not show the options of a backend."""
     secret = {"BACKEND": DOTTED, "OPTIONS": {"base_url": "/secret/"}}
     for backends, writable in ([secret | {"opti": 1}], None), ([secret], [{"x": "secret"}]):
         with pytest.raises(ImproperlyConfigured) as caught:
@@ -156,7 +156,7 @@ def test_secrets_are_not_told() -> None:
 
 
 def test_callables_without_a_name() -> None:
-    """Any callable makes a backend, and a storage that can be called is one."""
+    """A partial makes a storage, and a storage that is callable is used itself."""
     made = FallbackStorage([functools.partial(InMemoryStorage, base_url="/partial/")])
     assert made.base_url == "/partial/"
 
@@ -168,14 +168,14 @@ def test_callables_without_a_name() -> None:
     assert FallbackStorage([called])._layers.all[0].find() is called
 
 
-def test_a_storage_that_is_not_made_yet() -> None:
-    """An attribute asked for before there are backends is an AttributeError."""
+def test_attributes_before_init() -> None:
+    """An attribute raises AttributeError before the storage has layers."""
     with pytest.raises(AttributeError, match="base_url"):
         FallbackStorage.__new__(FallbackStorage).base_url  # noqa: B018
 
 
-def test_what_was_remembered_is_not_pickled() -> None:
-    """A pickle does not say of a backend that it does not answer: elsewhere it may."""
+def test_a_pickle_forgets_missing_names() -> None:
+    """A pickle keeps the options of a layer, and none of its missing names."""
     storage = FallbackStorage([DOTTED, {"BACKEND": stocked("a.txt"), "missing_for": 60}])
     assert not storage.exists("b.txt")
     pickled = pickle.loads(pickle.dumps(storage))._layers.all[1]
@@ -183,14 +183,14 @@ def test_what_was_remembered_is_not_pickled() -> None:
 
 
 def test_an_alias_that_cannot_be_made(settings: Any) -> None:
-    """An alias whose backend is not there is told at once."""
+    """An alias with a broken BACKEND raises its error at once."""
     use_storage(settings, "broken", "nowhere.Storage")
     with pytest.raises(InvalidStorageError, match="nowhere"):
         FallbackStorage(["broken"])
 
 
-def test_a_storage_that_leads_back_to_itself(settings: Any) -> None:
-    """Backends that lead back to the same storage are told, with the way they take."""
+def test_recursion(settings: Any) -> None:
+    """Backends that lead back to the same storage raise an error that shows the path."""
     use_storage(settings, "default", FALLBACK, backends=[DOTTED, "default"])
     with pytest.raises(ImproperlyConfigured, match="leads back to itself: default → default"):
         storages["default"]
@@ -203,20 +203,20 @@ def test_a_storage_that_leads_back_to_itself(settings: Any) -> None:
         FallbackStorage()
 
 
-def test_in_storages(settings: Any) -> None:
-    """The options stand in STORAGES."""
+def test_options_in_storages(settings: Any) -> None:
+    """FallbackStorage takes its options from STORAGES."""
     use_storage(settings, "shared", FALLBACK, backends=[DOTTED, stocked("a.txt")], whiteouts=False)
     assert storages["shared"].listdir("") == ([], ["a.txt"])
     assert storages["shared"]._layers.whiteouts is None
 
 
 def test_equality_and_copies(tmp_path: Any) -> None:
-    """Storages that were made alike are equal, and copies have the same files."""
-    storage, _, below = over("a.txt", cache_reads=True)
+    """Storages that the same call makes are equal, and copies have the same files."""
+    storage, _, lower = over("a.txt", cache_reads=True)
     put(storage, "b.txt")
     again = FallbackStorage(storage._entries, cache_reads=True)
     assert storage == again and hash(storage) == hash(again)
-    assert storage != FallbackStorage(storage._entries) and storage != FallbackStorage([below])
+    assert storage != FallbackStorage(storage._entries) and storage != FallbackStorage([lower])
     assert storage != InMemoryStorage()
     disks = [FallbackStorage([FileSystemStorage(tmp_path), DOTTED]) for _ in range(2)]
     assert disks[0] == disks[1] != FallbackStorage([FileSystemStorage("/other"), DOTTED])
@@ -225,8 +225,8 @@ def test_equality_and_copies(tmp_path: Any) -> None:
         assert other.deconstruct()[0] == "inmemorystorage.FallbackStorage"
 
 
-def test_copies_of_what_the_settings_name(settings: Any) -> None:
-    """A pickle names an alias, and has what was made by a dotted path."""
+def test_pickles(settings: Any) -> None:
+    """A pickle keeps an alias by its name, and a storage of a dotted path with its files."""
     use_storage(settings, "named", DOTTED, base_url="/one/")
     storage = FallbackStorage([DOTTED, "named"])
     put(storage, "a.txt")
@@ -236,7 +236,7 @@ def test_copies_of_what_the_settings_name(settings: Any) -> None:
 
 
 def test_repr() -> None:
-    """A repr says who is asked, and who is not written."""
+    """repr() names the layers, and says which are read-only."""
     storage, *_ = over()
     assert repr(storage) == "<FallbackStorage: InMemoryStorage, Recording (read-only)>"
 
@@ -248,23 +248,23 @@ MODELS = """
         pass
 
     class Upload(models.Model):
-        one = models.FileField(storage=FallbackStorage(["above", "uploads.models.Own"]))
+        one = models.FileField(storage=FallbackStorage(["upper", "uploads.models.Own"]))
         two = models.FileField(storage=FallbackStorage([InMemoryStorage(base_url="/own/")]))
         three = models.FileField(storage=FallbackStorage())
 """
 SETTINGS = """
     STORAGES = {
         "default": {"BACKEND": "inmemorystorage.FallbackStorage"},
-        "above": {"BACKEND": "inmemorystorage.InMemoryStorage"},
+        "upper": {"BACKEND": "inmemorystorage.InMemoryStorage"},
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
-    FALLBACK_STORAGES = ["above", {"BACKEND": "inmemorystorage.InMemoryStorage", "timeout": 3}]
+    FALLBACK_STORAGES = ["upper", {"BACKEND": "inmemorystorage.InMemoryStorage", "timeout": 3}]
 """
 
 
 @pytest.mark.slow
 def test_migrations(tmp_path: Any) -> None:
-    """A field with such a storage is written to a migration once, and reads back equal."""
+    """makemigrations writes a field with this storage once, and finds no changes later."""
     project = make_project(tmp_path, settings=SETTINGS, models=MODELS)
     project.manage("makemigrations", "uploads")
     assert "No changes" in project.manage("makemigrations", "uploads", "--check")
@@ -273,15 +273,15 @@ def test_migrations(tmp_path: Any) -> None:
 
 
 @pytest.mark.slow
-def test_a_mistake_is_found_by_check(tmp_path: Any) -> None:
-    """manage.py check tells of backends that there are not."""
+def test_check(tmp_path: Any) -> None:
+    """manage.py check reports backends that cannot be made."""
     project = make_project(tmp_path, settings=SETTINGS + '    FALLBACK_STORAGES = ["default"]\n')
     said = project.manage("check", fails=True)
     assert "inmemorystorage.E001" in said and "leads back to itself" in said
 
 
-def test_the_old_way_to_name_the_default(settings: Any) -> None:
-    """DEFAULT_FILE_STORAGE is honoured where it names this class."""
+def test_default_file_storage(settings: Any) -> None:
+    """DEFAULT_FILE_STORAGE may name this class."""
     from inmemorystorage.checks import own_class
 
     assert own_class(FALLBACK) is FallbackStorage

@@ -1,4 +1,4 @@
-"""cache_reads: a file that was read from below is read above from then on."""
+"""cache_reads: a file is read from a lower layer once, and from its copy later."""
 
 from __future__ import annotations
 
@@ -19,73 +19,73 @@ from inmemorystorage.fallback.copies import copy_up
 from inmemorystorage.testing import fail_storage
 
 
-def copies(above: Any) -> list[str]:
-    """Return the files above."""
-    return sorted(above.listdir("")[1])
+def copies(upper: Any) -> list[str]:
+    """Return the names of the files in the upper layer."""
+    return sorted(upper.listdir("")[1])
 
 
-def test_the_second_read_asks_nobody() -> None:
-    """A file is read below once, in whatever mode, and is above from then on."""
-    storage, above, below = over("a.txt", cache_reads=True)
+def test_a_second_read_asks_no_lower_layer() -> None:
+    """A second read opens the copy, whatever the mode of the first."""
+    storage, upper, lower = over("a.txt", cache_reads=True)
     with storage.open("a.txt", "r") as file:
         assert file.read() == "a.txt"
-    with below.asked_nothing():
+    with lower.assert_no_calls():
         assert get(storage, "a.txt") == b"a.txt"
         assert storage.exists("a.txt") and storage.size("a.txt") == 5
-    assert get(above, "a.txt") == b"a.txt"
+    assert get(upper, "a.txt") == b"a.txt"
 
 
 def test_a_copy_is_not_the_file() -> None:
-    """A copy changes neither the times of a file, nor its URL, nor where it is."""
-    above, below = InMemoryStorage(base_url="/above/"), InMemoryStorage(base_url="/below/")
-    put(below, "a.txt")
-    storage = FallbackStorage([above, below], cache_reads=True)
+    """A copy changes neither the times of a file, nor its URL, nor which()."""
+    upper, lower = InMemoryStorage(base_url="/upper/"), InMemoryStorage(base_url="/lower/")
+    put(lower, "a.txt")
+    storage = FallbackStorage([upper, lower], cache_reads=True)
     before = storage.get_modified_time("a.txt"), storage.url("a.txt"), storage.which("a.txt")
     get(storage, "a.txt")
-    assert above.exists("a.txt")
+    assert upper.exists("a.txt")
     after = storage.get_modified_time("a.txt"), storage.url("a.txt"), storage.which("a.txt")
-    assert after == before and after[2] is below
+    assert after == before and after[2] is lower
 
 
-def test_the_least_recently_read_makes_room() -> None:
-    """Copies have as much room as they are given; who was read last stays."""
-    storage, above, _ = over("1.txt", "2.txt", "3.txt", cache_reads=True, cache_size=10)
+def test_the_least_recently_read_copy_is_deleted() -> None:
+    """The least recently read copy is deleted when the copies exceed cache_size."""
+    storage, upper, _ = over("1.txt", "2.txt", "3.txt", cache_reads=True, cache_size=10)
     for name in ("1.txt", "2.txt", "1.txt", "3.txt"):
         assert get(storage, name) == name.encode()
-    assert copies(above) == ["1.txt", "3.txt"]
+    assert copies(upper) == ["1.txt", "3.txt"]
     assert get(storage, "2.txt") == b"2.txt"
-    assert copies(above) == ["2.txt", "3.txt"]
+    assert copies(upper) == ["2.txt", "3.txt"]
 
 
 def test_a_file_that_is_too_large() -> None:
-    """A file that is larger than all the room is read, and not copied."""
-    storage, above, _ = over("a.txt", "longer.txt", cache_reads=True, cache_size=5)
+    """A file larger than cache_size is read, and not copied."""
+    storage, upper, _ = over("a.txt", "longer.txt", cache_reads=True, cache_size=5)
     assert get(storage, "a.txt") == b"a.txt" and get(storage, "longer.txt") == b"longer.txt"
-    assert copies(above) == ["a.txt"]
+    assert copies(upper) == ["a.txt"]
 
 
 @pytest.mark.parametrize("change", ["ab", "rb+", "wb", "delete and save", "path"])
-def test_a_changed_copy_is_a_file(change: str, tmp_path: Any) -> None:
-    """A copy that was changed never makes room for others."""
-    above: Any = FileSystemStorage(tmp_path)
-    storage = FallbackStorage([above, stocked("1.txt", "2.txt")], cache_reads=True, cache_size=5)
+def test_a_changed_copy_stays(change: str, tmp_path: Any) -> None:
+    """A copy that was changed is never deleted to make room."""
+    upper: Any = FileSystemStorage(tmp_path)
+    storage = FallbackStorage([upper, stocked("1.txt", "2.txt")], cache_reads=True, cache_size=5)
     get(storage, "1.txt")
     if change == "path":
         storage.path("1.txt")
     elif change == "delete and save":
         storage.delete("1.txt")
-        assert not above.exists("1.txt")
+        assert not upper.exists("1.txt")
         put(storage, "1.txt")
     else:
         storage.open("1.txt", change).close()
     get(storage, "2.txt")
-    assert copies(above) == ["1.txt", "2.txt"]
+    assert copies(upper) == ["1.txt", "2.txt"]
 
 
 def test_saving_over_a_copy() -> None:
-    """A storage that overwrites makes a copy a file of its own."""
-    above = InMemoryStorage(allow_overwrite=True)
-    storage = FallbackStorage([above, stocked("1.txt", "2.txt")], cache_reads=True, cache_size=5)
+    """save() over a copy makes it a file that stays."""
+    upper = InMemoryStorage(allow_overwrite=True)
+    storage = FallbackStorage([upper, stocked("1.txt", "2.txt")], cache_reads=True, cache_size=5)
     get(storage, "1.txt")
     put(storage, "1.txt", b"mine")
     get(storage, "2.txt")
@@ -93,39 +93,39 @@ def test_saving_over_a_copy() -> None:
 
 
 def test_copies_of_an_earlier_process(tmp_path: Any) -> None:
-    """Copies that another process made are known, and make room as any."""
-    below = stocked("d/1.txt", "d/2.txt")
+    """Copies of an earlier process are read, and deleted to make room."""
+    lower = stocked("d/1.txt", "d/2.txt")
     make = {"cache_reads": True, "cache_size": 7}
-    get(FallbackStorage([FileSystemStorage(tmp_path), below], **make), "d/1.txt")
-    later = FallbackStorage([FileSystemStorage(tmp_path), below], **make)
+    get(FallbackStorage([FileSystemStorage(tmp_path), lower], **make), "d/1.txt")
+    later = FallbackStorage([FileSystemStorage(tmp_path), lower], **make)
     assert get(later, "d/1.txt") == b"d/1.txt" and get(later, "d/2.txt") == b"d/2.txt"
     assert not (tmp_path / "d" / "1.txt").exists()
     assert get(pickle.loads(pickle.dumps(later)), "d/1.txt") == b"d/1.txt"
 
 
-def test_a_file_that_was_never_marked_stays(tmp_path: Any) -> None:
-    """What somebody has put in the place of a copy is not deleted for room."""
-    storage, above, _ = over("1.txt", "2.txt", cache_reads=True, cache_size=5)
+def test_a_copy_that_another_storage_changed_stays(tmp_path: Any) -> None:
+    """A copy that another storage changed is not deleted to make room."""
+    storage, upper, _ = over("1.txt", "2.txt", cache_reads=True, cache_size=5)
     get(storage, "1.txt")
-    other = FallbackStorage([above, stocked("1.txt")], cache_reads=True)
+    other = FallbackStorage([upper, stocked("1.txt")], cache_reads=True)
     other.open("1.txt", "ab").close()
     get(storage, "2.txt")
-    assert copies(above) == ["1.txt", "2.txt"]
+    assert copies(upper) == ["1.txt", "2.txt"]
 
 
-def test_copies_that_are_gone(tmp_path: Any) -> None:
-    """Where somebody has deleted a copy, the file is read below again."""
-    storage, above, _ = over("1.txt", "2.txt", cache_reads=True, cache_size=20)
+def test_deleted_copies(tmp_path: Any) -> None:
+    """A file is read from the lower layer again after its copy was deleted there."""
+    storage, upper, _ = over("1.txt", "2.txt", cache_reads=True, cache_size=20)
     get(storage, "1.txt")
-    above.delete("1.txt")
+    upper.delete("1.txt")
     assert storage.exists("1.txt") and get(storage, "1.txt") == b"1.txt"
-    above.delete("1.txt")
+    upper.delete("1.txt")
     later = FallbackStorage(storage._entries, cache_reads=True, cache_size=7)
     assert get(later, "2.txt") == b"2.txt" and get(later, "1.txt") == b"1.txt"
 
 
-def test_no_room_above(caplog: pytest.LogCaptureFixture) -> None:
-    """Where the copy cannot be written the file is read all the same, and the log says why."""
+def test_a_full_upper_layer(caplog: pytest.LogCaptureFixture) -> None:
+    """A copy that cannot be written is logged, and the file is read all the same."""
     storage = FallbackStorage([InMemoryStorage(max_size=3), stocked("a.txt")], cache_reads=True)
     with caplog.at_level(logging.WARNING, "inmemorystorage.fallback"):
         assert get(storage, "a.txt") == b"a.txt"
@@ -133,14 +133,14 @@ def test_no_room_above(caplog: pytest.LogCaptureFixture) -> None:
     assert storage.which("a.txt") is not None
 
 
-def test_a_copy_that_is_gone_at_once() -> None:
-    """A reader whose copy has made room already reads the file below."""
-    storage, above, _ = over("a.txt", cache_reads=True)
+def test_a_copy_that_is_deleted_at_once() -> None:
+    """A reader whose copy was deleted at once reads the lower layer's file."""
+    storage, upper, _ = over("a.txt", cache_reads=True)
     keep = storage._layers.cache.keep
 
     def keep_and_lose(name: str, *args: Any) -> bool:
         kept = keep(name, *args)
-        above.delete(name)
+        upper.delete(name)
         return bool(kept)
 
     storage._layers.cache.keep = keep_and_lose
@@ -148,38 +148,38 @@ def test_a_copy_that_is_gone_at_once() -> None:
 
 
 def test_many_readers_at_once() -> None:
-    """Threads that read one file at once all read it, and there is one copy."""
-    storage, above, _ = over("a.txt", "b.txt", cache_reads=True, cache_size=5)
+    """Concurrent readers of two files all read them, and make one copy of each at most."""
+    storage, upper, _ = over("a.txt", "b.txt", cache_reads=True, cache_size=5)
     with ThreadPoolExecutor(8) as threads:
         read = list(threads.map(lambda n: get(storage, "ab"[n % 2] + ".txt"), range(200)))
     assert read == [b"a.txt", b"b.txt"] * 100
-    assert len(copies(above)) <= 2
+    assert len(copies(upper)) <= 2
 
 
 def keep(storage: Any, name: str) -> bool:
-    """Have a file copied up as by somebody who has just opened it."""
+    """Copy a file up as a reader does that has just opened it."""
     with storage.backends[1].open(name) as file:
         return bool(storage._layers.cache.keep(name, storage._layers.all[1], file))
 
 
-def test_a_copy_made_meanwhile() -> None:
-    """Who comes to copy what was copied meanwhile does nothing."""
-    storage, above, _ = over("a.txt", cache_reads=True)
+def test_a_second_copy() -> None:
+    """A reader that comes to copy a file a second time leaves the copy as it is."""
+    storage, upper, _ = over("a.txt", cache_reads=True)
     assert keep(storage, "a.txt") and keep(storage, "a.txt")
     copy_up("a.txt", storage._layers.all[1], storage._layers.all[0])
-    assert copies(above) == ["a.txt"]
+    assert copies(upper) == ["a.txt"]
 
 
 def test_a_file_deleted_while_it_is_read() -> None:
-    """A copy that comes after the file was deleted is not made."""
-    storage, above, _ = over("a.txt", cache_reads=True)
+    """A file that was deleted after it was opened is not copied."""
+    storage, upper, _ = over("a.txt", cache_reads=True)
     storage.delete("a.txt")
     assert not keep(storage, "a.txt")
-    assert copies(above) == [] and not storage.exists("a.txt")
+    assert copies(upper) == [] and not storage.exists("a.txt")
 
 
-def test_deleting_while_others_read() -> None:
-    """Whoever reads at that moment, a deleted file stays deleted."""
+def test_deleting_with_concurrent_readers() -> None:
+    """A deleted file stays deleted, whatever concurrent readers copy."""
     for _ in range(20):
         storage, *_ = over("a.txt", cache_reads=True)
         with ThreadPoolExecutor(3) as threads:
@@ -189,54 +189,54 @@ def test_deleting_while_others_read() -> None:
         assert not storage.exists("a.txt")
 
 
-def test_what_is_no_copy_any_more_stays() -> None:
-    """A file that was changed behind the storage's back is not deleted for room."""
-    storage, above, _ = over("1.txt", "2.txt", cache_reads=True, cache_size=5)
+def test_a_copy_changed_in_the_upper_layer_stays() -> None:
+    """A copy that was changed directly in the upper layer is not deleted to make room."""
+    storage, upper, _ = over("1.txt", "2.txt", cache_reads=True, cache_size=5)
     get(storage, "1.txt")
-    with above.open("1.txt", "wb") as file:
+    with upper.open("1.txt", "wb") as file:
         file.write(b"mine, and no copy")
     get(storage, "2.txt")
     assert get(storage, "1.txt") == b"mine, and no copy"
     get(storage, "2.txt")
-    assert copies(above) == ["1.txt", "2.txt"]
+    assert copies(upper) == ["1.txt", "2.txt"]
 
 
 def test_an_exclusive_open_of_a_copy() -> None:
-    """A copy that is not opened, since it is there, stays a copy."""
-    storage, above, _ = over("1.txt", "2.txt", cache_reads=True, cache_size=5)
+    """An exclusive open that fails leaves a copy a copy."""
+    storage, upper, _ = over("1.txt", "2.txt", cache_reads=True, cache_size=5)
     get(storage, "1.txt")
     with pytest.raises(FileExistsError):
         storage.open("1.txt", "xb")
     get(storage, "2.txt")
-    assert copies(above) == ["2.txt"]
+    assert copies(upper) == ["2.txt"]
 
 
 class NoTimes(InMemoryStorage):
-    """A storage that knows no times and lists nothing."""
+    """A storage without times and listings."""
 
     def get_modified_time(self, name: str) -> Any:
         """Refuse, as Django's base class does."""
         raise NotImplementedError
 
     def listdir(self, path: str) -> Any:
-        """Refuse, too."""
+        """Refuse, as Django's base class does."""
         raise NotImplementedError
 
 
 def test_a_storage_without_times_and_listings() -> None:
-    """Copies can be kept in a storage with the least of methods."""
-    above = NoTimes()
-    storage = FallbackStorage([above, stocked("1.txt", "2.txt")], cache_reads=True, cache_size=5)
+    """Copies are kept in a storage without times and listings."""
+    upper = NoTimes()
+    storage = FallbackStorage([upper, stocked("1.txt", "2.txt")], cache_reads=True, cache_size=5)
     for name in ("1.txt", "2.txt", "1.txt"):
         assert get(storage, name) == name.encode()
-    assert above.exists("1.txt") and not above.exists("2.txt")
+    assert upper.exists("1.txt") and not upper.exists("2.txt")
     put(storage, "3.txt")
     storage.delete("1.txt")
     assert not storage.exists("1.txt")
 
 
 class CannotDelete(InMemoryStorage):
-    """A storage that fails half-way, and then cannot delete the half."""
+    """A storage that fails after half a save, and then cannot delete the half."""
 
     def _save(self, name: str, content: Any) -> str:
         if name.startswith(".fallback"):
@@ -245,29 +245,29 @@ class CannotDelete(InMemoryStorage):
         raise OSError(28, "No space left on device")
 
     def delete(self, name: str) -> None:
-        """Delete marks alone."""
+        """Delete the storage's own files alone."""
         if not name.startswith(".fallback"):
             raise OSError(5, "Input/output error")
         super().delete(name)
 
 
 def test_half_a_copy_that_stays() -> None:
-    """Half a copy that cannot be deleted is known for what it is."""
+    """Half a copy that cannot be deleted is still noted as a copy."""
     storage = FallbackStorage([CannotDelete(), stocked("a.txt")], cache_reads=True)
     assert get(storage, "a.txt") == b"a.txt"
     assert "a.txt" in storage._layers.cache
 
 
-def test_deep_copies_share_their_room() -> None:
-    """Copies of a storage, as Django makes of fields, have one limit together."""
-    storage, above, _ = over("1.txt", "2.txt", "3.txt", cache_reads=True, cache_size=10)
+def test_deep_copies_share_the_limit() -> None:
+    """Copies of a storage, as Django makes of fields, share one limit."""
+    storage, upper, _ = over("1.txt", "2.txt", "3.txt", cache_reads=True, cache_size=10)
     for number, each in enumerate([storage, copy.deepcopy(storage), copy.copy(storage)], start=1):
         get(each, f"{number}.txt")
-    assert copies(above) == ["2.txt", "3.txt"]
+    assert copies(upper) == ["2.txt", "3.txt"]
 
 
 class Slow(InMemoryStorage):
-    """A storage in which the first half of a file is seen before the second is written."""
+    """A storage that shows the first half of a file before it writes the second."""
 
     def __init__(self) -> None:
         super().__init__(behaves_like="filesystem", location=f"/slow/{id(self)}")
@@ -287,45 +287,45 @@ class Slow(InMemoryStorage):
 
 @pytest.mark.parametrize("cache_reads", [True, False])
 def test_half_a_copy_is_not_seen(cache_reads: bool) -> None:
-    """Who reads a file while another thread copies it waits until the copy is whole."""
-    above = Slow()
-    storage = FallbackStorage([above, stocked("half.txt")], cache_reads=cache_reads)
+    """Readers wait while another thread copies a file, until the copy is whole."""
+    upper = Slow()
+    storage = FallbackStorage([upper, stocked("half.txt")], cache_reads=cache_reads)
     with ThreadPoolExecutor(3) as threads:
         mode = "rb" if cache_reads else "rb+"
         copying = threads.submit(lambda: storage.open("half.txt", mode).close())
-        assert above.half_there.wait(10)
+        assert upper.half_there.wait(10)
         reading = threads.submit(get, storage, "half.txt")
         size = threads.submit(storage.size, "half.txt")
-        above.goes_on.set()
+        upper.goes_on.set()
         assert (reading.result(10), size.result(10)) == (b"half.txt", 8)
         copying.result(10)
 
 
-def test_an_error_below_is_an_error() -> None:
-    """Reading what cannot be read below raises what that says."""
+def test_an_error_of_the_lower_layer() -> None:
+    """open() raises the error of the lower layer."""
     storage, *_ = over("a.txt", cache_reads=True)
     with fail_storage("open", PermissionError("closed")), pytest.raises(PermissionError):
         storage.open("a.txt")
 
 
 def test_room_that_cannot_be_made() -> None:
-    """A copy that cannot be deleted counts on, and is deleted when that can be done."""
-    storage, above, _ = over("1.txt", "2.txt", cache_reads=True, cache_size=5)
+    """A copy that cannot be deleted still counts, and is deleted when that is possible."""
+    storage, upper, _ = over("1.txt", "2.txt", cache_reads=True, cache_size=5)
     get(storage, "1.txt")
-    above.delete = refuse
+    upper.delete = refuse
     assert get(storage, "2.txt") == b"2.txt"
-    del above.delete
+    del upper.delete
     assert get(storage, "2.txt") == b"2.txt"
-    assert copies(above) == ["2.txt"]
+    assert copies(upper) == ["2.txt"]
 
 
 def refuse(name: str) -> None:
-    """Raise as a disk that cannot be written any more."""
+    """Raise as a read-only disk does."""
     raise OSError(30, "Read-only file system")
 
 
-def test_changing_while_others_make_room() -> None:
-    """Threads that read, which makes room, and threads that change the same files all go on."""
+def test_concurrent_changes_and_copies() -> None:
+    """Concurrent readers, which delete copies, and writers of the same files all finish."""
     names = [f"{number}.txt" for number in range(6)]
     storage, *_ = over(*names, cache_reads=True, cache_size=10)
 

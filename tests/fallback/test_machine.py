@@ -1,11 +1,11 @@
-"""The same random operations on one storage and on several, with no difference between them.
+"""Random operations on one storage and on several in layers, which must not differ.
 
-On one side is an `InMemoryStorage` with some files. On the other is a `FallbackStorage` with none
-of them above and all of them below, in one backend or two. After each operation both have the same
-files, and those below are as they were.
+One side is an `InMemoryStorage` with some files. The other side is a `FallbackStorage` with an
+empty upper layer, and the same files in one lower layer or two. After each operation both sides
+have the same files, and the lower layers are unchanged.
 
-Left out is what ``docs/fallback.md`` says of copies: their times are those of the copying, and who
-has had a file open before it was copied goes on with the one below.
+Two differences, which ``docs/fallback.md`` names, are left out: a copy has the times of the
+copying, and a file that was opened before it was copied up keeps reading the lower layer's.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from state_machine.sides import is_directory
 from inmemorystorage import FallbackStorage, InMemoryStorage
 
 SHARDS = int(os.environ.get("STATE_MACHINE_SHARDS", "2"))
-BELOW = {
+LOWER = {
     "a.txt": b"a",
     "d/a": b"one\ntwo\n",
     "d/b.tar.gz": b"\xc3\xa9\r\n",
@@ -57,12 +57,12 @@ texts = st.sampled_from(["", "one\n", "é", "x" * 300])
 
 
 def walk(storage: Storage, directory: str = "") -> Iterator[tuple[str, bytes | None]]:
-    """Yield each name, with its content, or ``None`` for a directory."""
+    """Yield each name with its content, which is ``None`` for a directory."""
     directories, files = storage.listdir(directory)
     for name in sorted(directories):
-        below = f"{directory}/{name}" if directory else name
-        yield below, None
-        yield from walk(storage, below)
+        full = f"{directory}/{name}" if directory else name
+        yield full, None
+        yield from walk(storage, full)
     for name in sorted(files):
         full = f"{directory}/{name}" if directory else name
         with storage.open(full) as file:
@@ -70,50 +70,50 @@ def walk(storage: Storage, directory: str = "") -> Iterator[tuple[str, bytes | N
 
 
 def loaded(storage: Storage, names: list[str]) -> Storage:
-    """Return a storage with some of the files."""
+    """Save some of the files in a storage, and return it."""
     for name in names:
-        storage.save(name, ContentFile(BELOW[name]))
+        storage.save(name, ContentFile(LOWER[name]))
     return storage
 
 
 class OverlayMachine(RuleBasedStateMachine):
-    """What anybody can do with a storage."""
+    """Every operation of a storage, in random order."""
 
     make: Any = staticmethod(InMemoryStorage)
 
     @initialize(
-        split=st.integers(0, len(BELOW)),
+        split=st.integers(0, len(LOWER)),
         is_overwriting=st.booleans(),
         caches=st.booleans(),
         cache_size=st.sampled_from([0, 9, 20_000]),
     )
     def begin(self, split: int, is_overwriting: bool, caches: bool, cache_size: int) -> None:
-        """Load one side, and put the other one together."""
+        """Save the files on both sides."""
         make = partial(self.make, allow_overwrite=is_overwriting)
-        names = [*BELOW]
+        names = [*LOWER]
         self.plain = loaded(make(), names)
-        self.below = [loaded(self.make(), each) for each in (names[:split], names[split:]) if each]
+        self.lower = [loaded(self.make(), each) for each in (names[:split], names[split:]) if each]
         self.overlay = FallbackStorage(
-            [make(), *self.below], cache_reads=caches, cache_size=cache_size
+            [make(), *self.lower], cache_reads=caches, cache_size=cache_size
         )
-        self.untouched = [dict(walk(storage)) for storage in self.below]
+        self.untouched = [dict(walk(storage)) for storage in self.lower]
 
     def teardown(self) -> None:
-        """Let the storages go."""
-        self.below = []
+        """Drop the storages."""
+        self.lower = []
 
     def both(self, operation: Callable[[Storage], Any]) -> Any:
-        """Do the same on both sides, and compare what it came to."""
+        """Run an operation on both sides, and compare the outcomes and the files."""
         expected, answer = (outcome(operation, each) for each in (self.plain, self.overlay))
         note(f"{expected} / {answer}")
         assert answer == expected
         files = dict(walk(self.plain))
         assert dict(walk(self.overlay)) == files
-        assert [dict(walk(storage)) for storage in self.below] == self.untouched
+        assert [dict(walk(storage)) for storage in self.lower] == self.untouched
         return expected
 
     def name(self, name: Any) -> Any:
-        """Return what a name of the inputs stands for."""
+        """Return the name that an input stands for."""
         if isinstance(name, inputs.Known):
             files = sorted(each for each, content in walk(self.plain) if content is not None)
             return files[name.number % len(files)] if files else "a"
@@ -123,7 +123,7 @@ class OverlayMachine(RuleBasedStateMachine):
 
     @rule(name=NAMES, mode=inputs.modes, text=texts, offset=st.integers(0, 12))
     def use(self, name: Any, mode: Any, text: str, offset: int) -> None:
-        """Open a file; read, go somewhere, write, cut off, and close it."""
+        """Open a file; read, seek, write, truncate, and close it."""
         name = self.name(name)
 
         def steps(storage: Storage) -> Any:
@@ -146,7 +146,7 @@ class OverlayMachine(RuleBasedStateMachine):
 
     @rule(name=inputs.known, mode=st.sampled_from(inputs.VALID_MODES), text=texts)
     def use_known(self, name: Any, mode: str, text: str) -> None:
-        """Use a file that is there."""
+        """Open a file that exists."""
         self.use(name, mode, text, 3)
 
     @rule(name=NAMES, content=inputs.data, max_length=inputs.max_lengths)
@@ -163,7 +163,7 @@ class OverlayMachine(RuleBasedStateMachine):
 
     @rule(name=NAMES)
     def ask(self, name: Any) -> None:
-        """Ask about a name."""
+        """Call each method that only reads."""
         name = self.name(name)
         for question in QUESTIONS:
             expected, answer = (
@@ -173,20 +173,20 @@ class OverlayMachine(RuleBasedStateMachine):
 
     @rule(name=NAMES, max_length=inputs.max_lengths)
     def choose_name(self, name: Any, max_length: int | None) -> None:
-        """Ask for a name that is free."""
+        """Ask for an available name."""
         name = self.name(name)
         self.both(lambda each: each.get_available_name(name, max_length))
         self.both(lambda each: each.is_name_available(name, max_length))
 
 
 class DiskLikeMachine(OverlayMachine):
-    """The same where directories are not made by opening, nor deleted with what is in them."""
+    """The same, where open() makes no directories and only empty ones can be deleted."""
 
     counter = 0
 
     @staticmethod
     def make(**options: Any) -> Storage:
-        """Return a storage at a location of its own."""
+        """Return a storage at another location each time."""
         DiskLikeMachine.counter += 1
         location = f"/overlay/{DiskLikeMachine.counter}"
         return InMemoryStorage(location=location, behaves_like="filesystem", **options)
@@ -196,16 +196,16 @@ class DiskLikeMachine(OverlayMachine):
 @pytest.mark.parametrize("machine", [OverlayMachine, DiskLikeMachine])
 @pytest.mark.parametrize("shard", range(SHARDS))
 def test_several_storages_are_as_one(machine: Any, shard: int) -> None:
-    """No operation tells files below from files of one's own."""
+    """A FallbackStorage behaves as one storage that has all files."""
     run_state_machine_as_test(
-        # Of its name, or the same examples would be drawn in each.
+        # A class of another name, so that each shard draws other examples.
         type(f"{machine.__name__}{shard}", (machine,), {}),
         settings=hypothesis.settings(
-            # Each compares three trees, in two machines.
+            # Each example compares three trees, in two machines.
             max_examples=-(-hypothesis.settings.default.max_examples // 4 // SHARDS),
             stateful_step_count=20,
             database=None,
-            # Examples with several long contents are too long, and are drawn again.
+            # Examples with several long contents are too long, and drawn again.
             suppress_health_check=list(hypothesis.HealthCheck),
         ),
     )

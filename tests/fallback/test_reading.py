@@ -1,4 +1,4 @@
-"""Reading through a FallbackStorage: which backend answers, and what comes of failures."""
+"""Reading: which layer answers, and what is raised if none does."""
 
 from __future__ import annotations
 
@@ -15,73 +15,73 @@ from fallback.layers import ARGUMENTS, Failing, Only, Recording, get, over, put,
 from inmemorystorage import FallbackStorage, InMemoryStorage
 
 
-def test_the_first_that_has_a_file_answers() -> None:
-    """A file above is read in the place of one below; what only is below is read there."""
-    storage, above, _ = over("both.txt", "below.txt")
-    put(above, "both.txt", b"above")
-    assert (get(storage, "both.txt"), get(storage, "below.txt")) == (b"above", b"below.txt")
-    assert (storage.size("both.txt"), storage.size("below.txt")) == (5, 9)
-    assert storage.which("both.txt") is above
+def test_the_first_layer_with_a_file_answers() -> None:
+    """A file is read from the first layer that has it."""
+    storage, upper, _ = over("both.txt", "lower.txt")
+    put(upper, "both.txt", b"upper")
+    assert (get(storage, "both.txt"), get(storage, "lower.txt")) == (b"upper", b"lower.txt")
+    assert (storage.size("both.txt"), storage.size("lower.txt")) == (5, 9)
+    assert storage.which("both.txt") is upper
 
 
-def test_what_is_below_is_there() -> None:
-    """exists() is true for what any backend has."""
-    storage, above, _ = over("below.txt")
-    put(above, "above.txt")
-    assert [storage.exists(name) for name in ("above.txt", "below.txt", "x")] == [True, True, False]
+def test_exists() -> None:
+    """exists() is true for a file of any layer."""
+    storage, upper, _ = over("lower.txt")
+    put(upper, "upper.txt")
+    assert [storage.exists(name) for name in ("upper.txt", "lower.txt", "x")] == [True, True, False]
 
 
-def test_listing_is_the_union() -> None:
-    """listdir() has each name once, those of the first backend first."""
-    storage, above, _ = over("a.txt", "b.txt", "d/a.txt", "e/a.txt")
+def test_listdir() -> None:
+    """listdir() returns the names of all layers, each once, in the order of the layers."""
+    storage, upper, _ = over("a.txt", "b.txt", "d/a.txt", "e/a.txt")
     for name in ("b.txt", "c.txt", "d/b.txt"):
-        put(above, name)
+        put(upper, name)
     assert storage.listdir("") == (["d", "e"], ["b.txt", "c.txt", "a.txt"])
     assert storage.listdir("d") == ([], ["b.txt", "a.txt"])
     assert storage.listdir("e") == ([], ["a.txt"])
 
 
-def test_which_is_as_the_project_names_it(settings: Any) -> None:
-    """which() gives the entry of `backends` that has a file: an alias, a path, or what it is."""
+def test_which(settings: Any) -> None:
+    """which() returns the entry of `backends` that has a file."""
     named = {"BACKEND": stocked("c.txt"), "skip": ["x"]}
-    settings.STORAGES |= {"above": {"BACKEND": "inmemorystorage.InMemoryStorage"}}
-    storage = FallbackStorage(["above", "inmemorystorage.InMemoryStorage", named])
+    settings.STORAGES |= {"upper": {"BACKEND": "inmemorystorage.InMemoryStorage"}}
+    storage = FallbackStorage(["upper", "inmemorystorage.InMemoryStorage", named])
     put(storage, "a.txt")
-    assert (storage.which("a.txt"), storage.which("c.txt")) == ("above", named)
+    assert (storage.which("a.txt"), storage.which("c.txt")) == ("upper", named)
     assert storage.which("missing.txt") is None
 
 
 @pytest.mark.parametrize("operation", ARGUMENTS)
-def test_a_backend_that_fails_is_passed_over(operation: str, tmp_path: Any) -> None:
-    """Each operation goes to the next backend, whatever error the one before raises."""
-    below = FileSystemStorage(tmp_path) if operation == "path" else stocked("a.txt")
-    put(below, "a.txt")
-    storage = FallbackStorage([Failing(ZeroDivisionError("broken")), below])
+def test_a_layer_that_fails_is_skipped(operation: str, tmp_path: Any) -> None:
+    """Each operation skips a layer that raises, whatever the error."""
+    lower = FileSystemStorage(tmp_path) if operation == "path" else stocked("a.txt")
+    put(lower, "a.txt")
+    storage = FallbackStorage([Failing(ZeroDivisionError("broken")), lower])
     answer = getattr(storage, operation)(*ARGUMENTS[operation])
     if operation not in ("open", "get_alternative_name"):
-        assert answer == getattr(below, operation)(*ARGUMENTS[operation])
+        assert answer == getattr(lower, operation)(*ARGUMENTS[operation])
 
 
 @pytest.mark.parametrize("operation", ARGUMENTS)
-def test_a_backend_without_the_method_is_passed_over(operation: str, tmp_path: Any) -> None:
-    """What a backend cannot do at all, the next one does."""
-    below = FileSystemStorage(tmp_path) if operation == "path" else stocked("a.txt")
-    put(below, "a.txt")
+def test_a_layer_without_the_method_is_skipped(operation: str, tmp_path: Any) -> None:
+    """Each operation skips a layer that does not have the method."""
+    lower = FileSystemStorage(tmp_path) if operation == "path" else stocked("a.txt")
+    put(lower, "a.txt")
     other = "exists" if operation != "exists" else "size"
-    storage = FallbackStorage([Only(**{other: False, "exists_not": 1}), below], whiteouts=False)
+    storage = FallbackStorage([Only(**{other: False, "exists_not": 1}), lower], whiteouts=False)
     assert getattr(storage, operation)(*ARGUMENTS[operation]) is not None
 
 
 @pytest.mark.parametrize("operation", sorted({*ARGUMENTS} - {"exists"}))
-def test_a_method_that_no_backend_has(operation: str) -> None:
-    """Where no backend has a method, that is an AttributeError that names them."""
+def test_a_method_that_no_layer_has(operation: str) -> None:
+    """A method that no layer has raises AttributeError with the labels of all."""
     storage = FallbackStorage([Only(exists=False), Only(exists=False)], whiteouts=False)
     with pytest.raises(AttributeError, match=rf"No backend has the method '{operation}': Only"):
         getattr(storage, operation)(*ARGUMENTS[operation])
 
 
-def test_missing_everywhere() -> None:
-    """What no backend has is a FileNotFoundError with errno and name."""
+def test_a_missing_file() -> None:
+    """A file that no layer has raises FileNotFoundError with its errno."""
     storage, *_ = over("a.txt")
     for operation in ("open", "size", "get_modified_time", "accessed_time"):
         with pytest.raises(FileNotFoundError) as caught:
@@ -91,49 +91,49 @@ def test_missing_everywhere() -> None:
         storage.listdir("missing")
 
 
-class NotThere(Exception):
-    """What boto3 raises for an object that there is not."""
+class MissingObject(Exception):
+    """boto3's error for a missing object."""
 
     response: ClassVar[Any] = {"ResponseMetadata": {"HTTPStatusCode": 404}}
 
 
-class Answered(Exception):
-    """What other clients raise: it has a status, or a response with one."""
+class HttpError(Exception):
+    """Other clients' error, with a response that has a status."""
 
     def __init__(self, status: int) -> None:
         self.response = type("Response", (), {"status_code": status})()
 
 
-@pytest.mark.parametrize("error", [NotThere(), Answered(404), FileNotFoundError("gone")])
-def test_not_found_in_other_words(error: Exception) -> None:
-    """What client libraries say of a missing object is a FileNotFoundError too, if all say so."""
-    storage = FallbackStorage([Failing(error), Failing(NotThere())])
+@pytest.mark.parametrize("error", [MissingObject(), HttpError(404), FileNotFoundError("gone")])
+def test_clients_errors_for_a_missing_file(error: Exception) -> None:
+    """Client libraries' errors for a missing object become FileNotFoundError."""
+    storage = FallbackStorage([Failing(error), Failing(MissingObject())])
     with pytest.raises(FileNotFoundError):
         storage.size("a.txt")
 
 
 def test_the_first_error_is_raised_with_the_others() -> None:
-    """Where all fail, the first one's own error has the others' in notes and context."""
-    errors = [PermissionError("one"), ValueError("two"), Answered(500)]
+    """The first layer's error is raised, with the others in its notes and context."""
+    errors = [PermissionError("one"), ValueError("two"), HttpError(500)]
     storage = FallbackStorage([Failing(error) for error in errors])
     with pytest.raises(PermissionError, match="one") as caught:
         storage.size("a.txt")
     assert caught.value is errors[0]
-    assert caught.value.__notes__ == ["Failing: ValueError: two", "Failing: Answered: 500"]
+    assert caught.value.__notes__ == ["Failing: ValueError: two", "Failing: HttpError: 500"]
     assert caught.value.__context__ is errors[1]
     assert errors[1].__context__ is errors[2]
     assert "two" in "".join(traceback.format_exception(caught.value))
 
 
-def test_a_shape_says_more_than_missing() -> None:
-    """A name that leads through a file of any backend is a NotADirectoryError."""
+def test_a_name_that_leads_through_a_file() -> None:
+    """A name that leads through a file of any layer raises NotADirectoryError."""
     storage, *_ = over("a.txt")
     with pytest.raises(NotADirectoryError):
         storage.size("a.txt/b")
 
 
-def test_exists_where_all_fail() -> None:
-    """exists() is false if a backend says so, and raises where none can tell."""
+def test_exists_if_layers_fail() -> None:
+    """exists() is false if a layer says so, and raises if no layer can tell."""
     broken = Failing(PermissionError("closed"))
     assert FallbackStorage([broken, InMemoryStorage()]).exists("a.txt") is False
     with pytest.raises(PermissionError, match="closed"):
@@ -141,43 +141,43 @@ def test_exists_where_all_fail() -> None:
 
 
 def test_names_that_lead_outside() -> None:
-    """A name that is refused is not asked of the next backend."""
-    storage, _, below = over("a.txt")
+    """A name that one layer refuses is not asked of the next."""
+    storage, _, lower = over("a.txt")
     for operation in ("open", "size", "listdir", "exists", "delete"):
-        with below.asked_nothing(), pytest.raises(SuspiciousFileOperation):
+        with lower.assert_no_calls(), pytest.raises(SuspiciousFileOperation):
             getattr(storage, operation)("../a.txt")
 
 
-def test_url_of_the_first_that_has_a_file() -> None:
-    """url() is that of the backend that has the file, and of the last one where none has."""
-    above, below = InMemoryStorage(base_url="/above/"), InMemoryStorage(base_url="/below/")
-    put(above, "above.txt")
-    put(below, "both.txt")
-    storage = FallbackStorage([above, below])
-    names = ("above.txt", "both.txt", "missing.txt", None)
-    urls = ["/above/above.txt", "/below/both.txt", "/below/missing.txt", "/below/"]
+def test_url() -> None:
+    """url() is that of the layer with the file, and the last layer's for a missing file."""
+    upper, lower = InMemoryStorage(base_url="/upper/"), InMemoryStorage(base_url="/lower/")
+    put(upper, "upper.txt")
+    put(lower, "both.txt")
+    storage = FallbackStorage([upper, lower])
+    names = ("upper.txt", "both.txt", "missing.txt", None)
+    urls = ["/upper/upper.txt", "/lower/both.txt", "/lower/missing.txt", "/lower/"]
     assert [storage.url(name) for name in names] == urls
 
 
-def test_url_goes_on_where_there_is_none(settings: Any) -> None:
-    """A backend that has the file and no URLs is passed over."""
+def test_url_skips_a_layer_without_urls(settings: Any) -> None:
+    """url() skips a layer that has the file and no URLs."""
     settings.MEDIA_URL = None
-    above, below = InMemoryStorage(), InMemoryStorage(base_url="/below/")
-    put(above, "a.txt")
-    put(below, "a.txt")
-    assert FallbackStorage([above, below]).url("a.txt") == "/below/a.txt"
+    upper, lower = InMemoryStorage(), InMemoryStorage(base_url="/lower/")
+    put(upper, "a.txt")
+    put(lower, "a.txt")
+    assert FallbackStorage([upper, lower]).url("a.txt") == "/lower/a.txt"
     with pytest.raises(ValueError, match="not accessible via a URL"):
-        FallbackStorage([above, InMemoryStorage()]).url("a.txt")
+        FallbackStorage([upper, InMemoryStorage()]).url("a.txt")
 
 
-def test_url_takes_what_the_backend_takes() -> None:
-    """Options of url() reach the backend, as S3Storage's parameters."""
+def test_url_options() -> None:
+    """url() passes its options to the layer, such as S3Storage's parameters."""
     storage = FallbackStorage([stocked("a.txt"), InMemoryStorage(querystring_auth=True)])
     assert "expires=" in storage.url("b.txt", expire=10)
 
 
-def test_path_of_a_file_below_on_a_disk(tmp_path: Any) -> None:
-    """Where the first backend has no paths, the path is that of the file itself."""
+def test_path(tmp_path: Any) -> None:
+    """path() is that of a lower layer's file, if the upper layer has no paths."""
     disk = FileSystemStorage(tmp_path)
     put(disk, "a.txt", b"disk")
     storage = FallbackStorage([InMemoryStorage(), disk])
@@ -187,8 +187,8 @@ def test_path_of_a_file_below_on_a_disk(tmp_path: Any) -> None:
         storage.path("b.txt")
 
 
-def test_what_a_backend_is_beyond_the_api() -> None:
-    """Other attributes are the first backend's, and no method that could write below is had."""
+def test_other_attributes() -> None:
+    """Other attributes are the first layer's; lower layers offer none that may write."""
     storage = FallbackStorage([InMemoryStorage(base_url="/m/", location="/l"), InMemoryStorage()])
     assert (storage.base_url, storage.location) == ("/m/", "/l")
     with pytest.raises(AttributeError, match="_lend_path"):
@@ -199,8 +199,8 @@ def test_what_a_backend_is_beyond_the_api() -> None:
         storage.backends[1].load  # noqa: B018
 
 
-def test_the_log_says_who_was_asked(caplog: pytest.LogCaptureFixture) -> None:
-    """Each backend that is passed over is in the log, with its error."""
+def test_the_log_names_skipped_layers(caplog: pytest.LogCaptureFixture) -> None:
+    """The log names each layer that was skipped, with its error."""
     storage, *_ = over("a.txt")
     with caplog.at_level(logging.DEBUG, "inmemorystorage.fallback"):
         get(storage, "a.txt")
@@ -208,12 +208,12 @@ def test_the_log_says_who_was_asked(caplog: pytest.LogCaptureFixture) -> None:
     assert "No such file" in caplog.text
 
 
-def test_url_while_nobody_answers() -> None:
-    """A page with pictures has their addresses, also where the backend below does not answer."""
-    below = stocked("a.txt", kind=Recording)
-    storage = FallbackStorage([InMemoryStorage(base_url="/above/"), below])
-    below.exists = refuse
+def test_url_during_an_outage() -> None:
+    """url() of a lower layer's file works while that layer does not answer."""
+    lower = stocked("a.txt", kind=Recording)
+    storage = FallbackStorage([InMemoryStorage(base_url="/upper/"), lower])
+    lower.exists = refuse
     with pytest.raises(ConnectionRefusedError):
-        FallbackStorage([below], writable=[]).exists("a.txt")
+        FallbackStorage([lower], writable=[]).exists("a.txt")
     storage.exists("a.txt")
-    assert storage.url("a.txt") == below.url("a.txt")
+    assert storage.url("a.txt") == lower.url("a.txt")

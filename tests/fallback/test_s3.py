@@ -1,4 +1,4 @@
-"""FallbackStorage over a bucket that is production's: it is read, and never changed."""
+"""FallbackStorage over production's bucket, which is read and never changed."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ assert (saved != "texts/2/2.txt", read(saved)) == (True, b"saved")
 storage.delete("texts/3/3.txt")
 assert not storage.exists("texts/3/3.txt")
 """
-# What an S3Storage cannot do by itself.
+# Changes that an S3Storage does not support.
 CHANGE_IN_PLACE = """
 write("texts/4/4.txt", b" and more", "ab")
 assert read("texts/4/4.txt") == b"text 4 and more"
@@ -112,7 +112,7 @@ for name in ["texts/3/3.txt", "texts/9/9.txt", "missing"]:
 
 @pytest.fixture
 def bucket(server: Server) -> Iterator[Bucket]:
-    """Return a bucket with a few files in it."""
+    """Return a bucket with a few files."""
     bucket = server.make_bucket()
     bucket.fill([(name, content(name)) for name in [*PICTURES, *TEXTS[:10]]])
     yield bucket
@@ -120,7 +120,7 @@ def bucket(server: Server) -> Iterator[Bucket]:
 
 
 def content(name: str) -> bytes:
-    """Return what is in a file of production's."""
+    """Return the content of one of production's files."""
     if name.endswith(".txt"):
         return f"text {Path(name).stem}".encode()
     stream = io.BytesIO()
@@ -129,24 +129,24 @@ def content(name: str) -> bytes:
 
 
 def project_over(bucket: Bucket, directory: Path, **options: Any) -> Project:
-    """Make a project that has a FallbackStorage over a bucket."""
+    """Make a project with a FallbackStorage over a bucket."""
     settings = SETTINGS.format(memory=MEMORY, s3=S3, options=options, **bucket.options)
     return make_project(directory, settings=settings)
 
 
 def read(storage: FallbackStorage, name: str) -> bytes:
-    """Return what is in a file."""
+    """Return the content of a file."""
     with storage.open(name) as file:
         return file.read()
 
 
 def repickled(storage: FallbackStorage) -> FallbackStorage:
-    """Return what comes out of a pickle."""
+    """Return a storage from its pickle."""
     return pickle.loads(pickle.dumps(storage))
 
 
 def rebuilt(storage: FallbackStorage) -> FallbackStorage:
-    """Return what a migration would make."""
+    """Return the storage that a migration makes."""
     path, arguments, options = storage.deconstruct()
     return import_string(path)(*arguments, **options)
 
@@ -157,7 +157,7 @@ def over(bucket: Bucket, **more: Any) -> FallbackStorage:
 
 
 def test_production_stays_as_it_is(tmp_path: Path, server: Server) -> None:
-    """Whatever a project does, 1,000 objects stay, and the bucket is only asked to read."""
+    """A project's changes leave 1,000 objects as they are, and send the bucket only reads."""
     bucket = server.make_bucket()
     bucket.fill([(name, content(name)) for name in [*PICTURES, *TEXTS]])
     before = bucket.tags()
@@ -170,7 +170,7 @@ def test_production_stays_as_it_is(tmp_path: Path, server: Server) -> None:
 
 
 def test_production_changes_when_it_is_writable(tmp_path: Path, bucket: Bucket) -> None:
-    """The same changes reach a bucket that is named as writable: the proof can fail."""
+    """The same changes reach a bucket that is writable."""
     before = bucket.tags()
     project_over(bucket, tmp_path, writable=[S3]).python(START + CHANGE)
     after = bucket.tags()
@@ -181,8 +181,8 @@ def test_production_changes_when_it_is_writable(tmp_path: Path, bucket: Bucket) 
 
 
 @pytest.mark.parametrize("use", ["open", "size", "get_modified_time"])
-def test_what_is_nowhere(bucket: Bucket, use: str) -> None:
-    """A file that neither memory nor the bucket has is a FileNotFoundError, whatever boto3 says."""
+def test_a_missing_file(bucket: Bucket, use: str) -> None:
+    """A file that neither layer has raises FileNotFoundError, whatever boto3 raises."""
     storage = over(bucket)
     with pytest.raises(FileNotFoundError):
         getattr(storage, use)("missing")
@@ -190,11 +190,11 @@ def test_what_is_nowhere(bucket: Bucket, use: str) -> None:
 
 
 def test_a_bucket_that_refuses(bucket: Bucket) -> None:
-    """A bucket that answers 403 says so in the error's notes; files above it work on."""
+    """A bucket's 403 is in the notes of an error; files of the upper layer are not affected."""
     storage = over(bucket)
     bucket.server.refuses = True
-    above = storage.save("above", ContentFile(b"content"))  # a name that nobody has below
-    assert (storage.exists(above), storage.listdir("")) == (True, ([], [above]))
+    upper = storage.save("upper", ContentFile(b"content"))  # the bucket cannot tell if it is free
+    assert (storage.exists(upper), storage.listdir("")) == (True, ([], [upper]))
     with pytest.raises(FileNotFoundError) as info:
         storage.open("texts/0/0.txt")
     assert any("ClientError" in note and "403" in note for note in info.value.__notes__)
@@ -204,7 +204,7 @@ def test_a_bucket_that_refuses(bucket: Bucket) -> None:
 def test_copies(
     bucket: Bucket, settings, copied: Callable[[FallbackStorage], FallbackStorage]
 ) -> None:
-    """What comes out of a pickle, or of a migration, reads the bucket and is equal."""
+    """A storage from a pickle or a migration reads the bucket, and is equal."""
     storages = {**settings.STORAGES, "production": {"BACKEND": S3, "OPTIONS": bucket.options}}
     settings.STORAGES = storages
     storage = FallbackStorage([MEMORY, "production"])
@@ -215,7 +215,7 @@ def test_copies(
 
 
 def test_a_timeout_keeps_connections(bucket: Bucket) -> None:
-    """Questions with a timeout share a connection: S3Storage makes one for each thread."""
+    """Calls with a timeout share a session, of which S3Storage makes one for each thread."""
     sessions: list[object] = []
 
     class Counting(import_string(S3)):
@@ -229,13 +229,13 @@ def test_a_timeout_keeps_connections(bucket: Bucket) -> None:
     assert len(sessions) == 1
 
 
-def test_pickled_with_a_path(bucket: Bucket) -> None:
-    """What names a backend is enough to make it again: boto3's own options are lost by a pickle."""
+def test_a_pickled_path(bucket: Bucket) -> None:
+    """A layer is made again from its entry, since S3Storage's pickle loses boto3's options."""
     assert read(repickled(over(bucket)), "texts/1/1.txt") == b"text 1"
 
 
 def test_directories_that_a_console_made(bucket: Bucket) -> None:
-    """A directory that is listed can be listed, also if all that is in it is its own key."""
+    """A directory that has only its own key is listed, and can be listed."""
     bucket.fill([("empty/", b"")])
     storage = over(bucket)
     assert "empty" in storage.listdir("")[0]
@@ -243,7 +243,7 @@ def test_directories_that_a_console_made(bucket: Bucket) -> None:
 
 
 def ask_for_pictures(storage: FallbackStorage) -> None:
-    """Ask for a page of pictures, as a gallery does; none of them answers."""
+    """Ask for the pictures of a page, as a gallery does; none of them is found."""
     for name in PICTURES * 5:
         assert not storage.exists(name)
         with pytest.raises(FileNotFoundError):
@@ -252,13 +252,13 @@ def ask_for_pictures(storage: FallbackStorage) -> None:
 
 
 def warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Return what the log warns of."""
+    """Return the warnings in the log."""
     return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
 
 
 @pytest.mark.parametrize("timeout", [None, 0.5])
 def test_a_server_that_was_stopped(caplog: pytest.LogCaptureFixture, timeout: float | None) -> None:
-    """A port at which nobody listens is asked once, and not once for each picture."""
+    """A port that nothing listens on is asked once, and not for each picture."""
     with s3_server() as server:
         bucket = server.make_bucket()
     ask_for_pictures(over(bucket, timeout=timeout))
@@ -267,12 +267,12 @@ def test_a_server_that_was_stopped(caplog: pytest.LogCaptureFixture, timeout: fl
 
 
 def test_a_server_that_never_answers(caplog: pytest.LogCaptureFixture) -> None:
-    """A port that accepts and says nothing costs one wait, as long as the timeout is."""
+    """A port that accepts and never answers costs one timeout."""
     with silent_port() as (endpoint, accepted):
         storage = over(Bucket(Server(endpoint), "bucket"), timeout=0.5)
         ask_for_pictures(storage)
         saved = storage.save("pictures/0.jpg", ContentFile(b"content"))
         assert (saved != "pictures/0.jpg", read(storage, saved)) == (True, b"content")
-        assert len(accepted) <= 1  # none, where the client takes longer to be made
+        assert len(accepted) <= 1  # none, if making the client takes longer
     assert warnings_in(caplog)[0].startswith(f"{S3} does not answer (TimeoutError")
     assert len(warnings_in(caplog)) == 1

@@ -1,4 +1,4 @@
-"""What is deleted stays deleted: the marks, and what they hide."""
+"""Whiteouts: what is deleted stays deleted."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ FILES = ["a.txt", "d/a.txt", "d/b.txt", "d/e/a.txt"]
 
 
 def test_a_deleted_file_is_gone() -> None:
-    """What was deleted is not there, not listed and not opened; its neighbours are."""
-    storage, _, below = over(*FILES)
+    """A deleted file does not exist, is not listed and cannot be opened; its neighbors can."""
+    storage, _, lower = over(*FILES)
     storage.delete("d/a.txt")
     assert not storage.exists("d/a.txt") and storage.which("d/a.txt") is None
     assert storage.listdir("d") == (["e"], ["b.txt"])
@@ -26,11 +26,11 @@ def test_a_deleted_file_is_gone() -> None:
         with pytest.raises(FileNotFoundError):
             use("./d//a.txt")
     assert get(storage, "d/b.txt") == b"d/b.txt"
-    assert below.exists("d/a.txt")
+    assert lower.exists("d/a.txt")
 
 
-def test_its_name_can_be_had_again() -> None:
-    """A later save brings the name back, with its own content, and it can be deleted again."""
+def test_saving_a_deleted_name() -> None:
+    """save() brings a deleted name back with new content, and delete() removes it again."""
     storage, *_ = over("a.txt")
     for content in (b"one", b"two"):
         storage.delete("a.txt")
@@ -40,37 +40,37 @@ def test_its_name_can_be_had_again() -> None:
     assert storage.listdir("") == ([], [])
 
 
-def test_a_file_that_is_in_both() -> None:
-    """Deleting a file that is above and below deletes the one and hides the other."""
-    storage, above, _ = over("a.txt")
+def test_a_file_in_both_layers() -> None:
+    """delete() deletes the upper layer's file, and hides the lower layer's."""
+    storage, upper, _ = over("a.txt")
     storage.open("a.txt", "ab").close()
     storage.delete("a.txt")
-    assert not storage.exists("a.txt") and not above.exists("a.txt")
+    assert not storage.exists("a.txt") and not upper.exists("a.txt")
 
 
-def test_what_is_deleted_has_no_address_below() -> None:
-    """The URL of a deleted file is not that of the file below."""
-    above, below = InMemoryStorage(base_url="/above/"), InMemoryStorage(base_url="/below/")
-    put(below, "a.txt")
-    storage = FallbackStorage([above, below])
+def test_the_url_of_a_deleted_file() -> None:
+    """url() of a deleted file is not that of the lower layer."""
+    upper, lower = InMemoryStorage(base_url="/upper/"), InMemoryStorage(base_url="/lower/")
+    put(lower, "a.txt")
+    storage = FallbackStorage([upper, lower])
     storage.delete("a.txt")
-    assert storage.url("a.txt") == "/above/a.txt"
+    assert storage.url("a.txt") == "/upper/a.txt"
 
 
-def test_a_directory_goes_with_what_is_in_it() -> None:
-    """Where the first backend deletes directories with their files, those below go too."""
-    storage, _, below = over(*FILES)
+def test_a_directory_with_files() -> None:
+    """delete() of a directory hides its files, if the upper layer deletes such directories."""
+    storage, _, lower = over(*FILES)
     put(storage, "d/new.txt")
     storage.delete("d")
     assert storage.listdir("") == ([], ["a.txt"])
     assert not storage.exists("d/e/a.txt")
     put(storage, "d/again.txt")
     assert storage.listdir("d") == ([], ["again.txt"])
-    assert len(below.listdir("d")[1]) == 2
+    assert len(lower.listdir("d")[1]) == 2
 
 
 def test_a_directory_that_must_be_empty(tmp_path: Any) -> None:
-    """Where the first backend deletes empty directories alone, so it is with those below."""
+    """delete() of a directory with files fails, if the upper layer deletes only empty ones."""
     storage = FallbackStorage([FileSystemStorage(tmp_path), stocked(*FILES)])
     with pytest.raises(OSError, match="not empty"):
         storage.delete("d/e")
@@ -82,7 +82,7 @@ def test_a_directory_that_must_be_empty(tmp_path: Any) -> None:
 
 
 class Bucket(Storage):
-    """A storage that has objects and no directories: it lists what is not there as empty."""
+    """A storage with objects and no directories, which lists a missing directory as empty."""
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
@@ -95,15 +95,15 @@ class Bucket(Storage):
         return name
 
     def exists(self, name: str) -> bool:
-        """Return whether there is an object."""
+        """Return whether an object exists."""
         return name in self.objects
 
     def delete(self, name: str) -> None:
-        """Delete an object, if it is there."""
+        """Delete an object, if it exists."""
         self.objects.pop(name, None)
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
-        """Return what the names of objects go on with after a prefix."""
+        """Return the next parts of the names that begin with a prefix."""
         prefix = f"{path}/" if path else ""
         rest = [name[len(prefix) :] for name in self.objects if name.startswith(prefix)]
         directories = {name.partition("/")[0] for name in rest if "/" in name}
@@ -111,7 +111,7 @@ class Bucket(Storage):
 
 
 def test_directories_of_buckets() -> None:
-    """A directory of a bucket is deleted where the first backend deletes directories."""
+    """delete() hides a bucket's directory, if the upper layer deletes directories."""
     bucket = stocked(*FILES, kind=Bucket)
     assert bucket.listdir("nowhere") == ([], []) and not bucket.exists("d")
     storage = FallbackStorage([InMemoryStorage(), bucket])
@@ -119,15 +119,15 @@ def test_directories_of_buckets() -> None:
         storage.listdir("nowhere")
     storage.delete("d")
     assert storage.listdir("") == ([], ["a.txt"])
-    above = FallbackStorage([Bucket(), bucket])
-    above.delete("d")
-    assert above.listdir("") == (["d"], ["a.txt"])
-    above.delete("a.txt")
-    assert above.listdir("") == (["d"], [])
+    over_bucket = FallbackStorage([Bucket(), bucket])
+    over_bucket.delete("d")
+    assert over_bucket.listdir("") == (["d"], ["a.txt"])
+    over_bucket.delete("a.txt")
+    assert over_bucket.listdir("") == (["d"], [])
 
 
-def test_a_name_below_a_deleted_one(tmp_path: Any) -> None:
-    """A file and a directory that had its name before can both be deleted."""
+def test_a_name_in_a_deleted_one(tmp_path: Any) -> None:
+    """A file and a directory of one name, in two layers, are both hidden."""
     storage = FallbackStorage([InMemoryStorage(), stocked("a"), stocked("a/b.txt")])
     storage.delete("a")
     assert not storage.exists("a") and not storage.exists("a/b.txt")
@@ -135,39 +135,39 @@ def test_a_name_below_a_deleted_one(tmp_path: Any) -> None:
     assert storage.listdir("a") == ([], ["c.txt"])
 
 
-def test_marks_survive(tmp_path: Any) -> None:
-    """Marks are files of the first backend: a storage made later honours them."""
-    below = stocked(*FILES)
-    FallbackStorage([FileSystemStorage(tmp_path), below]).delete("d/a.txt")
-    later = FallbackStorage([FileSystemStorage(tmp_path), below])
+def test_whiteouts_last(tmp_path: Any) -> None:
+    """A storage that is made later honors the whiteouts in the upper layer."""
+    lower = stocked(*FILES)
+    FallbackStorage([FileSystemStorage(tmp_path), lower]).delete("d/a.txt")
+    later = FallbackStorage([FileSystemStorage(tmp_path), lower])
     assert not later.exists("d/a.txt") and later.exists("d/b.txt")
-    memory = FallbackStorage([InMemoryStorage(), below])
+    memory = FallbackStorage([InMemoryStorage(), lower])
     memory.delete("a.txt")
     assert not pickle.loads(pickle.dumps(memory)).exists("a.txt")
     assert later.exists("a.txt")
 
 
 def test_without_whiteouts() -> None:
-    """With ``whiteouts=False`` a file below shows again when the one above is deleted."""
-    storage, above, _ = over("a.txt", whiteouts=False)
-    put(above, "a.txt", b"above")
+    """Without whiteouts, a lower layer's file shows again when the upper layer's is deleted."""
+    storage, upper, _ = over("a.txt", whiteouts=False)
+    put(upper, "a.txt", b"upper")
     storage.delete("a.txt")
     assert get(storage, "a.txt") == b"a.txt"
     storage.delete("a.txt")
-    assert storage.exists("a.txt") and above.listdir("") == ([], [])
+    assert storage.exists("a.txt") and upper.listdir("") == ([], [])
 
 
-def test_deleting_nothing() -> None:
-    """delete() needs a name, and is silent about one that there is not."""
-    storage, above, _ = over("a.txt")
+def test_deleting_a_missing_name() -> None:
+    """delete() requires a name, and ignores one that does not exist."""
+    storage, upper, _ = over("a.txt")
     storage.delete("missing.txt")
     with pytest.raises(ValueError, match="name must be given"):
         storage.delete("")
-    assert above.listdir("") == ([], [])
+    assert upper.listdir("") == ([], [])
 
 
-def test_marks_that_cannot_be_read(caplog: pytest.LogCaptureFixture) -> None:
-    """Where the first backend cannot tell, a file counts as there, and the log says so."""
+def test_unreadable_whiteouts(caplog: pytest.LogCaptureFixture) -> None:
+    """A file counts as not deleted if its whiteout cannot be read, with a warning."""
     storage = FallbackStorage([Failing(PermissionError("closed")), stocked("d/a.txt")])
     with caplog.at_level(logging.WARNING, "inmemorystorage.fallback"):
         assert storage.exists("d/a.txt")
@@ -175,19 +175,19 @@ def test_marks_that_cannot_be_read(caplog: pytest.LogCaptureFixture) -> None:
     assert "cannot tell" in caplog.text and "closed" in caplog.text
 
 
-def test_a_storage_over_others_as_a_backend() -> None:
-    """A FallbackStorage can be the first backend of another, which keeps marks of its own."""
-    inner, above, _ = over("inner.txt")
+def test_a_fallback_storage_as_a_layer() -> None:
+    """A FallbackStorage whose upper layer is another one keeps whiteouts of its own."""
+    inner, upper, _ = over("inner.txt")
     storage = FallbackStorage([inner, stocked("outer.txt")])
     storage.delete("outer.txt")
     storage.delete("inner.txt")
     assert storage.listdir("") == ([], []) and inner.listdir("") == ([".fallback-"], [])
-    assert sorted(above.listdir("")[0]) == [".fallback", ".fallback-"]
+    assert sorted(upper.listdir("")[0]) == [".fallback", ".fallback-"]
     assert put(storage, "outer.txt") == "outer.txt"
 
 
-def test_backends_that_are_no_storages_of_django() -> None:
-    """What has a method or two can be read from."""
+def test_layers_with_few_methods() -> None:
+    """An object with a method or two can be a layer."""
     storage = FallbackStorage([InMemoryStorage(), Only(exists=True, size=3)])
     assert storage.size("a.txt") == 3
     storage.delete("a.txt")

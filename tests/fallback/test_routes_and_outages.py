@@ -1,4 +1,4 @@
-"""Which backend is asked for which name, how long, and what is remembered of it."""
+"""Which layer is asked for which name, for how long, and what is remembered of its answer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from inmemorystorage.fallback.layer import Route
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Have the time stand still; it is the one item of a list."""
+    """Stop the clock, and return the time as the one item of a list."""
     now = [1000.0]
     monkeypatch.setattr(failures.time, "monotonic", lambda: now[0])
     return now
@@ -49,7 +49,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     ],
 )
 def test_routes(only: list[str], skip: list[str], name: str, admits: bool) -> None:
-    """Patterns say for which files a backend is asked."""
+    """Patterns say for which names a layer is asked."""
     assert Route(tuple(only), tuple(skip)).admits(name) is admits
 
 
@@ -69,16 +69,16 @@ def test_routes(only: list[str], skip: list[str], name: str, admits: bool) -> No
 def test_routes_of_directories(
     only: list[str], skip: list[str], directory: str, admits: bool
 ) -> None:
-    """A backend lists the directories in which it may have files that it is asked for."""
+    """A layer lists the directories that may have names for which it is asked."""
     assert Route(tuple(only), tuple(skip)).admits_below(directory) is admits
 
 
-def test_what_is_skipped_is_never_asked() -> None:
-    """A backend is asked nothing about the names that it skips."""
-    below = stocked("thumbnails/a.jpg", "a.jpg", "d/a.tmp", kind=Recording)
-    backend = {"BACKEND": below, "skip": ["thumbnails/*", "*.tmp"]}
-    storage = FallbackStorage([InMemoryStorage(), backend])
-    with below.asked_nothing():
+def test_skipped_names() -> None:
+    """A layer is asked nothing about the names that it skips."""
+    lower = stocked("thumbnails/a.jpg", "a.jpg", "d/a.tmp", kind=Recording)
+    layer = {"BACKEND": lower, "skip": ["thumbnails/*", "*.tmp"]}
+    storage = FallbackStorage([InMemoryStorage(), layer])
+    with lower.assert_no_calls():
         assert not storage.exists("thumbnails/a.jpg")
         assert put(storage, "./thumbnails//a.jpg") == "thumbnails/a.jpg"
         assert get(storage, "thumbnails/a.jpg") == b"content"
@@ -88,8 +88,8 @@ def test_what_is_skipped_is_never_asked() -> None:
     assert storage.listdir("d") == ([], [])
 
 
-def test_only_is_for_writing_too() -> None:
-    """A name goes to the first backend that may be written and is asked for it."""
+def test_routes_of_writing() -> None:
+    """A name is saved to the first writable layer whose patterns match it."""
     pictures = {"BACKEND": InMemoryStorage(), "only": ["*.jpg"]}
     rest = {"BACKEND": InMemoryStorage(), "skip": ["*.exe"]}
     storage = FallbackStorage([pictures, rest], writable=[pictures, rest])
@@ -98,19 +98,19 @@ def test_only_is_for_writing_too() -> None:
         put(storage, "a.exe")
 
 
-def test_nobody_is_asked_for_a_name() -> None:
-    """A name that every backend skips is missing."""
+def test_a_name_that_all_layers_skip() -> None:
+    """A name that every layer skips does not exist."""
     storage = FallbackStorage([{"BACKEND": stocked("a.txt"), "skip": ["a.txt"]}])
     assert not storage.exists("a.txt")
     with pytest.raises(FileNotFoundError):
         storage.open("a.txt")
 
 
-def test_a_backend_that_hangs_costs_one_wait(caplog: pytest.LogCaptureFixture) -> None:
-    """A backend that does not answer in time is left alone for a while, and the log says so."""
+def test_a_layer_that_hangs_costs_one_wait(caplog: pytest.LogCaptureFixture) -> None:
+    """A layer that does not answer in time is not asked again for a while, with a warning."""
     hanging = Waiting()
-    backend = {"BACKEND": hanging, "timeout": 0.05}
-    storage = FallbackStorage([InMemoryStorage(), backend])
+    layer = {"BACKEND": hanging, "timeout": 0.05}
+    storage = FallbackStorage([InMemoryStorage(), layer])
     start = time.monotonic()
     try:
         with caplog.at_level(logging.WARNING, "inmemorystorage.fallback"):
@@ -119,60 +119,60 @@ def test_a_backend_that_hangs_costs_one_wait(caplog: pytest.LogCaptureFixture) -
         hanging.released.set()
     assert (hanging.waits, len(caplog.records)) == (1, 1)
     assert "does not answer (TimeoutError: no answer within 0.05 seconds)" in caplog.text
-    assert time.monotonic() - start < 5  # not a hundred waits
+    assert time.monotonic() - start < 5  # 100 waits take longer
 
 
 def test_an_answer_in_time() -> None:
-    """A backend that answers in time is as any, in its errors too."""
+    """A layer with a timeout returns and raises what it does without one."""
     storage = FallbackStorage([{"BACKEND": stocked("a.txt"), "timeout": 30}], writable=[])
     assert get(storage, "a.txt") == b"a.txt"
     with pytest.raises(FileNotFoundError):
         storage.size("missing.txt")
-    own = TimeoutError("of its own")
-    with pytest.raises(TimeoutError, match="of its own"):
+    own = TimeoutError("the storage's own")
+    with pytest.raises(TimeoutError, match="the storage's own"):
         FallbackStorage([{"BACKEND": Failing(own), "timeout": 30}], writable=[]).size("a.txt")
 
 
-def workers() -> list[threading.Thread]:
-    """Return the threads that ask."""
+def calling_threads() -> list[threading.Thread]:
+    """Return the threads that call layers."""
     return [each for each in threading.enumerate() if each.name == "FallbackStorage"]
 
 
-def test_a_thread_that_waits_does_not_keep_the_process() -> None:
-    """The thread of a backend that hangs ends with the process."""
+def test_threads_are_daemons() -> None:
+    """A thread that waits for a layer does not keep the process from ending."""
     hanging = Waiting()
     storage = FallbackStorage([InMemoryStorage(), {"BACKEND": hanging, "timeout": 0.01}])
     try:
         assert not storage.exists("a.txt")
-        assert workers() and all(thread.daemon for thread in workers())
+        assert calling_threads() and all(thread.daemon for thread in calling_threads())
     finally:
         hanging.released.set()
 
 
-def test_threads_are_used_again() -> None:
-    """Questions one after the other are asked in one thread, which has the client's connection."""
+def test_threads_are_reused() -> None:
+    """Calls one after another run in one thread, which has the client's connection."""
     storage = FallbackStorage([{"BACKEND": stocked("a.txt"), "timeout": 30}], writable=[])
     storage.exists("a.txt")
-    before = workers()
+    before = calling_threads()
     for _ in range(50):
         storage.exists("a.txt")
-    assert workers() == before
+    assert calling_threads() == before
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_a_process_that_is_forked_off() -> None:
-    """A child of a process that has asked asks in threads of its own."""
+def test_fork() -> None:
+    """A forked child calls layers in threads of its own."""
     storage = FallbackStorage([{"BACKEND": stocked("a.txt"), "timeout": 30}], writable=[])
     assert storage.exists("a.txt")
     child = os.fork()
     if not child:
-        signal.alarm(30)  # ends a child that waits for ever
+        signal.alarm(30)  # ends a child that hangs
         os._exit(0 if storage.exists("a.txt") else 1)
     assert os.waitpid(child, 0)[1] == 0
 
 
-def test_a_dead_backend_is_asked_again(clock: list[float]) -> None:
-    """After ``down_for`` seconds a backend that did not answer is asked again."""
+def test_a_layer_is_asked_again(clock: list[float]) -> None:
+    """A layer that did not answer is asked again after ``down_for`` seconds."""
     dead = Failing(ConnectionRefusedError(111, "refused"))
     storage = FallbackStorage([InMemoryStorage(), {"BACKEND": dead, "down_for": 10}])
     for _ in range(3):
@@ -187,8 +187,8 @@ def test_a_dead_backend_is_asked_again(clock: list[float]) -> None:
     assert len(dead.calls) == 2
 
 
-def test_other_errors_are_no_silence(caplog: pytest.LogCaptureFixture) -> None:
-    """A backend that answers with an error is asked again at once, with one warning."""
+def test_other_errors_are_no_outage(caplog: pytest.LogCaptureFixture) -> None:
+    """A layer that raises another error is asked again at once, with one warning."""
     failing = Failing(ZeroDivisionError("a fault"))
     storage = FallbackStorage([InMemoryStorage(), failing])
     with caplog.at_level(logging.WARNING, "inmemorystorage.fallback"):
@@ -199,8 +199,8 @@ def test_other_errors_are_no_silence(caplog: pytest.LogCaptureFixture) -> None:
     ]
 
 
-def test_the_first_backend_is_always_asked() -> None:
-    """What may be written is never left alone: its silence is not forgotten for an old file."""
+def test_a_writable_layer_has_no_outage() -> None:
+    """A writable layer is asked each time, since it may have a newer file."""
     dead = Failing(ConnectionRefusedError(111, "refused"))
     storage = FallbackStorage([{"BACKEND": dead, "timeout": 5}, stocked("a.txt")], whiteouts=False)
     for _ in range(3):
@@ -208,58 +208,58 @@ def test_the_first_backend_is_always_asked() -> None:
     assert len(dead.calls) == 3
 
 
-def test_not_there_is_remembered(clock: list[float]) -> None:
-    """What was not there is not asked for again for ``missing_for`` seconds."""
-    below = Recording()
-    storage = FallbackStorage([InMemoryStorage(), {"BACKEND": below, "missing_for": 5}])
+def test_missing_names_are_remembered(clock: list[float]) -> None:
+    """A missing name is not asked for again for ``missing_for`` seconds."""
+    lower = Recording()
+    storage = FallbackStorage([InMemoryStorage(), {"BACKEND": lower, "missing_for": 5}])
     assert not storage.exists("a.txt")
-    with below.asked_nothing():
+    with lower.assert_no_calls():
         assert not storage.exists("./a.txt")
         with pytest.raises(FileNotFoundError):
             storage.open("a.txt")
     with pytest.raises(FileNotFoundError):
         storage.size("b.txt")
-    with below.asked_nothing():
+    with lower.assert_no_calls():
         assert not storage.exists("b.txt")
-    put(below, "a.txt")
+    put(lower, "a.txt")
     assert storage.listdir("") == ([], ["a.txt"])
     clock[0] += 5
     assert storage.exists("a.txt")
 
 
-def test_nothing_is_remembered_of_what_is_near() -> None:
-    """Without a timeout what comes below is there at once; with one, a few seconds later."""
+def test_when_missing_names_are_remembered() -> None:
+    """Missing names are remembered with a timeout, and without one only if asked to."""
     for options, expected in [({}, True), ({"timeout": 9}, False), ({"missing_for": 0}, True)]:
-        below = InMemoryStorage()
-        storage = FallbackStorage([InMemoryStorage(), {"BACKEND": below, **options}])
+        lower = InMemoryStorage()
+        storage = FallbackStorage([InMemoryStorage(), {"BACKEND": lower, **options}])
         assert not storage.exists("a.txt")
-        put(below, "a.txt")
+        put(lower, "a.txt")
         assert storage.exists("a.txt") is expected
 
 
-def test_memory_has_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Names that are not there do not fill the process's memory."""
+def test_the_negative_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number of missing names that are remembered has a limit."""
     monkeypatch.setattr(failures, "_MAX_NAMES", 10)
-    backend = {"BACKEND": InMemoryStorage(), "missing_for": 60}
-    storage = FallbackStorage([InMemoryStorage(), backend])
+    layer = {"BACKEND": InMemoryStorage(), "missing_for": 60}
+    storage = FallbackStorage([InMemoryStorage(), layer])
     for number in range(25):
         assert not storage.exists(f"{number}.txt")
     assert len(storage._layers.all[1].missing_names) <= 10
 
 
 class EndpointConnectionError(Exception):
-    """As botocore's, which is derived from a ConnectionError of its own."""
+    """A class with the name of botocore's, derived from no ConnectionError."""
 
 
-class ConnectionError_(Exception):
-    """Stands for another library's."""
+class LibraryConnectionError(Exception):
+    """A library's own class, called ConnectionError."""
 
 
-ConnectionError_.__name__ = "ConnectionError"
+LibraryConnectionError.__name__ = "ConnectionError"
 
 
-class NoEndpoint(ConnectionError_):
-    """A client's error."""
+class NoEndpoint(LibraryConnectionError):
+    """A client's error, derived from its library's ConnectionError."""
 
 
 @pytest.mark.parametrize(
@@ -275,6 +275,6 @@ class NoEndpoint(ConnectionError_):
         (ValueError(), False),
     ],
 )
-def test_what_says_that_nobody_answers(error: Exception, expected: bool) -> None:
-    """Errors of sockets, and of client libraries by their names, say so; others do not."""
+def test_errors_of_an_outage(error: Exception, expected: bool) -> None:
+    """Errors of sockets, and client libraries' errors by their names, mean an outage."""
     assert is_unreachable(error) is expected
