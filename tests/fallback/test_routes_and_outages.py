@@ -6,7 +6,6 @@ import logging
 import os
 import signal
 import threading
-import time
 
 import pytest
 from fallback.layers import Failing, Recording, Waiting, get, put, stocked
@@ -111,7 +110,6 @@ def test_a_layer_that_hangs_costs_one_wait(caplog: pytest.LogCaptureFixture) -> 
     hanging = Waiting()
     layer = {"BACKEND": hanging, "timeout": 0.05}
     storage = FallbackStorage([InMemoryStorage(), layer])
-    start = time.monotonic()
     try:
         with caplog.at_level(logging.WARNING, "inmemorystorage.fallback"):
             assert [storage.exists(f"{number}.jpg") for number in range(100)] == [False] * 100
@@ -119,7 +117,6 @@ def test_a_layer_that_hangs_costs_one_wait(caplog: pytest.LogCaptureFixture) -> 
         hanging.released.set()
     assert (hanging.waits, len(caplog.records)) == (1, 1)
     assert "does not answer (TimeoutError: no answer within 0.05 seconds)" in caplog.text
-    assert time.monotonic() - start < 5  # 100 waits take longer
 
 
 def test_an_answer_in_time() -> None:
