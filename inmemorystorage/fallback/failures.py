@@ -124,9 +124,10 @@ class NegativeCache:
         """Remember that a name does not exist."""
         if not self._seconds:
             return
-        if len(self) >= _MAX_NAMES:
-            self._expiries.clear()
         self._expiries[name] = time.monotonic() + self._seconds
+        self._expiries.move_to_end(name)
+        if len(self) > _MAX_NAMES:
+            self._expiries.popitem(last=False)
 
 
 class Outage:

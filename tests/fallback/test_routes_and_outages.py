@@ -235,13 +235,16 @@ def test_when_missing_names_are_remembered() -> None:
 
 
 def test_the_negative_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The number of missing names that are remembered has a limit."""
+    """A full negative cache forgets the name that was missed longest ago, and no other."""
     monkeypatch.setattr(failures, "_MAX_NAMES", 10)
-    layer = {"BACKEND": InMemoryStorage(), "missing_for": 60}
-    storage = FallbackStorage([InMemoryStorage(), layer])
+    lower = Recording()
+    storage = FallbackStorage([InMemoryStorage(), {"BACKEND": lower, "missing_for": 60}])
     for number in range(25):
         assert not storage.exists(f"{number}.txt")
-    assert len(storage._layers.all[1].missing_names) <= 10
+    with lower.assert_no_calls():
+        assert not any(storage.exists(f"{number}.txt") for number in range(15, 25))
+    assert not storage.exists("14.txt")
+    assert lower.calls == [("exists", "14.txt")]
 
 
 class EndpointConnectionError(Exception):
