@@ -121,7 +121,7 @@ class ReadCache:
 
     def open(self, name: str, mode: str, source: Layer, file: Any) -> Any:
         """
-        Return the copy of a file, made now if there is none, or else the file.
+        Return the copy of a file, made now if it does not exist, or else the file.
 
         :param file: the file, open for reading in its layer.
         """
@@ -224,7 +224,7 @@ class ReadCache:
             self._names.discard(name)
             if stamp in (_UNFINISHED, self._stamp(name)):
                 self._layer.ask("delete", name)
-                logger.debug("%s keeps %r no longer", self._layer.label, name)
+                logger.debug("deleted the copy of %r from %s to make room", name, self._layer.label)
 
     def _known(self) -> OrderedDict[str, int]:
         """Return the sizes of the copies; those of an earlier process come first."""

@@ -364,11 +364,10 @@ def _find_storage(backend: Any, options: Any) -> tuple[str, Callable[[], Any]]:
         label = getattr(backend, "__qualname__", repr(backend))
         return label, _MadeStorage(label, backend, options)
     backend = unwrap(backend)
-    if options or not _is_storage(backend):
-        raise ImproperlyConfigured(
-            f"{backend!r} is no storage that can be made"
-            + (" with OPTIONS: it is made already." if options else ".")
-        )
+    if not _is_storage(backend):
+        raise ImproperlyConfigured(f"{backend!r} is not a storage, and cannot make one.")
+    if options:
+        raise ImproperlyConfigured(f"{backend!r} takes no OPTIONS: it is an instance already.")
     return type(backend).__name__, functools.partial(_itself, backend)
 
 

@@ -20,7 +20,7 @@ from .readonly import LowerLayerFile, is_writing
 
 _MEBIBYTE = 1024 * 1024
 _SETTING = "FALLBACK_STORAGES"
-# The name of the directories that this storage keeps for itself; no project has files called so.
+# The name of this storage's own directories; no file of a project is called so.
 _RESERVED = ".fallback"
 
 
@@ -182,7 +182,7 @@ class FallbackStorage(Storage):
         if writer.has_method("get_available_name"):
             name = writer.ask("get_available_name", name, max_length=max_length)
         available = normalize(name)
-        # A writer that returns the name of a file of its own overwrites it, or has just deleted it.
+        # A writer that returns the name of its own file overwrites it, or has just deleted it.
         if writer.overwrites or (is_its_own and available == wanted):
             return name
         if not layers.may_be_taken(available):

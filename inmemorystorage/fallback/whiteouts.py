@@ -113,4 +113,4 @@ def _warn_on_failure(name: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        logger.warning("cannot tell what was deleted of %r: %s", name, error)
+        logger.warning("cannot read the whiteouts for %r: %s", name, error)

@@ -158,7 +158,7 @@ def test_threads_are_reused() -> None:
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_fork() -> None:
-    """A forked child calls layers in threads of its own."""
+    """A forked child calls layers in its own threads."""
     storage = FallbackStorage([{"BACKEND": stocked("a.txt"), "timeout": 30}], writable=[])
     assert storage.exists("a.txt")
     child = os.fork()

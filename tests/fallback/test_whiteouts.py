@@ -172,11 +172,11 @@ def test_unreadable_whiteouts(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "inmemorystorage.fallback"):
         assert storage.exists("d/a.txt")
         assert storage.listdir("d") == ([], ["a.txt"])
-    assert "cannot tell" in caplog.text and "closed" in caplog.text
+    assert "cannot read the whiteouts" in caplog.text and "closed" in caplog.text
 
 
 def test_a_fallback_storage_as_a_layer() -> None:
-    """A FallbackStorage whose upper layer is another one keeps whiteouts of its own."""
+    """A FallbackStorage whose upper layer is another one keeps its own whiteouts."""
     inner, upper, _ = over("inner.txt")
     storage = FallbackStorage([inner, stocked("outer.txt")])
     storage.delete("outer.txt")
