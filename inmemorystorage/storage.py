@@ -33,7 +33,7 @@ from .options import (
 )
 from .transfer import draw, dump_directory, load_directory
 from .tree.handles import parse_mode
-from .tree.mount import NOT_CACHED, Mount, is_plain, shared_tree
+from .tree.mount import Mount, NotCached, is_plain, shared_tree
 from .tree.nodes import InMemoryDir, InMemoryFile, InMemoryNode, Listing, files_below
 from .tree.posix import (
     Place,
@@ -229,12 +229,14 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
 
     def _open_node(self, name: str, mode: str) -> InMemoryFile:
         """Return the file to be opened, made, refused or truncated as ``mode`` says."""
-        node = self._mount.find(name)
-        if node is NOT_CACHED:
-            node = self._find_slowly(name)
-        if mode == "rb" and isinstance(node, InMemoryFile):
-            return node
-        place = self._place(name)
+        if mode == "rb":
+            try:
+                node = self._mount.find(name)
+            except NotCached:
+                node = None
+            if isinstance(node, InMemoryFile):
+                return node
+        place = self._current_place(name)
         return open_file(place, parse_mode(mode, place.path).flags, self.behavior)
 
     def _reopen_node(self, name: str, mode: str) -> InMemoryFile:
@@ -313,9 +315,9 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
         Called before the content is read, since some contents can be read only once.
         """
         while True:
-            self._find(name)
+            place = self._current_place(name)
             try:
-                find_target(self._place(name), self.behavior, overwrite=self._allow_overwrite)
+                find_target(place, self.behavior, overwrite=self._allow_overwrite)
             except FileExistsError:
                 taken, name = name, self.get_available_name(name)
                 if name == taken and self._has_own_hooks():
@@ -364,18 +366,24 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
             raise ValueError("The name must be given to delete().")
         if type(name) is str and self._mount.unlink(name):
             return
-        self._find(name)
-        try:
-            remove(self._place(name), self.behavior)
-        except self.behavior.delete_ignores:
-            return
+        with contextlib.suppress(NotCached):
+            self._mount.find(name)  # caches the directory for the next call
+        place = self._current_place(name)
+        with contextlib.suppress(*self.behavior.delete_ignores):
+            remove(place, self.behavior)
 
     def exists(self, name: str) -> bool:
         """Return whether there is a file or a directory of that name."""
-        node = self._mount.find(name)
-        if node is NOT_CACHED:
-            node = self._find_slowly(name)
-        return node is not None
+        try:
+            return self._mount.find(name) is not None
+        except NotCached:
+            pass  # so that an error of the slow path has no context
+        place = self._current_place(name)
+        try:
+            look_up(place, self.behavior)
+        except (OSError, ValueError):
+            return False
+        return True
 
     def listdir(self, path: str) -> Listing:
         """
@@ -567,35 +575,26 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
 
     # Names: how they are found from the location on.
 
-    def _find(self, name: str) -> InMemoryNode | None:
-        """
-        Return the node at ``name``, or ``None``; bring the mount to the location of now.
+    def _node(self, name: str) -> InMemoryNode:
+        """Return the node at ``name``, or raise what stat(2) raises."""
+        try:
+            node = self._mount.find(name)
+        except NotCached:
+            node = None
+        return look_up(self._current_place(name), self.behavior) if node is None else node
 
-        The hot methods have these lines themselves.
+    def _current_place(self, name: str) -> Place:
         """
-        node = self._mount.find(name)
-        return self._find_slowly(name) if node is NOT_CACHED else node
-
-    def _find_slowly(self, name: str) -> InMemoryNode | None:
-        """
-        Slow path: return the node at a name that is not normalized, or if the cache is stale.
+        Slow path: stand at the location of now, and pull; return the place of ``name``.
 
         Raises what ``FileSystemStorage.path()`` raises.
         """
+        if self._mount.place is not None:  # no other program can have changed the tree
+            return self._place(name)
         self._stand()
         place = self._place(name)
         self._mount.pull(place)
-        try:
-            return look_up(place, self.behavior)
-        except (OSError, ValueError):
-            return None
-
-    def _node(self, name: str) -> InMemoryNode:
-        """Return the node at ``name``, or raise what stat(2) raises."""
-        node = self._mount.find(name)
-        if node is NOT_CACHED:
-            node = self._find_slowly(name)
-        return look_up(self._place(name), self.behavior) if node is None else node
+        return place
 
     def _place(self, name: str) -> Place:
         """Return the place of ``name``; raise what ``FileSystemStorage.path()`` raises."""

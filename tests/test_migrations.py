@@ -127,7 +127,7 @@ def test_hand_made_filesystem(tmp_path: Path) -> None:
     """A storage with a tree that was given is refused, by an error that names the cure."""
     project = make_project(tmp_path, models=HAND_MADE)
     printed = project.manage("makemigrations", "uploads", fails=True)
-    assert "ValueError: Cannot serialize an InMemoryStorage with a filesystem" in printed
+    assert "ValueError: Cannot serialize an InMemoryStorage with a given filesystem" in printed
     assert "FileField(storage=get_storage)" in printed
     assert "behaves_like='filesystem'" in printed
 
@@ -195,5 +195,5 @@ def test_part_of_a_tree_is_refused() -> None:
 def test_subclass_of_a_directory_is_refused() -> None:
     """So is a tree of a project's own class."""
     tree = type("Tree", (InMemoryDir,), {})()
-    with pytest.raises(ValueError, match="Give the field a callable"):
+    with pytest.raises(ValueError, match="Pass the field a callable"):
         MigrationWriter.serialize(FileField(storage=InMemoryStorage(tree)))

@@ -25,8 +25,8 @@ def is_plain(name: str) -> bool:
     return _ODD_PARTS.isdisjoint(name.split("/")) and "\0" not in name
 
 
-# Returned by `Mount.find` if only the slow path can tell what is there. It is in no tree.
-NOT_CACHED = InMemoryNode()
+class NotCached(LookupError):
+    """Raised if only the slow path can tell: the name is not normalized, or the cache is stale."""
 
 
 class Mount:
@@ -110,21 +110,22 @@ class Mount:
         """
         Return the node at ``name``, or ``None`` if nothing is there.
 
-        Returns `NOT_CACHED` if the cache is stale, or if nothing is at a name that is not
-        normalized. A node that is found by a name as it stands is the right one: no entry is
-        called ``..``.
+        Raises `NotCached` if the cache is stale, or if nothing is at a name that is not normalized.
+        A node that is found by a name as it stands is the right one: no entry is called ``..``.
         """
         if self._epoch != State.epoch:
-            return NOT_CACHED
+            raise NotCached
         try:
             above, _, last = name.rpartition("/")
         except AttributeError:  # a Path, or something that is not a name
-            return NOT_CACHED
+            raise NotCached from None
         directory = self._directories.get(above)
         if directory is None:
             return self._walk(name, above, last)
         child = directory.children.get(last)
-        return NOT_CACHED if child is None and last in _ODD_PARTS else child
+        if child is None and last in _ODD_PARTS:
+            raise NotCached
+        return child
 
     def _walk(self, name: str, above: str, last: str) -> InMemoryNode | None:
         """Find ``name`` from the location on, and cache the directory ``above`` it."""
@@ -133,7 +134,9 @@ class Mount:
         parent = self._base.find(parts[:-1])
         node = None if parent is None else parent.children.get(last)
         if node is None:
-            return None if _ODD_PARTS.isdisjoint(parts) else NOT_CACHED
+            if not _ODD_PARTS.isdisjoint(parts):
+                raise NotCached
+            return None
         if above:  # otherwise "/name" would be found where "name" is
             directories[above] = cast("InMemoryDir", parent)
         return node
@@ -150,12 +153,16 @@ class Mount:
             if self._epoch != State.epoch:
                 return False
             above, _, last = name.rpartition("/")
-            parent = self.find(above) if above else self._base
+            parent: InMemoryNode | None = self._base
+            if above:
+                parent = self._directories.get(above) or self._base.find(above.split("/"))
             if parent is None:
                 place = self._place.below(above, has_path=self._behavior.has_paths)
                 parent = make_directories(place, self._behavior)
             if not isinstance(parent, InMemoryDir) or last in parent.children:
                 return False
+            if above:
+                self._directories[above] = parent
             parent.link(last, InMemoryFile(read(source)))
             return True
 

@@ -28,7 +28,7 @@ from projects import make_project
 from inmemorystorage import InMemoryStorage
 from inmemorystorage.testing import override_storages, rebase, replace_storage
 from inmemorystorage.testing.tools import attribute
-from inmemorystorage.tree.mount import disk
+from inmemorystorage.tree.mount import shared_tree
 
 HERE = Path(__file__).parent
 FIELDS = [
@@ -253,8 +253,8 @@ def test_private_directory_goes_with_the_override() -> None:
     try:
         with override_storages():
             save(storage_of("one"))
-            assert disk.mirror is not None
-        assert disk.mirror is None
+            assert shared_tree.mirror is not None
+        assert shared_tree.mirror is None
     finally:
         gc.enable()
 

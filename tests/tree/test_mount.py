@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from inmemorystorage.behaviors import BEHAVIORS
 from inmemorystorage.tree.journal import Savepoint
 from inmemorystorage.tree.lending import Lease
-from inmemorystorage.tree.mount import NOT_CACHED, Mount, is_lent, is_plain
+from inmemorystorage.tree.mount import Mount, NotCached, is_lent, is_plain
 from inmemorystorage.tree.nodes import InMemoryDir, InMemoryFile
 from inmemorystorage.tree.posix import Place
 
@@ -53,6 +54,15 @@ def refuse(source: str) -> bytes:
     raise AssertionError(source)
 
 
+def is_stale(mount: Mount, name: Any = "d/f") -> bool:
+    """Return whether find() leaves a name to the slow path."""
+    try:
+        mount.find(name)
+    except NotCached:
+        return True
+    return False
+
+
 @pytest.mark.parametrize("name", ["d/f", "d", "d/g", "x/y"])
 def test_find_returns_the_node_or_none(mount: Mount, root: InMemoryDir, name: str) -> None:
     """find() returns what the tree has below the location, the first time and from the cache."""
@@ -62,28 +72,28 @@ def test_find_returns_the_node_or_none(mount: Mount, root: InMemoryDir, name: st
 
 @pytest.mark.parametrize("name", ["", ".", "..", "/d/f", "d//f", "./d/f", "d/../d/f", "d/"])
 def test_find_leaves_names_that_are_not_normalized(mount: Mount, name: str) -> None:
-    """find() returns NOT_CACHED for any name that it cannot take as it stands."""
+    """find() raises NotCached for any name that it cannot take as it stands."""
     mount.find("d/f")
-    assert mount.find(name) is mount.find(name) is NOT_CACHED
+    assert is_stale(mount, name) and is_stale(mount, name)
     assert not is_plain(name)
 
 
 def test_find_leaves_what_is_not_a_name(mount: Mount) -> None:
-    """find() returns NOT_CACHED for an object that is not a string."""
-    assert mount.find(None) is NOT_CACHED  # type: ignore[arg-type]
+    """find() raises NotCached for an object that is not a string."""
+    assert is_stale(mount, None)
 
 
 def test_a_new_mount_has_no_cache(root: InMemoryDir) -> None:
     """Every fast path refuses before the mount stands somewhere."""
     mount = Mount(BEHAVIORS["memory"], None, lambda: root)
-    assert mount.find("d/f") is NOT_CACHED and mount.place is None
+    assert is_stale(mount) and mount.place is None
     assert not mount.create("g", refuse, "") and not mount.unlink("d/f")
 
 
 def test_forget_makes_the_cache_stale(mount: Mount) -> None:
     """forget() makes every fast path refuse until the mount stands again."""
     mount.forget()
-    assert mount.find("d/f") is NOT_CACHED and mount.place is None
+    assert is_stale(mount) and mount.place is None
     assert not mount.create("g", refuse, "") and not mount.unlink("d/f")
     stand(mount)
     assert isinstance(mount.find("d/f"), InMemoryFile)
@@ -106,14 +116,13 @@ def replace_directory(root: InMemoryDir) -> None:
 
 @pytest.mark.parametrize("change", [change_by_hand, remove_directory, replace_directory])
 def test_a_directory_that_leaves_its_tree_makes_the_cache_stale(
-    mount: Mount, root: InMemoryDir, change: object
+    mount: Mount, root: InMemoryDir, change: Callable[[InMemoryDir], None]
 ) -> None:
     """find() forgets the directories that it has found when any directory leaves its tree."""
     mount.find("d/f")
-    change(root)  # type: ignore[operator]
-    assert mount.find("d/f") is NOT_CACHED
+    change(root)
+    assert is_stale(mount)
     assert stand(mount) is root.find(LOCATION)
-    assert mount.find("d/f") in (None, NOT_CACHED)
 
 
 def test_changed_files_keep_the_cache(mount: Mount, root: InMemoryDir) -> None:
@@ -155,7 +164,7 @@ def test_stand_at_a_file_finds_no_directory(mount: Mount) -> None:
 def test_stand_for_one_operation_caches_nothing(mount: Mount, root: InMemoryDir) -> None:
     """stand() without a turn returns the directory, and leaves the cache stale."""
     assert mount.stand(place(root, LOCATION), None) is root.resolve("srv/media")
-    assert mount.find("d/f") is NOT_CACHED
+    assert is_stale(mount)
 
 
 def test_stand_after_a_concurrent_forget_caches_nothing(mount: Mount, root: InMemoryDir) -> None:
@@ -177,6 +186,12 @@ def test_create_makes_the_directories_above(mount: Mount, root: InMemoryDir) -> 
 def test_create_refuses_a_taken_name(mount: Mount, name: str) -> None:
     """create() returns false, without reading the content, for a name that it cannot have."""
     assert not mount.create(name, refuse, "")
+
+
+def test_create_caches_the_directory(mount: Mount) -> None:
+    """create() caches the directory of the new file, for the next file and for unlink()."""
+    assert mount.create("a/b/c", read, "") and mount.create("a/b/d", read, "")
+    assert mount.unlink("a/b/c") and mount.find("a/b/c") is None
 
 
 def test_create_names_the_path_that_is_in_the_way(mount: Mount) -> None:
@@ -241,15 +256,15 @@ def test_quota_ends_with_its_mount(root: InMemoryDir) -> None:
 
 
 @pytest.fixture
-def lease(root: InMemoryDir) -> Iterator[Lease]:
+def lease(root: InMemoryDir) -> Lease:
     """Lend paths of the tree."""
-    return Lease(root)  # type: ignore[return-value]
+    return Lease(root)
 
 
 def test_a_mount_caches_nothing_while_paths_are_lent(mount: Mount, lease: Lease) -> None:
     """A mount asks its storage for every name while other programs may change the tree."""
     assert mount.mirror is lease.mirror
-    assert stand(mount) is not None and mount.find("d/f") is NOT_CACHED
+    assert stand(mount) is not None and is_stale(mount)
 
 
 def test_borrow_keeps_one_lease(mount: Mount) -> None:
