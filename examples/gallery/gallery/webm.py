@@ -41,7 +41,7 @@ def number(identifier: str, value: int) -> bytes:
 
 def webm(frames: Iterable[bytes], size: tuple[int, int], rate: int) -> bytes:
     """
-    Return a WebM file that shows key frames, ``rate`` of them a second, and can be seeked.
+    Return a WebM file that shows key frames, ``rate`` of them a second, in which players can seek.
 
     The index precedes the frames, where a player that seeks looks for it.
     """
