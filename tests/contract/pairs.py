@@ -1,4 +1,4 @@
-"""Pairs of storages under a FallbackStorage: the same contract, and what each pair can do."""
+"""FallbackStorages of two layers, for the same contract, and the capabilities of each pair."""
 
 from __future__ import annotations
 
@@ -23,36 +23,36 @@ from django.core.files.storage import Storage
 from inmemorystorage import FallbackStorage
 
 
-def over(first: Subject, second: Subject) -> Subject:
-    """Return the subject of one storage over another."""
+def over(upper: Subject, lower: Subject) -> Subject:
+    """Return the subject of a FallbackStorage with an upper and a lower layer."""
 
     def factory(place: Place) -> Callable[..., Storage]:
-        make_first = first.factory(place)
-        make_second = second.factory(replace(place, directory=place.make_directory("below")))
+        make_upper = upper.factory(place)
+        make_lower = lower.factory(replace(place, directory=place.make_directory("lower")))
 
         def make(base_url: str | None = None, **options: Any) -> Storage:
             return FallbackStorage(
-                [make_first(base_url=base_url, **options), make_second(base_url=base_url)]
+                [make_upper(base_url=base_url, **options), make_lower(base_url=base_url)]
             )
 
         return make
 
     return Subject(
-        f"{first.label} over {second.label}",
+        f"{upper.label} over {lower.label}",
         factory,
-        both(first.can, second.can),
-        first.marks + second.marks,
+        combine(upper.can, lower.can),
+        upper.marks + lower.marks,
     )
 
 
-def both(first: Capabilities, second: Capabilities) -> Capabilities:
-    """Return what a pair can do: what its first storage can, but for what others answer."""
+def combine(upper: Capabilities, lower: Capabilities) -> Capabilities:
+    """Return the capabilities of a pair: the upper layer's, except for what the lower answers."""
     return replace(
-        first,
-        has_paths_below=not first.has_paths and second.has_paths,
-        looks_before_paths=first.refuses_names or second.refuses_names,
-        # What is nowhere has the URL that the last one gives it.
-        has_media_urls=second.has_media_urls,
+        upper,
+        has_paths_below=not upper.has_paths and lower.has_paths,
+        looks_before_paths=upper.refuses_names or lower.refuses_names,
+        # The URL of a missing file is the last layer's.
+        has_media_urls=lower.has_media_urls,
     )
 
 

@@ -26,7 +26,7 @@ class Capabilities:
     :param deletes_trees: ``delete()`` takes a directory with all that is in it.
     :param deletes_quietly: ``delete()`` of a name below a file is silent.
     :param has_paths: ``path()`` answers, and a handle's ``name`` is the path.
-    :param has_paths_below: ``path()`` of what is nowhere is one in a storage below.
+    :param has_paths_below: ``path()`` of a missing file is one in a lower layer.
     :param looks_before_paths: ``path()`` looks for the file, and so refuses what is no name.
     :param has_files_at_paths: what is at ``path()`` is the file.
     :param limits_names: a name may have 255 bytes for each of its components.
