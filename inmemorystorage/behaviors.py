@@ -1,5 +1,5 @@
 """
-How a storage behaves, as data: each small thing in which storages disagree is one field, and
+How a storage behaves, as data: each detail in which storages differ is one field, and
 ``InMemoryStorage(behaves_like=...)`` picks a row.
 """
 
@@ -12,23 +12,26 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Behavior:
     """
-    Say how a storage behaves where storages disagree.
+    Describe a storage where storages differ.
 
     :param name: what ``behaves_like`` calls it.
     :param creates_parents: ``open(name, "w")`` makes the directories above the file.
-    :param deletes_trees: ``delete()`` of a directory takes what is in it along.
-    :param delete_ignores: the errors in whose place ``delete()`` is silent.
-    :param shares_by_location: storages with one location, or one inside the other, share files.
-    :param has_paths: ``path()`` answers, and a handle's ``name`` is that path.
-    :param caches_handle_size: a handle's ``size`` is that of the file at its name when first asked.
-    :param overwrites_in_place: handles open on a file see what ``save()`` puts in its place.
-    :param yields_to_names: where ``get_available_name()`` insists on a name that is taken,
-        ``save()`` writes over the file; else it raises ``FileExistsError``.
-    :param keeps_partial_save: a ``save()`` whose content raises half-way leaves the half behind.
-    :param created_is_changed: the created time is the inode change time, as ``getctime()`` has it.
-    :param directory_size: bytes that ``size()`` gives for a directory; ``None`` refuses.
-    :param name_max: bytes that one component of a name may have, POSIX's ``NAME_MAX``.
-    :param path_max: bytes that a path may have with its final NUL, POSIX's ``PATH_MAX``.
+    :param deletes_trees: ``delete()`` of a directory deletes its entries too.
+    :param delete_ignores: the errors that ``delete()`` suppresses.
+    :param shares_by_location: storages with the same location, or one inside the other, share
+        files.
+    :param has_paths: ``path()`` returns a path, and a handle's ``name`` is that path.
+    :param caches_handle_size: a handle's ``size`` is the size of the file that has its name when
+        ``size`` is first read.
+    :param overwrites_in_place: open handles see the content with which ``save()`` overwrites a
+        file.
+    :param yields_to_names: ``save()`` overwrites the file if ``get_available_name()`` returns a
+        taken name; otherwise it raises ``FileExistsError``.
+    :param keeps_partial_save: ``save()`` stores what it has read when reading the content raises.
+    :param created_is_changed: the created time is the inode change time, as in ``getctime()``.
+    :param directory_size: bytes that ``size()`` returns for a directory; ``None`` raises.
+    :param name_max: the most bytes in one component of a name, POSIX's ``NAME_MAX``.
+    :param path_max: the most bytes in a path with its final NUL, POSIX's ``PATH_MAX``.
     """
 
     name: str

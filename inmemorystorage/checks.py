@@ -2,9 +2,9 @@
 The system checks.
 
 ``inmemorystorage.W001``: DEFAULT_FILE_STORAGE is set, which Django 5.1 and later ignore.
-``inmemorystorage.W002``: another app's runserver is used in the place of that of serving.
-``inmemorystorage.E001``: a storage of STORAGES has options that it cannot have.
-``inmemorystorage.E002``: KEY_VALUE_STORE_BACKEND is the URI of no store.
+``inmemorystorage.W002``: another app's runserver replaces that of ``inmemorystorage.serving``.
+``inmemorystorage.E001``: a storage of STORAGES refuses its options.
+``inmemorystorage.E002``: KEY_VALUE_STORE_BACKEND is not the URI of a store.
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ from django.utils.module_loading import import_string
 from .fallback import FallbackStorage
 from .urls import SignedUrlMixin
 
-# With addresses are InMemoryStorage and KeyValueStorage. What has to do with key-value stores is
-# not imported here: that would be done when Django starts, also in projects that do not use it.
+# The mixin stands for InMemoryStorage and KeyValueStorage. kvstore is not imported here, since
+# Django would then load it in every project when it starts.
 _OURS = (SignedUrlMixin, FallbackStorage)
 _STORE = "inmemorystorage.kvstore.KeyValueStore"
 
 
 def own_class(backend: str) -> type[Storage] | None:
-    """Return what a dotted path names, if that is a storage of this library or a subclass."""
+    """Return the class at a dotted path if it is a storage of this library or a subclass."""
     try:
         found = import_string(backend)
-    except Exception:  # what another backend lacks, boto3 or a setting, is for it to say
+    except Exception:  # another backend reports itself that boto3 or a setting is missing
         return None
     return found if isinstance(found, type) and issubclass(found, _OURS) else None
 
 
 def check_default_file_storage(**kwargs: Any) -> list[CheckMessage]:
-    """Warn of DEFAULT_FILE_STORAGE, which only this app reads, whatever it names."""
+    """Warn of DEFAULT_FILE_STORAGE, which only this app reads."""
     backend = getattr(settings, "DEFAULT_FILE_STORAGE", None)
     if not backend:
         return []
     return [
         Warning(
-            "DEFAULT_FILE_STORAGE is ignored by Django 5.1 and later; the inmemorystorage app "
-            "honours it for its own storages alone.",
+            "Django 5.1 and later ignore DEFAULT_FILE_STORAGE; the inmemorystorage app applies it "
+            "only if it names a storage of this library.",
             hint=f'Write STORAGES = {{"default": {{"BACKEND": "{backend}"}}, …}} instead.',
             id="inmemorystorage.W001",
         )
@@ -51,7 +51,7 @@ def check_default_file_storage(**kwargs: Any) -> list[CheckMessage]:
 
 
 def check_options(**kwargs: Any) -> list[CheckMessage]:
-    """Report the options in STORAGES that a storage of this library refuses."""
+    """Report options in STORAGES that a storage of this library refuses."""
     errors: list[CheckMessage] = []
     backends: dict[str, dict[str, Any]] = settings.STORAGES
     for alias, params in backends.items():
@@ -73,7 +73,7 @@ def _option_error(alias: str, error: Exception) -> Error:
 
 
 def check_key_value_store(**kwargs: Any) -> list[CheckMessage]:
-    """Report a KEY_VALUE_STORE_BACKEND with which no store can be made; none is asked anything."""
+    """Report a KEY_VALUE_STORE_BACKEND that is refused; no store is connected to."""
     uri = getattr(settings, "KEY_VALUE_STORE_BACKEND", None)
     if uri is None:
         return []

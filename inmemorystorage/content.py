@@ -1,4 +1,4 @@
-"""What is saved, as bytes: by reference where it is in memory already."""
+"""The contents that are saved, as bytes: by reference if they are in memory already."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from django.core.files.uploadedfile import InMemoryUploadedFile, SimpleUploadedF
 
 from .files import StoredFile
 
-# Classes whose chunks() are known to be all of their stream, from its start.
+# Classes whose chunks() yield their whole stream from its start.
 _WHOLE_STREAMS = {File, ContentFile, InMemoryUploadedFile, SimpleUploadedFile}
 
 
 def is_whole(content: Any) -> bool:
-    """Return whether all the bytes of ``content`` can be had at once, by reference."""
+    """Return whether `whole_content` can return the bytes of ``content`` by reference."""
     if isinstance(content, StoredFile):
         return content.is_whole()
     if type(content) not in _WHOLE_STREAMS or "chunks" in vars(content):
@@ -33,7 +33,7 @@ def whole_content(content: Any) -> bytes:
     """
     Return all the bytes of ``content``, for which `is_whole` is true.
 
-    Leaves the stream at its end, where reading its chunks would leave it.
+    Leaves the stream at its end, as reading its chunks does.
     """
     if isinstance(content, StoredFile):
         return content.whole()
@@ -53,7 +53,7 @@ def as_bytes(content: Any, chunks: Iterable[Any]) -> Iterator[bytes]:
     for chunk in chunks:
         kind = kind or type(chunk)
         if not isinstance(chunk, kind):
-            raise TypeError(f"{content!r} gives {type(chunk).__name__} after {kind.__name__}.")
+            raise TypeError(f"{content!r} yields {type(chunk).__name__} after {kind.__name__}.")
         yield six.ensure_binary(cast("bytes | str", chunk))
 
 
@@ -61,13 +61,13 @@ def read_chunks(content: Any, chunks: list[bytes]) -> None:
     """
     Append the chunks of ``content`` to ``chunks``, one by one.
 
-    When reading raises, ``chunks`` holds what was read before the error.
+    When reading raises, ``chunks`` has the chunks before the error.
     """
     for chunk in as_bytes(content, content.chunks()):
         chunks.append(chunk)
 
 
 def read_temporary_file(content: Any) -> bytes:
-    """Return the bytes of an upload that Django has put into a temporary file."""
+    """Return the bytes of an upload that Django keeps in a temporary file."""
     with open(content.temporary_file_path(), "rb") as temporary:
         return temporary.read()

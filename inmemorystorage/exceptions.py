@@ -20,9 +20,9 @@ import os
 
 class PathDoesNotExist(FileNotFoundError):
     """
-    Say that there is no file or directory at a path.
+    Raised if no file or directory is at a path.
 
-    :param path: what was asked for; kept as ``path`` and as ``filename``.
+    :param path: the path; kept as ``path`` and as ``filename``.
     """
 
     def __init__(self, path: str) -> None:
@@ -30,7 +30,7 @@ class PathDoesNotExist(FileNotFoundError):
 
     @property
     def path(self) -> str:
-        """Return the path that was asked for."""
+        """Return the path at which nothing is."""
         return str(self.filename)
 
     def __reduce__(self) -> tuple[type[PathDoesNotExist], tuple[str]]:
@@ -39,12 +39,12 @@ class PathDoesNotExist(FileNotFoundError):
 
 class ReadOnlyStorageError(OSError):
     """
-    Say that a storage is not to be written; nothing was.
+    Raised if a read-only storage is asked to write; nothing was written.
 
-    Its errno is ``EROFS``, as that of a read-only file system.
+    Its errno is ``EROFS``, as for a read-only file system.
 
-    :param message: what was asked, and what would allow it.
-    :param name: of the file; kept as ``filename``.
+    :param message: the operation, and how to allow it.
+    :param name: the file's name; kept as ``filename``.
     """
 
     def __init__(self, message: str, name: str) -> None:
@@ -55,7 +55,7 @@ class ReadOnlyStorageError(OSError):
 
 
 def os_error(code: int, path: str) -> OSError:
-    """Return the ``OSError`` that the kernel's answer ``code`` for ``path`` becomes in Python."""
+    """Return the ``OSError`` that Python raises when the kernel returns ``code`` for ``path``."""
     if code == errno.ENOENT:
         return PathDoesNotExist(path)
     return OSError(code, os.strerror(code), path)

@@ -22,7 +22,7 @@ def as_datetime(timestamp: float) -> datetime:
 
 
 class FileOwner(Protocol):
-    """The storage that opened a `StoredFile`, as far as the file asks it."""
+    """The storage that opened a `StoredFile`: what the file calls of it."""
 
     behavior: Behavior
 
@@ -49,7 +49,7 @@ class StoredFile(File):  # type: ignore[type-arg]
     """
 
     def __init__(self, node: InMemoryFile, stored_name: str, mode: str, owner: FileOwner) -> None:
-        # File.__init__ is not called: it asks for the name and the size, which need the stack.
+        # File.__init__ is not called: it reads the name and the size, which need the stack.
         self._node = node
         self._stored_name = stored_name
         self._owner = owner
@@ -60,22 +60,22 @@ class StoredFile(File):  # type: ignore[type-arg]
         self._stream: IO[Any] | None = None
         self.mode = mode
         if mode != "rb":
-            self._stream = open_stream(node, self._said_name(lends=False), mode)
+            self._stream = open_stream(node, self._handle_name(lends=False), mode)
             self.mode = self._stream.mode
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(f"cannot pickle {self!r}: it is an open file. Pickle its name instead.")
 
-    def _said_name(self, lends: bool) -> str:
+    def _handle_name(self, lends: bool) -> str:
         if self._name is not None:
             return self._name
         return self._owner._file_name(self._stored_name, lends=lends)
 
     @property
     def name(self) -> str:
-        """Return the path or the name, as the storage's behavior says."""
+        """Return the path or the name, depending on the storage's behavior."""
         if self._name is None:
-            self._name = self._said_name(lends=True)
+            self._name = self._handle_name(lends=True)
         return self._name
 
     @name.setter
@@ -83,14 +83,14 @@ class StoredFile(File):  # type: ignore[type-arg]
         self._name = name
 
     def __bool__(self) -> bool:
-        # As File: the truth of the name. The stored name is enough, and lends no path.
+        # True if the name is, as for File. The stored name is enough, and lends no path.
         return bool(self._stored_name if self._name is None else self._name)
 
     @property
     def file(self) -> IO[Any]:
         """Return the handle's io stack."""
         if self._stream is None:
-            self._stream = open_stream(self._node, self._said_name(lends=False), "rb")
+            self._stream = open_stream(self._node, self._handle_name(lends=False), "rb")
             if self._position:
                 self._stream.seek(self._position)
             if self._is_closed:
@@ -168,5 +168,5 @@ class StoredFile(File):  # type: ignore[type-arg]
         self._node = self._owner._reopen_node(self._stored_name, mode)
         self._position, self._is_closed, self._stream = 0, False, None
         if mode != "rb":
-            self._stream = open_stream(self._node, self._said_name(lends=False), mode)
+            self._stream = open_stream(self._node, self._handle_name(lends=False), mode)
         return self

@@ -1,4 +1,4 @@
-"""Which names are available, and which others ``save()`` takes instead."""
+"""Which names are available, and which name ``save()`` chooses instead of a taken one."""
 
 from __future__ import annotations
 
@@ -16,15 +16,14 @@ class NamingMixin(Storage):
 
     _allow_overwrite: bool
     behavior: Behavior
-    # What Storage.save() calls: if a subclass or an instance overrides one, save() takes no fast
-    # path.
+    # What Storage.save() calls: save() has no fast path if a subclass or an instance overrides one.
     _hooks: ClassVar[tuple[str, ...]]
     _hooks_of: ClassVar[attrgetter[Any]]
     _known_hooks: ClassVar[Any]
 
     @classmethod
     def know_hooks(cls) -> None:
-        """Note the hooks that this class has now; any others are overrides."""
+        """Record the hooks that this class has now; any others are overrides."""
         cls._hooks_of = attrgetter(*cls._hooks)
         cls._known_hooks = cls._hooks_of(cls)
 
@@ -47,7 +46,7 @@ class NamingMixin(Storage):
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
         """
-        Return ``name``, or one like it that is free.
+        Return ``name``, or a similar name that is free.
 
         Raises ``SuspiciousFileOperation`` if ``max_length`` leaves no room for one.
         """
@@ -55,7 +54,7 @@ class NamingMixin(Storage):
         return Storage.get_available_name(asked, name, max_length=max_length)
 
     def is_name_available(self, name: str, max_length: int | None = None) -> bool:
-        """Return whether ``save()`` would take ``name`` as it stands."""
+        """Return whether ``save()`` would use ``name`` unchanged."""
         is_too_long = bool(max_length) and len(name) > cast("int", max_length)
         is_free = self._allow_overwrite or not self._is_taken(name)
         return is_free and not is_too_long
@@ -72,7 +71,7 @@ class NamingMixin(Storage):
 
 
 class _Availability(Storage):
-    """Ask ``is_name_available()`` where Django before 5.1 asks ``exists()``."""
+    """Call ``is_name_available()`` where Django before 5.1 calls ``exists()``."""
 
     def __init__(self, storage: Storage, max_length: int | None) -> None:
         self._storage = storage

@@ -1,4 +1,4 @@
-"""The storages of a project: where they are, and what they are called."""
+"""The storages of a project, each with its label."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from django.utils.functional import LazyObject, empty
 
 
 def unwrap(storage: Any) -> Storage:
-    """Return a storage itself, where ``storage`` is a lazy object that stands for it."""
+    """Return the storage of a lazy object; return any other storage as it is."""
     if isinstance(storage, LazyObject):
-        bool(storage)  # makes the lazy object find it
+        bool(storage)  # makes the lazy object set _wrapped
         storage = storage.__dict__["_wrapped"]
     return cast("Storage", storage)
 
 
 def labelled_storages() -> Iterator[tuple[str, Storage]]:
     """
-    Yield the storages that a project has made, once for each name that a storage has.
+    Yield the storages that exist in a project, once for each label of a storage.
 
-    A name is an alias of STORAGES, or ``app.Model.field``; the layer that a `FallbackStorage` of
-    that name writes to is called ``name.backends[0]``.
+    A label is an alias of STORAGES, or ``app.Model.field``; a layer that a `FallbackStorage` writes
+    to has the label ``label.backends[0]``.
     """
     for label, storage in _named_storages():
         yield label, storage

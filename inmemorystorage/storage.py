@@ -46,7 +46,7 @@ from .tree.posix import (
 )
 from .urls import SignedUrlMixin
 
-# What a copy finds again: it may have other settings, or be in another process.
+# A copy finds these again: it may have other settings, or be in another process.
 _NOT_COPIED = {
     "_mount",
     "_fixed_location",
@@ -67,9 +67,9 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
     :param base_url: what URLs begin with; by default MEDIA_URL.
     :param location: the path at which the files would be; by default MEDIA_ROOT. Nothing is ever
         written there.
-    :param file_permissions_mode: permission bits of files whose paths are lent; by default
+    :param file_permissions_mode: permission bits of lent files; by default
         FILE_UPLOAD_PERMISSIONS.
-    :param directory_permissions_mode: kept and returned as ``FileSystemStorage`` does; by default
+    :param directory_permissions_mode: an attribute as of ``FileSystemStorage``; by default
         FILE_UPLOAD_DIRECTORY_PERMISSIONS.
     :param allow_overwrite: whether ``save()`` overwrites a file instead of choosing another name.
     :param behaves_like: ``"memory"`` (the default) or ``"filesystem"``, a row of
@@ -84,9 +84,9 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
     Raises ``ImproperlyConfigured`` for a mistaken option, with the options that exist.
 
     The settings MEDIA_ROOT, MEDIA_URL, FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS
-    and INMEMORYSTORAGE_PERSIST are followed while they change. A subclass may override
-    ``location``, ``base_location`` and, where the behavior has paths, ``path``: then each is asked
-    again for every name. The API is Django's:
+    and INMEMORYSTORAGE_PERSIST may change at any time. A subclass may override ``location``,
+    ``base_location`` and, where the behavior has paths, ``path``: then each is called again for
+    every name. The API is Django's:
     https://docs.djangoproject.com/en/stable/ref/files/storage/
     """
 
@@ -154,7 +154,7 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
 
     @cached_property
     def base_location(self) -> str | os.PathLike[str]:
-        """Return the location that the project named, by default MEDIA_ROOT."""
+        """Return the location as the project gave it, by default MEDIA_ROOT."""
         location: str | os.PathLike[str] = self._value_or_setting(
             self._location, settings.MEDIA_ROOT
         )
@@ -185,7 +185,7 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
 
     @cached_property
     def file_permissions_mode(self) -> int | None:
-        """Return the permission bits of files, or ``None`` for those that the umask leaves."""
+        """Return the permission bits of files, or ``None`` to leave them to the umask."""
         mode: int | None = self._value_or_setting(
             self._file_permissions_mode, settings.FILE_UPLOAD_PERMISSIONS
         )
@@ -193,7 +193,7 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
 
     @cached_property
     def directory_permissions_mode(self) -> int | None:
-        """Return the permission bits of directories, or ``None`` for those the umask leaves."""
+        """Return the permission bits of directories, or ``None`` to leave them to the umask."""
         mode: int | None = self._value_or_setting(
             self._directory_permissions_mode, settings.FILE_UPLOAD_DIRECTORY_PERMISSIONS
         )
@@ -201,7 +201,7 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
 
     @property
     def filesystem(self) -> InMemoryDir:
-        """Return the directory of this storage's files, made if it does not exist."""
+        """Return the directory of this storage's files; make it if it does not exist."""
         return self._stand() or make_directories(self._base_place(), self.behavior)
 
     @filesystem.setter
@@ -223,12 +223,12 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
 
     def _open(self, name: str, mode: str = "rb") -> StoredFile:
         file = StoredFile(self._open_node(name, mode), name, mode, self)
-        if type(self).path is not InMemoryStorage.path:  # an override may answer otherwise later
+        if type(self).path is not InMemoryStorage.path:  # which may return another path later
             file.name = self._file_name(name, lends=True)
         return file
 
     def _open_node(self, name: str, mode: str) -> InMemoryFile:
-        """Return the file to be opened, made, refused or truncated as ``mode`` says."""
+        """Return the file at ``name``; make, refuse or truncate it according to ``mode``."""
         if mode == "rb":
             try:
                 node = self._mount.find(name)
@@ -246,15 +246,15 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
 
     def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
         """
-        Store ``content`` under ``name``, or one like it that is free; return the name.
+        Store ``content`` under ``name``, or under a similar name that is free; return the name.
 
-        :param name: relative to the location; ``None`` takes the content's name.
+        :param name: relative to the location; ``None`` uses the content's name.
         :param content: a ``File``, anything with ``read()``, bytes, or text (kept as UTF-8); it is
             read from its start.
-        :param max_length: characters that the name may have.
+        :param max_length: the most characters that the name may have.
 
-        Raises ``SuspiciousFileOperation`` for a name outside of the location or one that
-        ``max_length`` leaves no room for, and ``OSError`` as a disk does.
+        Raises ``SuspiciousFileOperation`` for a name outside of the location, or if ``max_length``
+        leaves no room for a free name, and ``OSError`` as a disk does.
         """
         if isinstance(content, (bytes, str)):
             content = ContentFile(content, name)
@@ -265,7 +265,7 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
         return super().save(name, content, max_length=max_length)
 
     def _is_plain_save(self, name: str, content: Any, max_length: int | None) -> bool:
-        """Return whether the template of ``Storage.save()`` would do nothing else for ``name``."""
+        """Return whether ``Storage.save()`` would call nothing that `_save_plain` leaves out."""
         return (
             is_plain(name)
             and name.isascii()
@@ -278,7 +278,7 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
         )
 
     def _save_plain(self, name: str, content: Any, max_length: int | None) -> str | None:
-        """Fast path: store ``content`` without the template; return its name, or ``None``."""
+        """Fast path: store ``content`` without ``Storage.save()``; return its name or ``None``."""
         create = self._mount.create
         if create(name, whole_content, content):
             return name
@@ -286,7 +286,7 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
             self._stand()
             if create(name, whole_content, content):
                 return name
-        if self._mount.place is None:  # the cache stays stale: the template chooses a name
+        if self._mount.place is None:  # the cache stays stale: Storage.save() chooses the name
             return None
         name = self.get_available_name(name, max_length=max_length)
         return name if create(name, whole_content, content) else None
@@ -340,8 +340,8 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
         """
         Return the absolute path of ``name``.
 
-        With ``lend_paths`` the file is there, in a private directory, and the storage sees what
-        other programs do to it; the directories above it are made. Raises
+        With ``lend_paths`` the file is at that path, in a private directory, and the storage sees
+        what other programs do to it; the directories above it are made. Raises
         ``NotImplementedError`` for a storage that has no paths, as Django's ``Storage`` does, and
         ``SuspiciousFileOperation`` for a name outside of the location.
         """
@@ -352,15 +352,15 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
             return safe_join(self.location, name)
         raise NotImplementedError(
             "This storage keeps its files in memory, where they have no paths. Read them with "
-            "open(), or make the storage lend real paths: InMemoryStorage(lend_paths=True)."
+            "open(), or let the storage lend real paths: InMemoryStorage(lend_paths=True)."
         )
 
     def delete(self, name: str) -> None:
         """
-        Delete a file or a directory; do nothing if there is none.
+        Delete a file or a directory; do nothing if it does not exist.
 
-        Raises ``ValueError`` for an empty name, and what the behavior's row says for a directory
-        that is not empty.
+        Raises ``ValueError`` for an empty name and, where the behavior does not delete trees,
+        ``OSError`` for a directory that is not empty.
         """
         if not name:
             raise ValueError("The name must be given to delete().")
@@ -373,7 +373,7 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
             remove(place, self.behavior)
 
     def exists(self, name: str) -> bool:
-        """Return whether there is a file or a directory of that name."""
+        """Return whether a file or a directory has that name."""
         try:
             return self._mount.find(name) is not None
         except NotCached:
@@ -397,7 +397,7 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
         return node.listing()
 
     def size(self, name: str) -> int:
-        """Return the number of bytes of a file; raise `PathDoesNotExist` if it does not exist."""
+        """Return the number of bytes in a file; raise `PathDoesNotExist` if it does not exist."""
         node = self._node(name)
         if isinstance(node, InMemoryFile):
             return node.size
@@ -433,7 +433,7 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
     # The files as a whole.
 
     def tree(self) -> str:
-        """Return the tree as text for a person: a line for each name, with a file's bytes."""
+        """Return the tree as readable text: a line for each name, with a file's size."""
         self._mount.pull_all()
         return "\n".join([f"{self._named_location()}/", *draw(self._stand() or InMemoryDir())])
 
@@ -472,11 +472,11 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
 
     def __eq__(self, other: object) -> bool:
         """
-        Return whether two storages are one to Django.
+        Return whether two storages are the same to Django.
 
-        They are if they have the same tree and the same base URL: a file saved through one is
-        then there through the other. They are too if they were made by the same call without a
-        ``filesystem``: that call is all that a migration writes down of a storage, so
+        They are if they have the same tree and the same base URL: a file saved through one is then
+        read through the other. They also are if they were made by the same call without a
+        ``filesystem``: a migration writes down only that call, so
         ``FileField(storage=InMemoryStorage())`` in a model and in its migrations is one field.
         """
         if type(other) is not type(self):
@@ -488,7 +488,7 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
         return self._own_tree is other._own_tree and self.base_url == other.base_url
 
     def __hash__(self) -> int:
-        """Return one hash for all of a class: what else makes them equal changes with settings."""
+        """Return one hash for a whole class, since storages may become equal later."""
         return hash(type(self))
 
     def _shares_tree(self, other: InMemoryStorage) -> bool:
@@ -503,10 +503,10 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
         vars(self).update(state)
         self._connect()
         if self._lend_paths and self._mount.mirror is not None:
-            self._mount.borrow()  # lent paths stay as long as the copy
+            self._mount.borrow()  # the copy keeps the lent paths too
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        # Models are deep-copied with their fields and storages; the files are not.
+        # Copying a model copies its fields and their storages, but must not copy the files.
         return copy.copy(self)
 
     # Locations: where the mount stands.
@@ -523,7 +523,7 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
         return self._overrides("location", "base_location")
 
     def _named_location(self) -> str:
-        """Return the absolute path that the project named, where nothing is ever written."""
+        """Return the absolute path of `base_location`, where nothing is ever written."""
         if self._overrides_location:
             return os.path.abspath(self.base_location)
         return self._fixed_location
@@ -545,14 +545,14 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
         return path if mirror is None else mirror.tree_path(path)
 
     def _real_location(self) -> str:
-        """Return `location`; nothing needs to be there."""
+        """Return `location`, without making a directory there."""
         if self._overrides_location or not self._lend_paths:
             return self.location
         parts = self._mount.from_top(self._parts_of(self._named_location()))
         return self._mount.borrow().real_path(parts)
 
     def _parts_of(self, location: str) -> list[str]:
-        """Return the names that lead from the root to a location; an own tree is one location."""
+        """Return the names from the root to a location; none if the tree is one location."""
         is_root = not _is_shared(self.behavior) and not self._overrides_location
         if is_root or self._filesystem is not None:
             return []
@@ -567,9 +567,9 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
         return Place(self._mount.root(), self._parts_of(location), location)
 
     def _stand(self) -> InMemoryDir | None:
-        """Bring the mount to the location of now; return the directory there, if there is one."""
+        """Bring the mount to the current location; return the directory there, or ``None``."""
         turn = self._mount.turn
-        place = self._base_place()  # not under the lock: an override may take its time
+        place = self._base_place()  # not under the lock: an override may wait for another one
         is_fixed = not self._overrides("location", "base_location", "path")
         return self._mount.stand(place, turn if is_fixed else None)
 
@@ -585,11 +585,11 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
 
     def _current_place(self, name: str) -> Place:
         """
-        Slow path: stand at the location of now, and pull; return the place of ``name``.
+        Slow path: stand at the current location, and pull; return the place of ``name``.
 
         Raises what ``FileSystemStorage.path()`` raises.
         """
-        if self._mount.place is not None:  # no other program can have changed the tree
+        if self._mount.place is not None:  # then no path is lent
             return self._place(name)
         self._stand()
         place = self._place(name)
@@ -621,7 +621,7 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
 
     def _join(self, name: str) -> str:
         if self._lend_paths and os.path.isabs(name):
-            # A path below the location that the project named means the file that is lent.
+            # A path below base_location is the path of the lent file.
             named = self._named_location()
             with contextlib.suppress(SuspiciousFileOperation):
                 name = os.path.relpath(safe_join(named, name), named)
@@ -638,17 +638,17 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
         return self.path(name) if lends and self._lend_paths else self._place(name).path
 
 
-# What a subclass, or an instance, may override.
+# A subclass, or an instance, may override hooks from here on.
 InMemoryStorage.know_hooks()
 
 
 def _is_shared(behavior: Behavior) -> bool:
-    """Return whether storages that have one location have one tree."""
+    """Return whether storages with the same location have the same tree."""
     return behavior.shares_by_location or getattr(settings, "INMEMORYSTORAGE_PERSIST", False)
 
 
 def _refuse_trees_in_migrations() -> None:
-    """Make the migration writer refuse a tree, which no call could make again."""
+    """Make the migration writer refuse a tree, since it cannot write down the files."""
     from django.db.migrations.serializer import BaseSerializer
     from django.db.migrations.writer import MigrationWriter
 

@@ -1,4 +1,4 @@
-"""Files copied between a tree and a real directory, or the next process; trees as text."""
+"""Copy files between a tree and a real directory, or to the next process; draw trees as text."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SHARED = ""
 
 
 class RealFile(NamedTuple):
-    """A file that was read from a real directory, named relative to it."""
+    """A file that was read from a real directory; its parts are relative to that directory."""
 
     parts: list[str]
     content: bytes
@@ -73,7 +73,7 @@ def _walk(source: Path, above: frozenset[str] = frozenset()) -> Iterator[Path]:
         for entry in entries:
             if entry.is_dir():
                 yield from _walk(Path(entry.path), above | {real_path})
-            elif entry.is_file() or entry.is_symlink():  # reading a broken link raises
+            elif entry.is_file() or entry.is_symlink():  # a broken link raises when it is read
                 yield Path(entry.path)
             else:
                 raise SpecialFileError(f"{entry.path} is neither a file nor a directory.")
@@ -117,7 +117,7 @@ def dump_files(file: IO[bytes]) -> None:
     """
     Write the files of all in-memory storages of the project, with their times.
 
-    The trees are pickled: a process must trust a file that it loads.
+    The trees are pickled: never load a file from an untrusted source.
     """
     with lock:
         trees = {_SHARED: shared_tree}
@@ -130,7 +130,7 @@ def dump_files(file: IO[bytes]) -> None:
 
 
 def load_files(file: IO[bytes]) -> None:
-    """Put the files that another process dumped into the storages that have the same labels."""
+    """Load the files that another process dumped into the storages that have the same labels."""
     trees: dict[str, InMemoryDir] = pickle.load(file)
     grafted: set[int] = set()
     with lock:
@@ -156,7 +156,7 @@ def _graft(root: InMemoryDir, tree: InMemoryDir) -> None:
 
 
 def _root(label: str) -> InMemoryDir | None:
-    """Return the tree that has a label now, or ``None`` if the project has none of that label."""
+    """Return the tree of the storage with a label, or ``None`` if the project has none."""
     if label == _SHARED:
         return shared_tree
     mount = _mount_of(_storage(label))

@@ -52,8 +52,8 @@ class SignedUrlMixin(Storage, StorageSettingsMixin):  # in the order of FileSyst
         """
         Check the query of a requested URL before ``name`` is served.
 
-        Returns false without ``querystring_auth``: then every request may have the file. Raises
-        ``django.core.signing.BadSignature`` if `url` did not sign it, or if it has expired.
+        Returns false without ``querystring_auth``: then the file is public. Raises
+        ``django.core.signing.BadSignature`` if `url` did not sign the query, or if it has expired.
         """
         if self.querystring_auth:
             check_signature(self._unsigned_url(name), query)
@@ -76,7 +76,7 @@ def _url_prefix(base_url: str) -> str:
 
 def sign_url(url: str, lifetime: float) -> str:
     """
-    Return a URL with a query that says when it expires, and a signature of both.
+    Return a URL with its expiry time and a signature of both in the query.
 
     :param lifetime: seconds from now.
 

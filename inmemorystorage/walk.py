@@ -55,7 +55,7 @@ class DirEntry:
 
 
 def _ask(method: Callable[[str], Any], name: str) -> Any:
-    """Return a storage's answer; ``None`` if it has none, or the file no longer exists."""
+    """Return what a method returns; ``None`` if the storage lacks it or the file is gone."""
     try:
         return method(name)
     except (NotImplementedError, OSError):

@@ -85,7 +85,7 @@ def test_content_names_the_file_where_save_does_not(either):
 
 def test_content_of_mixed_kinds_is_refused(storage):
     """Text after bytes is a TypeError, and nothing is stored."""
-    with pytest.raises(TypeError, match="gives str after bytes"):
+    with pytest.raises(TypeError, match="yields str after bytes"):
         storage.save("f", mock.Mock(chunks=lambda: iter([b"a", "b"]), spec=["chunks"]))
     assert not storage.exists("f")
 

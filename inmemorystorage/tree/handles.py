@@ -1,5 +1,5 @@
 """
-What ``open()`` returns: a raw byte device with the standard library's io stack on top.
+The handles that ``open()`` returns: a raw byte device under the standard library's io stack.
 
 ``open()`` in Python builds ``FileIO``, then ``BufferedReader``, ``BufferedWriter`` or
 ``BufferedRandom``, then ``TextIOWrapper``. Here `MemoryIO` stands where ``FileIO`` stands, so
@@ -17,12 +17,12 @@ import os
 import sys
 from typing import IO, Any, NamedTuple, NoReturn, Protocol, cast
 
-# What open() takes on a disk: the block size that a Linux file system reports, and since Python
-# 3.14 no less than the io module's own default.
+# As for open() on a disk: the block size that a Linux file system reports, and since Python 3.14
+# at least the io module's default.
 BUFFER_SIZE = 4096 if sys.version_info < (3, 14) else io.DEFAULT_BUFFER_SIZE
 
 
-# What fits into the off_t of ftruncate(2).
+# The most that fits into the off_t of ftruncate(2).
 _MAX_OFFSET = 2**63 - 1
 
 
@@ -101,7 +101,7 @@ class MemoryIO(io.RawIOBase):
     A ``FileIO`` over the bytes of an in-memory file.
 
     :param file: the file; it stays readable by this device when it is deleted or replaced.
-    :param name: what ``name`` says.
+    :param name: the value of ``name``.
     :param mode: how the file is opened.
     """
 
@@ -140,7 +140,7 @@ class MemoryIO(io.RawIOBase):
 
     def readall(self) -> bytes:
         self._check_open()
-        if not self._reads:  # as read(2) says: FileIO does not check
+        if not self._reads:  # FileIO does not check, and read(2) raises this
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         data = self._file.read_at(self._position, None)
         self._position += len(data)
@@ -203,7 +203,7 @@ def open_stream(file: ByteStore, name: str, mode: str) -> IO[Any]:
     """
     Return a new handle on ``file``, as ``open(name, mode)`` does; text is UTF-8.
 
-    The caller must have done what the flags create, exclusive and truncate say.
+    The caller must have applied the flags create, exclusive and truncate.
     """
     parsed = parse_mode(mode)
     device = MemoryIO(file, name, parsed)

@@ -103,7 +103,7 @@ class Savepoint(Note):
         self._close(Savepoint._take_back)
 
     def release(self) -> None:
-        """End without undoing anything: the changes belong to the outer savepoint from now on."""
+        """End without undoing anything; the changes now belong to the outer savepoint."""
         self._close(Savepoint._merge_into_outer)
 
     def noted(self) -> dict[Recorded, Any]:

@@ -1,7 +1,7 @@
 """
-Paths lent out: a part of a tree that is kept on a disk too, where other programs reach it.
+Lent paths: a part of a tree that is kept on a disk too, where other programs reach it.
 
-The tree is the truth, and stays whole when the disk is full or is cleaned. A `TreeMirror` has a
+The tree is authoritative, and stays whole when the disk is full or is cleaned. A `TreeMirror` has a
 private directory, into which it puts a name when the path of that name is asked for; from then on
 that name is *lent*. Before an operation on a name the mirror pulls what was done to it on the disk
 into the tree, after a change of a lent name it pushes the change to the disk. A file is known to be
@@ -35,7 +35,7 @@ _mirrors: set[TreeMirror] = set()
 
 class Lease:
     """
-    A hold on the mirror of the tree at ``root``, which lives as long as any hold on it does.
+    A lease of the mirror of the tree at ``root``, which exists as long as any lease of it.
     """
 
     def __init__(self, root: InMemoryDir) -> None:
@@ -55,8 +55,8 @@ class Loans(dict[str, Signature | None]):
     """
     The signature of each lent name when it was last pulled or pushed; ``None``: it did not exist.
 
-    ``asked`` has the names that were asked for with all that is in them, now or later, ``places``
-    the directories that were asked for without. Any other name here is a directory above one.
+    ``asked`` has the names that were asked for with all entries, present and future; ``places`` has
+    the directories that were asked for without entries. Any other name is a directory above one.
     """
 
     def __init__(self) -> None:
@@ -65,7 +65,7 @@ class Loans(dict[str, Signature | None]):
         self.places: set[str] = set()
 
     def is_asked(self, name: str) -> bool:
-        """Return whether a name, or a directory above it, was asked for."""
+        """Return whether a name, or a directory above it, was asked for with its entries."""
         while name and name not in self.asked:
             name = os.path.dirname(name)
         return name in self.asked
@@ -170,7 +170,7 @@ class TreeMirror:
     # Pushing: from the tree to the disk.
 
     def push(self, parts: list[str]) -> None:
-        """Do to the disk what was done to a name, and all below it, in the tree."""
+        """Make the disk agree with the tree in a name and in all names below it."""
         with self._working() as works:
             name = "/".join(parts)
             is_asked = self._loans.is_asked(name)
@@ -191,7 +191,7 @@ class TreeMirror:
             self._private.write_at(name, position, data)
 
     def _put(self, name: str) -> None:
-        """Put a name on the disk with all that is in it, except for what is there already."""
+        """Write a name with all its entries to the disk, except those that are there already."""
         if self._loans.get(name) is None:
             self._push_name(name)
         for entry in list(getattr(self._node(name), "children", ())):
@@ -231,7 +231,7 @@ class TreeMirror:
             self._hold(os.path.dirname(name))
         node = self._node(name)
         if isinstance(node, InMemoryFile):
-            self._put(name)  # so that it is in the way on the disk too
+            self._put(name)  # so that other programs meet the file too
             raise NotADirectoryError(name)
         if self._private.make_directory(name) or self._loans.get(name) is None:
             self._loans[name] = signature(self._private.status(name))
@@ -315,7 +315,7 @@ class TreeMirror:
             self._private.make_directory("")
 
     def _unlink(self, name: str) -> None:
-        """Remove a name from the tree that is gone from the disk, with all that was lent of it."""
+        """Remove a name from the tree that was removed on the disk, with its lent entries."""
         loan, self._loans[name] = self._loans.get(name), None
         node = self._node(name)
         if node is None or node.parent is None or loan is None:
@@ -332,7 +332,7 @@ class TreeMirror:
         """Put a node into the tree; it replaces an entry of its name, as it did on the disk."""
         above, _, entry = name.rpartition("/")
         parent = self._node(above)
-        assert isinstance(parent, InMemoryDir)  # it was pulled, or made, before
+        assert isinstance(parent, InMemoryDir)  # the caller has pulled or made it
         parent.link(entry, node, checks_quota=False)
 
 
@@ -342,6 +342,6 @@ def _pull_all() -> None:
             mirror.pull_all()
 
 
-# A child process has the tree alone, and savepoints know of nothing else.
+# A child process inherits only the tree, and savepoints undo only changes of the tree.
 getattr(os, "register_at_fork", lambda **_: None)(before=_pull_all)
 Journal.boundaries.append(_pull_all)

@@ -1,4 +1,4 @@
-"""`Mount`: a location in a tree, as one storage stands on it."""
+"""`Mount`: the location of one storage in a tree."""
 
 from __future__ import annotations
 
@@ -31,15 +31,14 @@ class NotCached(LookupError):
 
 class Mount:
     """
-    A location in a tree, what is found there, and what of it is lent.
+    A location in a tree, with a cache of the directories below it, a quota, and lent paths.
 
     :param behavior: how the storage behaves.
     :param max_size: bytes that all files below the location may have; ``None`` for no limit.
     :param root: returns the directory at which the tree begins now.
 
-    `stand` says where the location is. `find`, `create` and `unlink` are the fast paths: they know
-    the location, and the directories below it that were found by their names, until `State.epoch`
-    changes or `forget` is called.
+    `stand` sets the location. `find`, `create` and `unlink` are the fast paths: they use the
+    cached location and directories until `State.epoch` changes or `forget` is called.
     """
 
     def __init__(
@@ -49,7 +48,7 @@ class Mount:
         self._behavior = behavior
         self._max_size = max_size
         self._lease: Lease | None = None
-        # Set by stand(), and true while _epoch is State.epoch.
+        # Set by stand(), and valid while _epoch equals State.epoch.
         self._place: Place
         self._base: InMemoryDir
         self._directories: dict[str, InMemoryDir]
@@ -66,12 +65,12 @@ class Mount:
 
     def stand(self, place: Place, turn: int | None) -> InMemoryDir | None:
         """
-        Stand at ``place``; return the directory there, or ``None`` if none can be had.
+        Stand at ``place``; return the directory there, or ``None`` if there is none.
 
-        The directory is made when the mount stands there first, and after a rollback.
+        The directory is made when the mount first stands there, and again after a rollback.
 
-        :param turn: what ``turn`` was before ``place`` was found out; ``None`` if the next
-            operation may be somewhere else.
+        :param turn: the value of ``turn`` before the caller computed ``place``; ``None`` if the
+            next operation may have another location.
         """
         epoch = State.epoch
         with lock:
@@ -183,11 +182,11 @@ class Mount:
 
     @property
     def mirror(self) -> TreeMirror | None:
-        """Return what keeps the lent part of the tree on a disk, or ``None`` if nothing is lent."""
+        """Return the mirror of the lent part of the tree, or ``None`` if nothing is lent."""
         return cast("TreeMirror | None", self.top.mirror)
 
     def borrow(self) -> TreeMirror:
-        """Return the mirror of the tree, and keep it as long as this mount lives."""
+        """Return the mirror of the tree, and keep it as long as this mount exists."""
         with lock:
             top = self.top
             if self._lease is None or self._lease.mirror is not top.mirror:
@@ -199,13 +198,13 @@ class Mount:
         return [*self.root().location()[1], *parts]
 
     def pull(self, place: Place) -> None:
-        """Load what other programs did at the lent path of ``place`` into the tree."""
+        """Load into the tree what other programs did at the lent path of ``place``."""
         mirror = self.mirror
         if mirror is not None:
             mirror.pull(self.from_top(place.parts))
 
     def pull_all(self) -> None:
-        """Load all that other programs did at lent paths into the tree."""
+        """Load into the tree all that other programs did at lent paths."""
         mirror = self.mirror
         if mirror is not None:
             mirror.pull_all()

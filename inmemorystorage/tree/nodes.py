@@ -34,11 +34,11 @@ _acquire, _release = lock.acquire, lock.release
 
 class State:
     """
-    What every operation asks of the whole process, so that the usual answer costs nothing.
+    Counters of the whole process that every operation reads, so that the usual case costs nothing.
 
-    ``epoch`` goes up when a directory leaves its tree and when a `Mirror` comes or goes: a cache of
-    directories is stale when it was filled in an earlier epoch. ``mirrors`` counts the roots that
-    have a `Mirror`, ``quotas`` the quotas that were ever made.
+    ``epoch`` increases when a directory leaves its tree and when a `Mirror` comes or goes: a cache
+    of directories is stale when it was filled in an earlier epoch. ``mirrors`` counts the roots
+    that have a `Mirror`, ``quotas`` the quotas that were ever made.
     """
 
     epoch = 0
@@ -47,7 +47,7 @@ class State:
 
 
 class Mirror(Protocol):
-    """What keeps a part of a tree on a disk too; the root of the tree has it as ``mirror``."""
+    """Keep a part of a tree on a disk too; it is the ``mirror`` of the root of the tree."""
 
     def tree_path(self, path: str) -> str: ...
 
@@ -62,7 +62,7 @@ class Mirror(Protocol):
 
 class Quota:
     """
-    How many bytes the files below a directory may have, and how many they have.
+    A limit in bytes for the files below a directory, and the bytes in use.
 
     A directory refers to its quotas weakly: a quota ends with the storage that made it.
     """
@@ -126,7 +126,7 @@ class InMemoryNode:
             mirror.pull(parts)
 
 
-# A path that goes on below a file finds nothing there.
+# So that the lookup of a path below a file finds nothing.
 NO_CHILDREN: Mapping[str, InMemoryNode] = MappingProxyType({})
 
 
@@ -240,7 +240,7 @@ class InMemoryFile(InMemoryNode):
             self._written()
 
     def replace(self, content: bytes, *, checks_quota: bool = True) -> None:
-        """Replace all that the file holds by ``content``."""
+        """Replace the whole content by ``content``."""
         with lock:
             self._record()
             self._charge(len(content) - self.size, checks_quota)
@@ -348,7 +348,7 @@ class Entries(dict[str, InMemoryNode]):
 
 
 class DirectoryBefore:
-    """A directory's times, what those entries were that changed, and the order if one went."""
+    """A directory's times, its changed entries as they were, and its order if one was removed."""
 
     __slots__ = ("entries", "order", "times")
 
@@ -358,7 +358,7 @@ class DirectoryBefore:
         self.order: tuple[str, ...] | None = None
 
     def merged(self, older: DirectoryBefore) -> DirectoryBefore:
-        """Return the state that both describe, by the older one where both know it."""
+        """Return the state that both describe; where both do, the older one's."""
         merged = DirectoryBefore(*older.times)
         merged.entries = self.entries | older.entries
         merged.order = older.order or self.order
@@ -366,7 +366,7 @@ class DirectoryBefore:
 
 
 class Listing(tuple[list[str], list[str]]):
-    """The directories and the files of a directory: a pair that equals a pair of any kind."""
+    """The directories and the files of a directory: a pair that equals a tuple or a list."""
 
     __slots__ = ()
 
@@ -383,8 +383,8 @@ class InMemoryDir(InMemoryNode):
     """
     A directory: its entries by name.
 
-    The methods that take a ``path`` take it relative to this directory, normalised as
-    ``os.path.normpath`` does; a leading slash means this directory.
+    A ``path`` is relative to this directory, and normalized as ``os.path.normpath`` does; a leading
+    slash means this directory.
     """
 
     __slots__ = ("children", "quotas", "mirror")
@@ -441,7 +441,7 @@ class InMemoryDir(InMemoryNode):
         return node.listing()
 
     def delete(self, path: str) -> None:
-        """Delete the file, or the directory with all that is in it; ignore what is not there."""
+        """Delete the file, or the directory with its entries; do nothing if neither exists."""
         with lock:
             try:
                 node = self.resolve(path)
@@ -452,11 +452,11 @@ class InMemoryDir(InMemoryNode):
             node.parent.unlink(node.name)
 
     def exists(self, path: str) -> bool:
-        """Return whether there is a file or a directory at ``path``."""
+        """Return whether a file or a directory is at ``path``."""
         return self.find(split_path(path)) is not None
 
     def size(self, path: str) -> int:
-        """Return the number of bytes of the file at ``path``."""
+        """Return the number of bytes in the file at ``path``."""
         return self._file(path).size
 
     def open(self, path: str, mode: str = "rb") -> IO[Any]:
@@ -472,7 +472,7 @@ class InMemoryDir(InMemoryNode):
             return self._file(path).open(mode)
 
     def save(self, path: str, content: str | bytes) -> str:
-        """Write ``content`` to the file at ``path``, over an old content; return ``path``."""
+        """Replace the content of the file at ``path``, or make the file; return ``path``."""
         with lock:
             self._file(path, create=True).replace(six.ensure_binary(content))
         return path
@@ -535,9 +535,9 @@ class InMemoryDir(InMemoryNode):
 
     def unlink(self, name: str, files_only: bool = False) -> bool:
         """
-        Remove the entry ``name`` from this directory; open handles on it go on to work.
+        Remove the entry ``name`` from this directory; open handles on it keep working.
 
-        Return whether there was one, and, with ``files_only``, whether it was a file.
+        Return whether there was one and, with ``files_only``, whether it was a file.
         """
         _acquire()
         try:
@@ -587,13 +587,13 @@ class InMemoryDir(InMemoryNode):
         return DirectoryBefore(self.created, self.accessed, self.modified, self.changed)
 
     def take_out(self, before: DirectoryBefore) -> None:
-        """Remove the entries that were not here."""
+        """Remove the entries that are new."""
         for name, node in before.entries.items():
             if self.children.get(name) not in (None, node):
                 self.unlink(name)
 
     def restore(self, before: DirectoryBefore) -> None:
-        """Put back the entries that were here, and the times."""
+        """Put back the entries that were removed, and the times."""
         for name, node in before.entries.items():
             if node is not None and name not in self.children:
                 self._put_back(name, node)
@@ -614,7 +614,7 @@ class InMemoryDir(InMemoryNode):
         return None, slots | {"children": children, "quotas": None, "mirror": None}
 
     def _record(self, name: str, node: InMemoryNode | None) -> None:
-        """Note the entry ``name`` as it is, and the node that is replaced or removed."""
+        """Record the entry ``name`` as it is, and the node that is replaced or removed."""
         before: DirectoryBefore = record(self)
         before.entries.setdefault(name, node)
         if node is not None:
@@ -642,7 +642,7 @@ class InMemoryDir(InMemoryNode):
 
 
 def split_path(path: str) -> list[str]:
-    """Return the components of a path, normalised as ``os.path.normpath`` does."""
+    """Return the components of a path, normalized as ``os.path.normpath`` does."""
     normal = os.path.normpath(path).strip("/")
     return [] if normal in ("", ".") else normal.split("/")
 

@@ -24,7 +24,7 @@ class Place(NamedTuple):
     :param root: the directory at which the tree begins.
     :param parts: the components below it.
     :param path: the path that errors name.
-    :param location: where ``path`` begins if it is not absolute.
+    :param location: the directory of ``path`` if that is relative.
     """
 
     root: InMemoryDir
@@ -38,7 +38,7 @@ class Place(NamedTuple):
         return self._replace(parts=self.parts[:-1], path=os.path.dirname(self.path))
 
     def below(self, name: str, *, has_path: bool) -> Place:
-        """Return the place of a normalized name; ``has_path``: errors name its whole path."""
+        """Return the place of a normalized name; with ``has_path`` errors name its whole path."""
         path = os.path.join(self.path, name) if has_path else name
         return Place(self.root, [*self.parts, *name.split("/")], path, self.path)
 
@@ -53,7 +53,7 @@ def look_up(place: Place, behavior: Behavior) -> InMemoryNode:
 
 
 def _reason(place: Place, behavior: Behavior) -> OSError:
-    """Return the error of looking up a place at which nothing is."""
+    """Return the error of a lookup that finds nothing."""
     node: InMemoryNode = place.root
     for part in place.parts:
         if not isinstance(node, InMemoryDir):
@@ -68,7 +68,7 @@ def _reason(place: Place, behavior: Behavior) -> OSError:
 
 
 def open_file(place: Place, flags: int, behavior: Behavior) -> InMemoryFile:
-    """Return the file at ``place``, made, refused or truncated as open(2) does by ``flags``."""
+    """Return the file at ``place``; make, refuse or truncate it as open(2) does by ``flags``."""
     with lock:
         try:
             node = look_up(place, behavior)
@@ -95,16 +95,16 @@ def _create(place: Place, behavior: Behavior) -> InMemoryFile:
 
 def _directory_above(place: Place, behavior: Behavior) -> InMemoryDir:
     node = look_up(place._replace(parts=place.parts[:-1]), behavior)
-    assert isinstance(node, InMemoryDir)  # else look_up() of an entry had raised ENOTDIR
+    assert isinstance(node, InMemoryDir)  # the caller's look_up() would have raised ENOTDIR
     return node
 
 
 def make_directories(place: Place, behavior: Behavior) -> InMemoryDir:
     """
-    Return the directory at ``place``, made with all above it, as ``os.makedirs`` makes them.
+    Return the directory at ``place``; make it and those above it as ``os.makedirs`` does.
 
     Raises ``FileExistsError`` for a file at ``place`` and ``NotADirectoryError`` for a file above
-    it; the directories that could be made before the error stay.
+    it; directories that were made before the error stay.
     """
     names = place.path.split("/")
     above = len(names) - len(place.parts)

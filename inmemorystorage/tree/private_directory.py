@@ -1,4 +1,4 @@
-"""A private directory on a disk, best a disk in memory, for the files whose paths are lent."""
+"""A private directory, in shared memory if possible, for the files whose paths are lent."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class PrivateDirectory:
         return self.is_of_this_process and os.path.isdir(self._outer)
 
     def replace(self) -> None:
-        """Make a new, empty directory, best inside that of the process that forked this one."""
+        """Make a new, empty directory, if possible inside that of the parent process."""
         self._make(self._outer)
 
     def path(self, name: str) -> str:
@@ -73,7 +73,7 @@ class PrivateDirectory:
         return status if stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode) else None
 
     def entries(self, name: str) -> list[str]:
-        """Return the names of a directory's entries; none if it does not exist any more."""
+        """Return the names of a directory's entries; none if it no longer exists."""
         try:
             return [join(name, entry) for entry in os.listdir(self.path(name))]
         except (FileNotFoundError, NotADirectoryError):
@@ -100,7 +100,7 @@ class PrivateDirectory:
 
     def write(self, name: str, content: bytes, mode: int | None = None) -> None:
         """
-        Write a file, an existing one in place, so that programs that have it open see the change.
+        Write a file; write an existing one in place, so that programs that have it open see it.
 
         :param mode: the permission bits of a new file; by default those that the umask leaves.
         """
@@ -132,7 +132,7 @@ class PrivateDirectory:
         """
         Give a file a modification time that no clock gives; return its signature.
 
-        A file that is only linked to here, or that another user made, keeps its time.
+        A linked file, and a file of another user, keep their time.
 
         :param modified_ns: nanoseconds since the epoch; the file gets a time one off that.
         """
@@ -165,7 +165,7 @@ def join(name: str, entry: str) -> str:
 
 
 def _make_temporary_directory(*parents: str) -> str:
-    """Make a directory in the first parent in which that is possible, or the usual one."""
+    """Make a directory in the first parent that allows it, or in the usual one."""
     for parent in parents:
         with contextlib.suppress(OSError):
             return tempfile.mkdtemp(prefix=PREFIX, dir=parent)
