@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import uploads
     from .asserts import assertNotStored, assertStorageUnchanged, assertStored
     from .faults import fail_storage
     from .isolation import isolate_storages
@@ -49,6 +50,7 @@ __all__ = [
     "rebase",
     "replace_storage",
     "shared_storage",
+    "uploads",
     "watch_handles",
 ]
 
@@ -60,6 +62,8 @@ _MODULES = (
 
 
 def __getattr__(name: str) -> Any:
+    if name == "uploads":
+        return import_module(f"{__name__}.uploads")
     for module in _MODULES if name in __all__ else ():
         found = vars(import_module(f"{__name__}.{module}"))
         if name in found:

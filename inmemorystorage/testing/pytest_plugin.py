@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Generator, Iterator
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -139,6 +140,14 @@ def fail_storage() -> Iterator[Callable[..., Any]]:
 
     with contextlib.ExitStack() as stack:
         yield lambda *args, **kwargs: stack.enter_context(fail_storage(*args, **kwargs))
+
+
+@pytest.fixture(scope="session")
+def uploads() -> ModuleType:
+    """Return the module that makes uploads: ``uploads.image("a.png", 640, 480)``."""
+    from . import uploads
+
+    return uploads
 
 
 # What the report of a test that fails says.
