@@ -180,7 +180,7 @@ class Layer:
         if self.is_writable or operation == "url":  # no client sends a request for a URL
             return method(*args, **kwargs)
         # A bucket's key with a slash is looked for last, and is as missing as the name without it.
-        name: str | None = args[0].rstrip("/") if operation in _ABOUT_ONE_NAME else None
+        name = normalize(args[0]) if operation in _ABOUT_ONE_NAME else None
         if name is not None and name in self.missing_names:
             if operation == "exists":
                 return False

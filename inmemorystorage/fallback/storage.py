@@ -112,20 +112,21 @@ class FallbackStorage(Storage):
     # Django's storage API.
 
     def _open(self, name: str, mode: str = "rb") -> Any:
-        layers, name = self._layers, normalize(name)
+        # Layers get the name as the caller wrote it: the file that they return may be called so.
+        layers, written, name = self._layers, name, normalize(name)
         if not _is_mode(mode):
-            return layers.all[0].ask("open", name, mode)  # which refuses it
+            return layers.all[0].ask("open", written, mode)  # which refuses it
         if is_writing(mode):
-            return self._open_for_change(name, mode)
+            return self._open_for_change(name, written, mode)
         wait_for_copy(name)
-        layer, file = layers.first("open", name, mode)
+        layer, file = layers.first_of(layers.asked(name), "open", written, mode)
         if layers.cache is not None:
             file = layers.cache.open(name, mode, layer, file)
         elif layer.is_writable:
             return file
         return LowerLayerFile(file, self, name, mode)
 
-    def _open_for_change(self, name: str, mode: str) -> Any:
+    def _open_for_change(self, name: str, written: str, mode: str) -> Any:
         layers = self._layers
         writer = layers.writers(name)[0]
         layers.check_not_shadowed(name, writer)
@@ -135,14 +136,14 @@ class FallbackStorage(Storage):
                 layers.forget_copy(name)
             layers.copy_up_for_change(name, mode, writer)
             try:
-                return writer.ask("open", name, mode)
+                return writer.ask("open", written, mode)
             except FileNotFoundError:
                 # A disk has no directory for the file, but a lower layer may have one.
                 parent = name.rpartition("/")[0]
                 if not parent or writer.has_file(parent) or not layers.is_directory(parent):
                     raise
                 writer.make_directory(parent)
-            return writer.ask("open", name, mode)
+            return writer.ask("open", written, mode)
 
     def _save(self, name: str, content: Any) -> str:
         layers, name = self._layers, normalize(name)

@@ -24,6 +24,15 @@ def test_the_first_layer_with_a_file_answers() -> None:
     assert storage.which("both.txt") is upper
 
 
+@pytest.mark.parametrize("mode", ["rb", "r+b", "wb"])
+def test_open_passes_the_name_as_it_was_written(mode: str) -> None:
+    """open() calls a file as its layer does for the caller's spelling of the name."""
+    storage, upper, _ = over("lower.txt")
+    put(upper, "d/a.txt")
+    with storage.open("./d//a.txt", mode) as file, upper.open("./d//a.txt") as plain:
+        assert file.name == plain.name
+
+
 def test_exists() -> None:
     """exists() is true for a file of any layer."""
     storage, upper, _ = over("lower.txt")
