@@ -7,20 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import uploads
-    from .asserts import assertNotStored, assertStorageUnchanged, assertStored
+    from .asserts import (
+        InMemoryStorageTestMixin,
+        assertNotStored,
+        assertStorageUnchanged,
+        assertStored,
+    )
     from .faults import fail_storage
     from .isolation import isolate_storages
     from .leaks import watch_handles
     from .media import Media, capture_media
-    from .mixin import InMemoryStorageTestMixin
     from .names import deterministic_names
-    from .override import override_storages
-    from .recording import (
+    from .operations import (
         Operation,
         Repeated,
         assertNumStorageOperations,
         capture_storage_operations,
     )
+    from .override import override_storages
     from .replacement import InMemoryFileSystemStorage, rebase, replace_storage
     from .runner import InMemoryStorageRunner, InMemoryStorageRunnerMixin
     from .shared import shared_storage
@@ -56,8 +60,8 @@ __all__ = [
 
 # What has them; imported when a name is asked for, since pytest loads its plugin without Django.
 _MODULES = (
-    *("asserts", "faults", "isolation", "leaks", "media", "mixin", "names", "override"),
-    *("recording", "replacement", "runner", "shared", "strict"),
+    *("asserts", "faults", "isolation", "leaks", "media", "names", "operations"),
+    *("override", "replacement", "runner", "shared", "strict"),
 )
 
 

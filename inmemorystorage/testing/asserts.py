@@ -1,14 +1,17 @@
-"""Assertions about files, as functions and for test cases."""
+"""Assertions about files, as functions, and the mixin for a project's test cases."""
 
 from __future__ import annotations
 
 import contextlib
 import difflib
+import unittest
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
+from .isolation import isolate_class
+from .leaks import watch_handles
 from .media import Media, capture_media
-from .recording import assertNumStorageOperations
+from .operations import assertNumStorageOperations
 
 
 def assertStored(name: str, content: bytes | str | None = None, *, alias: str = "default") -> None:
@@ -72,3 +75,17 @@ class StorageAssertionsMixin:
     def assertNumStorageOperations(self, *args: Any, **kwargs: Any) -> assertNumStorageOperations:
         """Fail unless there are so many operations in the block; see the class of that name."""
         return assertNumStorageOperations(*args, **kwargs)
+
+
+class InMemoryStorageTestMixin(StorageAssertionsMixin):
+    """
+    Have the files of in-memory storages roll back with each test, and with each class of tests;
+    and have ``assertStored()`` and the other assertions.
+
+    Stands before the test case: ``class UploadTests(InMemoryStorageTestMixin, TestCase)``.
+    """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if issubclass(cls, unittest.TestCase):
+            isolate_class(cast("type[unittest.TestCase]", cls), watch_handles)

@@ -13,7 +13,7 @@ from typing import IO, Any
 from django.core.files import File
 from django.core.files.base import ContentFile
 
-from .interception import Call, add_observer, check_operation, remove_observer
+from .operations import Call, add_observer, check_operation, remove_observer
 from .override import check_name
 from .places import is_called
 from .tools import TestTool

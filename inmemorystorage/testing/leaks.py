@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..files import StoredFile
-from .interception import Call, add_observer, remove_observer
+from .operations import Call, add_observer, remove_observer
 from .places import Line, project_line
 from .tools import TestTool
 

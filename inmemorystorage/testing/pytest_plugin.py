@@ -89,7 +89,7 @@ def _inmemorystorage_function(
 def _watch(item: pytest.Item, stack: contextlib.ExitStack) -> None:
     from .leaks import watch_handles
     from .names import deterministic_names
-    from .recording import capture_storage_operations
+    from .operations import capture_storage_operations
     from .strict import allow_real_storages, forbid_real_storages
 
     item.stash[_operations] = stack.enter_context(capture_storage_operations(limit=LAST))
@@ -128,7 +128,7 @@ def media(request: pytest.FixtureRequest, _inmemorystorage_function: None) -> Me
 @pytest.fixture
 def assert_num_storage_operations() -> Callable[..., Any]:
     """Return a context manager that fails unless just so many operations happen in it."""
-    from .recording import assertNumStorageOperations
+    from .operations import assertNumStorageOperations
 
     return assertNumStorageOperations
 

@@ -12,7 +12,7 @@ from ..fallback import FallbackStorage
 from ..project import labelled_layers
 from ..storage import InMemoryStorage
 from ..tree.mount import is_lent
-from .interception import Call, add_observer, remove_observer
+from .operations import Call, add_observer, remove_observer
 from .places import storage_label
 from .replacement import IN_MEMORY
 from .shared import is_shared

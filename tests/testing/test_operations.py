@@ -20,7 +20,7 @@ from inmemorystorage.testing import (
     capture_storage_operations,
     override_storages,
 )
-from inmemorystorage.testing.interception import OPERATIONS
+from inmemorystorage.testing.operations import OPERATIONS
 
 
 @pytest.fixture(params=["memory", "disk"])
@@ -132,7 +132,7 @@ def test_repeated(storage: Storage) -> None:
     first, second = captured.repeated()
     assert (first.op, first.names, len(second)) == ("exists", ["a", "b", "a"], 2)
     assert re.fullmatch(
-        r"3 times exists on \w+, .*test_recording.py:\d+ in test_repeated: a, b", str(first)
+        r"3 times exists on \w+, .*test_operations.py:\d+ in test_repeated: a, b", str(first)
     )
 
 
