@@ -7,7 +7,7 @@ import copy
 import fnmatch
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 from django.core.files import File
@@ -132,41 +132,75 @@ class fail_storage(TestTool):
 
     def _break(self, call: Call, proceed: Callable[[Call], Any], limit: int) -> Any:
         if call.op == "save":
-            content = as_file(call.content)
-            content.seek(0)
-            reader: Any = BreakingReader(content.file, limit, self.fire)
-            broken = File(reader, content.name)
-            return proceed(call.with_content(broken))
+            reader = BreakingReader(with_chunks(call.content), limit, self.fire)
+            return proceed(call.with_content(BreakingFile(reader)))
         file = proceed(call)
         file.file = BreakingStream(file.file, limit, self.fire)
         return file
 
 
-class BreakingReader:
-    """A stream that gives so many bytes, and then fails."""
+def with_chunks(content: Any) -> Any:
+    """Return what ``Storage.save()`` takes as an object with ``chunks()``."""
+    if isinstance(content, (bytes, str)):
+        return ContentFile(content)
+    return content if hasattr(content, "chunks") else File(content)
 
-    def __init__(self, stream: Any, limit: int, fire: Callable[[], None]) -> None:
-        self._stream = stream
+
+class BreakingReader:
+    """
+    Give so many bytes of a content, and then fail.
+
+    It asks the content only what the storage asks, since the content may be a pipe, which cannot
+    seek, or make its chunks without having a file.
+    """
+
+    def __init__(self, content: Any, limit: int, fire: Callable[[], None]) -> None:
+        self._content = content
         self._left = limit
         self._fire = fire
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+        return getattr(self._content, name)
 
     def read(self, size: int = -1) -> Any:
-        """Read as much as there may be; all there is, or more than that, fails."""
-        if size is None or size < 0 or not self._left:
+        """Read at most the bytes that are left; fail where that is not all that was asked for."""
+        if not self._left:
             self._fire()
-        data = self._stream.read(min(size, self._left))
-        self._left -= len(data)
+        reads_all = size is None or size < 0
+        data = self._take(self._content.read(self._left if reads_all else min(size, self._left)))
+        if reads_all and not self._left:
+            self._fire()
         return data
 
+    def chunks(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        """Yield the content's chunks until no bytes are left, and fail then."""
+        chunks = iter(self._content.chunks(*args, **kwargs))
+        while True:
+            if not self._left:
+                self._fire()
+            try:
+                chunk = next(chunks)
+            except StopIteration:
+                return
+            yield self._take(chunk)
 
-def as_file(content: Any) -> File[Any]:
-    """Return what ``Storage.save()`` takes as Django's ``File``."""
-    if isinstance(content, (bytes, str)):
-        return ContentFile(content)
-    return content if isinstance(content, File) else File(content)
+    def _take(self, data: Any) -> Any:
+        taken = data[: self._left]
+        self._left -= len(taken)
+        return taken
+
+
+class BreakingFile(File):  # type: ignore[type-arg]
+    """A ``File`` over a `BreakingReader`."""
+
+    def __init__(self, reader: Any) -> None:
+        super().__init__(reader)
+
+    def chunks(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        """Yield the reader's chunks."""
+        reader: Any = self.file
+        chunks: Iterator[Any] = reader.chunks(*args, **kwargs)
+        return chunks
 
 
 class BreakingStream:

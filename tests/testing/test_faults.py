@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import errno
+import io
+import itertools
+import os
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 import time_machine
 from archive.models import Document
 from django.core.exceptions import ImproperlyConfigured
-from django.core.files.base import ContentFile
+from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage, Storage, default_storage
 from freezegun import freeze_time
 
@@ -89,6 +93,69 @@ def test_a_save_that_breaks(storage: Storage, content: Any) -> None:
         assert not storage.exists("a")
     else:
         assert storage.size("a") == 3
+
+
+class Chunked(File):  # type: ignore[type-arg]
+    """A file that makes its chunks, as an export does, and can do nothing else."""
+
+    def __init__(self) -> None:
+        super().__init__(None, "a")
+
+    def chunks(self) -> Iterator[bytes]:  # type: ignore[override]
+        """Yield chunks of four bytes, without an end."""
+        return itertools.repeat(b"1234")
+
+
+class Duck:
+    """What is no ``File`` but has chunks."""
+
+    name = "a"
+
+    def chunks(self) -> list[str]:
+        """Return all chunks."""
+        return ["123", "4567"]
+
+
+class Reader:
+    """What can be read once, and nothing else, as a response of a server."""
+
+    def __init__(self) -> None:
+        self.read = io.BytesIO(b"1234567").read
+
+
+@contextmanager
+def pipe() -> Iterator[IO[bytes]]:
+    """Give a pipe with seven bytes, which cannot seek."""
+    reading, writing = os.pipe()
+    os.write(writing, b"1234567")
+    os.close(writing)
+    with open(reading, "rb") as file:
+        yield file
+
+
+@pytest.mark.parametrize("limit", [0, 3, 4, 7])
+@pytest.mark.parametrize("make", [pipe, Reader, Chunked, Duck], ids=lambda make: make.__name__)
+def test_a_save_of_a_stream_that_breaks(storage: Storage, make: Any, limit: int) -> None:
+    """A save of what can be read only once, or in chunks, raises the error after so many bytes."""
+    with pipe() if make is pipe else nullcontext(make()) as content:
+        with failing("save", FULL, after_bytes=limit), pytest.raises(OSError, match="No space"):
+            storage.save("a", content)
+    if isinstance(storage, InMemoryStorage) and not storage.behavior.keeps_partial_save:
+        assert not storage.exists("a")
+    else:
+        whole = b"12341234" if make is Chunked else b"1234567"
+        with storage.open("a") as file:
+            assert file.read() == whole[:limit]
+
+
+@pytest.mark.parametrize("make", [Reader, Duck], ids=lambda make: make.__name__)
+def test_a_save_that_ends_before_it_breaks(storage: Storage, make: Any) -> None:
+    """A save of fewer bytes works."""
+    with failing("save", FULL, after_bytes=8, must_fire=False) as fault:
+        storage.save("a", make())
+    with storage.open("a") as file:
+        assert file.read() == b"1234567"
+    assert (fault.matched, fault.fired) == (1, 0)
 
 
 def test_a_save_of_bytes_that_breaks() -> None:
@@ -174,15 +241,21 @@ def test_the_fixture(fail_storage: Any) -> None:
     assert fault.fired == 1
 
 
-def test_a_save_that_reads_by_itself(tmp_path: Path) -> None:
-    """A storage that reads its content in one go, as clients of buckets do, fails too."""
+@pytest.mark.parametrize("size", [-1, None, 2, 5])
+def test_a_save_that_reads_by_itself(tmp_path: Path, size: int | None) -> None:
+    """A storage that reads its content in one go or in parts, as clients of buckets do, fails."""
 
     class Reading(FileSystemStorage):
         def _save(self, name: str, content: Any) -> str:
-            return str(super()._save(name, ContentFile(content.read())))
+            parts = iter(lambda: content.read(size), b"")
+            return str(super()._save(name, ContentFile(b"".join(parts))))
 
-    with failing("save", FULL, after_bytes=2), pytest.raises(OSError, match="No space"):
-        Reading(tmp_path).save("a", ContentFile(b"12345"))
+    storage = Reading(tmp_path)
+    for limit in (0, 2, 3, 5):
+        with failing("save", FULL, after_bytes=limit), pytest.raises(OSError, match="No space"):
+            storage.save("a", ContentFile(b"12345"))
+    with failing("save", FULL, after_bytes=6, must_fire=False):
+        assert storage.size(storage.save("a", ContentFile(b"12345"))) == 5
 
 
 def test_an_error_that_cannot_be_copied(storage: Storage) -> None:
