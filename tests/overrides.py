@@ -1,4 +1,4 @@
-"""Storages of STORAGES for one test."""
+"""Change the storages of STORAGES for one test."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.core.files.storage import storages
 
 
 def use_storage(settings: Any, alias: str, backend: str, **options: Any) -> None:
-    """Have STORAGES name a storage with options until the test ends."""
+    """Let an alias of STORAGES name a storage with options until the test ends."""
     settings.STORAGES = {**settings.STORAGES, alias: {"BACKEND": backend, "OPTIONS": options}}
     # Django 4.2 loses the OPTIONS of an override; the handler forgets its backends after each.
     storages.__dict__.pop("backends", None)

@@ -1,4 +1,4 @@
-"""How the app honours DEFAULT_FILE_STORAGE while it changes; whole projects do so elsewhere."""
+"""The app applies DEFAULT_FILE_STORAGE while it changes; other tests do so in whole projects."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _on_disk(settings) -> None:
 @ignored_by_django
 @pytest.mark.usefixtures("_on_disk")
 def test_override_and_back() -> None:
-    """The default storage is in memory inside of an override, and what it was after it."""
+    """The default storage is in memory inside of an override, and the former one after it."""
     with override_settings(DEFAULT_FILE_STORAGE=IN_MEMORY):
         assert type(storages["default"]) is InMemoryStorage
         assert get(default_storage, put(default_storage, "a", b"content")) == b"content"
@@ -44,7 +44,7 @@ def test_override_and_back() -> None:
 @ignored_by_django
 @pytest.mark.usefixtures("_on_disk")
 def test_overrides_nest() -> None:
-    """An inner override counts, of either setting, until it ends."""
+    """A nested override of either setting holds until it ends."""
     with override_settings(DEFAULT_FILE_STORAGE=IN_MEMORY):
         with override_settings(DEFAULT_FILE_STORAGE=f"{__name__}.OtherStorage"):
             assert type(storages["default"]) is OtherStorage
@@ -54,8 +54,8 @@ def test_overrides_nest() -> None:
 
 
 @ignored_by_django
-def test_an_override_that_ends_decides_nothing() -> None:
-    """What the setting is again after an override was overridden itself before, and stays so."""
+def test_end_of_an_override_keeps_an_outer_one() -> None:
+    """The end of a nested override keeps the outer override of the other setting."""
     on_disk = override_settings(STORAGES={"default": {"BACKEND": ON_DISK}})
     with override_settings(DEFAULT_FILE_STORAGE=IN_MEMORY), on_disk:
         with override_settings(DEFAULT_FILE_STORAGE=f"{__name__}.OtherStorage"):
@@ -65,7 +65,7 @@ def test_an_override_that_ends_decides_nothing() -> None:
 
 @ignored_by_django
 def test_each_override_begins_empty() -> None:
-    """An override makes the storage anew, also one with the value that holds already."""
+    """An override makes a new storage, even with the same value."""
     with override_settings(DEFAULT_FILE_STORAGE=IN_MEMORY):
         put(default_storage, "a")
         with override_settings(DEFAULT_FILE_STORAGE=IN_MEMORY):
@@ -85,7 +85,7 @@ def test_other_storages_stay() -> None:
 @ignored_by_django
 @pytest.mark.usefixtures("_on_disk")
 def test_fields_follow() -> None:
-    """A field that was made before saves to the storage that is the default now."""
+    """A field that was made before saves to the current default storage."""
     field = FileField()
     with override_settings(DEFAULT_FILE_STORAGE=IN_MEMORY):
         assert field.storage == storages["default"]
@@ -97,14 +97,14 @@ def test_fields_follow() -> None:
     "backend", [None, "", ON_DISK, "inmemorystorage.NoSuchStorage", "inmemorystorage.InMemoryDir"]
 )
 def test_other_values_are_ignored(backend: str | None) -> None:
-    """What names no storage of this library is ignored, as Django ignores it."""
+    """The app ignores a value that names no storage of this library, as Django does."""
     with override_settings(DEFAULT_FILE_STORAGE=backend):
         assert type(storages["default"]) is FileSystemStorage
 
 
 @ignored_by_django
 def test_options_of_the_same_storage_stay() -> None:
-    """The setting does not undo the OPTIONS that STORAGES has for the storage it names."""
+    """The setting keeps the OPTIONS that STORAGES has for the storage that it names."""
     default = {"BACKEND": IN_MEMORY, "OPTIONS": {"base_url": "/own/"}}
     with override_settings(STORAGES={"default": default}, DEFAULT_FILE_STORAGE=IN_MEMORY):
         assert default_storage.url("a") == "/own/a"
@@ -112,7 +112,7 @@ def test_options_of_the_same_storage_stay() -> None:
 
 @ignored_by_django
 def test_apps_made_again_keep_the_files() -> None:
-    """A test that changes INSTALLED_APPS makes the app again, and leaves the storage alone."""
+    """Changing INSTALLED_APPS makes the app again, and keeps the storage."""
     with override_settings(DEFAULT_FILE_STORAGE=IN_MEMORY):
         put(default_storage, "a")
         with override_settings(INSTALLED_APPS=["inmemorystorage"]):
@@ -124,7 +124,7 @@ def test_apps_made_again_keep_the_files() -> None:
 def test_django_that_reads_the_setting(
     monkeypatch: pytest.MonkeyPatch, reads: bool, expected: type
 ) -> None:
-    """Where Django reads the setting itself, the app leaves it to Django."""
+    """The app does nothing where Django reads the setting itself."""
     monkeypatch.setattr(inmemorystorage.apps, "DJANGO_READS_SETTING", reads)
     config = apps.get_app_config("inmemorystorage")
     other = override_settings(DEFAULT_FILE_STORAGE=f"{__name__}.OtherStorage")

@@ -17,30 +17,30 @@ IN_MEMORY = "inmemorystorage.InMemoryStorage"
 
 
 class TenantStorage(InMemoryStorage):
-    """A storage with an option of its own, that it must have."""
+    """A storage with a required option."""
 
     def __init__(self, *, tenant: str, **options: Any) -> None:
         super().__init__(**options)
 
 
 def messages(**changed: Any) -> list[CheckMessage]:
-    """Return what the checks say under changed settings."""
+    """Return the messages of the checks under changed settings."""
     with override_settings(**changed):
         return [each for each in run_checks() if "inmemorystorage" in str(each.id)]
 
 
 def check_storage(backend: Any = IN_MEMORY, **options: Any) -> list[CheckMessage]:
-    """Return what the checks say of a storage in STORAGES."""
+    """Return the messages of the checks for a storage in STORAGES."""
     return messages(STORAGES={"default": {"BACKEND": backend, "OPTIONS": options}})
 
 
-def test_settings_of_these_tests() -> None:
-    """There is nothing to say of settings that are in order."""
+def test_correct_settings() -> None:
+    """The checks report nothing for correct settings."""
     assert messages() == []
 
 
 def test_good_options() -> None:
-    """There is nothing to say of options that the storage has."""
+    """The checks report nothing for options that the storage has."""
     assert check_storage(behaves_like="filesystem", location="/x", max_size=1) == []
     assert check_storage(f"{__name__}.TenantStorage", tenant="a", base_url="/a/") == []
 
@@ -55,7 +55,7 @@ def test_good_options() -> None:
     ],
 )
 def test_mistaken_option(options: dict[str, Any], said: str) -> None:
-    """An option that the storage refuses is an error that says which storage and why."""
+    """The checks report an option that the storage refuses, with the alias and the reason."""
     [error] = check_storage(**options)
     assert error.id == "inmemorystorage.E001"
     assert "STORAGES['default']" in error.msg and said in error.msg
@@ -63,7 +63,7 @@ def test_mistaken_option(options: dict[str, Any], said: str) -> None:
 
 
 def test_each_mistaken_storage_is_named() -> None:
-    """There is one error for each storage that cannot be made."""
+    """The checks report one error for each storage that cannot be made."""
     mistaken = {"BACKEND": IN_MEMORY, "OPTIONS": {"x": 1}}
     right = {"BACKEND": IN_MEMORY}
     errors = messages(STORAGES={"default": mistaken, "staticfiles": right, "more": mistaken})
@@ -71,7 +71,7 @@ def test_each_mistaken_storage_is_named() -> None:
 
 
 def test_subclass_that_misses_an_option() -> None:
-    """A subclass whose constructor cannot be called so is an error like any other."""
+    """The checks report a subclass whose required option is missing."""
     [error] = check_storage(f"{__name__}.TenantStorage")
     assert error.id == "inmemorystorage.E001" and "'tenant'" in error.msg
 
@@ -87,21 +87,21 @@ def test_subclass_that_misses_an_option() -> None:
     ],
 )
 def test_other_storages_are_left_alone(backend: Any) -> None:
-    """Of storages that are not this library's the checks say nothing, whatever is wrong there."""
+    """The checks report nothing for storages of other packages."""
     assert check_storage(backend, x=1) == []
 
 
 @pytest.mark.skipif(django.VERSION < (5, 1), reason="Django reads DEFAULT_FILE_STORAGE itself")
 @pytest.mark.parametrize("backend", [IN_MEMORY, "inmemorystorage.Mistaken", "storages.S3"])
 def test_default_file_storage(backend: str) -> None:
-    """DEFAULT_FILE_STORAGE is warned of, whatever it names, with what to write in its place."""
+    """The checks warn of DEFAULT_FILE_STORAGE, with what to write instead."""
     [warning] = messages(DEFAULT_FILE_STORAGE=backend)
     assert (warning.id, warning.is_serious()) == ("inmemorystorage.W001", False)
     assert f'STORAGES = {{"default": {{"BACKEND": "{backend}"}}' in warning.hint
 
 
 def test_good_key_value_store() -> None:
-    """There is nothing to say of a store that can be made, be it there or not."""
+    """The checks report nothing for a store that can be made, and do not connect to it."""
     assert messages(KEY_VALUE_STORE_BACKEND="locmem://name?serializer=pickle") == []
 
 
@@ -116,7 +116,7 @@ def test_good_key_value_store() -> None:
     ],
 )
 def test_mistaken_key_value_store(uri: Any, said: str) -> None:
-    """A setting with which no store can be made is an error before the first request."""
+    """The checks report a setting with which no store can be made."""
     [error] = messages(KEY_VALUE_STORE_BACKEND=uri)
     assert error.id == "inmemorystorage.E002" and error.is_serious()
     assert error.msg.startswith("KEY_VALUE_STORE_BACKEND cannot be used: ") and said in error.msg
@@ -124,8 +124,8 @@ def test_mistaken_key_value_store(uri: Any, said: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["InMemoryStorage", "kvstore.KeyValueStorage"])
-def test_a_project_does_not_import_what_it_does_not_use(name: str, tmp_path: Path) -> None:
-    """Key-value stores are there when Django has started where STORAGES names one, else not."""
+def test_kvstore_is_imported_when_it_is_used(name: str, tmp_path: Path) -> None:
+    """Django imports kvstore at its start only if STORAGES names its storage."""
     options = {"uri": "locmem://"} if "kvstore" in name else {}
     backend = {"BACKEND": f"inmemorystorage.{name}", "OPTIONS": options}
     project = make_project(tmp_path, settings=f"STORAGES = {{'default': {backend}}}\n")

@@ -1,4 +1,4 @@
-"""Times: kept as a disk keeps them, and frozen where the clock is."""
+"""Times: those of a disk, and those of a frozen clock."""
 
 import datetime as dt
 
@@ -13,7 +13,7 @@ HOUR = dt.timedelta(hours=1)
 
 @pytest.fixture
 def clock():
-    """Freeze the clock, and hand it out."""
+    """Freeze the clock, and return it."""
     with time_machine.travel(THEN, tick=False) as clock:
         yield clock
 
@@ -35,20 +35,20 @@ def times(storage, name="f"):
     )
 
 
-def test_a_frozen_clock_is_respected(storage):
-    """All times of a file are the frozen one."""
+def test_new_file_has_the_frozen_time(storage):
+    """A new file has the frozen time in all its times."""
     assert times(storage) == (THEN, THEN, THEN)
 
 
-def test_reading_changes_the_accessed_time_alone(storage, clock):
-    """Reading is accessing."""
+def test_reading_changes_the_accessed_time(storage, clock):
+    """Reading a file changes its accessed time only."""
     clock.shift(HOUR)
     storage.open("f").read()
     assert times(storage) == (THEN + HOUR, THEN, THEN)
 
 
 def test_writing_changes_the_modified_time(storage, clock):
-    """Writing is modifying; the created time is the change time on a disk, and stays in memory."""
+    """Writing changes the modified time, and the created time as on a disk only."""
     clock.shift(HOUR)
     with storage.open("f", "ab") as file:
         file.write(b"+")
@@ -57,8 +57,8 @@ def test_writing_changes_the_modified_time(storage, clock):
     assert storage.get_created_time("f") == (THEN + HOUR if is_disk else THEN)
 
 
-def test_a_directory_is_modified_by_its_entries(storage, clock):
-    """Making and deleting an entry modifies the directory, as POSIX has it."""
+def test_entries_change_the_directorys_modified_time(storage, clock):
+    """Making and deleting an entry modifies the directory, as POSIX specifies."""
     storage.save("d/x", b"")
     clock.shift(HOUR)
     storage.delete("d/x")
@@ -66,7 +66,7 @@ def test_a_directory_is_modified_by_its_entries(storage, clock):
 
 
 def test_times_are_naive_without_time_zones(storage, settings):
-    """Without USE_TZ times are naive and local."""
+    """Times are naive and local without USE_TZ."""
     settings.USE_TZ = False
     local = dt.datetime.fromtimestamp(THEN.timestamp())
     assert times(storage) == (local, local, local)

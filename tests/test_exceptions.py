@@ -1,4 +1,4 @@
-"""The exceptions carry what a caller needs, through pickles too."""
+"""The attributes of the exceptions, also after a pickle."""
 
 import errno
 import pickle
@@ -9,7 +9,7 @@ from inmemorystorage import PathDoesNotExist, ReadOnlyStorageError
 from inmemorystorage.exceptions import os_error
 
 
-def test_a_missing_path_is_a_missing_file():
+def test_path_does_not_exist_is_a_file_not_found_error():
     """PathDoesNotExist is a FileNotFoundError with errno, message and path."""
     error = PathDoesNotExist("a/b.txt")
     assert isinstance(error, FileNotFoundError)
@@ -17,15 +17,15 @@ def test_a_missing_path_is_a_missing_file():
     assert "a/b.txt" in str(error)
 
 
-def test_a_missing_path_survives_a_pickle():
-    """A test runner hands exceptions from process to process."""
+def test_path_does_not_exist_can_be_pickled():
+    """PathDoesNotExist keeps its path through a pickle, as test runners need it."""
     error = pickle.loads(pickle.dumps(PathDoesNotExist("a/b.txt")))
     assert type(error) is PathDoesNotExist
     assert error.path == "a/b.txt"
 
 
-def test_a_read_only_storage_is_an_error_of_the_system():
-    """ReadOnlyStorageError is an OSError, EROFS, with the name; a pickle keeps it."""
+def test_read_only_storage_error_is_an_os_error():
+    """ReadOnlyStorageError is an OSError, EROFS, with the name, also after a pickle."""
     for error in [made := ReadOnlyStorageError("no", "a.txt"), pickle.loads(pickle.dumps(made))]:
         assert type(error) is ReadOnlyStorageError and isinstance(error, OSError)
         assert (error.errno, error.strerror, error.filename) == (errno.EROFS, "no", "a.txt")
@@ -41,8 +41,8 @@ def test_a_read_only_storage_is_an_error_of_the_system():
         (errno.ENOSPC, OSError),
     ],
 )
-def test_errno_becomes_the_standard_class(code, expected):
-    """An errno becomes the class that Python has for it."""
+def test_os_error_has_the_class_of_its_errno(code, expected):
+    """os_error() returns the class that Python has for an errno."""
     error = os_error(code, "a")
     assert type(error) is expected
     assert (error.errno, error.filename) == (code, "a")

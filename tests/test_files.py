@@ -1,4 +1,4 @@
-"""The File that open() returns: Django's, with a stack that is built when it is needed."""
+"""The File that open() returns: Django's, with an io stack that is built when it is needed."""
 
 import pickle
 
@@ -16,13 +16,13 @@ def storage(request, tmp_path):
     return storage
 
 
-def test_it_is_a_django_file(storage):
-    """What open() returns is a django.core.files.File."""
+def test_open_returns_a_django_file(storage):
+    """open() returns a django.core.files.File."""
     assert isinstance(storage.open("d/f"), File)
 
 
-def test_a_closed_file_says_so_and_refuses(storage):
-    """closed is true after close(), whether or not anything was read."""
+def test_closed_file_refuses_to_read(storage):
+    """close() makes closed true and read() raise, whether or not the file was read."""
     for prepare in (lambda file: None, lambda file: file.read(), lambda file: file.read(1)):
         file = storage.open("d/f")
         prepare(file)
@@ -33,16 +33,16 @@ def test_a_closed_file_says_so_and_refuses(storage):
             file.read()
 
 
-def test_a_whole_read_goes_on_where_it_ended(storage):
-    """Reading after a whole read gives nothing, in any mix of calls."""
+def test_read_continues_after_a_whole_read(storage):
+    """read() after a whole read returns nothing, in any mix of calls."""
     file = storage.open("d/f")
     assert (file.read(), file.read(), file.read(3), file.tell()) == (b"one\ntwo\n", b"", b"", 8)
     file.seek(4)
     assert (file.read(2), file.read()) == (b"tw", b"o\n")
 
 
-def test_a_whole_read_sees_what_was_appended_since(storage):
-    """A handle sees what others write while it is open."""
+def test_read_returns_what_was_appended_since(storage):
+    """read() returns what another handle has appended since."""
     file = storage.open("d/f")
     file.read()
     with storage.open("d/f", "ab") as other:
@@ -50,8 +50,8 @@ def test_a_whole_read_sees_what_was_appended_since(storage):
     assert file.read() == b"three"
 
 
-def test_a_file_is_opened_again(storage):
-    """open() rewinds an open file, and reopens a closed one, also in another mode."""
+def test_open_rewinds_or_reopens(storage):
+    """open() of a file rewinds it, or reopens it in any mode after close()."""
     file = storage.open("d/f")
     file.read()
     assert file.open().read() == b"one\ntwo\n"
@@ -63,8 +63,8 @@ def test_a_file_is_opened_again(storage):
     assert storage.open("d/f").read() == b"one\ntwo\nthree\n"
 
 
-def test_a_deleted_file_cannot_be_opened_again(storage):
-    """Where the file is gone, open() says so."""
+def test_open_of_a_deleted_file_raises(storage):
+    """open() of a closed file raises if the file was deleted."""
     file = storage.open("d/f")
     file.close()
     storage.delete("d/f")
@@ -72,44 +72,44 @@ def test_a_deleted_file_cannot_be_opened_again(storage):
         file.open()
 
 
-def test_a_deleted_file_lives_on_for_who_has_it_open(storage):
-    """As on a POSIX disk, an open handle keeps a deleted file."""
+def test_open_handle_keeps_a_deleted_file(storage):
+    """An open handle reads a deleted file, as on a POSIX disk."""
     file = storage.open("d/f")
     storage.delete("d/f")
     assert (file.read(), file.size) == (b"one\ntwo\n", 8)
 
 
-def test_size_follows_what_is_written_in_memory(tmp_path):
-    """In memory size counts what this handle has written, flushed or not."""
+def test_size_counts_buffered_writes(tmp_path):
+    """size counts the writes of this handle in memory, flushed or not."""
     with InMemoryStorage().open("f", "wb") as file:
         assert file.size == 0
         file.write(b"123")
         assert (file.size, len(file)) == (3, 3)
 
 
-def test_an_open_file_cannot_be_pickled(storage):
-    """An open file is no value; the error says what to pickle instead."""
+def test_pickle_of_an_open_file_raises(storage):
+    """pickle refuses an open file; the error names the cure."""
     with pytest.raises(TypeError, match="Pickle its name"):
         pickle.dumps(storage.open("d/f"))
 
 
 def test_size_can_be_set(storage):
-    """Code that sets a file's size gets it back, as from Django's File."""
+    """size returns the value that was set, as for Django's File."""
     file = storage.open("d/f")
     file.size = 3
     assert file.size == 3
 
 
 def test_name_and_stack_can_be_set(storage):
-    """Code that sets a file's name or its stream gets them back."""
+    """name and file return the values that were set."""
     file, other = storage.open("d/f"), storage.open("d/f")
     file.name, file.file = "other", other.file
     assert (file.name, file.file, str(file)) == ("other", other.file, "other")
 
 
 @pytest.mark.parametrize("content", [b"", b"x", b"\xff" * 300_000])
-def test_chunks_are_all_of_it(storage, content):
-    """chunks() yields the whole content from the start, wherever the handle stands."""
+def test_chunks_yield_the_whole_content(storage, content):
+    """chunks() yields the whole content from its start, at any position."""
     storage.save("c", content)
     with storage.open("c") as file:
         file.read(1)
@@ -117,8 +117,8 @@ def test_chunks_are_all_of_it(storage, content):
         assert file.multiple_chunks() is (len(content) > File.DEFAULT_CHUNK_SIZE)
 
 
-def test_lines(storage):
-    """A file is iterated by lines, bytes or text."""
+def test_iteration_yields_lines(storage):
+    """Iterating a file yields lines of bytes or text."""
     assert list(storage.open("d/f")) == [b"one\n", b"two\n"]
     with storage.open("d/f", "r") as file:
         assert list(file) == ["one\n", "two\n"]

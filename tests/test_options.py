@@ -1,4 +1,4 @@
-"""What the constructor says to mistaken options."""
+"""The errors of the constructor for mistaken options."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from inmemorystorage import InMemoryDir, InMemoryFile, InMemoryStorage
 
 
 def refusal(**options: Any) -> str:
-    """Return what is said when a storage with these options is made."""
+    """Return the message when a storage with these options is made."""
     with pytest.raises(ImproperlyConfigured) as caught:
         InMemoryStorage(**options)
     return str(caught.value)
@@ -31,27 +31,27 @@ def test_unknown_option(mistaken: str, meant: str) -> None:
 
 
 def test_unknown_option_like_no_other() -> None:
-    """Nothing is guessed for a name like none of the options, such as one of a bucket's."""
+    """The constructor suggests nothing for a name that is close to no option."""
     assert "Did you mean" not in refusal(bucket_name="x")
 
 
 @pytest.mark.parametrize("mistaken", ["filesytem", "Filesystem", "file_system"])
 def test_unknown_behavior(mistaken: str) -> None:
-    """A row that there is not is refused with the names of those there are, and a guess."""
+    """The constructor refuses an unknown row, names all rows, and suggests the closest."""
     message = refusal(behaves_like=mistaken)
     assert f"behaves_like={mistaken!r}. Did you mean 'filesystem'?" in message
     assert "It is one of 'memory', 'filesystem'." in message
 
 
 @pytest.mark.parametrize("mistaken", ["", 3, False, ["m"], {}])
-def test_behavior_that_is_no_name(mistaken: Any) -> None:
-    """What is no name of a row is refused like a name that there is not."""
+def test_behavior_of_another_type(mistaken: Any) -> None:
+    """The constructor refuses a row that is not a string or is empty."""
     assert f"behaves_like={mistaken!r}. It is one of" in refusal(behaves_like=mistaken)
 
 
 @pytest.mark.parametrize("mistaken", [-1, "1", 1.5, True, [1]])
 def test_max_size(mistaken: Any) -> None:
-    """A limit must be a whole number of bytes; 0 is one, and None is none."""
+    """The constructor refuses a max_size that is not a number of bytes or None."""
     assert f"max_size={mistaken!r}: it must be a whole number of bytes" in refusal(
         max_size=mistaken
     )
@@ -60,13 +60,13 @@ def test_max_size(mistaken: Any) -> None:
 
 @pytest.mark.parametrize("mistaken", ["/media", 0, False, {}, InMemoryFile(), InMemoryDir])
 def test_filesystem(mistaken: Any) -> None:
-    """A filesystem is a directory node; for a path the message names the right option."""
+    """The constructor refuses a filesystem that is not a directory, and names location."""
     message = refusal(filesystem=mistaken)
     assert "filesystem=" in message and "Pass a path as location=" in message
 
 
 def test_positional_arguments() -> None:
-    """The first two may be given by their places, as in 2.1; the others by name alone."""
+    """The constructor takes two positional arguments, as in 2.1, and no more."""
     tree = InMemoryDir()
     storage = InMemoryStorage(tree, "/m/")
     assert (storage.filesystem, storage.base_url) == (tree, "/m/")

@@ -1,4 +1,4 @@
-"""The storages of a project: where they are, and what they are called."""
+"""The storages of a project, each with its label."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ from inmemorystorage.project import labelled_fields, labelled_storages, unwrap
 
 
 def labels_of(storage: Any) -> list[str]:
-    """Return the names that a storage has."""
+    """Return the labels of a storage."""
     return [label for label, known in labelled_storages() if known is storage]
 
 
-def test_names_of_a_storage() -> None:
-    """A storage is called by its alias, and by each field that has it."""
+def test_labels_are_aliases_and_fields() -> None:
+    """A storage has its alias and each field that uses it as labels."""
     one = Document._meta.get_field("one").storage
     assert labels_of(one) == ["archive.Document.one", "archive.Document.two"]
     private = storages["private"]
     assert labels_of(private)[0] == "private"
 
 
-def test_fields_of_models_that_extend_others() -> None:
-    """A field is called by the model that has it, and not by those that extend it."""
+def test_inherited_field_has_one_label() -> None:
+    """A field has the model that defines it in its label, and no model that inherits it."""
     labels = {label for label, _ in labelled_fields()}
     assert {"archive.Document.inherited", "archive.Letter.scan"} <= labels
     assert not {"archive.Letter.remote", "archive.Draft.remote"} & labels
     assert issubclass(Draft, Document) and issubclass(Letter, Document)
 
 
-def test_default_storage(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The default storage is known once it is made."""
+def test_default_storage_is_labelled_when_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The default storage has a label once it is made."""
     assert "default" in labels_of(unwrap(default_storage))
     monkeypatch.setattr(default_storage, "_wrapped", empty)
     monkeypatch.setattr(storages, "_storages", {})
     assert "default" not in dict(labelled_storages())
 
 
-def test_field_without_a_storage(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A field whose storage stands for an alias that there is not has none, and harms no other."""
+def test_field_with_an_unknown_alias_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A field whose alias is not in STORAGES is skipped."""
     field = Document._meta.get_field("one")
     monkeypatch.setattr(field, "storage", SimpleLazyObject(lambda: storages["nowhere"]))
     with pytest.raises(InvalidStorageError):

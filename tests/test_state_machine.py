@@ -1,4 +1,4 @@
-"""The same random operations on a disk and in memory, with no difference accepted between them.
+"""The same random operations on a disk and in memory, which must have the same outcomes.
 
 Left out: ``fileno()``, which memory cannot have; accessed times, which depend on how a disk is
 mounted; the size of a directory, which depends on its file system; the ``repr`` of a handle, which
@@ -25,7 +25,7 @@ from state_machine.sides import is_directory, wait_for_tick
 
 from inmemorystorage import InMemoryStorage
 
-# Each shard is a test, so that pytest-xdist can give each processor its own.
+# Each shard is a test, so that pytest-xdist can distribute them.
 SHARDS = int(os.environ.get("STATE_MACHINE_SHARDS", "4"))
 
 STORAGES = st.sampled_from(["outer", "nested", *["overwriting"] * DISK.overwrites])
@@ -66,13 +66,13 @@ USES: dict[str, Callable[[Any, Any], Any]] = {
     "iterate": lambda handle, count: list(handle),
     "enter": lambda handle, count: handle.__enter__().closed,
     "exit": lambda handle, count: handle.__exit__(None, None, None),
-    # Where a text handle is, is no plain number.
+    # The position of a text handle is opaque.
     "go where it is": lambda handle, count: handle.seek(handle.tell()),
 }
 
 
 def read_into(handle: Any, size: int) -> tuple[int, bytes]:
-    """Read into somebody's buffer."""
+    """Read into a buffer."""
     buffer = bytearray(max(size, 0))
     return handle.readinto(buffer), bytes(buffer)
 
@@ -92,7 +92,7 @@ def fit(content: bytes | str, mode: str) -> bytes | str:
 
 
 class StorageMachine(Comparison):
-    """What anybody can do with storages and their handles."""
+    """The operations of storages and their handles."""
 
     make = staticmethod(partial(InMemoryStorage, behaves_like="filesystem"))
     overwrites = DISK.overwrites
@@ -100,7 +100,7 @@ class StorageMachine(Comparison):
 
     @initialize(target=handles, content=inputs.data, mode=st.sampled_from(inputs.VALID_MODES))
     def begin(self, content: bytes, mode: str) -> Any:
-        """Begin with a few files and with a handle."""
+        """Begin with a few files and a handle."""
         for name in ["a.txt", "d/a", "d/e/a"]:
             self.on_name("outer", name, partial(save, content=content))
         self.tick()
@@ -108,7 +108,7 @@ class StorageMachine(Comparison):
 
     @rule()
     def tick(self) -> None:
-        """Let time pass, so that later changes of the created times are seen."""
+        """Let time pass, so that later changes of the created times are visible."""
         self.same_tree()
         wait_for_tick()
         self.disk.remember_created()
@@ -124,12 +124,12 @@ class StorageMachine(Comparison):
 
     @rule(target=handles, name=inputs.known, mode=st.sampled_from(inputs.VALID_MODES))
     def open_known(self, name: inputs.Known, mode: str) -> Any:
-        """Open a file that is there."""
+        """Open an existing file."""
         return self.open("outer", name, mode)
 
     @rule(storage=STORAGES, name=inputs.names, recipe=recipes, max_length=inputs.max_lengths)
     def save(self, storage: str, name: Any, recipe: Recipe, max_length: int | None) -> None:
-        """Save a content; then spoil that content, which must not touch what was saved."""
+        """Save a content; then overwrite that content, which must not change the file."""
         contents = {side: recipe.make() for side in (self.disk, self.memory)}
         self.both(
             lambda side: side.storages[storage].save(side.name(name), contents[side], max_length)
@@ -139,7 +139,7 @@ class StorageMachine(Comparison):
 
     @rule(storage=STORAGES, name=inputs.names, handle=handles, bare=st.booleans())
     def save_handle(self, storage: str, name: Any, handle: int, bare: bool) -> None:
-        """Save what a handle reads, but not over the file that it is open on."""
+        """Save from a handle, but not over its own file."""
         save_as = str(self.disk.name(name)).replace("\\", "/")
         path = outcome(self.disk.storages[storage].path, save_as).answer
         if storage == "overwriting" and path == describe(self.disk.handles[handle].name):
@@ -158,20 +158,20 @@ class StorageMachine(Comparison):
 
     @rule(storage=STORAGES, name=inputs.names)
     def ask(self, storage: str, name: Any) -> None:
-        """Ask a storage about a name."""
+        """Query a name in a storage."""
         for question in QUESTIONS:
             self.on_name(storage, name, question)
 
     @rule(storage=STORAGES, name=inputs.names, max_length=inputs.max_lengths)
     def choose_name(self, storage: str, name: Any, max_length: int | None) -> None:
-        """Ask for a name that a storage would take."""
+        """Query an available name."""
         self.on_name(storage, name, lambda each, name: each.get_available_name(name, max_length))
         if hasattr(FileSystemStorage, "is_name_available"):
             self.on_name(storage, name, lambda each, name: each.is_name_available(name, max_length))
 
     @rule(handle=handles)
     def ask_handle(self, handle: int) -> None:
-        """Ask a handle about itself; its size not where a directory has its name now."""
+        """Query a handle; its size only if its name is not that of a directory now."""
         if not is_directory(self.disk.storages["outer"], self.disk.handles[handle].name):
             for fact in FACTS:
                 self.on_handle(handle, fact)
@@ -183,52 +183,52 @@ class StorageMachine(Comparison):
 
     @rule(handle=handles, content=inputs.either)
     def write(self, handle: int, content: bytes | str) -> None:
-        """Write, of the type that the handle takes."""
+        """Write the type that the handle takes."""
         self.on_handle(handle, lambda handle: handle.write(fit(content, handle.mode)))
 
     @rule(handle=handles, contents=st.lists(inputs.either, max_size=3))
     def write_lines(self, handle: int, contents: list[bytes | str]) -> None:
-        """Write several times at once, of either type."""
+        """Write several chunks at once, of either type."""
         self.on_handle(handle, lambda handle: handle.writelines(contents))
 
     @rule(handle=handles, offset=inputs.offsets, whence=inputs.whences)
     def seek(self, handle: int, offset: Any, whence: Any) -> None:
-        """Go somewhere, also where nobody can."""
+        """Seek to any position, valid or not."""
         self.on_handle(handle, lambda handle: handle.seek(offset, whence))
 
     @rule(handle=handles, size=inputs.sizes)
     def truncate(self, handle: int, size: Any) -> None:
-        """Cut a file off, or make it longer."""
+        """Cut a file, or make it longer."""
         self.on_handle(handle, lambda handle: handle.truncate(size))
 
     @rule(handle=handles, use=st.sampled_from([*USES]), count=inputs.counts)
     def use(self, handle: int, use: str, count: int | None) -> None:
-        """Use a handle in one of the less usual ways."""
+        """Call one of the less usual methods of a handle."""
         self.on_handle(handle, lambda handle: USES[use](handle, count))
 
     @rule(handle=handles)
     def flush(self, handle: int) -> None:
-        """Have what was written reach the file."""
+        """Flush a handle."""
         self.on_handle(handle, lambda handle: handle.flush())
 
     @rule(handle=handles)
     def close(self, handle: int) -> None:
-        """Close a handle, perhaps again."""
+        """Close a handle, open or not."""
         self.on_handle(handle, lambda handle: handle.close())
 
     @rule(handle=handles, mode=st.one_of(st.none(), inputs.modes))
     def open_again(self, handle: int, mode: Any) -> None:
-        """Rewind a handle, or open it again when it is closed."""
+        """Rewind a handle, or reopen it if it is closed."""
         self.on_handle(handle, lambda handle: handle.open(mode))
 
 
 @pytest.mark.hypothesis
 @pytest.mark.parametrize("shard", range(SHARDS))
-def test_memory_does_what_a_disk_does(shard: int, settings: Any) -> None:
-    """No operation tells ``behaves_like="filesystem"`` from FileSystemStorage."""
-    # Uploads on the disk of the files, so that saving one moves it, on whatever machine.
+def test_filesystem_behaves_as_filesystemstorage(shard: int, settings: Any) -> None:
+    """Each operation has the same outcome on both storages."""
+    # Keep uploads on the disk of the files, so that saving one moves it on any machine.
     settings.FILE_UPLOAD_TEMP_DIR = FAST_DISK
-    # Of its name, or the same examples would be drawn in each.
+    # Each with its own name, since Hypothesis draws the same examples for one name.
     machine = type(f"StorageMachine{shard}", (StorageMachine,), {})
     run_state_machine_as_test(
         machine,

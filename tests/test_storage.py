@@ -1,4 +1,4 @@
-"""InMemoryStorage: what it adds to the contract that every storage keeps."""
+"""InMemoryStorage: the behavior beyond the contract that every storage keeps."""
 
 import errno
 import gc
@@ -18,24 +18,24 @@ from inmemorystorage import InMemoryDir, InMemoryStorage, PathDoesNotExist
 
 @pytest.fixture
 def storage():
-    """Return a storage with a tree of its own."""
+    """Return a storage with its own tree."""
     return InMemoryStorage()
 
 
 @pytest.fixture(params=["memory", "filesystem"])
 def either(request, tmp_path):
-    """Return a storage of either behavior, at a location of its own."""
+    """Return a storage of either behavior, at its own location."""
     return InMemoryStorage(location=tmp_path, behaves_like=request.param)
 
 
 class Readable:
-    """The least that save() takes: something that can be read."""
+    """An object with read() only, the least that save() takes."""
 
     def __init__(self, content):
         self.left = [content]
 
     def read(self, size=-1):
-        """Return all at once, then nothing."""
+        """Return the whole content, then nothing."""
         return self.left.pop() if self.left else b""
 
 
@@ -55,22 +55,22 @@ class Readable:
         lambda text: Readable(text.encode()),
     ],
 )
-def test_save_takes_what_holds_bytes_or_text(either, make_content):
-    """Bytes, text, files of all kinds and readable objects are stored as bytes."""
+def test_save_takes_bytes_text_files_and_readables(either, make_content):
+    """save() stores bytes, text, files of all kinds and readable objects as bytes."""
     assert either.save("f", make_content("café")) == "f"
     assert either.open("f").read() == "café".encode()
 
 
-def test_content_is_saved_from_its_start_and_left_at_its_end(either):
-    """The position of what is saved is treated as chunks() treats it."""
+def test_save_reads_from_the_start_to_the_end(either):
+    """save() reads a content from its start, and leaves it at its end, as chunks() does."""
     content = ContentFile(b"12345")
     content.seek(3)
     either.save("f", content)
     assert (either.size("f"), content.tell()) == (5, 5)
 
 
-def test_content_keeps_its_reference(storage):
-    """What is in memory is not copied, neither on its way in nor out."""
+def test_content_is_not_copied(storage):
+    """open().read() returns the bytes object that was saved."""
     content = b"x" * 100_000
     storage.save("f", ContentFile(content))
     assert storage.open("f").read() is content
@@ -78,13 +78,13 @@ def test_content_keeps_its_reference(storage):
     assert storage.open("g").read() is content
 
 
-def test_content_names_the_file_where_save_does_not(either):
-    """A name of None is the content's own."""
+def test_save_without_a_name_uses_the_contents(either):
+    """save(None, …) uses the name of the content."""
     assert either.save(None, ContentFile(b"", name="own.txt")) == "own.txt"
 
 
-def test_content_of_mixed_kinds_is_refused(storage):
-    """Text after bytes is a TypeError, and nothing is stored."""
+def test_save_of_bytes_and_text_raises(storage):
+    """save() raises TypeError for text after bytes, and stores nothing."""
     with pytest.raises(TypeError, match="yields str after bytes"):
         storage.save("f", mock.Mock(chunks=lambda: iter([b"a", "b"]), spec=["chunks"]))
     assert not storage.exists("f")
@@ -97,16 +97,16 @@ def failing_chunks():
 
 
 @pytest.mark.parametrize(("behaves_like", "is_left"), [("memory", False), ("filesystem", True)])
-def test_a_save_that_fails_half_way(tmp_path, behaves_like, is_left):
-    """A disk keeps the half that was written; memory keeps nothing."""
+def test_save_that_fails_half_way(tmp_path, behaves_like, is_left):
+    """save() keeps the chunks before an error as a disk does, and nothing in memory."""
     storage = InMemoryStorage(location=tmp_path, behaves_like=behaves_like)
     with pytest.raises(OSError, match="gone"):
         storage.save("f", mock.Mock(chunks=failing_chunks, spec=["chunks"]))
     assert storage.exists("f") is is_left
 
 
-def test_a_name_that_is_taken_while_the_content_is_read(either):
-    """Who takes the name in the meantime keeps it; the content gets another."""
+def test_name_taken_while_the_content_is_read(either):
+    """save() retries under another name when its name is taken while it reads."""
 
     def chunks():
         either.save("f", b"theirs")
@@ -116,8 +116,8 @@ def test_a_name_that_is_taken_while_the_content_is_read(either):
     assert (either.open("f").read(), either.open(name).read()) == (b"theirs", b"ours")
 
 
-def test_a_temporary_upload_is_consumed(either):
-    """As FileSystemStorage moves a temporary file, so it is gone from the disk here."""
+def test_save_removes_a_temporary_upload(either):
+    """save() removes the temporary file of an upload, as FileSystemStorage moves it."""
     with TemporaryUploadedFile("f.txt", "text/plain", 4, None) as upload:
         upload.write(b"data")
         upload.flush()
@@ -127,8 +127,8 @@ def test_a_temporary_upload_is_consumed(either):
 
 
 @pytest.mark.parametrize("name", ["../f", "/f", "d/../../f", "", ".", "d/..", "d/."])
-def test_hostile_names_store_nothing(either, name):
-    """Names that lead outside, or nowhere, are refused before anything is stored."""
+def test_save_refuses_hostile_names(either, name):
+    """save() refuses a name that leads outside or names no file, and stores nothing."""
     with pytest.raises(SuspiciousFileOperation):
         either.save(name, b"x")
     assert either.listdir("") == ([], [])
@@ -144,13 +144,13 @@ HOOKS = {
 
 
 def alternative(self, root, ext):
-    """Put the mark in front."""
+    """Return an alternative name with a prefix."""
     return f"h-{root}{ext}"
 
 
 @pytest.mark.parametrize("hook", HOOKS)
-def test_each_hook_of_a_subclass_is_called_by_save(hook):
-    """A subclass that overrides what Storage.save() calls on its way is asked."""
+def test_save_calls_each_hook_of_a_subclass(hook):
+    """save() calls each hook that a subclass overrides."""
     methods = {"get_alternative_name": alternative, hook: HOOKS[hook]}
     storage = type("Hooked", (InMemoryStorage,), methods)()
     storage.filesystem.save("f.txt", b"taken")
@@ -158,8 +158,8 @@ def test_each_hook_of_a_subclass_is_called_by_save(hook):
 
 
 @pytest.mark.parametrize("hook", HOOKS)
-def test_each_hook_of_an_instance_is_called_by_save(storage, hook):
-    """So is a hook that a test has patched on one storage."""
+def test_save_calls_each_hook_of_an_instance(storage, hook):
+    """save() calls each hook that a test patches on an instance."""
     storage.save("f.txt", b"taken")
     with (
         mock.patch.object(storage, "get_alternative_name", lambda *args: alternative(None, *args)),
@@ -168,15 +168,15 @@ def test_each_hook_of_an_instance_is_called_by_save(storage, hook):
         assert storage.save("f.txt", b"x") == "h-f.txt"
 
 
-def test_a_hook_patched_on_djangos_storage_is_called(storage):
-    """So is one that is patched on the base class of all."""
+def test_save_calls_a_hook_patched_on_djangos_storage(storage):
+    """save() calls a hook that a test patches on Django's Storage."""
     with mock.patch.object(Storage, "get_alternative_name", alternative):
         storage.save("f.txt", b"taken")
         assert storage.save("f.txt", b"x") == "h-f.txt"
 
 
-def test_a_path_of_a_subclass_is_asked_for_every_name(tmp_path):
-    """A subclass may say by path() where its names are."""
+def test_path_of_a_subclass_is_called_for_every_name(tmp_path):
+    """A storage finds each name at the path that an overridden path() returns."""
 
     class Prefixed(InMemoryStorage):
         def path(self, name):
@@ -189,22 +189,22 @@ def test_a_path_of_a_subclass_is_asked_for_every_name(tmp_path):
 
 
 class Overwriting(InMemoryStorage):
-    """The storage that many projects have of their own: a name is taken as it is."""
+    """A storage as many projects have it, whose save() keeps a taken name."""
 
     def get_available_name(self, name, max_length=None):
-        """Insist on the name."""
+        """Return the name unchanged."""
         return name
 
 
-def test_a_subclass_that_insists_on_a_name_overwrites(tmp_path):
-    """In memory a get_available_name() that returns a taken name has its way."""
+def test_taken_name_is_overwritten_in_memory(tmp_path):
+    """save() overwrites a taken name in memory if get_available_name() returns it."""
     storage = Overwriting(location=tmp_path)
     assert [storage.save("f", content) for content in (b"1", b"2")] == ["f", "f"]
     assert storage.open("f").read() == b"2"
 
 
-def test_a_subclass_that_insists_on_a_name_does_not_hang_on_a_disk(tmp_path):
-    """Where FileSystemStorage would ask for ever, the error says what to do."""
+def test_taken_name_raises_as_a_filesystem(tmp_path):
+    """save() raises, where FileSystemStorage loops, if get_available_name() returns it."""
     storage = Overwriting(location=tmp_path, behaves_like="filesystem")
     storage.save("f", b"1")
     with pytest.raises(FileExistsError, match="allow_overwrite=True"):
@@ -212,8 +212,8 @@ def test_a_subclass_that_insists_on_a_name_does_not_hang_on_a_disk(tmp_path):
     assert storage.open("f").read() == b"1"
 
 
-def test_a_location_may_take_a_lock_of_its_own(tmp_path):
-    """A subclass's location is asked while no lock of ours is held."""
+def test_overridden_location_may_take_a_lock(tmp_path):
+    """A storage reads an overridden location without holding its lock."""
     guard = threading.Lock()
 
     class Guarded(InMemoryStorage):
@@ -237,8 +237,8 @@ def test_a_location_may_take_a_lock_of_its_own(tmp_path):
     assert not thread.is_alive()
 
 
-def test_max_size_is_kept_whole(either):
-    """A save past max_size is ENOSPC, and what was stored before stays as it was."""
+def test_save_past_max_size_changes_nothing(either):
+    """save() past max_size raises ENOSPC, and keeps the files."""
     storage = InMemoryStorage(filesystem=either.filesystem, max_size=10)
     storage.save("a", b"123456")
     with pytest.raises(OSError, match="No space left") as caught:
@@ -247,8 +247,8 @@ def test_max_size_is_kept_whole(either):
     assert (storage.exists("b"), storage.open("a").read()) == (False, b"123456")
 
 
-def test_max_size_holds_for_handles(storage):
-    """A handle that writes past max_size gets ENOSPC when its buffer is written."""
+def test_handle_past_max_size_raises(storage):
+    """A handle that writes past max_size raises ENOSPC when its buffer is written."""
     storage = InMemoryStorage(max_size=10)
     storage.save("a", b"123456")
     handle = storage.open("a", "ab")
@@ -261,8 +261,8 @@ def test_max_size_holds_for_handles(storage):
     assert handle.closed
 
 
-def test_max_size_counts_what_is_there(storage):
-    """A limit that comes later counts the files that are there already."""
+def test_max_size_counts_existing_files(storage):
+    """max_size counts the files that were there before."""
     storage.save("a", b"123456")
     limited = InMemoryStorage(storage.filesystem, max_size=8)
     with pytest.raises(OSError, match="No space left"):
@@ -270,8 +270,8 @@ def test_max_size_counts_what_is_there(storage):
     limited.save("b", b"12")
 
 
-def test_the_smaller_of_two_limits_holds_while_it_is_there(tmp_path):
-    """Storages of one location have each its limit; that of one that is gone is gone too."""
+def test_max_size_ends_with_its_storage(tmp_path):
+    """The smaller max_size of two storages holds as long as its storage exists."""
     options = {"location": tmp_path, "behaves_like": "filesystem"}
     small, large = (InMemoryStorage(max_size=size, **options) for size in (5, 50))
     small.save("a", b"123")
@@ -282,8 +282,8 @@ def test_the_smaller_of_two_limits_holds_while_it_is_there(tmp_path):
     large.save("b", b"123")
 
 
-def test_overwriting_keeps_handles_that_are_open(tmp_path):
-    """In memory, who has the old file open reads it to its end; on a disk he sees the new one."""
+def test_open_handle_after_overwriting(tmp_path):
+    """An open handle keeps the old content in memory, and reads the new one as on a disk."""
     for behaves_like, expected in (("memory", b"old"), ("filesystem", b"new")):
         storage = InMemoryStorage(
             location=tmp_path, behaves_like=behaves_like, allow_overwrite=True
@@ -294,16 +294,16 @@ def test_overwriting_keeps_handles_that_are_open(tmp_path):
             assert handle.read() == expected
 
 
-def test_overwriting_a_directory_is_refused(tmp_path):
-    """allow_overwrite does not put a file in the place of a directory."""
+def test_overwriting_a_directory_raises(tmp_path):
+    """save() with allow_overwrite raises IsADirectoryError for a directory."""
     storage = InMemoryStorage(location=tmp_path, allow_overwrite=True)
     storage.save("d/f", b"")
     with pytest.raises(IsADirectoryError):
         storage.save("d", b"")
 
 
-def test_a_directory_has_a_size_on_a_disk_alone(either):
-    """size() of a directory is ext4's on a disk, and IsADirectoryError in memory."""
+def test_size_of_a_directory(either):
+    """size() of a directory returns ext4's as a filesystem, and raises in memory."""
     either.save("d/f", b"")
     if either.behavior.directory_size is None:
         with pytest.raises(IsADirectoryError):
@@ -312,8 +312,8 @@ def test_a_directory_has_a_size_on_a_disk_alone(either):
         assert either.size("d") == 4096
 
 
-def test_a_whole_tree_is_deleted_in_memory_alone(tmp_path):
-    """delete() of a directory takes all in it in memory, and is ENOTEMPTY on a disk."""
+def test_delete_of_a_directory_with_entries(tmp_path):
+    """delete() removes a directory with entries in memory, and raises as a filesystem."""
     for behaves_like in ("memory", "filesystem"):
         storage = InMemoryStorage(location=tmp_path, behaves_like=behaves_like)
         storage.save("d/e/f", b"")
@@ -325,22 +325,22 @@ def test_a_whole_tree_is_deleted_in_memory_alone(tmp_path):
                 storage.delete("d")
 
 
-def test_what_cannot_be_is_deleted_silently_in_memory(storage):
-    """delete() below a file is silent in memory, as for all that is not there."""
+def test_delete_of_a_missing_file_in_memory(storage):
+    """delete() ignores a missing file in memory, also below a file."""
     storage.save("f", b"")
     storage.delete("f/x")
     storage.delete("nothing")
     assert storage.exists("f")
 
 
-def test_the_own_tree_stays(storage):
-    """The directory that a storage stands on cannot be deleted through it."""
+def test_delete_of_the_root_raises(storage):
+    """delete() of the storage's own directory raises EBUSY."""
     with pytest.raises(OSError, match="busy"):
         storage.delete(".")
 
 
 def test_path_names_the_cure(storage):
-    """A storage without paths says so as Django's does, and how to have one."""
+    """path() of a storage without paths raises Django's error, and names lend_paths."""
     with pytest.raises(NotImplementedError, match="lend_paths=True"):
         storage.path("f")
 
@@ -349,16 +349,16 @@ def test_path_names_the_cure(storage):
     "name", ["", "x/y", "a b&c.txt", "/lead", "../up", "é.png", "q?x=1", "a:b"]
 )
 @pytest.mark.parametrize("base_url", ["/media/", "https://cdn.example/m/", "/no-slash"])
-def test_urls_are_those_of_a_disk(name, base_url):
-    """Each name has the URL that FileSystemStorage gives it."""
+def test_url_is_that_of_filesystemstorage(name, base_url):
+    """url() returns the URL that FileSystemStorage returns."""
     from django.core.files.storage import FileSystemStorage
 
     ours, theirs = InMemoryStorage(base_url=base_url), FileSystemStorage(base_url=base_url)
     assert ours.url(name) == theirs.url(name)
 
 
-def test_operations_do_not_call_the_hooks_of_others(either):
-    """delete() and open() do not call an exists() that a subclass overrides."""
+def test_operations_do_not_call_exists(either):
+    """open() and delete() do not call an exists() that a subclass overrides."""
 
     class Refusing(type(either)):
         def exists(self, name):
@@ -374,15 +374,15 @@ def test_operations_do_not_call_the_hooks_of_others(either):
 
 
 @pytest.mark.parametrize("operation", ["exists", "size", "open", "delete", "listdir"])
-def test_an_error_has_no_context(either, operation):
-    """A name outside of the location raises one error, not one in the course of another."""
+def test_refused_name_raises_without_context(either, operation):
+    """An operation raises one error for a name outside, without a context."""
     with pytest.raises(SuspiciousFileOperation) as caught:
         getattr(either, operation)("../f")
     assert caught.value.__context__ is None
 
 
 class TestVersion21:
-    """What dj-inmemorystorage 2.1 could do."""
+    """The API of dj-inmemorystorage 2.1."""
 
     def test_positional_arguments(self):
         """The filesystem and the base URL are the first two arguments."""
@@ -392,37 +392,37 @@ class TestVersion21:
         assert storage.url("x") == "http://cdn/x"
 
     def test_imports(self):
-        """The old module has the old names."""
+        """inmemorystorage.storage has the four names of 2.1."""
         from inmemorystorage import storage
 
         names = ["InMemoryStorage", "InMemoryDir", "InMemoryFile", "PathDoesNotExist"]
         assert all(hasattr(storage, name) for name in names)
 
     def test_listings_compare_to_lists(self, storage):
-        """listdir equals a list of lists and a tuple of lists."""
+        """listdir() equals a list of lists and a tuple of lists."""
         storage.save("d/f", b"")
         assert storage.listdir("") == [["d"], []]
         assert storage.listdir("d") == ([], ["f"])
 
-    def test_the_old_names_of_times(self, storage):
-        """accessed_time, created_time and modified_time are the get_ forms."""
+    def test_old_names_of_times(self, storage):
+        """accessed_time(), created_time() and modified_time() return the get_ forms."""
         storage.save("f", b"")
         for kind in ("accessed", "created", "modified"):
             old, new = f"{kind}_time", f"get_{kind}_time"
             assert getattr(storage, old)("f") == getattr(storage, new)("f")
 
-    def test_a_missing_file_is_named(self, storage):
-        """What is not there raises PathDoesNotExist with its name."""
+    def test_missing_file_raises_with_its_name(self, storage):
+        """open() of a missing file raises PathDoesNotExist with its name."""
         with pytest.raises(PathDoesNotExist) as caught:
             storage.open("d/f")
         assert caught.value.path == "d/f"
 
-    def test_deleting_nothing_is_silent(self, storage):
-        """delete() of a missing file does nothing."""
+    def test_delete_of_a_missing_file_does_nothing(self, storage):
+        """delete() of a missing file returns None."""
         assert storage.delete("f") is None
 
-    def test_reading_handles_do_not_write(self, storage):
-        """A file opened to be read refuses to be written."""
+    def test_reading_handle_refuses_to_write(self, storage):
+        """A file opened for reading refuses to be written."""
         storage.save("f", "text")
         with pytest.raises(io.UnsupportedOperation):
             storage.open("f").write(b"x")

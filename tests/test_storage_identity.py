@@ -1,4 +1,4 @@
-"""When storages are equal, and what copies and pickles of them have."""
+"""When storages are equal, and what their copies and pickles have."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ OTHER_TREE = InMemoryDir()
 
 
 class DerivedStorage(InMemoryStorage):
-    """A storage of a project's own."""
+    """A storage of a project."""
 
 
 def pickled(storage: Any) -> Any:
-    """Return what comes out of a pickle."""
+    """Return an object after a round trip through pickle."""
     return pickle.loads(pickle.dumps(storage))
 
 
@@ -48,26 +48,26 @@ kinds = pytest.mark.parametrize(
     ids=["own", "given", "shared"],
 )
 
-# What two storages are made with, and whether they are equal.
+# The arguments of two storages, and whether the storages are equal.
 EQUALITY: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
     ({}, {}, True),
     ({"base_url": "/a/"}, {"base_url": "/a/"}, True),
     ({"location": "/a"}, {"location": "/a"}, True),
     ({"location": "/a"}, {"location": Path("/a")}, False),
     ({"max_size": 1, "lend_paths": False}, {"lend_paths": False, "max_size": 1}, True),
-    # Own trees, and other calls to make them.
+    # Two trees, made by different calls.
     ({}, {"base_url": "/a/"}, False),
     ({"location": "/a"}, {"location": "/b"}, False),
     ({}, {"max_size": 1}, False),
     ({}, FILESYSTEM, False),
-    # One tree and one base URL, however that came to be.
+    # One tree and one base URL, by different calls.
     ({"location": "/a", **FILESYSTEM}, {"location": Path("/a/"), **FILESYSTEM}, True),
     ({"location": "/a", **FILESYSTEM}, {"location": "/a", "max_size": 1, **FILESYSTEM}, True),
     ({"base_url": "/media/", **FILESYSTEM}, FILESYSTEM, True),
     ({"location": "/a", **FILESYSTEM}, {"location": "/a/b", **FILESYSTEM}, False),
     ({"location": "/a", **FILESYSTEM}, {"location": "/a"}, False),
     ({"base_url": "/a/", **FILESYSTEM}, FILESYSTEM, False),
-    # A tree that was given.
+    # A given tree.
     ({"filesystem": TREE}, {"filesystem": TREE}, True),
     ({"filesystem": TREE}, {"filesystem": TREE, "max_size": 1}, True),
     ({"filesystem": TREE}, {"filesystem": TREE, "base_url": "/a/"}, False),
@@ -78,18 +78,18 @@ EQUALITY: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
 
 
 @pytest.mark.parametrize(("options", "others", "equal"), EQUALITY)
-def test_equality(options: dict[str, Any], others: dict[str, Any], equal: bool) -> None:
-    """Storages are equal that have one tree and one base URL, or were made by one call."""
+def test_equal_storages(options: dict[str, Any], others: dict[str, Any], equal: bool) -> None:
+    """Storages are equal if they have one tree and one base URL, or were made by one call."""
     storage, other = InMemoryStorage(**options), InMemoryStorage(**others)
     assert (storage == other, other == storage, storage != other) == (equal, equal, not equal)
     assert len({storage, other}) == (1 if equal else 2)
 
 
 @pytest.mark.parametrize(("options", "others", "equal"), EQUALITY)
-def test_equality_with_persist(
+def test_equal_storages_with_persist(
     settings, options: dict[str, Any], others: dict[str, Any], equal: bool
 ) -> None:
-    """With INMEMORYSTORAGE_PERSIST storages are equal too that have one location."""
+    """Storages with one location are equal with INMEMORYSTORAGE_PERSIST."""
     settings.INMEMORYSTORAGE_PERSIST = True
     storage, other = InMemoryStorage(**options), InMemoryStorage(**others)
     shared = "filesystem" not in {**options, **others} and storage.location == other.location
@@ -97,7 +97,7 @@ def test_equality_with_persist(
 
 
 def test_equality_follows_the_settings() -> None:
-    """Storages that differ by what they were given are equal where the settings are no other."""
+    """Storages with different arguments are equal if the settings make them the same."""
     storage, other = InMemoryStorage(**FILESYSTEM), InMemoryStorage(location="/a", **FILESYSTEM)
     before = hash(storage)
     with override_settings(MEDIA_ROOT="/a"):
@@ -107,29 +107,31 @@ def test_equality_follows_the_settings() -> None:
 
 
 @pytest.mark.parametrize("other", [DjangosStorage(), FileSystemStorage(), None, "memory", TREE])
-def test_what_is_no_such_storage(other: Any) -> None:
-    """A storage is equal to nothing that is none of its kind."""
+def test_other_objects_are_not_equal(other: Any) -> None:
+    """A storage does not equal an object of another class."""
     assert InMemoryStorage() != other
     assert other != InMemoryStorage()
 
 
-def test_subclasses() -> None:
-    """A storage of a subclass is equal to its like, and not to one of the class itself."""
+def test_storages_of_a_subclass() -> None:
+    """A storage of a subclass equals its like, and no storage of the base class."""
     assert DerivedStorage() == DerivedStorage()
     assert DerivedStorage() != InMemoryStorage()
     assert len({DerivedStorage(), InMemoryStorage(), DerivedStorage()}) == 2
 
 
 def test_default_storage() -> None:
-    """The default storage is equal to what stands behind it, on either side."""
+    """default_storage equals the storage that it wraps, on either side."""
     assert storages["default"] == default_storage
     assert default_storage == storages["default"]
 
 
 @duplicates
 @kinds
-def test_duplicates(duplicate: Duplicate, make: Make, tmp_path: Path) -> None:
-    """A copy and what comes out of a pickle have the files and the options."""
+def test_duplicates_have_files_and_options(
+    duplicate: Duplicate, make: Make, tmp_path: Path
+) -> None:
+    """A copy and an unpickled storage have the files and the options."""
     storage = make(base_url="/own/", location=tmp_path, allow_overwrite=True)
     put(storage, "d/a", b"content")
     other = duplicate(storage)
@@ -140,15 +142,15 @@ def test_duplicates(duplicate: Duplicate, make: Make, tmp_path: Path) -> None:
 
 @duplicates
 def test_duplicates_of_a_subclass(duplicate: Duplicate) -> None:
-    """A copy is of the storage's own class."""
+    """A copy has the storage's class."""
     storage = DerivedStorage()
     other = duplicate(storage)
     assert type(other) is DerivedStorage and other is not storage
 
 
 @copies
-def test_copies_share(duplicate: Duplicate) -> None:
-    """A copy has the same tree, whatever becomes of either."""
+def test_copy_shares_the_tree(duplicate: Duplicate) -> None:
+    """A copy shares the tree with the storage, however either changes."""
     storage = InMemoryStorage()
     other = duplicate(storage)
     put(other, "a")
@@ -157,8 +159,8 @@ def test_copies_share(duplicate: Duplicate) -> None:
     assert (names(storage), storage == other) == (["a", "b"], True)
 
 
-def test_pickles_are_snapshots() -> None:
-    """What comes out of a pickle has files of its own, as they were."""
+def test_unpickled_storage_has_a_snapshot() -> None:
+    """An unpickled storage has its own files, as they were."""
     storage = InMemoryStorage()
     put(storage, "a", b"content")
     other = pickled(storage)
@@ -168,7 +170,7 @@ def test_pickles_are_snapshots() -> None:
 
 
 def test_pickled_storages_of_one_tree() -> None:
-    """Storages of one tree that were pickled together have one tree again."""
+    """Storages of one tree that are pickled together have one tree again."""
     tree = InMemoryDir()
     storage, other = pickled([InMemoryStorage(tree), InMemoryStorage(tree, "/b/")])
     put(storage, "a", b"content")
@@ -176,7 +178,7 @@ def test_pickled_storages_of_one_tree() -> None:
 
 
 def test_shared_files_are_not_pickled(tmp_path: Path) -> None:
-    """A storage that shares its files by location finds them there; its pickle is small."""
+    """A pickle of a storage that shares by location is small, and finds the files there."""
     storage = InMemoryStorage(location=tmp_path, **FILESYSTEM)
     put(storage, "a", b"." * 100_000)
     assert len(pickle.dumps(storage)) < 10_000
@@ -184,7 +186,7 @@ def test_shared_files_are_not_pickled(tmp_path: Path) -> None:
 
 
 def test_part_of_another_tree_is_pickled() -> None:
-    """A storage on a part of another's tree keeps that part."""
+    """A pickled storage on a part of another's tree keeps that part."""
     whole = InMemoryStorage()
     put(whole, "d/a", b"content")
     part = pickled(InMemoryStorage(whole.filesystem.resolve("d")))
@@ -192,7 +194,7 @@ def test_part_of_another_tree_is_pickled() -> None:
 
 
 def test_pickle_in_another_process() -> None:
-    """A storage with its files can be sent to a process that has but the package."""
+    """An unpickled storage has its files in another process."""
     storage = InMemoryStorage(base_url="/m/")
     put(storage, "d/a", b"content")
     done = subprocess.run(
@@ -217,7 +219,7 @@ with storage.open("d/a") as file:
 
 @duplicates
 def test_duplicates_follow_the_settings(duplicate: Duplicate) -> None:
-    """A copy follows the settings by itself, and took nothing along of what they were."""
+    """A copy follows the settings, and keeps none of their former values."""
     storage = InMemoryStorage()
     with override_settings(MEDIA_URL="/first/", MEDIA_ROOT="/first"):
         assert (storage.base_url, storage.location) == ("/first/", "/first")
@@ -227,8 +229,8 @@ def test_duplicates_follow_the_settings(duplicate: Duplicate) -> None:
         assert (other.base_url, other.location) == ("/second/", "/second")
 
 
-def test_pickles_take_no_settings_along() -> None:
-    """What comes out of a pickle has the settings of where it comes out."""
+def test_unpickled_storage_reads_the_settings() -> None:
+    """An unpickled storage reads the settings of its process."""
     storage = InMemoryStorage()
     with override_settings(MEDIA_URL="/first/", MEDIA_ROOT="/first"):
         assert (storage.url("a"), storage.location) == ("/first/a", "/first")
@@ -238,8 +240,8 @@ def test_pickles_take_no_settings_along() -> None:
 
 
 @duplicates
-def test_duplicates_keep_what_was_added(duplicate: Duplicate) -> None:
-    """A copy has the attributes that a project gave to the storage."""
+def test_duplicates_keep_added_attributes(duplicate: Duplicate) -> None:
+    """A copy has the attributes that a project added to the storage."""
     storage = InMemoryStorage()
     storage.tenant = "one"
     assert duplicate(storage).tenant == "one"
@@ -247,7 +249,7 @@ def test_duplicates_keep_what_was_added(duplicate: Duplicate) -> None:
 
 @duplicates
 def test_duplicates_keep_the_limit(duplicate: Duplicate) -> None:
-    """A copy is as full as the storage is."""
+    """A copy has the storage's max_size, and as much room."""
     storage = InMemoryStorage(max_size=10)
     put(storage, "a", b"123456")
     other = duplicate(storage)
@@ -258,8 +260,8 @@ def test_duplicates_keep_the_limit(duplicate: Duplicate) -> None:
 
 @duplicates
 @kinds
-def test_duplicates_that_lend(duplicate: Duplicate, make: Make, tmp_path: Path) -> None:
-    """A copy of a storage that lent a path lends paths too, and sees what was done there."""
+def test_copy_lends_paths(duplicate: Duplicate, make: Make, tmp_path: Path) -> None:
+    """A copy of a storage that lends paths lends them too, and sees changes there."""
     storage = make(lend_paths=True, location=tmp_path)
     put(storage, "d/a", b"content")
     Path(storage.path("d/a")).write_bytes(b"changed")
@@ -271,7 +273,7 @@ def test_duplicates_that_lend(duplicate: Duplicate, make: Make, tmp_path: Path) 
 
 @duplicates
 def test_duplicates_of_several(duplicate: Duplicate) -> None:
-    """A storage that is in a structure twice is there twice in its copy."""
+    """A structure with one storage twice has one copy of it twice."""
     storage = InMemoryStorage()
     first, second = duplicate([storage, storage])
     assert first is second

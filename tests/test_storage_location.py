@@ -1,4 +1,4 @@
-"""Where storages keep their files, and which of them share them."""
+"""Where storages keep their files, and which of them share files."""
 
 from __future__ import annotations
 
@@ -21,40 +21,40 @@ from django.utils.module_loading import import_string
 from inmemorystorage import InMemoryDir, InMemoryStorage
 
 Make = Callable[..., Storage]
-LIKE_DISK = {"behaves_like": "filesystem"}
+FILESYSTEM = {"behaves_like": "filesystem"}
 
 
-def like_disk(location: Path | str, **options: Any) -> InMemoryStorage:
+def like_filesystem(location: Path | str, **options: Any) -> InMemoryStorage:
     """Make a storage that shares its files by location."""
-    return InMemoryStorage(location=location, **LIKE_DISK, **options)
+    return InMemoryStorage(location=location, **FILESYSTEM, **options)
 
 
 def persistent(location: Path | str, **options: Any) -> InMemoryStorage:
-    """Make a storage that shares its files by location under INMEMORYSTORAGE_PERSIST."""
+    """Make a storage that shares its files by location with INMEMORYSTORAGE_PERSIST."""
     return InMemoryStorage(location=location, **options)
 
 
 def on_disk(location: Path | str, **options: Any) -> FileSystemStorage:
-    """Make Django's storage on the disk."""
+    """Make a FileSystemStorage."""
     return FileSystemStorage(location=location, **options)
 
 
-@pytest.fixture(params=[on_disk, like_disk, persistent])
+@pytest.fixture(params=[on_disk, like_filesystem, persistent])
 def make(request: pytest.FixtureRequest, settings) -> Make:
-    """Each way to have storages share files by their location; that of the disk comes first."""
+    """Return each function whose storages share files by location, FileSystemStorage's first."""
     settings.INMEMORYSTORAGE_PERSIST = request.param is persistent
     return request.param
 
 
-def test_default_is_a_tree_of_its_own() -> None:
-    """Each storage has its own files, unless it is told otherwise."""
+def test_storages_share_nothing_by_default() -> None:
+    """Each storage has its own files by default."""
     storage, other = InMemoryStorage(), InMemoryStorage()
     put(storage, "a")
     assert (names(storage), names(other)) == (["a"], [])
 
 
-def test_one_location(make: Make, tmp_path: Path) -> None:
-    """Storages with one location have the same files, whatever else they were given."""
+def test_one_location_is_shared(make: Make, tmp_path: Path) -> None:
+    """Storages with one location have the same files, whatever their other options are."""
     storage, other = make(tmp_path), make(tmp_path, base_url="/other/")
     put(storage, "d/a", b"content")
     assert get(other, "d/a") == b"content"
@@ -63,21 +63,21 @@ def test_one_location(make: Make, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("spelling", ["{}/", "{}/.", "{}/d/..", "{}//"])
-def test_one_location_spelt_otherwise(make: Make, tmp_path: Path, spelling: str) -> None:
-    """A location is the same however its path is written."""
+def test_location_is_normalized(make: Make, tmp_path: Path, spelling: str) -> None:
+    """Storages share a location however its path is spelt."""
     put(make(str(tmp_path)), "a", b"content")
     assert get(make(spelling.format(tmp_path)), "a") == b"content"
 
 
-def test_locations_beside_each_other(make: Make, tmp_path: Path) -> None:
-    """Storages with other locations have other files, also where one name begins another."""
+def test_other_locations_are_not_shared(make: Make, tmp_path: Path) -> None:
+    """Storages with other locations have other files, even if one name begins another."""
     put(make(tmp_path / "media"), "a")
     assert not make(tmp_path / "media2").exists("a")
     assert not make(tmp_path / "med").exists("a")
 
 
-def test_location_inside_another(make: Make, tmp_path: Path) -> None:
-    """What is saved below `/media/private` is seen from `/media`, and the reverse."""
+def test_location_inside_another_is_shared(make: Make, tmp_path: Path) -> None:
+    """A storage sees files of a location inside its own, and the reverse."""
     media, private = make(tmp_path / "media"), make(tmp_path / "media" / "private")
     put(private, "d/a", b"from below")
     put(media, "private/b", b"from above")
@@ -86,15 +86,15 @@ def test_location_inside_another(make: Make, tmp_path: Path) -> None:
     assert (get(media, "private/d/a"), get(private, "b")) == (b"from below", b"from above")
 
 
-def test_name_outside_of_an_inner_location(make: Make, tmp_path: Path) -> None:
-    """Sharing lets no name out of a storage's location."""
+def test_name_outside_of_an_inner_location_raises(make: Make, tmp_path: Path) -> None:
+    """A storage refuses a name outside of its location even if the file is shared."""
     put(make(tmp_path / "media"), "secret")
     with pytest.raises(SuspiciousFileOperation):
         make(tmp_path / "media" / "private").open("../secret")
 
 
-def test_handles_are_shared(make: Make, tmp_path: Path) -> None:
-    """What one storage writes through a handle, a handle of another reads."""
+def test_handle_reads_the_writes_of_another_storage(make: Make, tmp_path: Path) -> None:
+    """A handle reads what a handle of another storage writes."""
     put(make(tmp_path), "a")
     with make(tmp_path).open("a", "wb") as writer, make(tmp_path).open("a") as reader:
         writer.write(b"content")
@@ -102,16 +102,16 @@ def test_handles_are_shared(make: Make, tmp_path: Path) -> None:
         assert reader.read() == b"content"
 
 
-def test_rebuilt_from_deconstruct(make: Make, tmp_path: Path) -> None:
-    """A background task that makes a storage again from its deconstruction finds its files."""
+def test_storage_from_deconstruct_has_the_files(make: Make, tmp_path: Path) -> None:
+    """A storage made again from deconstruct() finds its files."""
     storage = make(tmp_path)
     put(storage, "a", b"content")
     path, arguments, options = storage.deconstruct()
     assert get(import_string(path)(*arguments, **options), "a") == b"content"
 
 
-def test_new_handler_for_each_call(make: Make, tmp_path: Path) -> None:
-    """A storage from a new StorageHandler has the files of that from the last one."""
+def test_storage_of_a_new_handler_has_the_files(make: Make, tmp_path: Path) -> None:
+    """A storage of a new StorageHandler has the files of the former one's."""
     path, _, options = make(tmp_path).deconstruct()
     backends = {"default": {"BACKEND": path, "OPTIONS": options}}
     put(StorageHandler(backends)["default"], "a", b"content")
@@ -119,14 +119,14 @@ def test_new_handler_for_each_call(make: Make, tmp_path: Path) -> None:
 
 
 def test_default_location_is_shared(make: Make, settings, tmp_path: Path) -> None:
-    """Storages without a location share the files of MEDIA_ROOT, also with one that names it."""
+    """Storages without a location share the files of MEDIA_ROOT."""
     settings.MEDIA_ROOT = tmp_path
     put(make(None), "a", b"content")
     assert get(make(None), "a") == get(make(tmp_path), "a") == b"content"
 
 
-def test_location_deleted_and_made_again(make: Make, tmp_path: Path) -> None:
-    """A location that was removed from above is made again by the next save."""
+def test_deleted_location_is_made_again(make: Make, tmp_path: Path) -> None:
+    """save() makes a location again that another storage deleted."""
     media, private = make(tmp_path), make(tmp_path / "private")
     private.delete(put(private, "a"))
     media.delete("private")
@@ -135,8 +135,8 @@ def test_location_deleted_and_made_again(make: Make, tmp_path: Path) -> None:
     assert get(media, "private/b") == b"content"
 
 
-def test_location_replaced(make: Make, tmp_path: Path) -> None:
-    """A directory made at the location in place of the one that was there is what is used."""
+def test_replaced_location_is_used(make: Make, tmp_path: Path) -> None:
+    """A storage uses a directory that replaced its location."""
     media, private = make(tmp_path), make(tmp_path / "private")
     private.delete(put(private, "a"))
     media.delete("private")
@@ -144,10 +144,10 @@ def test_location_replaced(make: Make, tmp_path: Path) -> None:
     assert names(private) == ["b"]
 
 
-def test_location_that_is_a_file(tmp_path: Path) -> None:
-    """A location at which a file is takes no files, as on the disk."""
+def test_save_below_a_file_raises(tmp_path: Path) -> None:
+    """save() raises the disk's error if a file is at the location."""
     errors = []
-    for make in [on_disk, like_disk]:
+    for make in [on_disk, like_filesystem]:
         put(make(tmp_path), "a", b"a file")
         with pytest.raises(FileExistsError) as caught:
             put(make(tmp_path / "a"), "b")
@@ -156,8 +156,8 @@ def test_location_that_is_a_file(tmp_path: Path) -> None:
     assert errors[0] == errors[1]
 
 
-def test_location_that_is_a_file_while_a_storage_lives(make: Make, tmp_path: Path) -> None:
-    """Nor does one at which a file comes to be."""
+def test_save_raises_when_the_location_becomes_a_file(make: Make, tmp_path: Path) -> None:
+    """save() raises if a file replaces the location later."""
     media, private = make(tmp_path), make(tmp_path / "private")
     private.delete(put(private, "a"))
     media.delete("private")
@@ -168,10 +168,10 @@ def test_location_that_is_a_file_while_a_storage_lives(make: Make, tmp_path: Pat
 
 
 @pytest.mark.parametrize("location", ["{}/" + "d" * 256, "{}" + f"/{'d' * 200}" * 25])
-def test_location_that_is_too_long(tmp_path: Path, location: str) -> None:
-    """A location that no disk can have is the disk's error, and no file is anywhere."""
+def test_too_long_location_raises(tmp_path: Path, location: str) -> None:
+    """save() raises the disk's error for a location that no disk can have."""
     errors = []
-    for make in [on_disk, like_disk]:
+    for make in [on_disk, like_filesystem]:
         storage = make(location.format(tmp_path))
         assert not storage.exists("a")
         with pytest.raises(OSError, match="File name too long") as caught:
@@ -180,29 +180,29 @@ def test_location_that_is_too_long(tmp_path: Path, location: str) -> None:
     assert errors[0] == errors[1]
 
 
-def test_rows_do_not_share_without_persist(tmp_path: Path) -> None:
-    """The memory row's own files are not those that the filesystem row shares."""
-    put(like_disk(tmp_path), "a")
+def test_behaviors_do_not_share_without_persist(tmp_path: Path) -> None:
+    """A storage of the memory row does not see the files of the filesystem row."""
+    put(like_filesystem(tmp_path), "a")
     assert not InMemoryStorage(location=tmp_path).exists("a")
 
 
-def test_rows_share_with_persist(settings, tmp_path: Path) -> None:
-    """With INMEMORYSTORAGE_PERSIST the rows share one tree too."""
+def test_behaviors_share_with_persist(settings, tmp_path: Path) -> None:
+    """Storages of both rows share one tree with INMEMORYSTORAGE_PERSIST."""
     settings.INMEMORYSTORAGE_PERSIST = True
-    put(like_disk(tmp_path), "a", b"content")
+    put(like_filesystem(tmp_path), "a", b"content")
     assert get(InMemoryStorage(location=tmp_path), "a") == b"content"
 
 
 def test_shared_files_outlive_their_storages(make: Make, tmp_path: Path) -> None:
-    """Files are at their location also when no storage is left that is there."""
+    """Shared files exist when no storage is left at their location."""
     put(make(tmp_path), "a", b"content")
     assert get(make(tmp_path), "a") == b"content"
 
 
 def test_nothing_is_written_at_the_location(tmp_path: Path, settings) -> None:
-    """No storage in memory makes anything at the location that it was given."""
+    """No storage in memory writes at its location."""
     settings.INMEMORYSTORAGE_PERSIST = True
-    for make, lend in itertools.product([like_disk, persistent], [False, True]):
+    for make, lend in itertools.product([like_filesystem, persistent], [False, True]):
         storage = make(tmp_path, lend_paths=lend)
         put(storage, f"{make.__name__}/{lend}", b"content")
         assert storage.listdir(make.__name__)[1]
@@ -210,19 +210,19 @@ def test_nothing_is_written_at_the_location(tmp_path: Path, settings) -> None:
 
 
 @pytest.mark.parametrize("row", ["memory", "filesystem"])
-def test_explicit_filesystem(row: str, tmp_path: Path) -> None:
-    """Storages that were given one tree share it, and share it with no location."""
+def test_given_filesystem_is_shared(row: str, tmp_path: Path) -> None:
+    """Storages with one given tree share it, and share it with no location."""
     tree = InMemoryDir()
     storage = InMemoryStorage(tree, location=tmp_path, behaves_like=row)
     put(storage, "d/a", b"content")
     assert storage.filesystem is tree
     assert get(InMemoryStorage(tree, behaves_like=row), "d/a") == b"content"
-    assert not like_disk(tmp_path).exists("d/a")
+    assert not like_filesystem(tmp_path).exists("d/a")
 
 
 @pytest.mark.parametrize("row", ["memory", "filesystem"])
-def test_explicit_filesystem_that_is_a_part_of_another(row: str) -> None:
-    """A directory of one storage's tree can be the whole of another's."""
+def test_filesystem_may_be_a_part_of_another(row: str) -> None:
+    """A storage may have a directory of another storage's tree as its tree."""
     whole = InMemoryStorage(InMemoryDir(), behaves_like=row)
     put(whole, "d/a", b"content")
     part = InMemoryStorage(whole.filesystem.resolve("d"), behaves_like=row)
@@ -231,8 +231,8 @@ def test_explicit_filesystem_that_is_a_part_of_another(row: str) -> None:
     assert names(whole) == ["d/a", "d/e/b"]
 
 
-def test_part_that_is_deleted() -> None:
-    """A part that the whole deletes stays with the storage that stands on it."""
+def test_deleted_part_keeps_its_files() -> None:
+    """A storage keeps its tree when another one deletes that directory."""
     whole = InMemoryStorage()
     put(whole, "d/a", b"content")
     part = InMemoryStorage(whole.filesystem.resolve("d"))
@@ -242,25 +242,25 @@ def test_part_that_is_deleted() -> None:
 
 
 def test_filesystem_is_the_directory_at_the_location(tmp_path: Path) -> None:
-    """`filesystem` of a storage that shares its files is the directory at its own location."""
-    media, private = like_disk(tmp_path), like_disk(tmp_path / "private")
+    """filesystem is the directory at the location if files are shared."""
+    media, private = like_filesystem(tmp_path), like_filesystem(tmp_path / "private")
     put(private, "a")
     assert media.filesystem.resolve("private") is private.filesystem
     assert private.filesystem.ls() == ["a"]
 
 
-def test_limit_counts_what_the_location_has(tmp_path: Path) -> None:
-    """A limit counts what other storages put at the location and below it."""
-    put(like_disk(tmp_path), "a", b"12345")
-    limited = like_disk(tmp_path, max_size=10)
-    put(like_disk(tmp_path / "d"), "b", b"123")
+def test_max_size_counts_files_of_other_storages(tmp_path: Path) -> None:
+    """max_size counts the files of other storages at the location and below it."""
+    put(like_filesystem(tmp_path), "a", b"12345")
+    limited = like_filesystem(tmp_path, max_size=10)
+    put(like_filesystem(tmp_path / "d"), "b", b"123")
     with pytest.raises(OSError, match="No space left"):
         put(limited, "c", b"123")
     assert put(limited, "c", b"12") == "c"
 
 
 def dynamic(base: type[Storage], override: str) -> type[Any]:
-    """Derive a storage for tenants, in one of the ways that projects do it."""
+    """Derive a storage for tenants, in one of the ways of projects."""
 
     class Attribute(base):
         tenant = "one"
@@ -293,8 +293,8 @@ def dynamic(base: type[Storage], override: str) -> type[Any]:
     return {way.__name__: way for way in ways}[override]
 
 
-# A way to derive a storage for tenants, and that in which Django's own does the same: it asks for
-# `base_location` but once, where it is not told to ask for `location` again.
+# A way to derive an InMemoryStorage for tenants, and the way that does the same with Django's
+# storage, which reads `base_location` only once unless `location` is overridden too.
 WAYS = {
     "BaseLocation": "Both",
     "CachedBaseLocation": "CachedBaseLocation",
@@ -305,7 +305,7 @@ WAYS = {
 
 
 def story(storage: Any) -> list[str]:
-    """Do the everyday things for two tenants in turn; return all that was answered."""
+    """Run the usual operations for two tenants in turn; return all results."""
     told: list[Any] = []
     for storage.tenant in ["one", "two", "one"]:
         told += [storage.location, storage.path("d/a"), storage.exists("d/a")]
@@ -318,16 +318,16 @@ def story(storage: Any) -> list[str]:
 
 
 @pytest.mark.parametrize(("way", "djangos"), WAYS.items())
-def test_location_that_changes(tmp_path: Path, way: str, djangos: str) -> None:
-    """A subclass may answer with another location, or path, from call to call."""
+def test_overridden_location_may_change(tmp_path: Path, way: str, djangos: str) -> None:
+    """A subclass may return another location, or path, from call to call."""
     on_disk = dynamic(FileSystemStorage, djangos)(location=tmp_path)
     in_memory = dynamic(InMemoryStorage, way)(location=tmp_path, behaves_like="filesystem")
     assert story(in_memory) == story(on_disk)
 
 
 @pytest.mark.parametrize("way", ["BaseLocation", "Location", "Both"])
-def test_location_that_changes_with_persist(settings, tmp_path: Path, way: str) -> None:
-    """So may one of the memory row, with INMEMORYSTORAGE_PERSIST."""
+def test_overridden_location_may_change_with_persist(settings, tmp_path: Path, way: str) -> None:
+    """A subclass of the memory row may, with INMEMORYSTORAGE_PERSIST."""
     settings.INMEMORYSTORAGE_PERSIST = True
     storage = dynamic(InMemoryStorage, way)(location=tmp_path)
     for storage.tenant in ["one", "two"]:
@@ -337,8 +337,8 @@ def test_location_that_changes_with_persist(settings, tmp_path: Path, way: str) 
 
 
 @pytest.mark.parametrize("way", ["BaseLocation", "Location", "Both"])
-def test_location_that_changes_with_lent_paths(tmp_path: Path, way: str) -> None:
-    """So may one that lends its paths, and each tenant's path is a real one of its own."""
+def test_overridden_location_may_change_with_lent_paths(tmp_path: Path, way: str) -> None:
+    """A subclass that lends its paths may, and each tenant has its own paths."""
     storage = dynamic(InMemoryStorage, way)(
         location=tmp_path, behaves_like="filesystem", lend_paths=True
     )
@@ -352,22 +352,22 @@ def test_location_that_changes_with_lent_paths(tmp_path: Path, way: str) -> None
 
 @pytest.mark.parametrize("value", ["media", Path("media")])
 @pytest.mark.parametrize("attribute", ["location", "base_location"])
-def test_location_as_an_attribute_of_a_class(
+def test_location_may_be_a_class_attribute(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, attribute: str, value: Any
 ) -> None:
-    """A subclass may name its location by an attribute, relative to the current directory."""
+    """A subclass may have its location as an attribute, relative to the current directory."""
     monkeypatch.chdir(tmp_path)
     stored = []
-    for base, options in [(FileSystemStorage, {}), (InMemoryStorage, LIKE_DISK)]:
+    for base, options in [(FileSystemStorage, {}), (InMemoryStorage, FILESYSTEM)]:
         storage = type("Media", (base,), {attribute: value})(**options)
         stored += [put(storage, "d/a", b"content"), storage.path("d/a"), get(storage, "d/a")]
     assert stored[:3] == stored[3:]
-    assert names(like_disk(tmp_path)) == ["media/d/a"]
+    assert names(like_filesystem(tmp_path)) == ["media/d/a"]
 
 
-@pytest.mark.parametrize("make", [on_disk, like_disk, InMemoryStorage])
-def test_location_that_is_set(make: Make, tmp_path: Path) -> None:
-    """The location of an instance may be set, as a test of a project does."""
+@pytest.mark.parametrize("make", [on_disk, like_filesystem, InMemoryStorage])
+def test_location_may_be_set(make: Make, tmp_path: Path) -> None:
+    """A test may set the location of an instance."""
     storage = make(location=tmp_path / "first")
     storage.location = str(tmp_path / "second")
     assert storage.location == str(tmp_path / "second")
@@ -375,8 +375,8 @@ def test_location_that_is_set(make: Make, tmp_path: Path) -> None:
     assert get(storage, "a") == b"content"
 
 
-def test_location_that_is_set_for_a_while(make: Make, tmp_path: Path) -> None:
-    """So may one that is put back, as `mock.patch.object` does by deleting what it set."""
+def test_location_may_be_set_and_deleted(make: Make, tmp_path: Path) -> None:
+    """A storage restores its location when mock.patch.object() deletes the one that it set."""
     storage = make(tmp_path / "first")
     put(storage, "a", b"first")
     with mock.patch.object(storage, "location", str(tmp_path / "second")):
@@ -385,8 +385,8 @@ def test_location_that_is_set_for_a_while(make: Make, tmp_path: Path) -> None:
     assert get(make(tmp_path / "second"), "a") == b"second"
 
 
-def test_filesystem_that_is_set() -> None:
-    """The tree of an instance may be set, as 2.1 allowed; a new one empties the storage."""
+def test_filesystem_may_be_set() -> None:
+    """Setting filesystem replaces the files of a storage, as in 2.1."""
     storage, tree = InMemoryStorage(), InMemoryDir()
     put(storage, "a")
     storage.filesystem = tree

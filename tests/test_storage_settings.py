@@ -1,4 +1,4 @@
-"""The settings that a storage follows while it lives."""
+"""The settings that a storage follows while they change."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from inmemorystorage import InMemoryDir, InMemoryStorage
 
 ROWS = ["memory", "filesystem"]
 TIMES = ["accessed", "created", "modified"]
-# A setting, a value for it, and what answers with that value.
+# A setting, a value for it, and the attribute that has that value.
 SETTINGS: list[tuple[str, Any, str]] = [
     ("MEDIA_ROOT", "/other", "base_location"),
     ("MEDIA_ROOT", "/other", "location"),
@@ -38,8 +38,10 @@ class BucketStorage(InMemoryStorage):
 
 @pytest.mark.parametrize("row", ROWS)
 @pytest.mark.parametrize(("setting", "value", "attribute"), SETTINGS)
-def test_setting_and_back(row: str, setting: str, value: Any, attribute: str) -> None:
-    """A storage answers with a setting while it is overridden, and then with what it was."""
+def test_storage_follows_an_overridden_setting(
+    row: str, setting: str, value: Any, attribute: str
+) -> None:
+    """A storage uses a setting while it is overridden, and then the former value."""
     storage = InMemoryStorage(behaves_like=row)
     before = getattr(storage, attribute)
     with override_settings(**{setting: value}):
@@ -52,7 +54,7 @@ def test_setting_and_back(row: str, setting: str, value: Any, attribute: str) ->
 
 @pytest.mark.parametrize(("setting", "value", "attribute"), SETTINGS)
 def test_attribute_of_a_subclass(setting: str, value: Any, attribute: str) -> None:
-    """What a subclass says by an attribute of its own holds whatever is set."""
+    """An attribute of a subclass takes precedence over the setting."""
     storage = BucketStorage(behaves_like="filesystem")
     before = storage.location, storage.url("a"), storage.path("a"), storage.file_permissions_mode
     with override_settings(**{setting: value}):
@@ -62,7 +64,7 @@ def test_attribute_of_a_subclass(setting: str, value: Any, attribute: str) -> No
 
 @pytest.mark.parametrize("attribute", ["base_location", "base_url", "file_permissions_mode"])
 def test_attribute_that_is_set(attribute: str) -> None:
-    """An attribute may be set on an instance, as on Django's own storages."""
+    """An attribute may be set on an instance, as on FileSystemStorage."""
     storage = InMemoryStorage()
     setattr(storage, attribute, "/set/")
     assert getattr(storage, attribute) == "/set/"
@@ -70,7 +72,7 @@ def test_attribute_that_is_set(attribute: str) -> None:
 
 
 def test_shared_files_follow_media_root(tmp_path: Path) -> None:
-    """Under another MEDIA_ROOT there are other files; those of the first are there again after."""
+    """A storage has other files with another MEDIA_ROOT, and the first ones again after."""
     storage = InMemoryStorage(behaves_like="filesystem")
     with override_settings(MEDIA_ROOT=tmp_path / "first"):
         put(storage, "a", b"first")
@@ -82,7 +84,7 @@ def test_shared_files_follow_media_root(tmp_path: Path) -> None:
 
 
 def test_own_files_stay_under_another_media_root(tmp_path: Path) -> None:
-    """A tree of a storage's own goes with it to another MEDIA_ROOT."""
+    """A storage with its own tree keeps it with another MEDIA_ROOT."""
     storage = InMemoryStorage()
     put(storage, "a", b"content")
     with override_settings(MEDIA_ROOT=tmp_path):
@@ -92,7 +94,7 @@ def test_own_files_stay_under_another_media_root(tmp_path: Path) -> None:
 @pytest.mark.parametrize("row", ROWS)
 @pytest.mark.parametrize("what", TIMES)
 def test_times_follow_use_tz(row: str, what: str, tmp_path: Path) -> None:
-    """Times are aware and in UTC with USE_TZ, and without it naive and local."""
+    """Times are in UTC with USE_TZ, and naive and local without it."""
     storage = InMemoryStorage(behaves_like=row, location=tmp_path)
     put(storage, "a")
     ask = getattr(storage, f"get_{what}_time")
@@ -105,8 +107,8 @@ def test_times_follow_use_tz(row: str, what: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("what", TIMES)
-def test_times_are_near(what: str) -> None:
-    """A new file was made now, and the names that 2.1 had say the same."""
+def test_times_are_now(what: str) -> None:
+    """A new file's times are now, by the names of 2.1 too."""
     storage = InMemoryStorage()
     put(storage, "a")
     time = getattr(storage, f"{what}_time")("a")
@@ -115,15 +117,15 @@ def test_times_are_near(what: str) -> None:
 
 
 def test_relative_location(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A relative location is one below the current directory, as FileSystemStorage has it."""
+    """A relative location is below the current directory, as for FileSystemStorage."""
     monkeypatch.chdir(tmp_path)
     storage = InMemoryStorage(location=Path("media"), behaves_like="filesystem")
     assert (storage.base_location, storage.location) == (Path("media"), str(tmp_path / "media"))
     assert storage.path("a") == os.path.join(tmp_path, "media", "a")
 
 
-def test_without_urls() -> None:
-    """Without a base URL of its own and with MEDIA_URL None, a storage refuses to give URLs."""
+def test_url_without_a_base_url_raises() -> None:
+    """url() raises without a base URL and with MEDIA_URL None."""
     with override_settings(MEDIA_URL=None):
         storage = InMemoryStorage()
         assert storage.base_url is None
@@ -131,8 +133,8 @@ def test_without_urls() -> None:
             storage.url("a")
 
 
-def test_persist_of_a_living_storage(settings, tmp_path: Path) -> None:
-    """A storage shares its files while INMEMORYSTORAGE_PERSIST is set, and has its own before."""
+def test_persist_may_be_set_later(settings, tmp_path: Path) -> None:
+    """A storage shares its files only while INMEMORYSTORAGE_PERSIST is set."""
     storage, other = (InMemoryStorage(location=tmp_path) for _ in range(2))
     put(storage, "own")
     settings.INMEMORYSTORAGE_PERSIST = True
@@ -144,8 +146,8 @@ def test_persist_of_a_living_storage(settings, tmp_path: Path) -> None:
     assert other.listdir("") == ([], [])
 
 
-def test_explicit_filesystem_is_never_shared(settings, tmp_path: Path) -> None:
-    """A tree that was given is kept, whatever INMEMORYSTORAGE_PERSIST says."""
+def test_given_filesystem_is_kept_with_persist(settings, tmp_path: Path) -> None:
+    """A storage keeps a given tree with INMEMORYSTORAGE_PERSIST."""
     tree = InMemoryDir()
     storage = InMemoryStorage(tree, location=tmp_path)
     settings.INMEMORYSTORAGE_PERSIST = True
@@ -154,8 +156,8 @@ def test_explicit_filesystem_is_never_shared(settings, tmp_path: Path) -> None:
     assert not InMemoryStorage(location=tmp_path).exists("a")
 
 
-def test_storages_are_let_go() -> None:
-    """Following the settings keeps no storage alive."""
+def test_settings_keep_no_storage_alive() -> None:
+    """A storage that follows the settings is collected with its last reference."""
     storage = InMemoryStorage()
     identity = id(storage)
     assert identity in followers()
@@ -165,7 +167,7 @@ def test_storages_are_let_go() -> None:
 
 
 def followers() -> set[int]:
-    """Return the identities of what is told of changed settings."""
+    """Return the identities of the receivers of setting_changed."""
     live = setting_changed._live_receivers(None)
     receivers = live[0] if isinstance(live, tuple) else live
     return {id(getattr(each, "__self__", None)) for each in receivers}

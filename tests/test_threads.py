@@ -1,4 +1,4 @@
-"""Threads: no content is lost, and no reader sees half of one."""
+"""Threads: no content is lost, and a reader sees whole contents only."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ def storage(request, tmp_path):
 
 @pytest.fixture
 def together():
-    """Return a function that calls another in all threads at once, and returns the answers."""
+    """Return a function that calls another in all threads at once, and returns the results."""
     barrier = threading.Barrier(THREADS)
     with ThreadPoolExecutor(THREADS) as pool:
 
@@ -38,8 +38,8 @@ def together():
 
 
 @pytest.mark.parametrize("wrap", [ContentFile, lambda content: iter_file(content)])
-def test_one_name_saved_by_all_at_once(storage, together, wrap):
-    """Each content survives under a name of its own, 150 times over."""
+def test_concurrent_saves_of_one_name(storage, together, wrap):
+    """Each thread that saves one name concurrently stores its content under its own name."""
 
     def save(number, turn):
         return storage.save(f"d{turn}/f.txt", wrap(b"%d-%d" % (turn, number)))
@@ -52,7 +52,7 @@ def test_one_name_saved_by_all_at_once(storage, together, wrap):
 
 
 def iter_file(content):
-    """Return content that only the template of Storage.save() takes."""
+    """Return a content that only Storage.save() takes, not the fast path."""
 
     class Chunked(ContentFile):
         pass
@@ -60,8 +60,8 @@ def iter_file(content):
     return Chunked(content)
 
 
-def test_no_reader_sees_a_torn_file(storage, together):
-    """While some save, size, list and delete, who reads a file reads one whole content."""
+def test_reader_sees_whole_contents(storage, together):
+    """A reader reads one whole content while others save, list and delete."""
     bodies = {bytes([letter]) * 50_000 for letter in b"abcdefgh"}
 
     def work(number):
@@ -81,8 +81,8 @@ def test_no_reader_sees_a_torn_file(storage, together):
     assert storage.listdir("d") == ([], [])
 
 
-def test_overwriting_is_all_at_once(tmp_path, together):
-    """A reader of a file that is overwritten by others reads one of the contents."""
+def test_reader_sees_whole_contents_while_overwriting(tmp_path, together):
+    """A reader reads one whole content while others overwrite the file."""
     storage = InMemoryStorage(location=tmp_path, allow_overwrite=True)
     bodies = [bytes([letter]) * 50_000 for letter in b"abcdefgh"]
     storage.save("f", bodies[0])
@@ -96,8 +96,8 @@ def test_overwriting_is_all_at_once(tmp_path, together):
     together(work)
 
 
-def test_appends_are_not_lost(storage, together):
-    """What is appended at once by several handles is all there."""
+def test_concurrent_appends_are_kept(storage, together):
+    """A file has all bytes that several handles append concurrently."""
     storage.save("log", b"")
 
     def work(number):
@@ -111,7 +111,7 @@ def test_appends_are_not_lost(storage, together):
 
 
 def test_directories_are_made_once(storage, together):
-    """Threads that make the same directories at once all find their files in them."""
+    """Threads that make the same directories concurrently find all their files."""
 
     def save(number, turn):
         return storage.save(f"x{turn}/y/z/{number}", b"")
@@ -126,7 +126,7 @@ import os, signal, threading, warnings
 from django.conf import settings
 settings.configure(MEDIA_ROOT="/srv/media")
 from inmemorystorage import InMemoryStorage
-warnings.simplefilter("ignore", DeprecationWarning)  # forking beside threads is the test
+warnings.simplefilter("ignore", DeprecationWarning)  # the test forks beside threads
 storage = InMemoryStorage(behaves_like="{}")
 stop = threading.Event()
 def work():
@@ -150,9 +150,9 @@ print(codes, storage.exists("child"))
 
 
 @pytest.mark.parametrize("behaves_like", ["memory", "filesystem"])
-def test_a_forked_child_can_change_the_tree(behaves_like):
-    """A child forked while a thread works does not inherit a lock that nobody will release."""
-    # Without coverage, whose own lock a child does inherit.
+def test_forked_process_can_change_the_tree(behaves_like):
+    """A forked process does not inherit a lock that another thread holds."""
+    # Without coverage, since a child does inherit its lock.
     environment = {name: os.environ[name] for name in os.environ if "COVERAGE" not in name}
     environment["PYTHONPATH"] = os.pathsep.join(sys.path)
     command = [sys.executable, "-c", FORKS.format(behaves_like)]

@@ -1,4 +1,4 @@
-"""tree(), load(), dump() and repr(); the files of one process handed over to the next."""
+"""tree(), load(), dump() and repr(), and the files that one process dumps for the next."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def storage():
 
 
 def test_tree_shows_names_and_sizes(storage):
-    """tree() is text for a person."""
+    """tree() draws names and sizes as text."""
     assert storage.tree().splitlines() == [
         "/srv/media/",
         "├── a/",
@@ -43,15 +43,15 @@ def test_tree_shows_names_and_sizes(storage):
     ]
 
 
-def test_repr_says_what_there_is(storage):
-    """Repr says backend, behavior, location, files and bytes."""
+def test_repr_counts_files_and_bytes(storage):
+    """repr() names the behavior and the location, and counts files and bytes."""
     assert repr(storage) == (
         "<InMemoryStorage behaves_like='memory' location='/srv/media' files=3 bytes=1235>"
     )
 
 
 def test_dump_writes_all_files(storage, tmp_path):
-    """dump() copies each file with its modification time, and names them."""
+    """dump() writes each file with its modification time, and returns the names."""
     assert storage.dump(tmp_path / "new") == ["a/d.txt", "a/deep/c.txt", "b.txt"]
     assert (tmp_path / "new/a/d.txt").read_bytes() == b"d"
     modified = storage.get_modified_time("b.txt").timestamp()
@@ -59,7 +59,7 @@ def test_dump_writes_all_files(storage, tmp_path):
 
 
 def test_load_reads_all_files(storage, tmp_path):
-    """load() is the way back, over what has the same name."""
+    """load() reads each file with its modification time, and replaces existing ones."""
     storage.dump(tmp_path)
     (tmp_path / "b.txt").write_bytes(b"changed")
     os.utime(tmp_path / "b.txt", (1, 1_000_000_000))
@@ -69,30 +69,30 @@ def test_load_reads_all_files(storage, tmp_path):
 
 
 def test_load_follows_links(tmp_path):
-    """A link to a directory is loaded as one."""
+    """load() reads the files of a linked directory."""
     (tmp_path / "real").mkdir()
     (tmp_path / "real/f").write_bytes(b"x")
     (tmp_path / "link").symlink_to(tmp_path / "real")
     assert InMemoryStorage().load(tmp_path) == ["link/f", "real/f"]
 
 
-def test_load_does_not_go_in_circles(tmp_path):
-    """Links that lead back are followed once."""
+def test_load_follows_a_circle_of_links_once(tmp_path):
+    """load() follows links that lead back once."""
     (tmp_path / "f").write_bytes(b"")
     for name in ("one", "two"):
         (tmp_path / name).symlink_to(tmp_path)
     assert InMemoryStorage().load(tmp_path) == ["f"]
 
 
-def test_load_refuses_what_is_no_file(tmp_path):
-    """A pipe would be read for ever."""
+def test_load_refuses_a_pipe(tmp_path):
+    """load() refuses a pipe, which it would read for ever."""
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OSError, match="neither a file nor a directory"):
         InMemoryStorage().load(tmp_path)
 
 
-def test_a_location_that_is_a_file_has_nothing_to_show(tmp_path):
-    """Repr and tree() do not raise where there is no directory."""
+def test_tree_of_a_location_that_is_a_file(tmp_path):
+    """tree() and repr() show no file if the location is a file."""
     options = {"behaves_like": "filesystem"}
     InMemoryStorage(location=tmp_path, **options).save("f", b"")
     storage = InMemoryStorage(location=tmp_path / "f", **options)
@@ -102,7 +102,7 @@ def test_a_location_that_is_a_file_has_nothing_to_show(tmp_path):
 
 @pytest.mark.parametrize(("name", "error"), [("no", FileNotFoundError), ("f", NotADirectoryError)])
 def test_load_needs_a_directory(storage, tmp_path, name, error):
-    """A source that is no directory is refused."""
+    """load() refuses a source that is not a directory."""
     (tmp_path / "f").write_bytes(b"")
     with pytest.raises(error):
         storage.load(tmp_path / name)
@@ -113,7 +113,7 @@ def test_load_needs_a_directory(storage, tmp_path, name, error):
     [("z", NotADirectoryError), ("z/f/x", IsADirectoryError)],
 )
 def test_load_is_all_or_nothing(tmp_path, taken, error):
-    """Where one file does not fit, none is loaded."""
+    """load() loads no file if one cannot be stored."""
     (tmp_path / "z").mkdir()
     (tmp_path / "z/f").write_bytes(b"")
     (tmp_path / "a").write_bytes(b"")
@@ -125,7 +125,7 @@ def test_load_is_all_or_nothing(tmp_path, taken, error):
 
 
 def test_load_keeps_to_max_size(tmp_path):
-    """What is over max_size is refused whole; what is replaced makes room."""
+    """load() raises past max_size and loads nothing, but counts replaced files as room."""
     (tmp_path / "a").write_bytes(b"12345")
     (tmp_path / "b").write_bytes(b"12345")
     storage = InMemoryStorage(max_size=9)
@@ -138,15 +138,15 @@ def test_load_keeps_to_max_size(tmp_path):
     assert storage.listdir("") == ([], ["a", "b"])
 
 
-def test_load_says_what_cannot_be_read(tmp_path):
-    """A link that leads nowhere is an error, not left out in silence."""
+def test_load_of_a_broken_link_raises(tmp_path):
+    """load() raises for a broken link."""
     (tmp_path / "broken").symlink_to(tmp_path / "nothing")
     with pytest.raises(FileNotFoundError):
         InMemoryStorage().load(tmp_path)
 
 
-def test_a_directory_that_cannot_be_entered_is_an_error(tmp_path, monkeypatch):
-    """What the walk cannot list is an error too."""
+def test_load_of_a_locked_directory_raises(tmp_path, monkeypatch):
+    """load() raises for a directory that it cannot list."""
     real = os.scandir
 
     def refuse(path):
@@ -169,27 +169,27 @@ def storage_of(name: str) -> Any:
 
 
 def save(storage: Any, name: str = "d/a.txt") -> str:
-    """Save something, long ago."""
+    """Save a file with times of long ago; return its name."""
     storage.save(name, ContentFile(b"content"))
     node = storage.filesystem.resolve(name)
     node.created = node.modified = 1_000_000_000
     return name
 
 
-def handed_over() -> io.BytesIO:
-    """Return what the next process gets."""
+def dumped() -> io.BytesIO:
+    """Return the files as the next process gets them."""
     file = io.BytesIO()
     dump_files(file)
     file.seek(0)
     return file
 
 
-def test_aliases_and_fields() -> None:
-    """Each storage has its files again, with their times: those of aliases and those of fields."""
+def test_files_of_aliases_and_fields_are_loaded() -> None:
+    """load_files() restores the files of aliases and fields, with their times."""
     owners = [default_storage, storage_of("own"), storage_of("chosen")]
     for owner in owners:
         save(owner)
-    file = handed_over()
+    file = dumped()
     for owner in owners:
         owner.delete("d")
         save(owner, "new.txt")
@@ -197,48 +197,48 @@ def test_aliases_and_fields() -> None:
     for owner in owners:
         assert owner.open("d/a.txt").read() == b"content"
         assert owner.get_modified_time("d/a.txt").timestamp() == 1_000_000_000
-        assert owner.exists("new.txt")  # what the next process has made by itself stays
+        assert owner.exists("new.txt")  # a file of the next process stays
         owner.save("d/b.txt", ContentFile(b"more"))
 
 
-def test_directories_become_one() -> None:
-    """What the next process has made in a directory of the same name stays beside it."""
+def test_directories_are_merged() -> None:
+    """load_files() keeps new files in a directory of the same name."""
     save(default_storage)
-    file = handed_over()
+    file = dumped()
     default_storage.delete("d/a.txt")
     save(default_storage, "d/new.txt")
     load_files(file)
     assert sorted(default_storage.listdir("d")[1]) == ["a.txt", "new.txt"]
 
 
-def test_storages_that_share_by_location(settings: Any, tmp_path: Path) -> None:
-    """The one tree of all that share by their location is handed over, whoever made them."""
+def test_shared_files_are_loaded(settings: Any, tmp_path: Path) -> None:
+    """load_files() restores the tree of all storages that share by location."""
     settings.INMEMORYSTORAGE_PERSIST = True
     here = {"location": "/here"}
     save(InMemoryStorage(**here))
     use_storage(settings, "default", IN_MEMORY, location="/here/d")
-    file = handed_over()
+    file = dumped()
     InMemoryStorage(**here).delete("d")
     load_files(file)
     assert default_storage.exists("a.txt") and InMemoryStorage(**here).exists("d/a.txt")
 
 
-def test_lent_paths(settings: Any) -> None:
-    """What other programs did at lent paths is handed over too."""
+def test_changes_at_lent_paths_are_dumped(settings: Any) -> None:
+    """dump_files() writes what other programs did at lent paths."""
     use_storage(settings, "default", IN_MEMORY, lend_paths=True)
     Path(default_storage.path(save(default_storage))).write_bytes(b"outside")
-    file = handed_over()
+    file = dumped()
     default_storage.delete("d")
     load_files(file)
     assert default_storage.open("d/a.txt").read() == b"outside"
 
 
-def test_what_the_project_has_no_longer(settings: Any) -> None:
-    """What belonged to a name that is gone, or is not in memory now, is left out."""
+def test_labels_that_no_longer_exist_are_skipped(settings: Any) -> None:
+    """load_files() skips labels that no longer exist, or are not in memory now."""
     use_storage(settings, "gone", IN_MEMORY)
     save(storages["gone"])
     save(default_storage)
-    file = handed_over()
+    file = dumped()
     use_storage(settings, "default", "archive.storages.RemoteStorage")
     del settings.STORAGES["gone"]
     storages._backends = settings.STORAGES
@@ -246,7 +246,7 @@ def test_what_the_project_has_no_longer(settings: Any) -> None:
     load_files(file)
 
 
-def test_real_storages_are_left_alone() -> None:
-    """What is not in memory is not read: the project's disks and buckets have what they have."""
+def test_other_storages_are_not_dumped() -> None:
+    """dump_files() does not read disks and buckets."""
     assert isinstance(Document._meta.get_field("remote"), models.FileField)
-    assert b"RemoteStorage" not in handed_over().getvalue()
+    assert b"RemoteStorage" not in dumped().getvalue()

@@ -31,8 +31,8 @@ def query_of(url: str) -> QueryDict:
     return QueryDict(url.partition("?")[2])
 
 
-def is_good(storage: InMemoryStorage, name: str, url: str) -> bool:
-    """Return whether a storage lets a name be had by the query of a URL."""
+def is_accepted(storage: InMemoryStorage, name: str, url: str) -> bool:
+    """Return whether a storage accepts the query of a URL for a name."""
     try:
         return storage.check_url(name, query_of(url))
     except BadSignature:
@@ -41,50 +41,50 @@ def is_good(storage: InMemoryStorage, name: str, url: str) -> bool:
 
 @pytest.fixture
 def clock() -> Any:
-    """Stop the clock; it can be moved."""
+    """Freeze the clock, and return it, to be moved."""
     with time_machine.travel(START, tick=False) as traveller:
         yield traveller
 
 
 def test_url_is_signed(clock: Any) -> None:
-    """A URL says until when it is good, and is good for its own name alone."""
+    """url() returns a URL with its expiry time, which is accepted for its own name only."""
     storage = private()
     url = storage.url("d/a b.txt")
     assert url.startswith(f"/private/d/a%20b.txt?expires={START + 3600}&signature=")
     assert storage.check_url("d/a b.txt", query_of(url))
-    assert not is_good(storage, "d/a", url)
+    assert not is_accepted(storage, "d/a", url)
 
 
-def test_others_sign_nothing() -> None:
-    """By default URLs are plain, and whatever query they have is nothing to the storage."""
+def test_url_is_plain_by_default() -> None:
+    """url() returns a plain URL by default, and check_url() ignores the query."""
     storage = InMemoryStorage(base_url="/media/")
     assert storage.url("a") == "/media/a"
     assert storage.check_url("a", QueryDict("expires=1")) is False
 
 
 def test_url_expires(clock: Any) -> None:
-    """A URL is good until its time is over, for the last second too, and not longer."""
+    """A URL is accepted until it expires, through the last second."""
     storage = private(querystring_expire=60)
     url, short = storage.url("a"), storage.url("a", expire=10)
     clock.shift(9.5)
-    assert is_good(storage, "a", url) and is_good(storage, "a", short)
+    assert is_accepted(storage, "a", url) and is_accepted(storage, "a", short)
     clock.shift(0.5)
-    assert is_good(storage, "a", url) and not is_good(storage, "a", short)
+    assert is_accepted(storage, "a", url) and not is_accepted(storage, "a", short)
     clock.shift(50)
     with pytest.raises(SignatureExpired):
         storage.check_url("a", query_of(url))
 
 
-def test_fractions_of_a_second(clock: Any) -> None:
-    """A lifetime for one URL may be any number of seconds; it ends with a whole one."""
+def test_expiry_may_be_a_fraction(clock: Any) -> None:
+    """url(expire=1.5) returns a URL that expires after a whole second."""
     url = private().url("a", expire=1.5)
-    assert f"expires={START + 1}&" in url and is_good(private(), "a", url)
+    assert f"expires={START + 1}&" in url and is_accepted(private(), "a", url)
     clock.shift(1)
-    assert not is_good(private(), "a", url)
+    assert not is_accepted(private(), "a", url)
 
 
 def test_url_is_stable_under_a_frozen_clock() -> None:
-    """While time stands still, a URL is the same each time; with either library that stops it."""
+    """url() returns the same URL while either library freezes the clock."""
     with freeze_time("2026-01-01"):
         assert private().url("a") == private().url("a")
     with time_machine.travel(START, tick=False):
@@ -100,8 +100,8 @@ def test_url_is_stable_under_a_frozen_clock() -> None:
         *(f"expires={START + 9}&signature=x", f"expires={START + 9}"),
     ],
 )
-def test_not_signed(clock: Any, query: str) -> None:
-    """What was not signed is not good."""
+def test_query_that_was_not_signed_raises(clock: Any, query: str) -> None:
+    """check_url() raises BadSignature for a query that was not signed."""
     with pytest.raises(BadSignature):
         private().check_url("a", QueryDict(query))
 
@@ -117,39 +117,39 @@ def test_not_signed(clock: Any, query: str) -> None:
         lambda url: url + "&signature=x",
     ],
 )
-def test_altered(clock: Any, change: Any) -> None:
-    """What was altered is not good."""
+def test_altered_url_is_refused(clock: Any, change: Any) -> None:
+    """A URL that was altered is refused."""
     url = private().url("a")
-    assert is_good(private(), "a", url) and not is_good(private(), "a", change(url))
+    assert is_accepted(private(), "a", url) and not is_accepted(private(), "a", change(url))
 
 
-def test_storages_do_not_sign_for_each_other() -> None:
-    """The same name in another storage, at another URL, is another one."""
+def test_url_of_another_storage_is_refused() -> None:
+    """A URL of another storage, with another base URL, is refused."""
     other = InMemoryStorage(base_url="/other/", querystring_auth=True)
-    assert not is_good(other, "a", private().url("a"))
+    assert not is_accepted(other, "a", private().url("a"))
 
 
-def test_keys_change(settings: Any) -> None:
-    """A URL is good while its key is one of those of the project."""
+def test_fallback_keys_are_accepted(settings: Any) -> None:
+    """A URL is accepted while its key is in SECRET_KEY_FALLBACKS."""
     url = private().url("a")
     settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
     settings.SECRET_KEY = "new"
-    assert is_good(private(), "a", url)
+    assert is_accepted(private(), "a", url)
     settings.SECRET_KEY_FALLBACKS = []
-    assert not is_good(private(), "a", url)
+    assert not is_accepted(private(), "a", url)
 
 
 @pytest.mark.parametrize("mistaken", [0, -1, "60", 1.5, True, None])
-def test_lifetime(mistaken: Any) -> None:
-    """A lifetime is a whole number of seconds, at least one."""
+def test_querystring_expire(mistaken: Any) -> None:
+    """The constructor refuses a querystring_expire that is not a positive whole number."""
     with pytest.raises(ImproperlyConfigured, match="it must be a whole number of seconds"):
         InMemoryStorage(querystring_expire=mistaken)
 
 
 @pytest.mark.django_db
 def test_through_settings_and_fields(settings: Any) -> None:
-    """STORAGES has the options too, and a field's file has a signed URL."""
+    """A field's file has a signed URL if STORAGES says so."""
     use_storage(settings, "default", "inmemorystorage.InMemoryStorage", querystring_auth=True)
     upload = Upload.objects.create(file=ContentFile(b"content", "a.txt"))
     assert "signature=" in upload.file.url
-    assert is_good(storages["default"], upload.file.name, upload.file.url)
+    assert is_accepted(storages["default"], upload.file.name, upload.file.url)

@@ -1,4 +1,4 @@
-"""A user's code, for the type checker to read: every call that the documentation offers."""
+"""A user's code, for the type checker to read: every call in the documentation."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ InMemoryStorage(
 
 
 def is_public(request: HttpRequest, name: str) -> bool:
-    """Say who may have what."""
+    """Return whether a request may read a file."""
     return request.user.is_authenticated or name.startswith("public/")
 
 
@@ -67,14 +67,14 @@ urlpatterns = [
 
 
 class Invoice(models.Model):
-    """A model whose file is kept by a storage of its own, given as an object and as a callable."""
+    """A model whose fields have their own storage, given as an object and as a callable."""
 
     pdf = models.FileField(storage=InMemoryStorage(base_url="/invoices/"))
     scan = models.FileField(storage=lambda: storages["default"])
 
 
 def use_as_any_storage(storage: InMemoryStorage) -> None:
-    """Call what every storage of Django's has."""
+    """Call the methods of Django's Storage."""
     django_storage: Storage = storage
     assert_type(django_storage.save("a.txt", ContentFile(b"a")), str)
     assert_type(storage.exists("a.txt"), bool)
@@ -91,7 +91,7 @@ def use_as_any_storage(storage: InMemoryStorage) -> None:
 
 
 def save_any_content(storage: InMemoryStorage, path: Path) -> list[str]:
-    """Save what `save()` takes beyond a `File`: bytes, text and anything that can be read."""
+    """Save contents beyond a `File`: bytes, text and readable objects."""
     with path.open("rb") as stream:
         return [
             storage.save("a.bin", b"a"),
@@ -102,7 +102,7 @@ def save_any_content(storage: InMemoryStorage, path: Path) -> list[str]:
 
 
 def share_files() -> tuple[list[str], list[str]]:
-    """Use files on a key-value store as those of any storage."""
+    """Use files in a key-value store as those of any storage."""
     storage: Storage = KeyValueStorage("locmem://", ttl=60, base_url="/shared/")
     with shared_storage("redis://127.0.0.1:6379/0", chunk_size=1024) as shared:
         assert_type(shared.sweep(older_than=60), int)
@@ -112,7 +112,7 @@ def share_files() -> tuple[list[str], list[str]]:
 
 
 def use_handles(storage: InMemoryStorage) -> None:
-    """Open for reading and for writing; what comes back is Django's `File`."""
+    """Open for reading and for writing; the result is Django's `File`."""
     with storage.open("a.txt", "w") as handle:
         handle.write("a")
     with storage.open("a.txt") as handle:
@@ -121,7 +121,7 @@ def use_handles(storage: InMemoryStorage) -> None:
 
 
 def use_the_tree(storage: InMemoryStorage, directory: Path) -> None:
-    """Look at the whole storage, and copy it from and to a disk."""
+    """Draw the storage, and copy it from and to a disk."""
     assert_type(storage.tree(), str)
     storage.load(directory)
     storage.dump(str(directory))
@@ -133,7 +133,7 @@ def use_the_tree(storage: InMemoryStorage, directory: Path) -> None:
 
 
 def handle_errors(read: Callable[[], bytes]) -> str:
-    """Catch the package's error, and know what it carries."""
+    """Catch the package's error, and read its attributes."""
     try:
         read()
     except PathDoesNotExist as error:
@@ -144,7 +144,7 @@ def handle_errors(read: Callable[[], bytes]) -> str:
 
 
 class Runner(InMemoryStorageRunnerMixin, DiscoverRunner):
-    """A project's own runner."""
+    """A project's test runner."""
 
     inmemorystorage_strict = True
 
@@ -153,7 +153,7 @@ class UploadTests(InMemoryStorageTestMixin, TestCase):
     """A project's tests, with the assertions."""
 
     def test_upload(self) -> None:
-        """Use what the mixin has."""
+        """Use the mixin's methods."""
         with isolate_storages(), override_storages({"default": InMemoryStorage()}):
             self.assertStored("a.txt", b"content")
         with fail_storage("save", OSError, name="*.png"), self.assertNumStorageOperations(1):
@@ -161,7 +161,7 @@ class UploadTests(InMemoryStorageTestMixin, TestCase):
 
 
 def use_the_kit(media: Media, captured: capture_storage_operations) -> None:
-    """Read what the kit has seen."""
+    """Read the kit's records."""
     assert_type(media["a.txt"], bytes)
     assert_type(media.created, list[str])
     assert_type(captured[0], Operation)
@@ -170,7 +170,7 @@ def use_the_kit(media: Media, captured: capture_storage_operations) -> None:
 
 
 def use_several() -> None:
-    """Ask several storages in order."""
+    """Use several storages in order."""
     FallbackStorage()
     storage = FallbackStorage(
         ["local", Storage, InMemoryStorage(), {"BACKEND": "production", "timeout": 3}],
@@ -196,13 +196,13 @@ class Visitor(kvmodels.Model):
     picture = kvmodels.BytesField()
 
     class Meta:
-        """Where it is kept."""
+        """The options of the model."""
 
         store = "locmem://visitors"
 
 
 def use_a_key_value_store(visitor: Visitor) -> None:
-    """Call what a store has, and know what the fields of a model are."""
+    """Call the methods of a store, and read the fields of a model."""
     assert_type(kvstore.has_key("a"), bool)
     assert_type("a" in get_kvstore("locmem://"), bool)
     assert_type(kvstore.get_many(["a"]), dict[str, Any])

@@ -1,4 +1,4 @@
-"""The state machine's frame: two sides, operations on both, and the whole tree after each step."""
+"""The state machine's frame: each operation runs on two sides, whose trees are then compared."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 from state_machine.outcomes import Outcome, outcome
 from state_machine.sides import DiskSide, Side
 
-# A disk in memory where there is one: the system's temporary directory may be slow.
+# A disk in memory if the system has one, since the temporary directory may be slow.
 FAST_DISK = "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
@@ -31,7 +31,7 @@ class Comparison(RuleBasedStateMachine):
         self.differs = False
 
     def teardown(self) -> None:
-        """Leave nothing on either side; the last steps of all are compared like any other."""
+        """Clean both sides; compare the last steps too."""
         try:
             if not self.differs:
                 self.finish()
@@ -41,7 +41,7 @@ class Comparison(RuleBasedStateMachine):
             shutil.rmtree(self.directory)
 
     def finish(self) -> None:
-        """Close what is open, and delete everything."""
+        """Close all handles, and delete all files."""
         for number in range(len(self.disk.handles)):
             self.on_handle(number, lambda handle: handle.close())
         self.same_tree()
@@ -50,7 +50,7 @@ class Comparison(RuleBasedStateMachine):
         self.same_tree()
 
     def both(self, operation: Callable[[Side], Any]) -> Outcome:
-        """Run an operation on both sides and require the same outcome."""
+        """Run an operation on both sides, and require the same outcome."""
         on_disk, in_memory = outcome(operation, self.disk), outcome(operation, self.memory)
         self.differs = in_memory != on_disk
         if self.differs:
@@ -59,13 +59,13 @@ class Comparison(RuleBasedStateMachine):
 
     @invariant()
     def same_tree(self) -> None:
-        """Both sides hold the same names and contents, and the same of them were touched."""
+        """Require the same names and contents on both sides, and the same changed ones."""
         self.both(lambda side: side.tree())
 
     def on_name(self, storage: str, name: Any, operation: Callable[[Storage, Any], Any]) -> None:
-        """Run an operation on a name in the storages of one kind."""
+        """Run an operation on a name in one storage of each side."""
         self.both(lambda side: operation(side.storages[storage], side.name(name)))
 
     def on_handle(self, number: int, operation: Callable[[Any], Any]) -> None:
-        """Run an operation on the handles of one number."""
+        """Run an operation on one handle of each side."""
         self.both(lambda side: operation(side.handles[number]))

@@ -1,4 +1,4 @@
-"""What can be saved: each kind of content, made from bytes or text, for each storage its own."""
+"""Contents of each kind that save() takes, made of bytes or text."""
 
 import io
 import os
@@ -19,11 +19,11 @@ from state_machine.outcomes import outcome
 
 
 class Broken(Exception):
-    """What a broken content raises."""
+    """The error of a broken content."""
 
 
 class Chunks:
-    """A content that yields what it was given, and breaks where that is ``None``."""
+    """A content that yields the given chunks, and raises at a ``None`` among them."""
 
     name = "chunks"
 
@@ -31,7 +31,7 @@ class Chunks:
         self.parts = parts
 
     def chunks(self) -> Iterator[Any]:
-        """Yield the parts, one for each chunk."""
+        """Yield the chunks."""
         for part in self.parts:
             if part is None:
                 raise Broken
@@ -39,27 +39,27 @@ class Chunks:
 
 
 class Stream:
-    """An object that can be read, once, and nothing else."""
+    """An object that can be read once, and has no other method."""
 
     def __init__(self, raw: Any) -> None:
         self.file = buffer(raw)
 
     def read(self, size: int = -1) -> Any:
-        """Return what has not been read yet."""
+        """Return the rest of the content."""
         return self.file.read(size)
 
 
 class Shy(bytes):
-    """Bytes that are not quite bytes."""
+    """A subclass of bytes."""
 
 
 def buffer(raw: Any) -> Any:
-    """Return the stream that the io module has for bytes or text."""
+    """Return a stream of the io module for bytes or text."""
     return io.BytesIO(raw) if isinstance(raw, bytes) else io.StringIO(raw)
 
 
 def at_end(stream: Any) -> Any:
-    """Return the stream as somebody leaves it who has read it all."""
+    """Return the stream at its end."""
     stream.seek(0, os.SEEK_END)
     return stream
 
@@ -71,7 +71,7 @@ def closed(stream: Any) -> Any:
 
 
 def temporary(raw: bytes) -> TemporaryUploadedFile:
-    """Return an upload that was long enough for Django to keep it on the disk."""
+    """Return an upload that is long enough for Django to keep it on the disk."""
     upload = TemporaryUploadedFile("upload.txt", "text/plain", len(raw), None)
     upload.write(raw)
     upload.flush()
@@ -117,7 +117,7 @@ BINARY_KINDS: dict[str, Callable[[bytes], Any]] = {
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to make a content, for each storage one of its own."""
+    """A content that can be made once for each storage."""
 
     kind: str
     raw: Any
@@ -135,7 +135,7 @@ recipes = st.one_of(
 
 
 def after_saving(content: Any) -> Any:
-    """Return what saving did to the content: its position, and whether its file was taken."""
+    """Return the state of a content after saving: its position, and whether its file exists."""
     path = getattr(content, "temporary_file_path", None)
     return (
         outcome(lambda: content.tell()),
@@ -145,7 +145,7 @@ def after_saving(content: Any) -> Any:
 
 
 def spoil(content: Any) -> Any:
-    """Overwrite a content after it was saved, which must not touch what was saved."""
+    """Overwrite a content after it was saved, which must not change the file."""
     if hasattr(content, "temporary_file_path"):
         return content.close()
     content.seek(0)

@@ -1,24 +1,24 @@
-"""Names, modes, data and numbers: what the state machine's operations are called with."""
+"""The arguments of the state machine's operations: names, modes, data and numbers."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from hypothesis import strategies as st
 
-# Stands for the storage's location, which differs from run to run.
+# Replaced by the storage's location, which differs from run to run.
 LOCATION = "<location>"
 
 
 @dataclass(frozen=True)
 class Known:
-    """Stands for a file that is there: the one of this number, counted around."""
+    """An existing file, by its number, modulo the number of files."""
 
     number: int
 
 
 @dataclass(frozen=True)
 class Long:
-    """Stands for a name whose path has this many bytes; a system takes 4095."""
+    """A name whose path has this many bytes; a system takes 4095."""
 
     size: int
 
@@ -108,7 +108,7 @@ modes = st.one_of(
     st.sampled_from(VALID_MODES + INVALID_MODES),
 )
 
-# The sizes around which the io stack changes its ways: its buffer, its chunk, Django's chunk.
+# Sizes near those at which the io stack behaves differently: its buffer, its chunk, Django's chunk.
 _long = st.builds(
     lambda unit, size: (unit * size)[:size],
     st.sampled_from([b"x", b"0123456789\n", b"\xc3\xa9\r\n"]),

@@ -1,4 +1,4 @@
-"""What an operation came to, in a form that two storages can be compared by."""
+"""The outcome of an operation, comparable between two storages."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from inmemorystorage.testing import deterministic_names
 
 @dataclass(frozen=True)
 class Outcome:
-    """An answer, or the class and errno of an error; the error itself is there to be read."""
+    """A result, or the class and errno of an error, with the error itself."""
 
     answer: Any = None
     raised: tuple[str, int | None] | None = None
@@ -48,7 +48,7 @@ def standard_class(error: BaseException) -> str:
 
 
 def outcome(operation: Callable[..., Any], *arguments: Any) -> Outcome:
-    """Return what an operation came to, with random suffixes that are the same every time."""
+    """Return the outcome of an operation, with the same random suffixes every time."""
     with deterministic_names(0):
         try:
             return Outcome(describe(operation(*arguments)))

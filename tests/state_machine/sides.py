@@ -1,4 +1,4 @@
-"""The two sides that are compared: storages on a disk, and storages in memory at the same place."""
+"""The two sides that are compared: storages on a disk and in memory, at the same location."""
 
 import os
 import time
@@ -18,7 +18,7 @@ PAST = datetime(2001, 1, 1, tzinfo=timezone.utc)
 
 
 def is_directory(storage: Storage, name: Any) -> bool:
-    """Tell whether a name is that of a directory."""
+    """Return whether a name is that of a directory."""
     try:
         storage.listdir(name)
     except Exception:
@@ -43,7 +43,7 @@ def read(storage: Storage, name: str) -> bytes:
 
 
 class Side:
-    """Three storages of one kind that see one tree, and the handles that they gave."""
+    """Three storages of one kind with one tree, and the handles that they opened."""
 
     def __init__(self, make: Callable[..., Storage], location: str, overwrites: bool) -> None:
         self.location = location
@@ -53,17 +53,17 @@ class Side:
         }
         if overwrites:
             self.storages["overwriting"] = make(location=location, allow_overwrite=True)
-        # A fresh storage in memory has its location; on a disk somebody has to make it.
+        # Make the location, which a new storage in memory has, and one on a disk does not.
         for storage in self.storages.values():
             storage.delete(storage.save("a", ContentFile(b"")))
         self.handles: list[File] = []
-        # What the last call of `tree` found.
+        # Set by the last call of `tree`.
         self.files: list[str] = []
         self.modified: dict[str, datetime] = {}
         self.created: dict[str, datetime] = {}
 
     def name(self, name: Any) -> Any:
-        """Return what a name of the inputs stands for on this side."""
+        """Return the name on this side for a name of the inputs."""
         if isinstance(name, Known):
             return self.files[name.number % len(self.files)] if self.files else "a"
         if isinstance(name, Long):
@@ -72,12 +72,12 @@ class Side:
         return name.replace(LOCATION, self.location) if isinstance(name, str) else name
 
     def keep(self, handle: File) -> File:
-        """Remember a handle for later operations."""
+        """Keep a handle for later operations."""
         self.handles.append(handle)
         return handle
 
     def contents(self) -> dict[str, bytes | None]:
-        """Return all names with their content; the location itself may be missing, or a file."""
+        """Return all names with their content; the location may be missing, or be a file."""
         storage = self.storages["outer"]
         if not storage.exists(""):
             return {}
@@ -101,16 +101,16 @@ class Side:
 
     def _is_new(self, name: str, is_touched: bool) -> bool | None:
         known = self.created.get(name)
-        # Whatever changes the modified time changes this one too, at one tick of the clock or not.
+        # A change of the modified time changes this one too, even within one tick of the clock.
         return known and (is_touched or known != self.storages["outer"].get_created_time(name))
 
     def remember_created(self) -> None:
-        """Have `tree` say from now on for which names the created time has changed since."""
+        """Let `tree` return which created times change from now on."""
         created = self.storages["outer"].get_created_time
         self.created = {name: created(name) for name in self.modified}
 
     def empty(self) -> None:
-        """Close and delete what a difference has left, as far as that works."""
+        """Close and delete all that a failed comparison has left, ignoring errors."""
         for handle in self.handles:
             with suppress(Exception):
                 handle.close()
@@ -119,15 +119,15 @@ class Side:
                 self.storages["outer"].delete(name or ".")
 
     def age(self, name: str, modified: datetime) -> datetime:
-        """Have the next change of a name be seen in its time, and return the time as it is now."""
+        """Make the next change of a name visible in its time; return its present time."""
         return modified
 
 
 class DiskSide(Side):
-    """A side whose clock ticks too slowly to tell two changes apart."""
+    """A side whose clock is too slow to separate two changes."""
 
     def age(self, name: str, modified: datetime) -> datetime:
-        """Set the time back, where it is not."""
+        """Set the time back to the past."""
         if modified != PAST:
             stamp = PAST.timestamp()
             os.utime(self.storages["outer"].path(name), (stamp, stamp))
@@ -135,7 +135,7 @@ class DiskSide(Side):
 
 
 def wait_for_tick() -> None:
-    """Wait until the clock that the kernel takes file times from has moved on."""
+    """Wait until the kernel's clock for file times changes."""
     clock = getattr(time, "CLOCK_REALTIME_COARSE", time.CLOCK_REALTIME)
     start = time.clock_gettime(clock)
     while time.clock_gettime(clock) == start:

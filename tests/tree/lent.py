@@ -1,4 +1,4 @@
-"""What the tests of lent paths share: storages that lend, and what is done at their paths."""
+"""Helpers of the tests of lent paths: storages that lend, and changes at their paths."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from inmemorystorage import InMemoryStorage
 from inmemorystorage.tree.private_directory import PREFIX
 
 ROWS = ["memory", "filesystem"]
-LIKE_DISK = {"behaves_like": "filesystem"}
+FILESYSTEM = {"behaves_like": "filesystem"}
 NOBODY = 65534
 
 
 @contextlib.contextmanager
 def lending(location: Path, **options: Any) -> Iterator[InMemoryStorage]:
-    """Give a storage that lends its paths; its location must not come to exist."""
+    """Yield a storage that lends its paths; require that its location is never made."""
     yield InMemoryStorage(location=location, lend_paths=True, **options)
     assert not location.exists()
 
@@ -36,20 +36,20 @@ def lend(storage: InMemoryStorage, name: str, content: bytes = b"content") -> Pa
 
 
 def read(storage: InMemoryStorage, name: str) -> bytes:
-    """Return what the storage has under a name."""
+    """Return the content that a storage has under a name."""
     with storage.open(name) as file:
         return file.read()
 
 
 def on_disk(storage: InMemoryStorage) -> dict[str, bytes]:
-    """Return all files that are at the storage's real location."""
+    """Return all files at a storage's real location."""
     location = Path(storage.location)
     files = (path for path in sorted(location.rglob("*")) if path.is_file())
     return {str(path.relative_to(location)): path.read_bytes() for path in files}
 
 
 def made_for(storage: InMemoryStorage) -> list[Path]:
-    """Return the directories that were made for a storage, from the outermost one on."""
+    """Return the directories that were made for a storage, the outermost one first."""
     location = Path(storage.location)
     directories = [*reversed(location.parents), location]
     first = next(n for n, path in enumerate(directories) if path.name.startswith(PREFIX))
@@ -57,7 +57,7 @@ def made_for(storage: InMemoryStorage) -> list[Path]:
 
 
 def run(script: str) -> str:
-    """Run a script in a process of its own; return what it printed."""
+    """Run a script in a new process; return its output."""
     package = Path(inmemorystorage.__file__).parents[1]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(package), *sys.path])}
     command = [sys.executable, "-W", "error", "-c", SET_UP + script]
@@ -80,7 +80,7 @@ storage = InMemoryStorage(lend_paths=True)
 
 @contextlib.contextmanager
 def full_disk(room: int) -> Iterator[None]:
-    """Have the system refuse to write more than ``room`` bytes into any file."""
+    """Let the system refuse to write more than ``room`` bytes into any file."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
     try:
@@ -91,7 +91,7 @@ def full_disk(room: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def without_privileges() -> Iterator[None]:
-    """Be a user to whom permission bits apply."""
+    """Run a block as a user to whom permission bits apply."""
     user = os.geteuid()
     if user == 0:
         os.seteuid(NOBODY)
@@ -101,23 +101,23 @@ def without_privileges() -> Iterator[None]:
         os.seteuid(user)
 
 
-# Ways in which programs give a file another content.
+# Ways in which programs change the content of a file.
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write over the file that is there."""
+    """Overwrite the file."""
     path.write_bytes(content)
 
 
 def append(path: Path, content: bytes) -> None:
-    """Empty the file that is there, and add to it."""
+    """Empty the file, and append to it."""
     os.truncate(path, 0)
     with path.open("ab") as file:
         file.write(content)
 
 
 def write_in_place(path: Path, content: bytes) -> None:
-    """Write over the bytes that are there, and cut what is left of them."""
+    """Overwrite the first bytes, and truncate the rest."""
     with path.open("r+b") as file:
         file.write(content)
         file.truncate()
@@ -132,7 +132,7 @@ def write_by_map(path: Path, content: bytes) -> None:
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Write another file, and move it there at once."""
+    """Write another file, and rename it to the path."""
     other = path.with_name("other~")
     other.write_bytes(content)
     os.replace(other, path)
@@ -145,7 +145,7 @@ def remove_and_write(path: Path, content: bytes) -> None:
 
 
 def copy_with_times(path: Path, content: bytes) -> None:
-    """Copy a file there, whose times are kept: those of all such files are the same."""
+    """Copy a file with its times, which are the same for all such files."""
     other = path.with_name("other~")
     other.write_bytes(content)
     os.utime(other, (1_000_000_000, 1_000_000_000))
@@ -153,13 +153,13 @@ def copy_with_times(path: Path, content: bytes) -> None:
 
 
 def keep_times(path: Path, content: bytes) -> None:
-    """Write, and put the file's time back to a whole second."""
+    """Write, and set the file's time back to a whole second."""
     path.write_bytes(content)
     os.utime(path, (1_000_000_000, 1_000_000_000))
 
 
 def copy_by_program(path: Path, content: bytes) -> None:
-    """Have a program of its own copy a file there."""
+    """Copy a file by another program."""
     other = path.with_name("other~")
     other.write_bytes(content)
     subprocess.run(["cp", other, path], check=True)
@@ -178,7 +178,7 @@ QUICK_WRITERS = [
 WRITERS = [*QUICK_WRITERS, copy_by_program]
 
 
-# Ways in which they take a file away.
+# Ways in which programs remove a file.
 
 
 def move_away(path: Path) -> None:
@@ -187,7 +187,7 @@ def move_away(path: Path) -> None:
 
 
 def remove_directory(path: Path) -> None:
-    """Remove the directory that the file is in."""
+    """Remove the file's directory."""
     shutil.rmtree(path.parent)
 
 

@@ -1,4 +1,4 @@
-"""A handle is the standard library's io stack, told from a real file's by nothing."""
+"""Handles of in-memory files, compared with those of real files."""
 
 import errno
 import io
@@ -22,7 +22,7 @@ VALID_MODES = ["r", "rb", "r+", "rb+", "w", "wb", "w+", "w+b", "a", "ab", "a+", 
 
 
 def answer(operation, *args):
-    """Return what an operation returns, or the type and text of what it raises."""
+    """Return the result of an operation, or the type and text of its error."""
     try:
         return operation(*args)
     except Exception as error:
@@ -30,7 +30,7 @@ def answer(operation, *args):
 
 
 def flags_of(mode):
-    """Return the flags that open() hands to its opener, or raise what it raises."""
+    """Return the flags that open() passes to its opener, or raise its error."""
     seen = []
     try:
         open(os.devnull, mode, opener=lambda path, flags: seen.append(flags) or 1 // 0)  # noqa: SIM115
@@ -39,8 +39,8 @@ def flags_of(mode):
     raise AssertionError("open() did not ask its opener")
 
 
-def test_every_mode_string_means_what_open_says():
-    """All strings of up to four letters parse, or fail with the message, as for open()."""
+def test_mode_strings_are_parsed_as_by_open():
+    """Each string of up to four letters parses, or raises, as in open()."""
     for mode in MODES:
         expected = answer(flags_of, mode)
         found = answer(lambda mode: parse_mode(mode).flags, mode)
@@ -48,20 +48,20 @@ def test_every_mode_string_means_what_open_says():
 
 
 @pytest.mark.parametrize("mode", [None, 3, b"rb"])
-def test_a_mode_that_is_no_string_is_refused_as_by_open(mode):
-    """A mode of another type is open()'s TypeError."""
+def test_mode_of_another_type_raises_as_open(mode):
+    """A mode that is not a string raises open()'s TypeError."""
     assert answer(parse_mode, mode) == answer(flags_of, mode)
 
 
-def test_text_is_what_has_no_b():
-    """A mode is text unless it says binary."""
+def test_mode_without_b_is_text():
+    """A mode is text unless it contains a b."""
     assert parse_mode("r+").is_text
     assert not parse_mode("br").is_text
 
 
 @pytest.fixture
 def pair(tmp_path):
-    """Return a function that opens a real file and one in memory of the same content."""
+    """Return a function that opens a real file and one in memory with the same content."""
 
     def open_pair(mode, content=b"one\r\ntwo\nthree"):
         path = tmp_path / "file"
@@ -80,8 +80,8 @@ QUESTIONS = ["readable", "writable", "seekable", "tell", "isatty"]
 
 
 @pytest.mark.parametrize("mode", VALID_MODES)
-def test_a_handle_describes_itself_as_a_real_one(pair, mode):
-    """The class of the stack, its attributes and its answers are those of open()."""
+def test_handle_has_the_attributes_of_a_real_one(pair, mode):
+    """A handle has the class, attributes and answers of a real file's handle."""
     real, memory = pair(mode)
     with real, memory:
         assert type(memory) is type(real)
@@ -117,8 +117,8 @@ OPERATIONS = {
 
 @pytest.mark.parametrize("first", OPERATIONS)
 @pytest.mark.parametrize("mode", VALID_MODES)
-def test_two_operations_answer_as_on_a_real_file(pair, mode, first):
-    """Any two operations in any mode return, or raise, what they do on a real file."""
+def test_two_operations_return_as_on_a_real_file(pair, mode, first):
+    """Any two operations in any mode return, or raise, the same as on a real file."""
     for second in OPERATIONS:
         real, memory = pair(mode)
         with real, memory:
@@ -129,8 +129,8 @@ def test_two_operations_answer_as_on_a_real_file(pair, mode, first):
 
 @pytest.mark.parametrize("name", [name for name in OPERATIONS if not name.startswith("raw")])
 @pytest.mark.parametrize("mode", ["rb", "r", "wb+", "ab"])
-def test_a_closed_handle_refuses_as_a_real_one(pair, mode, name):
-    """Every operation on a closed handle raises what it raises on a real file."""
+def test_closed_handle_raises_as_a_real_one(pair, mode, name):
+    """Every operation on a closed handle raises the same error as on a real file."""
     real, memory = pair(mode)
     real.close()
     memory.close()
@@ -144,13 +144,13 @@ def device(mode, content=b"0123456789"):
 
 
 @pytest.mark.parametrize(("mode", "shown"), [("x", "xb"), ("x+", "xb+"), ("ab", "ab")])
-def test_a_device_names_its_mode_as_fileio(mode, shown):
-    """The raw mode is spelled as FileIO spells it."""
+def test_device_spells_its_mode_as_fileio(mode, shown):
+    """A device spells its mode as FileIO does."""
     assert device(mode)[0].mode == shown
 
 
 @pytest.mark.parametrize("operation", ["readable", "writable", "seekable", "tell", "readall"])
-def test_a_closed_device_refuses(operation):
+def test_closed_device_raises(operation):
     """A closed device raises FileIO's ValueError."""
     raw, _ = device("rb+")
     raw.close()
@@ -158,8 +158,8 @@ def test_a_closed_device_refuses(operation):
         getattr(raw, operation)()
 
 
-def test_an_appending_device_writes_at_the_end_wherever_it_stands():
-    """Append mode writes at the end that there is when it writes."""
+def test_appending_device_writes_at_the_end():
+    """A device in append mode writes at the current end, at any position."""
     raw, file = device("ab")
     raw.seek(0)
     file.write_at(None, b"+")
@@ -168,16 +168,16 @@ def test_an_appending_device_writes_at_the_end_wherever_it_stands():
     assert raw.tell() == 12
 
 
-def test_a_gap_is_filled_with_zeros():
-    """Writing beyond the end leaves zeros between, as POSIX has it."""
+def test_gap_is_filled_with_zeros():
+    """Writing beyond the end fills the gap with zeros, as POSIX specifies."""
     raw, file = device("rb+", b"ab")
     raw.seek(4)
     raw.write(b"c")
     assert file.content == b"ab\0\0c"
 
 
-def test_a_device_takes_any_buffer():
-    """What write() takes is what the buffer protocol gives."""
+def test_device_takes_any_buffer():
+    """write() takes any object with the buffer protocol."""
     import array
 
     raw, file = device("wb", b"")
@@ -185,16 +185,16 @@ def test_a_device_takes_any_buffer():
     assert file.content == b"BA" if sys.byteorder == "little" else b"AB"
 
 
-def test_seeking_before_the_start_is_refused():
-    """A negative position is EINVAL."""
+def test_seek_before_the_start_raises():
+    """seek() to a negative position raises EINVAL."""
     raw, _ = device("rb")
     with pytest.raises(OSError, match="Invalid argument") as caught:
         raw.seek(-11, io.SEEK_END)
     assert caught.value.errno == errno.EINVAL
 
 
-def test_what_is_buffered_is_seen_when_the_buffer_is_full(tmp_path):
-    """As much is held back before a flush as by a real file."""
+def test_buffer_is_as_large_as_a_real_one(tmp_path):
+    """A handle buffers as many bytes before it writes as a real file's."""
     file = InMemoryFile()
     with open_stream(file, "name", "wb") as memory, open(tmp_path / "f", "wb") as real:
         for handle in (memory, real):
@@ -203,8 +203,8 @@ def test_what_is_buffered_is_seen_when_the_buffer_is_full(tmp_path):
         assert file.size == os.path.getsize(tmp_path / "f")
 
 
-def test_a_whole_read_is_by_reference():
-    """Reading all of a file hands out the very bytes that it holds."""
+def test_whole_read_returns_the_stored_object():
+    """read() of a whole file returns the bytes object that the file holds."""
     content = b"x" * 100_000
     with open_stream(InMemoryFile(content), "name", "rb") as handle:
         assert handle.read() is content

@@ -1,4 +1,4 @@
-"""Savepoints: what is undone, in the objects that everybody holds."""
+"""Savepoints: a rollback restores all trees, in the same objects."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CONTENTS = st.binary(max_size=20)
 
 
 def state(node: InMemoryNode) -> Any:
-    """Return all that there is to a node, and itself: it must be the same object afterwards."""
+    """Return everything about a node, and its identity."""
     times = node.created, node.accessed, node.modified, node.changed
     inside: Any = getattr(node, "content", None)
     if isinstance(node, InMemoryDir):
@@ -53,7 +53,7 @@ def write(storage: InMemoryStorage, name: str, content: bytes, mode: str = "wb")
 
 
 class JournalMachine(RuleBasedStateMachine):
-    """Change files at random, inside savepoints that are rolled back in any order."""
+    """Change files at random, in savepoints that are rolled back in any order."""
 
     kind = ""
 
@@ -66,31 +66,31 @@ class JournalMachine(RuleBasedStateMachine):
         self.nodes: dict[int, InMemoryNode] = {}
 
     def teardown(self) -> None:
-        """Leave nothing open."""
+        """Roll back all savepoints."""
         for savepoint, before, used in reversed(self.levels):
             savepoint.rollback()
             self.same(before, used)
         self.outermost.rollback()
 
     def same(self, before: Any, used: int) -> None:
-        """Require all to be as it was."""
+        """Require the state of a savepoint's beginning."""
         assert state(self.top) == before
         assert self.used() == used
 
     def used(self) -> int:
-        """Return the bytes that count against the limit of the storage, if it has one."""
+        """Return the bytes charged to the storage's quota, if it has one."""
         return sum(quota.used for quota in self.top.quotas or ())
 
     @rule()
     def begin(self) -> None:
-        """Begin a level; first let all that was done to lent paths be seen."""
+        """Begin a savepoint, after pulling all changes at lent paths."""
         self.storage.tree()
         self.levels.append((Savepoint(), state(self.top), self.used()))
 
     @precondition(lambda self: self.levels)
     @rule(data=st.data())
     def roll_back(self, data: st.DataObject) -> None:
-        """Roll back to some level; those inside it end with it, and have no effect later."""
+        """Roll back to some savepoint; those nested in it end too, and have no effect later."""
         depth = data.draw(st.integers(0, len(self.levels) - 1))
         inner = self.levels[depth:]
         del self.levels[depth:]
@@ -102,7 +102,7 @@ class JournalMachine(RuleBasedStateMachine):
 
     @rule(name=NAMES, content=CONTENTS)
     def save(self, name: str, content: bytes) -> None:
-        """Save a file, under another name where that one is taken."""
+        """Save a file, under another name if that one is taken."""
         self.attempt(lambda: self.storage.save(name, ContentFile(content)))
 
     @rule(name=NAMES, content=CONTENTS, mode=st.sampled_from(["wb", "ab", "r+b", "xb"]))
@@ -112,12 +112,12 @@ class JournalMachine(RuleBasedStateMachine):
 
     @rule(name=NAMES)
     def read(self, name: str) -> None:
-        """Read, which changes a time."""
+        """Read a file, which changes a time."""
         self.attempt(lambda: self.storage.open(name).read())
 
     @rule(name=st.one_of(NAMES, DIRECTORIES))
     def delete(self, name: str) -> None:
-        """Delete a file, or a directory with all that is in it."""
+        """Delete a file, or a directory with its entries."""
         self.attempt(lambda: self.storage.delete(name))
 
     @rule(source=NAMES, destination=NAMES)
@@ -134,18 +134,18 @@ class JournalMachine(RuleBasedStateMachine):
 
     @rule(name=NAMES, content=CONTENTS)
     def write_at_its_path(self, name: str, content: bytes) -> None:
-        """Write to the path that is lent, behind the storage's back."""
+        """Write to a lent path, without the storage."""
         if self.kind == "lending":
             self.attempt(lambda: Path(self.storage.path(name)).write_bytes(content))
 
     def attempt(self, operation: Any) -> None:
-        """Do something, which a disk may refuse; what went before is undone all the same."""
+        """Run an operation that a disk may refuse; a rollback must undo its beginning."""
         with contextlib.suppress(OSError):
             operation()
 
     @invariant()
     def is_sound(self) -> None:
-        """Each node knows where it is, and the limit counts what is there."""
+        """Require that each node knows its parent, and that the quota counts all files."""
         check(self.top)
         if self.kind == "limited":
             assert self.used() == sum(map(len, contents(self.top)))
@@ -169,16 +169,16 @@ def contents(node: InMemoryNode) -> Iterator[bytes]:
 
 @pytest.mark.hypothesis
 @pytest.mark.parametrize("kind", ["", "limited", "lending"])
-def test_all_is_undone(kind: str) -> None:
-    """Whatever happened, in whatever levels, all is as it was: contents, times, objects, room."""
+def test_rollback_restores_everything(kind: str) -> None:
+    """A rollback restores contents, times, objects and quotas, in any nesting."""
     machine = type(f"JournalMachine_{kind}", (JournalMachine,), {"kind": kind})
     hypothesis.stateful.run_state_machine_as_test(
         machine, settings=hypothesis.settings(stateful_step_count=30, database=None)
     )
 
 
-def test_lent_paths_are_undone() -> None:
-    """What is at a path that was lent before is what the tree has again."""
+def test_rollback_restores_lent_paths() -> None:
+    """A rollback restores the files at lent paths."""
     with_path = make("lending")
     kept, changed = with_path.path("a"), with_path.path("d/a")
     savepoint = Savepoint()
@@ -191,8 +191,8 @@ def test_lent_paths_are_undone() -> None:
     assert not with_path.exists("new")
 
 
-def test_a_location_is_there_again() -> None:
-    """A storage whose location was made inside makes it again."""
+def test_location_is_made_again_after_a_rollback() -> None:
+    """A storage makes its location again after a rollback has removed it."""
     storage = InMemoryStorage(location="/made/inside", behaves_like="filesystem")
     savepoint = Savepoint()
     assert storage.exists("")
@@ -200,8 +200,8 @@ def test_a_location_is_there_again() -> None:
     assert storage.exists("")
 
 
-def test_handles_stay_valid() -> None:
-    """A handle that was opened before reads what is there again."""
+def test_open_handle_reads_restored_content() -> None:
+    """A handle opened before a savepoint reads the content that a rollback restores."""
     storage = make()
     with storage.open("a") as file:
         savepoint = Savepoint()
@@ -210,8 +210,8 @@ def test_handles_stay_valid() -> None:
         assert file.read() == b"a"
 
 
-def test_nothing_is_noted_without_a_savepoint(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where no savepoint is open changes are not noted, and stay."""
+def test_changes_without_a_savepoint_are_not_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A change without an open savepoint is not recorded, and stays."""
     monkeypatch.setattr(Journal, "open", [])
     monkeypatch.setattr(Journal, "savepoint", None)
     storage = make()
@@ -225,8 +225,8 @@ def test_nothing_is_noted_without_a_savepoint(monkeypatch: pytest.MonkeyPatch) -
     assert not savepoint.before and not released.before
 
 
-def test_a_note_apart_from_the_levels() -> None:
-    """What a note has recorded survives the levels that are open, until the note is undone."""
+def test_note_survives_the_rollback_of_a_savepoint() -> None:
+    """A note keeps its changes when an open savepoint is rolled back, until it is undone."""
     storage = make()
     inner = Savepoint()
     storage.save("of-the-level", ContentFile(b""))
@@ -240,8 +240,8 @@ def test_a_note_apart_from_the_levels() -> None:
     assert storage.listdir("") == (["d"], ["a"])
 
 
-def test_a_note_ends_when_its_boundary_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    """recording() ends although what has to be finished before raises."""
+def test_recording_ends_when_a_boundary_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    """recording() ends even if a boundary raises."""
 
     def fail() -> None:
         raise OSError("disk full")
@@ -252,8 +252,8 @@ def test_a_note_ends_when_its_boundary_fails(monkeypatch: pytest.MonkeyPatch) ->
     assert Journal.savepoint is savepoint
 
 
-def test_a_released_savepoint_belongs_to_the_outer_one() -> None:
-    """What happened until a release is undone by the outer savepoint."""
+def test_outer_savepoint_undoes_released_changes() -> None:
+    """An outer savepoint undoes the changes of a nested one that was released."""
     outer = Savepoint()
     storage = make()
     inner = Savepoint()
@@ -266,8 +266,8 @@ def test_a_released_savepoint_belongs_to_the_outer_one() -> None:
     assert not storage.exists("a")
 
 
-def test_another_thread_may_go_on() -> None:
-    """What another thread does meanwhile belongs to the savepoints that are open."""
+def test_changes_of_another_thread_are_undone() -> None:
+    """A rollback undoes what another thread has changed since."""
     storage = make()
     savepoint = Savepoint()
     thread = threading.Thread(target=storage.save, args=("b", ContentFile(b"b")))
@@ -277,8 +277,8 @@ def test_another_thread_may_go_on() -> None:
     assert storage.listdir("") == (["d"], ["a"])
 
 
-def test_the_order_in_which_savepoints_end_is_free() -> None:
-    """The inner one, rolled back after the outer, does nothing."""
+def test_nested_savepoint_may_end_last() -> None:
+    """A nested savepoint that is rolled back after its outer one does nothing."""
     outer, inner = Savepoint(), Savepoint()
     depth = len(Journal.open)
     outer.rollback()

@@ -1,4 +1,4 @@
-"""Paths that are lent when the disk fails: the storage stays whole."""
+"""Lent paths when the disk fails: the tree stays whole."""
 
 import os
 import shutil
@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from tree.lent import LIKE_DISK, ROWS, full_disk, lend, lending, made_for, on_disk, read
+from tree.lent import FILESYSTEM, ROWS, full_disk, lend, lending, made_for, on_disk, read
 
 from inmemorystorage import InMemoryStorage
 from inmemorystorage.tree.private_directory import PrivateDirectory
@@ -20,15 +20,15 @@ def storage(request, tmp_path):
 
 
 @pytest.fixture
-def meanwhile(monkeypatch):
-    """Return a function that has something happen once, before or after a step on the disk."""
+def interfere(monkeypatch):
+    """Return a function that runs a callable once, before or after a step on the disk."""
 
     def happen(step, act, *, after=False):
         method, thread = getattr(PrivateDirectory, step), threading.current_thread()
 
         def stepping(self, name, *args):
             if threading.current_thread() is not thread:
-                return method(self, name, *args)  # of a server that another test has left
+                return method(self, name, *args)  # a server thread of another test
             monkeypatch.setattr(PrivateDirectory, step, method)
             if not after:
                 act(Path(self.path(name)))
@@ -43,15 +43,15 @@ def meanwhile(monkeypatch):
 
 
 def write_too_much(storage, name, mode="wb"):
-    """Write ten bytes through a handle where no file may have more than eight."""
+    """Write ten bytes through a handle while no file may have more than eight."""
     file = storage.open(name, mode)
     with full_disk(8), pytest.raises(OSError, match="too large"):
         file.file.raw.write(b"0123456789")
     file.close()
 
 
-def test_full_disk(storage):
-    """A file that does not fit is not lent, and is whole where it is."""
+def test_file_that_does_not_fit_is_not_lent(storage):
+    """path() raises for a file that does not fit on the disk, which stays in the tree."""
     storage.save("a", b"content")
     with full_disk(5), pytest.raises(OSError, match="too large"):
         storage.path("a")
@@ -62,15 +62,15 @@ def test_full_disk(storage):
     ("mode", "content"),
     [("wb", b"0123456789"), ("r+b", b"0123456789"), ("ab", b"content0123456789")],
 )
-def test_disk_that_gets_full(storage, mode, content):
-    """What is written is whole in the storage; no part of it is left at the path."""
+def test_write_to_a_full_disk_stays_in_the_tree(storage, mode, content):
+    """A write to a full disk is whole in the tree, and leaves nothing at the path."""
     lend(storage, "a")
     write_too_much(storage, "a", mode)
     assert (on_disk(storage), read(storage, "a")) == ({}, content)
 
 
-def test_disk_that_has_room_again(storage):
-    """The next change puts the file at its path again."""
+def test_file_is_lent_again_when_it_fits(storage):
+    """The next change lends a file again that did not fit before."""
     path = lend(storage, "a")
     write_too_much(storage, "a")
     with storage.open("a", "ab") as file:
@@ -78,8 +78,8 @@ def test_disk_that_has_room_again(storage):
     assert path.read_bytes() == b"0123456789!"
 
 
-def test_full_disk_below_a_directory(storage):
-    """A file that does not fit into a lent directory is not saved; one that fits still is."""
+def test_save_into_a_lent_directory_needs_room(storage):
+    """save() into a lent directory raises for a file that does not fit on the disk."""
     storage.path("d")
     with full_disk(5), pytest.raises(OSError, match="too large"):
         storage.save("d/a", b"content")
@@ -87,8 +87,8 @@ def test_full_disk_below_a_directory(storage):
     assert on_disk(storage) == {"d/a": b"small"}
 
 
-def test_directory_that_is_cleaned_away(storage):
-    """Who cleans the temporary directory takes the paths, but no file."""
+def test_cleaned_directory_keeps_the_files(storage):
+    """Removing the private directory removes the lent paths, and no file of the tree."""
     lend(storage, "d/a")
     storage.save("b", b"")
     shutil.rmtree(made_for(storage)[0])
@@ -97,52 +97,52 @@ def test_directory_that_is_cleaned_away(storage):
 
 
 @pytest.mark.parametrize("step", ["sign", "read"])
-def test_file_that_goes_while_it_is_read(storage, meanwhile, step):
-    """A file that is there no more when it is read is gone by the next operation at the latest."""
+def test_file_removed_during_a_pull_is_removed(storage, interfere, step):
+    """A file that is removed while it is pulled is removed by the next operation."""
     path = lend(storage, "a")
     path.write_bytes(b"outside")
-    meanwhile(step, os.remove)
+    interfere(step, os.remove)
     storage.exists("a")
     assert not storage.exists("a")
 
 
-def test_file_that_changes_while_it_is_read(storage, meanwhile):
-    """What comes after the reading is seen all the same."""
+def test_file_written_during_a_pull_is_pulled_again(storage, interfere):
+    """A file that is written while it is pulled is pulled again."""
     path = lend(storage, "a")
     path.write_bytes(b"outside")
-    meanwhile("read", lambda path: path.write_bytes(b"OUTSIDE"), after=True)
+    interfere("read", lambda path: path.write_bytes(b"OUTSIDE"), after=True)
     storage.exists("a")
     assert read(storage, "a") == b"OUTSIDE"
 
 
-def test_directory_that_goes_while_it_is_listed(storage, meanwhile):
-    """A directory that is there no more when it is listed has nothing in it."""
+def test_directory_removed_during_a_pull_is_removed(storage, interfere):
+    """A directory that is removed while it is listed has no entries."""
     path = lend(storage, "d/a")
-    meanwhile("entries", shutil.rmtree)
+    interfere("entries", shutil.rmtree)
     storage.listdir("d")
     assert not path.exists() and not storage.exists("d/a")
 
 
 @pytest.mark.parametrize("step", ["sign", "write"])
-def test_file_that_goes_while_it_is_saved(storage, meanwhile, step):
-    """Who removes what is just being saved has removed it."""
+def test_file_removed_during_a_save_is_removed(storage, interfere, step):
+    """A file that is removed while it is saved does not exist."""
     path = Path(storage.path("d/a"))
-    meanwhile(step, lambda path: shutil.rmtree(path.parent))
+    interfere(step, lambda path: shutil.rmtree(path.parent))
     assert storage.save("d/a", b"content") == "d/a"
     assert not path.exists() and not storage.exists("d/a")
 
 
-def test_file_that_goes_while_it_is_written(storage, meanwhile):
-    """Who removes what is just being written has removed it."""
+def test_file_removed_during_a_write_is_removed(storage, interfere):
+    """A file that is removed while a handle writes it does not exist."""
     lend(storage, "a")
-    meanwhile("write_at", os.remove)
+    interfere("write_at", os.remove)
     with storage.open("a", "r+b") as file:
         file.write(b"x")
     assert not storage.exists("a")
 
 
-def test_fault_at_the_end(tmp_path, monkeypatch):
-    """The directory is removed also if what is in it cannot be read."""
+def test_directory_is_removed_after_an_error(tmp_path, monkeypatch):
+    """The private directory is removed even if its entries cannot be read."""
 
     def refuse(self, name):
         raise PermissionError(name)
@@ -157,22 +157,22 @@ def test_fault_at_the_end(tmp_path, monkeypatch):
         assert unraised == ["a"] and not directory.exists()
 
 
-def test_storage_that_dies_during_an_operation(tmp_path, meanwhile):
-    """A storage that is collected as garbage in the middle of another's operation harms nobody."""
+def test_lease_may_end_during_an_operation(tmp_path, interfere):
+    """A storage may be collected as garbage during the operation of another one."""
     with lending(tmp_path / "media") as storage:
         directory, path = made_for(storage)[0], lend(storage, "a")
         other = InMemoryStorage(storage.filesystem)
         path.write_bytes(b"outside")
         last = [storage]
         del storage
-        meanwhile("read", lambda path: last.clear())
+        interfere("read", lambda path: last.clear())
         assert read(other, "a") == b"outside"
         assert not directory.exists()
 
 
-def test_nested_location_that_is_taken(tmp_path):
-    """A location whose directory goes is made again by the next save."""
-    with lending(tmp_path / "media", **LIKE_DISK) as storage:
+def test_removed_location_is_made_again(tmp_path):
+    """save() makes a location again that was removed."""
+    with lending(tmp_path / "media", **FILESYSTEM) as storage:
         path = lend(storage, "a")
         shutil.rmtree(path.parents[1])
         assert storage.save("a", b"again") == "a"

@@ -1,4 +1,4 @@
-"""How long lent paths are there, and in which processes and threads."""
+"""How long lent paths exist, and in which processes and threads."""
 
 import copy
 import gc
@@ -26,7 +26,7 @@ assert os.waitpid(child, 0)[1] == 0
 
 
 def forked(child, parent):
-    """Run a child's script in a forked process, then the parent's; return what both printed."""
+    """Run a script in a forked process, then another in its parent; return both outputs."""
     return run(FORK.format(child=f"    {child}") + parent).split()
 
 
@@ -37,9 +37,9 @@ def two():
     return [InMemoryStorage(tree, lend_paths=True) for _ in range(2)]
 
 
-def test_directory_goes_with_the_storage(tmp_path):
-    """Nothing is left on the disk when the storage dies."""
-    gc.collect()  # storages of other tests are not counted when they go
+def test_directory_is_removed_with_its_storage(tmp_path):
+    """The private directory is removed when its storage is collected."""
+    gc.collect()  # so that no storage of another test ends later
     with lending(tmp_path / "media") as storage:
         mirrors = State.mirrors
         lend(storage, "d/a")
@@ -48,8 +48,8 @@ def test_directory_goes_with_the_storage(tmp_path):
         assert not directory.exists() and State.mirrors == mirrors
 
 
-def test_directory_goes_with_the_last_storage(two):
-    """Of several storages on one tree the last takes the directory with it."""
+def test_directory_is_removed_with_the_last_storage(two):
+    """The private directory is removed with the last storage of its tree."""
     path = lend(two[0], "a")
     assert two[1].path("a") == str(path)
     del two[0]
@@ -58,8 +58,8 @@ def test_directory_goes_with_the_last_storage(two):
     assert not path.exists()
 
 
-def test_changes_outlive_the_directory(tmp_path):
-    """What was written at a path last is in the tree when nobody lends it any more."""
+def test_last_changes_are_pulled(tmp_path):
+    """The tree has the last writes at its paths when no storage lends them any more."""
     tree = InMemoryDir()
     with lending(tmp_path / "media", filesystem=tree) as storage:
         Path(storage.path("d/a")).write_bytes(b"outside")
@@ -68,35 +68,35 @@ def test_changes_outlive_the_directory(tmp_path):
 
 
 @pytest.mark.parametrize("row", ROWS)
-def test_directory_goes_with_the_interpreter(row):
-    """Nothing is left on the disk at the end of the process."""
+def test_directory_is_removed_at_exit(row):
+    """The private directory is removed when the process ends."""
     script = f"storage = InMemoryStorage(behaves_like={row!r}, lend_paths=True)\n"
     path = Path(run(script + "print(storage.save('a', b''), storage.path('a'))").split()[1])
     assert path.is_absolute() and PREFIX in str(path)
     assert not any(above.exists() for above in path.parents if PREFIX in str(above))
 
 
-def test_child_has_what_was_written_before():
-    """A forked process has what was done at the paths until then."""
+def test_forked_process_has_the_files():
+    """A forked process has the files that were written at the paths before."""
     assert forked("print(storage.open('d/a').read())", "") == ["b'before'"]
 
 
-def test_child_has_a_directory_of_its_own():
-    """What a forked process does at its paths, or the parent at its own, the other does not see."""
+def test_forked_process_has_its_own_directory():
+    """A forked process and its parent do not see changes at each other's paths."""
     child = "own = Path(storage.path('d/a')); own.write_bytes(b'child'); storage.delete('d/a')"
     parent = "print(storage.open('d/a').read(), path.read_bytes())"
     assert forked(child, parent) == ["b'before'", "b'before'"]
 
 
-def test_child_takes_nothing_with_it():
-    """A forked process that ends leaves the parent's directory, and nothing of its own."""
+def test_forked_process_removes_its_own_directory():
+    """A forked process that ends removes its own directory, and not its parent's."""
     child = "print(storage.path('d/a')); sys.stdout.flush(); sys.exit()"
     own, left, path = forked(child, "print(path.exists(), path)")
     assert left == "True" and own != path and not Path(own).exists()
 
 
-def test_directory_of_another_process(tmp_path):
-    """A storage that dies in a forked process leaves alone what it has never used there."""
+def test_forked_process_keeps_the_parents_directory(tmp_path):
+    """A storage that is collected in a forked process keeps the parent's directory."""
     with lending(tmp_path / "media") as storage:
         path = lend(storage, "a")
         mirror = storage._mount.borrow()
@@ -107,8 +107,8 @@ def test_directory_of_another_process(tmp_path):
 
 
 @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy])
-def test_copy(tmp_path, duplicate):
-    """A copy has the same paths, and they last as long as it does."""
+def test_copy_lends_the_same_paths(tmp_path, duplicate):
+    """A copy has the same paths, and keeps them as long as it exists."""
     with lending(tmp_path / "media") as storage:
         path = lend(storage, "a")
         other = duplicate(storage)
@@ -117,8 +117,8 @@ def test_copy(tmp_path, duplicate):
         assert path.exists() and other.path("a") == str(path)
 
 
-def test_pickle(tmp_path):
-    """What is unpickled has the files, and paths of its own."""
+def test_unpickled_storage_lends_other_paths(tmp_path):
+    """An unpickled storage has the files, and its own paths."""
     with lending(tmp_path / "media") as storage:
         path = lend(storage, "a")
         other = pickle.loads(pickle.dumps(storage))
@@ -126,8 +126,8 @@ def test_pickle(tmp_path):
         assert (read(storage, "a"), path.read_bytes()) == (b"content", b"content")
 
 
-def test_threads(tmp_path):
-    """Threads that save, write at paths and read at once lose nothing."""
+def test_threads_lose_no_content(tmp_path):
+    """Threads that save, read and write at paths concurrently lose no content."""
     with lending(tmp_path / "media") as storage, ThreadPoolExecutor(8) as pool:
 
         def work(number):

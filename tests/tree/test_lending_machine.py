@@ -1,4 +1,4 @@
-"""The same random steps at a disk's paths and at lent ones: the storages and the disks agree."""
+"""Random steps at the paths of FileSystemStorage and at lent paths, with equal results."""
 
 import os
 import shutil
@@ -9,32 +9,32 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 from hypothesis import given
 from hypothesis import strategies as st
-from tree.lent import LIKE_DISK, copy_with_times, lending, on_disk, read, replace, write
+from tree.lent import FILESYSTEM, copy_with_times, lending, on_disk, read, replace, write
 
 NAMES = ["a", "d", "d/a", "d/e", "d/e/a", "x/y/z"]
 
 
 def path_of(storage, name):
-    """Return the path of a name; the directories above it are made, as lending does."""
+    """Return the path of a name; make the directories above it, as lending does."""
     path = Path(storage.path(name))
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
 
 
 def append(path, content):
-    """Add to the file at a path."""
+    """Append to the file at a path."""
     with path.open("ab") as file:
         file.write(content)
 
 
 def use(storage, name, mode, content):
-    """Write through a handle of the storage, and cut what follows."""
+    """Write through a handle of the storage, and truncate the rest."""
     with storage.open(name, mode) as file:
         file.write(content)
         file.truncate()
 
 
-# What is done at a path, then what through the storage.
+# Steps at a path, then steps through the storage.
 OUTSIDE = {
     "write": write,
     "append": append,
@@ -65,7 +65,7 @@ steps = st.tuples(
 
 
 def outcome(storage, step, name, content):
-    """Take a step; return its answer, or the error that it met."""
+    """Take a step; return its result, or its error."""
     try:
         if step in OUTSIDE:
             return OUTSIDE[step](path_of(storage, name), content) and None
@@ -75,7 +75,7 @@ def outcome(storage, step, name, content):
 
 
 def tree(storage, name=""):
-    """Return all names that the storage has below one, with the contents of those of files."""
+    """Return all names below a name, with the contents of files."""
     directories, files = storage.listdir(name)
     found = {os.path.join(name, file): read(storage, os.path.join(name, file)) for file in files}
     for directory in directories:
@@ -85,9 +85,9 @@ def tree(storage, name=""):
 
 
 @given(st.lists(steps, max_size=30), st.booleans())
-def test_lends_what_a_disk_has(taken, is_whole):
-    """Each step has the same answer; all files are the same, and so they are on the disk."""
-    with tempfile.TemporaryDirectory() as top, lending(Path(top, "lent"), **LIKE_DISK) as storage:
+def test_lent_paths_behave_as_a_disk(taken, is_whole):
+    """Each step has the same result, and leaves the same files in the tree and on the disk."""
+    with tempfile.TemporaryDirectory() as top, lending(Path(top, "lent"), **FILESYSTEM) as storage:
         disk = FileSystemStorage(Path(top, "disk"))
         Path(disk.location).mkdir()
         if is_whole:

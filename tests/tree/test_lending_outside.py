@@ -1,4 +1,4 @@
-"""What other programs do at a path that is lent is seen by the next operation on the storage."""
+"""Changes of other programs at lent paths, seen by the next operation of the storage."""
 
 import datetime as dt
 import os
@@ -27,11 +27,11 @@ def dumped(storage, directory):
 
 
 def loaded(storage):
-    """Return what a storage has that was pickled and made anew."""
+    """Return the files of a storage that was pickled and loaded."""
     return read(pickle.loads(pickle.dumps(storage)), "d/a")
 
 
-# Each operation, and what it answers when "d/a" has just been written outside.
+# Each operation, and its result after another program has written "d/a".
 OPERATIONS = {
     "open": (lambda storage, _: read(storage, "d/a"), b"outside"),
     "exists": (lambda storage, _: storage.exists("d/a"), True),
@@ -50,8 +50,8 @@ OPERATIONS = {
 
 @pytest.mark.parametrize("is_there", [False, True], ids=["new", "other"])
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_write_is_seen_by(storage, tmp_path, operation, is_there):
-    """Each operation sees what was written last, in a file that was there or was not."""
+def test_write_is_seen_by_each_operation(storage, tmp_path, operation, is_there):
+    """Each operation sees the last write, to an existing file and to a new one."""
     path = lend(storage, "d/a") if is_there else Path(storage.path("d/a"))
     path.write_bytes(b"outside")
     answer, expected = OPERATIONS[operation]
@@ -59,8 +59,8 @@ def test_write_is_seen_by(storage, tmp_path, operation, is_there):
 
 
 @pytest.mark.parametrize("writer", WRITERS)
-def test_written_by(storage, writer):
-    """However a program writes a file, its content is seen."""
+def test_write_of_each_kind_is_seen(storage, writer):
+    """A storage sees the content however a program writes the file."""
     path = lend(storage, "d/a")
     for content in [b"outside", b"OUTSIDE", b"longer content", b""]:
         writer(path, content)
@@ -69,16 +69,16 @@ def test_written_by(storage, writer):
 
 
 @pytest.mark.parametrize("writer", QUICK_WRITERS)
-def test_written_within_a_tick(storage, writer):
-    """Writes are seen that are too quick for any clock, and leave the size as it was."""
+def test_writes_within_a_tick_are_seen(storage, writer):
+    """A storage sees writes of the same size within one tick of the clock."""
     path = lend(storage, "d/a")
     for turn in range(100):
         writer(path, b"%03d" % turn)
         assert read(storage, "d/a") == b"%03d" % turn
 
 
-def test_written_by_turns(storage):
-    """So are those that follow a write through the storage at once."""
+def test_writes_by_turns_are_seen(storage):
+    """A storage sees a write that follows its own write at once."""
     path = lend(storage, "a", b"000")
     for turn in range(0, 200, 2):
         with storage.open("a", "r+b") as file:
@@ -89,8 +89,8 @@ def test_written_by_turns(storage):
 
 @pytest.mark.parametrize("remove", REMOVERS)
 @pytest.mark.parametrize("is_written", [False, True])
-def test_removed_by(storage, remove, is_written):
-    """However a file is taken away, it is gone, and its name is free."""
+def test_removal_of_each_kind_is_seen(storage, remove, is_written):
+    """A storage sees a removal of any kind, and its name is free."""
     path = lend(storage, "d/a")
     if is_written:
         path.write_bytes(b"outside")
@@ -101,23 +101,23 @@ def test_removed_by(storage, remove, is_written):
     assert not storage.exists("d/a") and storage.save("d/a", b"") == "d/a"
 
 
-def test_delete_of_what_was_written(storage):
-    """What came from outside is deleted through the storage."""
+def test_file_of_another_program_is_deleted(storage):
+    """delete() deletes a file that another program wrote."""
     path = Path(storage.path("d/a"))
     path.write_bytes(b"outside")
     storage.delete("d/a")
     assert not path.exists() and not storage.exists("d/a")
 
 
-def test_picture(storage):
-    """A picture that Pillow saves at its path is the storage's."""
+def test_pillow_saves_at_a_path(storage):
+    """A picture that Pillow saves at a path is in the storage."""
     Image.new("RGB", (3, 2)).save(storage.path("pictures/p.png"))
     with storage.open("pictures/p.png") as file, Image.open(file) as picture:
         assert picture.size == (3, 2)
 
 
-def test_times(storage):
-    """The modified time is that of the file at the path."""
+def test_modified_time_is_that_of_the_path(storage):
+    """get_modified_time() returns the time of the file at the path."""
     path = lend(storage, "a")
     os.utime(path, (1, 1_000_000_000))
     assert storage.get_modified_time("a").timestamp() == 1_000_000_000
@@ -125,8 +125,8 @@ def test_times(storage):
     assert storage.get_modified_time("a").timestamp() == pytest.approx(time.time(), abs=60)
 
 
-def test_frozen_clock(storage):
-    """A clock that stands still for the storage hides no write."""
+def test_frozen_clock_hides_no_write(storage):
+    """A storage sees each write although the clock is frozen."""
     with time_machine.travel(THEN, tick=False):
         path = lend(storage, "a", b"000")
         for turn in range(1, 50):
@@ -137,8 +137,8 @@ def test_frozen_clock(storage):
             assert storage.get_modified_time("a") == THEN
 
 
-def test_handle_that_was_open_before(storage):
-    """A handle opened before the path was asked for sees what is written into the file."""
+def test_earlier_handle_reads_the_change(storage):
+    """A handle opened before the path was lent reads what is written into the file."""
     storage.save("a", b"content")
     with storage.open("a") as file:
         Path(storage.path("a")).write_bytes(b"outside content")
@@ -147,8 +147,8 @@ def test_handle_that_was_open_before(storage):
         assert file.read() == b"outside content"
 
 
-def test_handle_on_what_is_replaced(storage):
-    """A handle keeps the file that it was opened on when another one takes its place."""
+def test_handle_keeps_a_replaced_file(storage):
+    """A handle keeps reading its file after another file has replaced it."""
     path = lend(storage, "a")
     other = path.with_name("other")
     other.write_bytes(b"outside")
@@ -157,8 +157,8 @@ def test_handle_on_what_is_replaced(storage):
         assert (file.read(), read(storage, "a")) == (b"content", b"outside")
 
 
-def test_handle_that_appends(storage):
-    """A handle that appends does so after what came from outside."""
+def test_appending_handle_writes_after_the_change(storage):
+    """A handle appends after the bytes that another program appended."""
     path = lend(storage, "a", b"a")
     with storage.open("a", "ab") as file:
         path.write_bytes(b"a, b")
@@ -166,8 +166,8 @@ def test_handle_that_appends(storage):
     assert path.read_bytes() == read(storage, "a") == b"a, b, c"
 
 
-def test_growth_past_max_size(tmp_path):
-    """What grows outside counts; then the storage takes no more until there is room."""
+def test_change_is_charged_to_max_size(tmp_path):
+    """A change past max_size is accepted, and the storage refuses more until there is room."""
     with lending(tmp_path / "media", max_size=10) as storage:
         path = lend(storage, "a")
         path.write_bytes(b"much more content")

@@ -1,11 +1,11 @@
-"""Directories, links and other entries that programs make where paths are lent."""
+"""Directories, links and other entries that programs make at lent paths."""
 
 import os
 import shutil
 from pathlib import Path
 
 import pytest
-from tree.lent import LIKE_DISK, ROWS, lend, lending, on_disk, read
+from tree.lent import FILESYSTEM, ROWS, lend, lending, on_disk, read
 
 from inmemorystorage import InMemoryStorage
 
@@ -17,15 +17,15 @@ def storage(request, tmp_path):
         yield storage
 
 
-def test_never_asked_for_but_written(storage):
-    """What a program writes at the location is seen, though nobody asked for its path."""
+def test_file_at_the_location_is_seen(storage):
+    """A storage sees a file that a program writes at a path that was not asked for."""
     Path(storage.location, "d").mkdir()
     Path(storage.location, "d", "a").write_bytes(b"outside")
     assert (storage.listdir(""), read(storage, "d/a")) == ((["d"], []), b"outside")
 
 
-def test_directory_in_the_place_of_a_file(storage):
-    """A directory that takes the place of a lent file is one in the storage."""
+def test_directory_replaces_a_file(storage):
+    """A directory that replaces a lent file is a directory in the storage."""
     path = lend(storage, "a")
     path.unlink()
     path.mkdir()
@@ -33,32 +33,32 @@ def test_directory_in_the_place_of_a_file(storage):
     assert storage.listdir("a") == ([], ["b"]) and read(storage, "a/b") == b"outside"
 
 
-def test_file_in_the_place_of_a_directory(storage):
-    """A file that takes the place of a lent directory is one in the storage."""
+def test_file_replaces_a_directory(storage):
+    """A file that replaces a lent directory is a file in the storage."""
     path = lend(storage, "d/e/a").parent
     shutil.rmtree(path)
     path.write_bytes(b"outside")
     assert not storage.exists("d/e/a") and read(storage, "d/e") == b"outside"
 
 
-def test_directory_that_is_moved(storage):
-    """A directory is moved with all that is in it."""
+def test_moved_directory_keeps_its_entries(storage):
+    """A directory that is moved has all its entries in the storage."""
     path = lend(storage, "d/e/a").parents[1]
     storage.path("d")
     path.rename(path.with_name("moved"))
     assert not storage.exists("d") and read(storage, "moved/e/a") == b"content"
 
 
-def test_directory_made_in_one_that_is_lent(storage):
-    """What is saved into a directory that a program made in a lent one is lent as well."""
+def test_directory_made_in_a_lent_one_is_lent(storage):
+    """A file saved into a new directory of a lent directory is lent."""
     path = Path(storage.path("d"))
     (path / "new").mkdir(parents=True)
     storage.save("d/new/a", b"content")
     assert (path / "new" / "a").read_bytes() == b"content"
 
 
-def test_location_that_is_removed(storage):
-    """Removing the location removes all files, also those that nobody asked for."""
+def test_removed_location_removes_all_files(storage):
+    """Removing the location removes all files, lent or not."""
     lend(storage, "d/a")
     storage.save("d/b", b"")
     storage.save("c", b"")
@@ -67,15 +67,15 @@ def test_location_that_is_removed(storage):
     assert lend(storage, "d/a").read_bytes() == b"content"
 
 
-def test_tree_of_what_is_removed(storage):
-    """So they are gone from the tree that is shown at once."""
+def test_tree_of_a_removed_location_is_empty(storage):
+    """tree() shows no file of a location that was removed."""
     lend(storage, "d/a")
     shutil.rmtree(storage.location)
     assert len(storage.tree().splitlines()) == 1
 
 
-def test_location_that_is_removed_and_made(storage):
-    """So does putting an empty directory in its place."""
+def test_replaced_location_removes_all_files(storage):
+    """Replacing the location by an empty directory removes all files."""
     lend(storage, "a")
     storage.save("b", b"")
     location = Path(storage.location)
@@ -84,8 +84,8 @@ def test_location_that_is_removed_and_made(storage):
     assert not storage.exists("b") and not storage.exists("a")
 
 
-def test_directory_that_only_held_a_file(storage):
-    """What was not asked for stays when the directory goes that was there for a lent file."""
+def test_removed_directory_keeps_files_that_were_not_lent(storage):
+    """A removed directory that was not asked for keeps its other files."""
     path = lend(storage, "d/e/a")
     storage.save("d/b", b"b")
     shutil.rmtree(path.parents[1])
@@ -93,16 +93,16 @@ def test_directory_that_only_held_a_file(storage):
     assert Path(storage.path("d/b")).read_bytes() == b"b"
 
 
-def test_directory_that_was_asked_for(storage):
-    """A directory that was asked for goes with all that is in it."""
+def test_removed_directory_that_was_asked_for(storage):
+    """A removed directory that was asked for is removed with its entries."""
     storage.save("d/e/a", b"")
     storage.save("d/b", b"")
     shutil.rmtree(storage.path("d"))
     assert not storage.exists("d")
 
 
-def test_empty_directory(storage):
-    """An empty directory that goes is gone, one that comes is there."""
+def test_empty_directories_are_seen(storage):
+    """A storage sees an empty directory that is made or removed."""
     path = lend(storage, "d/a").parent
     (path / "e").mkdir()
     assert storage.exists("d/e")
@@ -110,11 +110,11 @@ def test_empty_directory(storage):
     assert not storage.exists("d/e")
 
 
-# What is no file.
+# Links and pipes.
 
 
-def test_link_to_a_file(storage, tmp_path):
-    """A link to a file is the file, which is left as it is while it is read."""
+def test_link_to_a_file_is_a_file(storage, tmp_path):
+    """A link to a file is a file; the target keeps its time and its content."""
     source = tmp_path / "source"
     source.write_bytes(b"outside")
     before = source.stat().st_mtime_ns
@@ -124,8 +124,8 @@ def test_link_to_a_file(storage, tmp_path):
     assert source.read_bytes() == b"outside" and source.stat().st_mtime_ns == before
 
 
-def test_link_to_a_directory(storage, tmp_path):
-    """So is a link to a directory, and a circle of links has an end."""
+def test_link_to_a_directory_is_a_directory(storage, tmp_path):
+    """A link to a directory is a directory, and a circle of links ends."""
     (tmp_path / "source").mkdir()
     (tmp_path / "source" / "a").write_bytes(b"outside")
     Path(storage.path("d")).symlink_to(tmp_path / "source")
@@ -133,16 +133,16 @@ def test_link_to_a_directory(storage, tmp_path):
     assert storage.tree().splitlines()[1:] == ["└── d/", "    ├── a (7)", "    └── circle/"]
 
 
-def test_broken_link(storage):
-    """A link that leads nowhere is nothing, and goes when a file is saved there."""
+def test_broken_link_does_not_exist(storage):
+    """A broken link does not exist, and save() replaces it."""
     path = Path(storage.path("a"))
     path.symlink_to("nowhere")
     assert not storage.exists("a") and storage.save("a", b"content") == "a"
     assert path.read_bytes() == b"content" and not path.is_symlink()
 
 
-def test_two_names_of_one_file(storage):
-    """A file that has two names is written under both."""
+def test_hard_links_are_written_together(storage):
+    """A file with two names is written under both."""
     path = lend(storage, "a")
     os.link(path, storage.path("b"))
     path.write_bytes(b"outside")
@@ -152,8 +152,8 @@ def test_two_names_of_one_file(storage):
     assert read(storage, "a") == b"inside"
 
 
-def test_what_is_no_file(storage):
-    """What is neither a file nor a directory is nothing, and is not waited for."""
+def test_pipe_does_not_exist(storage):
+    """A pipe does not exist, and save() replaces it."""
     path = lend(storage, "a")
     path.unlink()
     os.mkfifo(path)
@@ -167,11 +167,11 @@ def test_what_is_no_file(storage):
 @pytest.mark.parametrize(
     ("is_above", "lends"), [(False, False), (False, True), (True, False), (True, True)]
 )
-def test_seen_from_another_storage(tmp_path, is_above, lends):
-    """A storage at the same location, or above, sees what was done at another's path."""
-    with lending(tmp_path / "media" / "d", **LIKE_DISK) as storage:
+def test_another_storage_sees_changes(tmp_path, is_above, lends):
+    """A storage at the same location, or above, sees changes at another's path."""
+    with lending(tmp_path / "media" / "d", **FILESYSTEM) as storage:
         location = tmp_path / "media" if is_above else tmp_path / "media" / "d"
-        other = InMemoryStorage(location=location, lend_paths=lends, **LIKE_DISK)
+        other = InMemoryStorage(location=location, lend_paths=lends, **FILESYSTEM)
         name = "d/a" if is_above else "a"
         Path(storage.path("a")).write_bytes(b"outside")
         assert read(other, name) == b"outside"

@@ -1,4 +1,4 @@
-"""What each system call returns or raises for a path, where no storage's test shows it."""
+"""The system calls of the tree, compared with the kernel's."""
 
 from __future__ import annotations
 
@@ -55,7 +55,6 @@ def answer(call: Callable[..., Any], *arguments: Any) -> Any:
         call(*arguments)
     except (OSError, ValueError) as error:
         kind = next(kind for kind in type(error).__mro__ if kind.__module__ == "builtins")
-        # os.makedirs() of Django names the path in a message of its own, without errno.
         return kind, getattr(error, "errno", None), getattr(error, "filename", None)
     return None
 

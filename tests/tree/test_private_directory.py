@@ -1,4 +1,4 @@
-"""The private directory itself, and the account of what is lent there."""
+"""The private directory, and the signatures of the files that are lent there."""
 
 import errno
 import os
@@ -23,7 +23,7 @@ def directory():
 
 @pytest.fixture
 def shared_memory(tmp_path, monkeypatch):
-    """Return a directory in the place of that in which shared memory is."""
+    """Return a directory that replaces the one of shared memory."""
     shared_memory = tmp_path / "shm"
     shared_memory.mkdir()
     monkeypatch.setattr(private, "SHARED_MEMORY", str(shared_memory))
@@ -36,20 +36,20 @@ def at(directory, name=""):
 
 
 def has_times(directory, name, modified_ns):
-    """Sign a file, and return whether its modification time is not, but nearly, that."""
+    """Sign a file; return whether its modification time is near the given one, but not equal."""
     directory.sign(name, modified_ns)
     return 0 < abs(at(directory, name).stat().st_mtime_ns - modified_ns) < 10
 
 
-def test_nobody_else_can_enter(directory):
-    """The directory and all above it up to the common one are the user's own."""
+def test_other_users_cannot_enter(directory):
+    """The directory and its parent are accessible to this user only."""
     paths = [at(directory), at(directory).parent]
     assert [stat.S_IMODE(path.stat().st_mode) for path in paths] == [0o700, 0o700]
     assert at(directory).stat().st_uid == os.geteuid()
 
 
-def test_directories_in_it_are_private(directory):
-    """So are the directories that are made in it, whatever the umask is."""
+def test_new_directories_are_private(directory):
+    """make_directory() makes a private directory, with any umask."""
     before = os.umask(0)
     try:
         assert directory.make_directory("d")
@@ -59,19 +59,19 @@ def test_directories_in_it_are_private(directory):
 
 
 def test_is_in_shared_memory(shared_memory):
-    """The directory is in memory where there is a place for that."""
+    """The directory is in shared memory if the system has it."""
     assert at(PrivateDirectory()).parents[1] == shared_memory
 
 
 def test_is_in_the_temporary_directory(shared_memory, tmp_path, monkeypatch):
-    """It is in the temporary directory where there is none."""
+    """The directory is in the temporary directory if there is no shared memory."""
     shared_memory.rmdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     assert at(PrivateDirectory()).parents[1] == tmp_path
 
 
-def test_shared_memory_may_be_refused(shared_memory):
-    """Nor is it where the user may not write."""
+def test_is_elsewhere_if_shared_memory_refuses(shared_memory):
+    """The directory is elsewhere if the user may not write to shared memory."""
     shared_memory.chmod(0o500)
     with lent.without_privileges():
         directory = PrivateDirectory()
@@ -79,24 +79,24 @@ def test_shared_memory_may_be_refused(shared_memory):
     assert shared_memory not in at(directory).parents
 
 
-def test_remove(directory):
-    """Nothing is left of it."""
+def test_remove_leaves_nothing(directory):
+    """remove() removes the directory with its parent."""
     directory.make_directory("d")
     directory.write("d/f", b"content")
     directory.remove()
     assert not at(directory).parent.exists()
 
 
-def test_is_not_usable_when_removed(directory):
-    """Once it is removed it begins anew, in the best place."""
+def test_replace_after_a_removal(directory):
+    """A removed directory is not usable, and replace() makes a new one."""
     directory.remove()
     assert not directory.is_usable
     directory.replace()
     assert directory.is_usable and at(directory).is_dir()
 
 
-def test_is_not_usable_in_another_process(directory, monkeypatch):
-    """A forked process begins anew inside of it, so that it is removed with it."""
+def test_replace_in_a_forked_process(directory, monkeypatch):
+    """A forked process makes its directory inside of its parent's."""
     parent = at(directory).parent
     monkeypatch.setattr(os, "getpid", lambda: -1)
     assert not directory.is_usable
@@ -106,92 +106,92 @@ def test_is_not_usable_in_another_process(directory, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["nothing", "a\0b", "\ud800", "x" * 300, "f/below"])
-def test_status_of_nothing(directory, name):
-    """Nothing is where no file can be."""
+def test_status_of_a_name_that_no_file_has(directory, name):
+    """status() returns None for a name at which no file can be."""
     directory.write("f", b"")
     assert directory.status(name) is None
 
 
-def test_status_of_what_is_no_file(directory):
-    """A pipe, which would be waited for, is nothing."""
+def test_status_of_a_pipe(directory):
+    """status() returns None for a pipe, whose reader would wait."""
     os.mkfifo(at(directory, "pipe"))
     assert directory.status("pipe") is None
 
 
 def test_entries(directory):
-    """Entries have their names from the top on."""
+    """entries() returns names from the private directory on."""
     directory.make_directory("d")
     directory.write("d/f", b"")
     assert (directory.entries(""), directory.entries("d")) == (["d"], ["d/f"])
 
 
 @pytest.mark.parametrize("name", ["gone", "f"])
-def test_entries_of_no_directory(directory, name):
-    """A directory that is gone meanwhile has none."""
+def test_entries_of_a_missing_directory(directory, name):
+    """entries() returns no names for a directory that no longer exists."""
     directory.write("f", b"")
     assert directory.entries(name) == []
 
 
-def test_make_directory_that_is_there(directory):
-    """What is in a directory stays, and it is told that it was there."""
+def test_make_existing_directory(directory):
+    """make_directory() keeps an existing directory, and returns false."""
     assert directory.make_directory("d")
     directory.write("d/f", b"")
     assert not directory.make_directory("d") and directory.entries("d") == ["d/f"]
 
 
-def test_make_directory_in_the_place_of_a_file(directory):
-    """A file in its place goes."""
+def test_make_directory_replaces_a_file(directory):
+    """make_directory() replaces a file."""
     directory.write("d", b"")
     assert directory.make_directory("d") and at(directory, "d").is_dir()
 
 
-def test_make_directory_that_comes_meanwhile(directory, monkeypatch):
-    """It does not matter who makes it."""
+def test_make_directory_that_appears_concurrently(directory, monkeypatch):
+    """make_directory() accepts a directory that another process makes concurrently."""
     monkeypatch.setattr(directory, "clear", lambda name: at(directory, name).mkdir())
     assert directory.make_directory("d") and at(directory, "d").is_dir()
 
 
-def test_write_goes_into_the_file(directory):
-    """Who has the file open sees the new content, and no more of the old one."""
+def test_write_in_place(directory):
+    """write() overwrites a file in place, for programs that have it open."""
     directory.write("f", b"long content")
     with at(directory, "f").open("rb") as file:
         directory.write("f", b"new")
         assert file.read() == b"new"
 
 
-def test_write_at(directory):
-    """A part is written where it belongs; a gap before it is zeros."""
+def test_write_at_a_position(directory):
+    """write_at() writes at a position, and fills a gap with zeros."""
     directory.write("f", b"0123")
     directory.write_at("f", 1, b"ab")
     directory.write_at("f", 6, memoryview(b"c"))
     assert directory.read("f") == b"0ab3\0\0c"
 
 
-def test_write_in_the_place_of_a_directory(directory):
-    """A directory in the place of a file goes with all that is in it."""
+def test_write_replaces_a_directory(directory):
+    """write() replaces a directory with its entries."""
     directory.make_directory("d")
     directory.write("d/f", b"")
     directory.write("d", b"content")
     assert directory.read("d") == b"content"
 
 
-def test_write_in_the_place_of_a_pipe(directory):
-    """A pipe goes too, instead of being waited for."""
+def test_write_replaces_a_pipe(directory):
+    """write() replaces a pipe instead of waiting for its reader."""
     os.mkfifo(at(directory, "f"))
     directory.write("f", b"content")
     assert directory.read("f") == b"content"
 
 
-def test_mode_is_that_of_new_files(directory):
-    """The mode is set where the file is made, and left alone later."""
+def test_mode_is_set_for_new_files_only(directory):
+    """write() sets the mode of a new file, and keeps that of an existing one."""
     directory.write("f", b"", 0o604)
     directory.write("f", b"", 0o640)
     assert stat.S_IMODE(at(directory, "f").stat().st_mode) == 0o604
 
 
 @pytest.mark.parametrize("write", [PrivateDirectory.write, None])
-def test_mode_is_for_others(write):
-    """A file that may only be read is written all the same, and keeps its mode."""
+def test_read_only_file_is_written(write):
+    """write() and write_at() write a read-only file, and keep its mode."""
     with lent.without_privileges():
         directory = PrivateDirectory()
         directory.write("f", b"long content", 0o444)
@@ -202,8 +202,8 @@ def test_mode_is_for_others(write):
 
 
 @pytest.mark.parametrize("name", ["nothing", "d", "f", "link", "broken"])
-def test_clear(directory, name):
-    """Whatever is at a name goes; what a link leads to stays."""
+def test_clear_removes_any_entry(directory, name):
+    """clear() removes any entry, and not the target of a link."""
     directory.make_directory("d")
     directory.write("f", b"")
     at(directory, "link").symlink_to(os.path.dirname(__file__))
@@ -212,23 +212,23 @@ def test_clear(directory, name):
     assert not os.path.lexists(directory.path(name)) and os.path.exists(__file__)
 
 
-def test_sign_is_near(directory):
-    """A signed file has a time that nobody else gives it, one nanosecond away."""
+def test_sign_sets_a_near_time(directory):
+    """sign() sets a time one nanosecond off, which no clock gives."""
     directory.write("f", b"")
     assert has_times(directory, "f", 1_000_000_000_000_000_000)
     assert has_times(directory, "f", 1)
 
 
 def test_sign_keeps_the_accessed_time(directory):
-    """Signing is not accessing."""
+    """sign() keeps the accessed time."""
     directory.write("f", b"")
     os.utime(at(directory, "f"), (1, 2))
     directory.sign("f", 2)
     assert at(directory, "f").stat().st_atime == 1
 
 
-def test_signature_is_what_sign_returns(directory):
-    """A signed file is as it was left until somebody touches it."""
+def test_signature_changes_with_the_file(directory):
+    """signature() equals what sign() returned until the file is written."""
     directory.write("f", b"")
     signed = directory.sign("f", 1)
     assert signature(directory.status("f")) == signed
@@ -236,8 +236,8 @@ def test_signature_is_what_sign_returns(directory):
     assert signature(directory.status("f")) != signed
 
 
-def test_signature_of_a_directory(directory):
-    """A directory is as it was left until another one is in its place, whatever is in it."""
+def test_signature_changes_with_a_replaced_directory(directory):
+    """signature() of a directory changes when it is replaced, not with its entries."""
     directory.make_directory("d")
     left = signature(directory.status("d"))
     directory.write("d/f", b"")
@@ -248,12 +248,12 @@ def test_signature_of_a_directory(directory):
 
 
 def test_signature_of_nothing(directory):
-    """Nothing has none."""
+    """signature() returns None for a missing file."""
     assert signature(directory.status("f")) is None
 
 
-def test_sign_leaves_links_alone(directory, tmp_path):
-    """A file that is only linked to here keeps its time."""
+def test_sign_keeps_the_time_of_a_linked_file(directory, tmp_path):
+    """sign() keeps the time of a file outside that is linked to."""
     (tmp_path / "f").write_bytes(b"")
     at(directory, "link").symlink_to(tmp_path / "f")
     before = (tmp_path / "f").stat().st_mtime_ns
@@ -261,8 +261,8 @@ def test_sign_leaves_links_alone(directory, tmp_path):
     assert (tmp_path / "f").stat().st_mtime_ns == before
 
 
-def test_sign_leaves_files_of_others_alone(directory, monkeypatch):
-    """So does a file whose time may not be set, as one that another user made."""
+def test_sign_accepts_files_of_other_users(directory, monkeypatch):
+    """sign() returns the signature of a file whose time it may not set."""
 
     def refuse(path, *, ns):
         raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), path)
@@ -272,8 +272,8 @@ def test_sign_leaves_files_of_others_alone(directory, monkeypatch):
     assert directory.sign("f", 1) == signature(directory.status("f"))
 
 
-def test_loans_below():
-    """Names below a name are those in it at any depth; right below are its own entries."""
+def test_loans_below_a_name():
+    """below() returns names at any depth, right_below() only entries."""
     loans = Loans.fromkeys(["d", "d/e", "d/e/f", "d-e", "dd/e"])
     assert Loans.below(loans, "d") == ["d/e", "d/e/f"]
     assert Loans.right_below(loans, "d") == ["d/e"]
@@ -284,15 +284,15 @@ def test_loans_below():
     ("asked", "names"),
     [("d", ["d", "d/e", "d/e/f"]), ("d/e", ["d/e", "d/e/f"]), ("", ["", "d", "d/e", "dd"])],
 )
-def test_loans_asked(asked, names):
-    """What is asked for is asked for with all that is in it."""
+def test_loans_asked_with_entries(asked, names):
+    """is_asked() is true for an asked name and for all names below it."""
     loans = Loans()
     loans.asked.add(asked)
     tried = ["", "d", "d/e", "d/e/f", "dd"] if asked else names
     assert [name for name in tried if loans.is_asked(name)] == names
 
 
-def test_nothing_leads_out(directory):
-    """Whatever is asked for, no path outside of the directory is ever built."""
+def test_path_outside_raises(directory):
+    """path() refuses a name that leads out of the directory."""
     with pytest.raises(ValueError, match="leads out"):
         directory.path("../x")
