@@ -8,6 +8,7 @@ import unittest
 from collections.abc import Iterator
 from typing import Any, cast
 
+from .difference import difference
 from .isolation import isolate_class
 from .leaks import watch_handles
 from .media import Media, capture_media
@@ -18,6 +19,8 @@ def assertStored(name: str, content: bytes | str | None = None, *, alias: str = 
     """
     Fail unless there is a file of that name, with that content if one is given.
 
+    A failure shows where the contents differ: texts by lines, others from the first such byte on.
+
     :param content: bytes, or text, which is compared as UTF-8.
     """
     media = Media(None, alias)
@@ -26,7 +29,8 @@ def assertStored(name: str, content: bytes | str | None = None, *, alias: str = 
     expected = content.encode() if isinstance(content, str) else content
     if expected is not None and media[name] != expected:
         raise AssertionError(
-            f"{name!r} holds {_short(media[name])}, not {_short(expected)}.\n{media!r}"
+            f"{name!r} holds {_short(media[name])}, not {_short(expected)}.\n"
+            f"{difference(expected, media[name])}\n{media!r}"
         )
 
 

@@ -204,6 +204,11 @@ def test_stored() -> None:
         ("kept_Xy12.txt", None, r"'kept_Xy12.txt' is not stored. Did you mean 'kept.txt'\?"),
         ("nothing like it", None, "'nothing like it' is not stored.\n"),
         ("kept.txt", b"other", "'kept.txt' holds b'content', not b'other'"),
+        (
+            "kept.txt",
+            "other",
+            r"Expected 5 .* stored 7 bytes \(\+\):\nline 1:\n- other\n\+ content\n",
+        ),
         ("kept.txt", b"x" * 100, r"not b'x{50}'… \(100 bytes\)"),
     ],
 )
