@@ -1,4 +1,4 @@
-"""What every test of the contract has: a storage, and what that storage can do."""
+"""Fixtures of the contract: a storage, and its capabilities."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ from django.core.files.storage import Storage
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the mark known by which a test says what it needs."""
+    """Register the mark of tests that need a capability."""
     config.addinivalue_line("markers", "needs(capability): only for storages that have it")
 
 
@@ -18,7 +18,7 @@ def pytest_configure(config: pytest.Config) -> None:
     params=[pytest.param(each, marks=each.marks, id=each.label) for each in [*SUBJECTS, *PAIRS]],
 )
 def subject(request: pytest.FixtureRequest) -> Subject:
-    """Each storage that the contract is run on, in turn."""
+    """Return each storage that the contract is run on, in turn."""
     for capability in [name for mark in request.node.iter_markers("needs") for name in mark.args]:
         if not getattr(request.param.can, capability):
             pytest.skip(f"{request.param.label}: not {capability}")
@@ -27,7 +27,7 @@ def subject(request: pytest.FixtureRequest) -> Subject:
 
 @pytest.fixture
 def can(subject: Subject) -> Capabilities:
-    """What the storage can do."""
+    """Return the capabilities of the storage."""
     return subject.can
 
 
@@ -35,7 +35,7 @@ def can(subject: Subject) -> Capabilities:
 def make_storage(
     subject: Subject, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Callable[..., Storage]:
-    """Make a storage with options, in a place of the test's own."""
+    """Make a storage with options, in a directory, bucket or store of this test."""
     directory = tmp_path / "media"
     directory.mkdir()
     return subject.factory(

@@ -1,4 +1,4 @@
-"""Short ways to say what a test of the contract does to a storage."""
+"""Helpers for the contract's tests: what a test does to a storage."""
 
 import pickle
 from contextlib import AbstractContextManager, nullcontext
@@ -11,7 +11,7 @@ from django.core.files.storage import Storage
 
 
 def put(storage: Storage, name: str, content: bytes | str = b"") -> str:
-    """Save a content, and return the name that it got."""
+    """Save a content, and return its name."""
     return storage.save(name, ContentFile(content))
 
 
@@ -22,7 +22,7 @@ def get(storage: Storage, name: str) -> bytes:
 
 
 def write(storage: Storage, name: str, content: bytes | str, mode: str = "wb") -> None:
-    """Write to a file through a handle of its own."""
+    """Write to a file through a new handle."""
     with storage.open(name, mode) as file:
         file.write(content)
 
@@ -36,16 +36,16 @@ def names(storage: Storage, directory: str = "") -> list[str]:
 
 
 def raises_unless(condition: bool, error: type[Exception]) -> AbstractContextManager[Any]:
-    """Expect an error where the storage cannot do something."""
+    """Expect an error unless the storage has the capability."""
     return nullcontext() if condition else pytest.raises(error)
 
 
 def repickled(storage: Storage) -> Storage:
-    """Return what comes out of a pickle."""
+    """Return an object after pickling and unpickling it."""
     return pickle.loads(pickle.dumps(storage))
 
 
 def read_and_close(file: File) -> Any:
-    """Return all that a handle reads, and close it."""
+    """Return the rest of a handle, and close it."""
     with file:
         return file.read()

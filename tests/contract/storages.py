@@ -1,4 +1,4 @@
-"""The storages that the contract is run on: one line each, and what each can do."""
+"""The storages that the contract is run on, a line each, with their capabilities."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Place:
     store_uri: Callable[[str], str]
 
     def make_directory(self, name: str) -> Path:
-        """Make a directory beside its own."""
+        """Make a directory next to the test's directory."""
         directory = self.directory.with_name(name)
         directory.mkdir()
         return directory
@@ -113,17 +113,17 @@ class Subject:
 
 
 def on_disk(place: Place) -> Callable[..., Storage]:
-    """Return what makes storages on the disk."""
+    """Return a factory of storages on the disk."""
     return partial(FileSystemStorage, location=place.directory)
 
 
 def in_memory(place: Place, **options: Any) -> Callable[..., Storage]:
-    """Return what makes storages in memory."""
+    """Return a factory of storages in memory."""
     return partial(InMemoryStorage, location=place.directory, **options)
 
 
 def in_bucket(place: Place) -> Callable[..., Storage]:
-    """Return what makes storages in a bucket; they have no use for a base URL."""
+    """Return a factory of storages in a bucket; they do not use a base URL."""
     from boto3.s3.transfer import TransferConfig
 
     # One request is no reason to start ten threads.
@@ -136,12 +136,12 @@ def in_bucket(place: Place) -> Callable[..., Storage]:
 
 
 def on_locmem(place: Place, **options: Any) -> Callable[..., Storage]:
-    """Return what makes storages on a dict of this process."""
+    """Return a factory of storages on a dict of this process."""
     return partial(KeyValueStorage, f"locmem://{place.directory}", **options)
 
 
 def in_store(name: str) -> Callable[[Place], Callable[..., Storage]]:
-    """Return what makes storages on a key-value store that tests start."""
+    """Return a factory of storages on a key-value store that the tests start."""
 
     def factory(place: Place) -> Callable[..., Storage]:
         return partial(KeyValueStorage, place.store_uri(name))

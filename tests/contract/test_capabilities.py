@@ -1,4 +1,4 @@
-"""What is said of each storage is so: what it can do, and what it cannot."""
+"""Each storage has the capabilities that are declared for it, and no others."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ PROBES: dict[str, Callable[[Storage], bool]] = {}
 
 
 def probe(does: Callable[[Storage], bool]) -> Callable[[Storage], bool]:
-    """Have a function show whether a storage has the capability of its name."""
+    """Register a function that shows whether a storage has the capability of its name."""
     PROBES[does.__name__] = does
     return does
 
 
 @probe
 def opens_like_python(storage: Storage) -> bool:
-    """Append to a file that is not there."""
+    """Append to a file that does not exist."""
     write(storage, "a", b"content", "ab")
     return get(storage, "a") == b"content"
 
@@ -39,7 +39,7 @@ def has_directories(storage: Storage) -> bool:
 
 @probe
 def refuses_names(storage: Storage) -> bool:
-    """Delete what is outside."""
+    """Delete a name outside of the storage."""
     with suppress(SuspiciousFileOperation):
         storage.delete("../a")
         return False
@@ -55,7 +55,7 @@ def takes_odd_characters(storage: Storage) -> bool:
 
 @probe
 def takes_every_content(storage: Storage) -> bool:
-    """Save what can only be read."""
+    """Save a content that can only be read."""
 
     class Stream:
         read = BytesIO(b"content").read
@@ -66,7 +66,7 @@ def takes_every_content(storage: Storage) -> bool:
 
 @probe
 def has_media_urls(storage: Storage) -> bool:
-    """Ask for the URL of what is nowhere."""
+    """Ask for the URL of a file that does not exist."""
     return storage.url("a") == "/media/a"
 
 
@@ -84,7 +84,7 @@ def has_disk_options(storage: Storage) -> bool:
 
 @probe
 def shows_writes(storage: Storage) -> bool:
-    """Read what is written after a file was opened."""
+    """Read from an open handle after another one has written."""
     put(storage, "a", b"old")
     with storage.open("a") as file:
         write(storage, "a", b"new content", "r+b")
@@ -93,7 +93,7 @@ def shows_writes(storage: Storage) -> bool:
 
 @probe
 def has_every_time(storage: Storage) -> bool:
-    """Ask when a file was made."""
+    """Ask for the created time of a file."""
     put(storage, "a")
     times = storage.get_accessed_time("a"), storage.get_created_time("a")
     return all(isinstance(time, datetime) for time in times)
@@ -101,7 +101,7 @@ def has_every_time(storage: Storage) -> bool:
 
 @probe
 def copies_deeply(storage: Storage) -> bool:
-    """Read what a pickled storage has saved."""
+    """Read from a pickled storage."""
     other = repickled(storage)
     return get(other, put(other, "a", b"content")) == b"content"
 
@@ -115,7 +115,7 @@ def has_paths(storage: Storage) -> bool:
 
 @pytest.mark.parametrize("capability", PROBES)
 def test_capability(storage: Storage, can: Capabilities, capability: str) -> None:
-    """A storage does what it is said to do; what it is said not to do, it does not."""
+    """A storage has the capabilities that are declared for it, and lacks all others."""
     try:
         does = PROBES[capability](storage)
     except Exception:

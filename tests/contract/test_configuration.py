@@ -1,4 +1,4 @@
-"""Where a storage gets its options from, and how it is copied."""
+"""A storage's options, their defaults from the settings, and copies of storages."""
 
 import copy
 import time
@@ -31,14 +31,14 @@ def deeply(duplicate: Callable[[Storage], Storage]) -> Any:
     [("/m/", "/m/a"), ("/m", "/m/a"), ("https://cdn.test/m", "https://cdn.test/m/a"), ("", "/a")],
 )
 def test_base_url(make_storage: Callable[..., Storage], base_url: str, url: str) -> None:
-    """A base URL has a slash at its end, whether it was given with one or not."""
+    """A base URL ends with a slash, whether it was passed with one or not."""
     assert make_storage(base_url=base_url).url("a") == url
 
 
 @pytest.mark.needs("has_base_url")
 @pytest.mark.needs("has_media_urls")
 def test_base_url_follows_the_setting(make_storage: Callable[..., Storage], settings) -> None:
-    """Without a base URL of its own a storage has MEDIA_URL, also when that changes."""
+    """A storage without a base URL follows MEDIA_URL."""
     storage, own = make_storage(), make_storage(base_url="/own/")
     for media_url in ["/first/", "/second/"]:
         settings.MEDIA_URL = media_url
@@ -50,7 +50,7 @@ def test_base_url_follows_the_setting(make_storage: Callable[..., Storage], sett
 def test_location_follows_the_setting(
     make_storage: Callable[..., Storage], can: Capabilities, settings, tmp_path: Path
 ) -> None:
-    """Without a location of its own a storage has MEDIA_ROOT, also when that changes."""
+    """A storage without a location follows MEDIA_ROOT."""
     storage = make_storage(location=None)
     for media_root in [tmp_path / "first", str(tmp_path / "second")]:
         settings.MEDIA_ROOT = media_root
@@ -60,7 +60,7 @@ def test_location_follows_the_setting(
 
 @pytest.mark.needs("has_disk_options")
 def test_location_of_its_own(make_storage: Callable[..., Storage], tmp_path: Path) -> None:
-    """A location that was given is the base location as it was given, whatever is set."""
+    """A location that was passed is the base location as it is, whatever MEDIA_ROOT says."""
     location = str(tmp_path / "media" / ".." / "media")
     assert make_storage(location=location).base_location == location
 
@@ -68,7 +68,7 @@ def test_location_of_its_own(make_storage: Callable[..., Storage], tmp_path: Pat
 @pytest.mark.needs("has_disk_options")
 @pytest.mark.parametrize("attribute", MODES)
 def test_permission_modes(make_storage: Callable[..., Storage], settings, attribute: str) -> None:
-    """A permission mode is the storage's own, or else follows its setting."""
+    """A permission mode that was passed is kept; otherwise it follows its setting."""
     storage, own = make_storage(), make_storage(**{attribute: 0o700})
     for mode in [0o640, None]:
         setattr(settings, MODES[attribute], mode)
@@ -77,7 +77,7 @@ def test_permission_modes(make_storage: Callable[..., Storage], settings, attrib
 
 @pytest.mark.needs("has_disk_options")
 def test_deconstruct(make_storage: Callable[..., Storage]) -> None:
-    """What a migration writes down makes a storage of the same class with the same options."""
+    """The arguments from deconstruct() make a storage of the same class with the same options."""
     storage = make_storage(base_url="/own/")
     path, arguments, options = storage.deconstruct()
     again = import_string(path)(*arguments, **options)
@@ -87,7 +87,7 @@ def test_deconstruct(make_storage: Callable[..., Storage]) -> None:
 
 @pytest.mark.parametrize("duplicate", [copy.copy, *map(deeply, [copy.deepcopy, repickled])])
 def test_copies(storage: Storage, duplicate: Callable[[Storage], Storage]) -> None:
-    """A copy, a deep copy and what comes out of a pickle have the files and the options."""
+    """A copy, a deep copy and an unpickled storage have the files and the options."""
     put(storage, "d/a", b"content")
     other = duplicate(storage)
     assert (get(other, "d/a"), other.exists("b")) == (b"content", False)

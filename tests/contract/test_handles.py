@@ -1,4 +1,4 @@
-"""What can be done with a handle once it is open, and after."""
+"""Handles: what an open handle does, and what a closed one refuses."""
 
 import errno
 import io
@@ -29,7 +29,7 @@ USES: dict[str, Callable[[File], Any]] = {
 
 
 def test_seek_and_tell(storage: Storage) -> None:
-    """A handle goes where it is told to: from the start, from where it is, from the end."""
+    """seek() moves a handle relative to the start, to its position, or to the end."""
     put(storage, "a", b"0123456789")
     with storage.open("a") as file:
         assert (file.seek(4), file.tell(), file.read(2)) == (4, 4, b"45")
@@ -40,7 +40,7 @@ def test_seek_and_tell(storage: Storage) -> None:
 
 @pytest.mark.needs("opens_like_python")
 def test_seek_before_the_start(storage: Storage) -> None:
-    """There is nothing before the start of a file."""
+    """seek() refuses a position before the start of a file."""
     put(storage, "a", b"0123456789")
     with storage.open("a") as file:
         with pytest.raises(OSError, match="Invalid argument") as info:
@@ -51,7 +51,7 @@ def test_seek_before_the_start(storage: Storage) -> None:
 
 @pytest.mark.needs("opens_like_python")
 def test_reading_by_pieces(storage: Storage) -> None:
-    """read(size), readline(), readlines() and readinto() go on where the last one stopped."""
+    """read(size), readline(), readlines() and readinto() continue at the position."""
     put(storage, "a", b"one\ntwo\nthree\nfour")
     buffer = bytearray(3)
     with storage.open("a") as file:
@@ -63,7 +63,7 @@ def test_reading_by_pieces(storage: Storage) -> None:
 
 @pytest.mark.needs("opens_like_python")
 def test_writing_lines(storage: Storage) -> None:
-    """writelines() writes one after the other and adds nothing."""
+    """writelines() writes lines one after the other, and adds nothing."""
     with storage.open("a", "wb") as file:
         file.writelines([b"one\n", b"two", b""])
     assert get(storage, "a") == b"one\ntwo"
@@ -71,7 +71,7 @@ def test_writing_lines(storage: Storage) -> None:
 
 @pytest.mark.needs("opens_like_python")
 def test_write_tells_how_much(storage: Storage) -> None:
-    """write() returns bytes for a binary handle and characters for a text one."""
+    """write() returns the number of bytes, or of characters on a text handle."""
     with storage.open("a", "wb") as file:
         assert file.write("é".encode()) == 2
     with storage.open("a", "w") as file:
@@ -81,7 +81,7 @@ def test_write_tells_how_much(storage: Storage) -> None:
 @pytest.mark.needs("opens_like_python")
 @pytest.mark.parametrize(("size", "expected"), [(3, b"012"), (0, b""), (12, b"0123456789\0\0")])
 def test_truncate(storage: Storage, size: int, expected: bytes) -> None:
-    """truncate() cuts a file or fills it with zeros, and the handle stays where it is."""
+    """truncate(size) cuts a file or fills it with zeros, and does not move the handle."""
     put(storage, "a", b"0123456789")
     with storage.open("a", "rb+") as file:
         file.seek(5)
@@ -92,7 +92,7 @@ def test_truncate(storage: Storage, size: int, expected: bytes) -> None:
 
 @pytest.mark.needs("opens_like_python")
 def test_truncate_where_the_handle_is(storage: Storage) -> None:
-    """Without a size truncate() cuts at the position."""
+    """truncate() without a size cuts at the position."""
     put(storage, "a", b"0123456789")
     with storage.open("a", "rb+") as file:
         file.read(4)
@@ -102,7 +102,7 @@ def test_truncate_where_the_handle_is(storage: Storage) -> None:
 
 @pytest.mark.needs("opens_like_python")
 def test_writing_beyond_the_end(storage: Storage) -> None:
-    """The gap before what is written is filled with zeros."""
+    """A write past the end fills the gap with zeros."""
     put(storage, "a", b"01")
     with storage.open("a", "rb+") as file:
         file.seek(4)
@@ -111,7 +111,7 @@ def test_writing_beyond_the_end(storage: Storage) -> None:
 
 
 def test_chunks_begin_at_the_start(storage: Storage) -> None:
-    """chunks() yields all of the file, wherever the handle was, in pieces of the asked size."""
+    """chunks() yields the whole file in pieces of the given size, wherever the handle was."""
     put(storage, "a", b"0123456789")
     with storage.open("a") as file:
         file.seek(7)
@@ -119,7 +119,7 @@ def test_chunks_begin_at_the_start(storage: Storage) -> None:
 
 
 def test_chunks_of_a_long_file(storage: Storage) -> None:
-    """Without a size a chunk is what Django says, and multiple_chunks() counts with it."""
+    """chunks() without a size uses Django's default, and so does multiple_chunks()."""
     put(storage, "long", LONG)
     put(storage, "short", LONG[:9])
     with storage.open("long") as long, storage.open("short") as short:
@@ -130,7 +130,7 @@ def test_chunks_of_a_long_file(storage: Storage) -> None:
 
 
 def test_iterating_over_lines(storage: Storage) -> None:
-    """A handle yields its lines with their newlines, also across the borders of chunks."""
+    """A handle yields its lines with their newlines, across the borders of chunks too."""
     put(storage, "a", LONG + b"end")
     with storage.open("a") as file:
         assert list(file) == [*[b"0123456789\n"] * 12_000, b"end"]
@@ -139,7 +139,7 @@ def test_iterating_over_lines(storage: Storage) -> None:
 
 
 def test_size_of_a_handle(storage: Storage) -> None:
-    """size and len() are the bytes of the file, also of text, and leave the position alone."""
+    """size and len() count bytes, for text too, and do not move the handle."""
     put(storage, "a", "é1".encode())
     for mode in ["rb", "r", "rb+", "ab"]:
         with storage.open("a", mode) as file:
@@ -148,7 +148,7 @@ def test_size_of_a_handle(storage: Storage) -> None:
 
 
 def test_handle_is_true_and_has_a_name(storage: Storage, can: Capabilities) -> None:
-    """A handle is named by its path, or by its name where there are no paths."""
+    """A handle is true; its name is its path, or its name if there are no paths."""
     put(storage, "d/a")
     with storage.open("d/a") as file:
         name = storage.path("d/a") if can.has_paths else "d/a"
@@ -156,7 +156,7 @@ def test_handle_is_true_and_has_a_name(storage: Storage, can: Capabilities) -> N
 
 
 def test_handles_have_positions_of_their_own(storage: Storage) -> None:
-    """What one handle reads, and what is asked of the storage, moves no other handle."""
+    """Reading through one handle, or asking the storage, moves no other handle."""
     put(storage, "a", b"0123456789")
     with storage.open("a") as first, storage.open("a") as second:
         assert (first.read(4), second.read(2)) == (b"0123", b"01")
@@ -165,7 +165,7 @@ def test_handles_have_positions_of_their_own(storage: Storage) -> None:
 
 
 def test_closing_one_handle_closes_no_other(storage: Storage) -> None:
-    """Each handle is closed by itself."""
+    """close() closes one handle, and no other on the same file."""
     put(storage, "a", b"content")
     with storage.open("a") as first:
         storage.open("a").close()
@@ -174,7 +174,7 @@ def test_closing_one_handle_closes_no_other(storage: Storage) -> None:
 
 @pytest.mark.needs("opens_like_python")
 def test_flushing_stores_what_was_written(storage: Storage) -> None:
-    """After flush() the storage has it, before the handle is closed."""
+    """flush() stores what was written before the handle is closed."""
     put(storage, "a", b"old")
     with storage.open("a", "ab") as writer:
         writer.write(b" and new")
@@ -184,7 +184,7 @@ def test_flushing_stores_what_was_written(storage: Storage) -> None:
 
 @pytest.mark.needs("shows_writes")
 def test_flushing_shows_what_was_written(storage: Storage) -> None:
-    """After flush() every other handle sees it too."""
+    """flush() shows what was written to every other handle."""
     put(storage, "a", b"old")
     with storage.open("a") as reader, storage.open("a", "ab") as writer:
         writer.write(b" and new")
@@ -193,7 +193,7 @@ def test_flushing_shows_what_was_written(storage: Storage) -> None:
 
 
 def test_closing_shows_what_was_written(storage: Storage) -> None:
-    """close() flushes."""
+    """close() flushes the handle."""
     file = storage.open("a", "w")
     file.write("content")
     file.close()
@@ -202,7 +202,7 @@ def test_closing_shows_what_was_written(storage: Storage) -> None:
 
 @pytest.mark.needs("opens_like_python")
 def test_deleted_file_lives_for_its_handles(storage: Storage) -> None:
-    """A handle reads and writes on after its file is deleted, and brings nothing back."""
+    """A handle reads and writes on after its file is deleted, without restoring the file."""
     put(storage, "a", b"content")
     with storage.open("a", "rb+") as file:
         storage.delete("a")
@@ -213,7 +213,7 @@ def test_deleted_file_lives_for_its_handles(storage: Storage) -> None:
 
 @pytest.mark.needs("opens_like_python")
 def test_handle_stays_on_the_file_that_it_opened(storage: Storage) -> None:
-    """A new file under the name of a deleted one is another file."""
+    """A handle on a deleted file does not see a new file of the same name."""
     put(storage, "a", b"old")
     with storage.open("a") as file:
         storage.delete("a")
@@ -224,7 +224,7 @@ def test_handle_stays_on_the_file_that_it_opened(storage: Storage) -> None:
 
 @pytest.mark.needs("opens_like_python")
 def test_closed_handle_refuses(storage: Storage) -> None:
-    """Whatever is done with a closed handle is a ValueError."""
+    """Every operation on a closed handle raises ValueError."""
     put(storage, "a", b"content")
     for use in USES:
         file = storage.open("a", "rb+")
@@ -234,7 +234,7 @@ def test_closed_handle_refuses(storage: Storage) -> None:
 
 
 def test_closed_says_so(storage: Storage) -> None:
-    """closed is true after close(), and closing again does no harm."""
+    """closed is true after close(), and a second close() does nothing."""
     put(storage, "a")
     file = storage.open("a")
     assert not file.closed
@@ -254,7 +254,7 @@ def test_with_closes(storage: Storage) -> None:
 
 
 def test_opening_an_open_handle_rewinds_it(storage: Storage) -> None:
-    """open() on an open handle goes to the start and returns the handle."""
+    """open() on an open handle rewinds and returns it."""
     put(storage, "a", b"content")
     with storage.open("a") as file:
         file.read()
@@ -264,7 +264,7 @@ def test_opening_an_open_handle_rewinds_it(storage: Storage) -> None:
 
 @pytest.mark.needs("opens_like_python")
 def test_opening_a_closed_handle_opens_the_file_again(storage: Storage) -> None:
-    """open() on a closed handle opens what is under its name now, in its mode or another."""
+    """open() on a closed handle opens the file that has its name now, in its mode or another."""
     put(storage, "a", b"old")
     file = storage.open("a")
     file.close()
@@ -277,7 +277,7 @@ def test_opening_a_closed_handle_opens_the_file_again(storage: Storage) -> None:
 
 @pytest.mark.needs("opens_like_python")
 def test_opening_a_closed_handle_of_a_deleted_file(storage: Storage) -> None:
-    """open() on a closed handle raises ValueError when the file is gone."""
+    """open() on a closed handle raises ValueError if the file was deleted."""
     put(storage, "a")
     file = storage.open("a")
     file.close()
@@ -288,7 +288,7 @@ def test_opening_a_closed_handle_of_a_deleted_file(storage: Storage) -> None:
 
 @pytest.mark.needs("opens_like_python")
 def test_saving_a_handle_that_was_opened_again_for_writing(storage: Storage) -> None:
-    """A handle that cannot be read is refused by save(), whatever it was opened for at first."""
+    """save() refuses a handle that cannot be read, whatever its first mode was."""
     put(storage, "a", b"content")
     file = storage.open("a", "rb")
     file.close()

@@ -25,13 +25,13 @@ def sample(mode: str) -> bytes | str:
 
 @pytest.mark.needs("takes_every_content")
 def test_open_without_a_mode_reads_bytes(storage: Storage) -> None:
-    """Bytes come out also where text went in."""
+    """open() without a mode reads bytes, after text was saved too."""
     put(storage, "a", "é\n")
     assert get(storage, "a") == b"\xc3\xa9\n"
 
 
 def test_open_gives_a_file_of_django(storage: Storage) -> None:
-    """Whatever the mode, a handle is a File."""
+    """open() returns a File in every mode."""
     put(storage, "a", b"old")
     for mode in [*READING, *TRUNCATING, *APPENDING]:
         with storage.open("a", mode) as file:
@@ -43,7 +43,7 @@ def test_open_gives_a_file_of_django(storage: Storage) -> None:
 def test_handle_is_as_the_builtin_open_gives_it(
     storage: Storage, tmp_path: Path, mode: str
 ) -> None:
-    """Mode, position and abilities are those of Python's own handle."""
+    """A handle has the mode, the position and the abilities of Python's own."""
     if "x" not in mode:
         (tmp_path / "a").write_bytes(b"old")
         put(storage, "a", b"old")
@@ -56,7 +56,7 @@ def test_handle_is_as_the_builtin_open_gives_it(
 
 @pytest.mark.needs("opens_like_python")
 def test_reading_what_is_not_there(storage: Storage) -> None:
-    """A mode that needs the file raises FileNotFoundError and makes nothing."""
+    """A mode that needs the file raises FileNotFoundError and creates nothing."""
     for mode in READING:
         with pytest.raises(FileNotFoundError) as info:
             storage.open("missing", mode)
@@ -66,7 +66,7 @@ def test_reading_what_is_not_there(storage: Storage) -> None:
 
 @pytest.mark.needs("opens_like_python")
 def test_modes_that_create(storage: Storage) -> None:
-    """Modes with w, a and x make the file, at once and empty."""
+    """Modes with w, a and x create the file at once, empty."""
     for mode in CREATING:
         with storage.open(f"new-{mode}", mode):
             assert storage.exists(f"new-{mode}")
@@ -75,7 +75,7 @@ def test_modes_that_create(storage: Storage) -> None:
 
 @pytest.mark.needs("opens_like_python")
 def test_modes_that_truncate(storage: Storage) -> None:
-    """Modes with w empty the file when they open it, before anything is written."""
+    """Modes with w truncate the file when they open it, before anything is written."""
     for mode in TRUNCATING:
         name = put(storage, "a", b"old content")
         with storage.open(name, mode) as file:
@@ -97,7 +97,7 @@ def test_modes_that_append(storage: Storage) -> None:
 
 @pytest.mark.needs("opens_like_python")
 def test_appending_goes_behind_what_others_appended(storage: Storage) -> None:
-    """The end is where the file ends when the bytes are written, not when it was opened."""
+    """A handle appends at the end that the file has when the bytes are written."""
     with storage.open("log", "ab") as first:
         write(storage, "log", b"second ", "ab")
         first.write(b"first")
@@ -116,7 +116,7 @@ def test_modes_that_refuse_an_existing_file(storage: Storage) -> None:
 
 @pytest.mark.needs("opens_like_python")
 def test_updating_in_place(storage: Storage) -> None:
-    """Modes with r+ write over what is there and keep the rest."""
+    """Modes with r+ overwrite in place and keep the rest."""
     for mode in ["rb+", "r+"]:
         name = put(storage, "a", b"0123456789")
         write(storage, name, sample(mode), mode)
@@ -157,14 +157,14 @@ def test_writing_through_a_handle_for_reading(storage: Storage) -> None:
 @pytest.mark.needs("opens_like_python")
 @pytest.mark.parametrize(("mode", "wrong"), [("wb", "text"), ("w", b"bytes")])
 def test_writing_the_wrong_type(storage: Storage, mode: str, wrong: bytes | str) -> None:
-    """Text is not for binary handles, nor are bytes for text."""
+    """A binary handle refuses text, and a text handle refuses bytes."""
     with storage.open("a", mode) as file, pytest.raises(TypeError):
         file.write(wrong)
 
 
 @pytest.mark.needs("opens_like_python")
 def test_modes_that_do_not_exist(storage: Storage) -> None:
-    """A mode that open() does not know is a ValueError, before anything happens to a file."""
+    """open() raises ValueError for an unknown mode, and does nothing to the file."""
     put(storage, "a", b"old")
     for mode in INVALID:
         for name in ["a", "missing"]:
@@ -176,7 +176,7 @@ def test_modes_that_do_not_exist(storage: Storage) -> None:
 
 @pytest.mark.needs("has_directories")
 def test_opening_a_directory(storage: Storage) -> None:
-    """A directory is no file, whatever the mode."""
+    """open() refuses a directory in every mode."""
     put(storage, "d/a")
     for mode in [*READING, *TRUNCATING, *APPENDING]:
         with pytest.raises(IsADirectoryError):
@@ -185,7 +185,7 @@ def test_opening_a_directory(storage: Storage) -> None:
 
 @pytest.mark.needs("has_directories")
 def test_opening_below_a_file(storage: Storage) -> None:
-    """A file is no directory, whatever the mode."""
+    """open() refuses a name below a file in every mode."""
     put(storage, "a")
     for mode in ["rb", "wb", "ab", "xb"]:
         with pytest.raises(NotADirectoryError):
@@ -196,14 +196,14 @@ def test_opening_below_a_file(storage: Storage) -> None:
 @pytest.mark.needs("opens_like_python")
 @pytest.mark.parametrize("mode", ["wb", "a", "x+"])
 def test_creating_below_a_missing_directory(storage: Storage, can: Capabilities, mode: str) -> None:
-    """Only some storages make directories for open()."""
+    """open() creates missing directories on some storages, and raises on the others."""
     with raises_unless(can.makes_parents, FileNotFoundError):
         storage.open("new/a", mode).close()
     assert storage.exists("new") == can.makes_parents
 
 
 def test_text_is_utf_8(storage: Storage) -> None:
-    """Text goes in and comes out as UTF-8, whatever the machine prefers."""
+    """Text is written and read as UTF-8, whatever the locale says."""
     write(storage, "a", "é日本\U0001f600", "w")
     assert get(storage, "a").decode("utf-8") == "é日本\U0001f600"
     with storage.open("a", "r") as file:
@@ -212,7 +212,7 @@ def test_text_is_utf_8(storage: Storage) -> None:
 
 
 def test_text_that_is_not_utf_8(storage: Storage) -> None:
-    """Bytes that are no UTF-8 are an error for a text handle, and for it alone."""
+    """A text handle raises for bytes that are not UTF-8, and a binary one reads them."""
     put(storage, "a", b"\xff\xfe")
     with storage.open("a", "r") as file, pytest.raises(UnicodeDecodeError):
         file.read()
@@ -220,7 +220,7 @@ def test_text_that_is_not_utf_8(storage: Storage) -> None:
 
 
 def test_reading_text_with_any_newline(storage: Storage) -> None:
-    """A text handle gives every newline as a plain one, and says which it has seen."""
+    """A text handle reads every newline as a plain one, and reports which it has seen."""
     put(storage, "a", b"one\ntwo\r\nthree\rfour")
     with storage.open("a", "r") as file:
         assert file.readlines() == ["one\n", "two\n", "three\n", "four"]
@@ -228,20 +228,20 @@ def test_reading_text_with_any_newline(storage: Storage) -> None:
 
 
 def test_writing_text_keeps_carriage_returns(storage: Storage) -> None:
-    """What is written as text has the machine's newline, and every other character as it is."""
+    """Text is written with the platform's newline, and all other characters as they are."""
     write(storage, "a", "one\r\ntwo\n", "w")
     assert get(storage, "a") == "one\r\ntwo\n".replace("\n", os.linesep).encode()
 
 
 def test_binary_keeps_newlines(storage: Storage) -> None:
-    """A binary handle translates nothing, neither way."""
+    """A binary handle translates no newlines."""
     write(storage, "a", b"one\r\ntwo\rthree\n", "wb")
     assert read_and_close(storage.open("a", "rb")) == b"one\r\ntwo\rthree\n"
 
 
 @pytest.mark.needs("opens_like_python")
 def test_a_mode_and_a_name_that_cannot_be(storage: Storage) -> None:
-    """open() refuses letters that no mode has, then the name, then a mode that lacks a letter."""
+    """open() first refuses unknown letters in a mode, then a bad name, then an incomplete mode."""
     for name, mode, error in [
         ("a", "b", "exactly one of"),
         ("\ud800", "b", "surrogates"),

@@ -34,14 +34,14 @@ USES: dict[str, Callable[[Storage, str], Any]] = {
 @pytest.mark.needs("refuses_names")
 @pytest.mark.parametrize("use", USES)
 def test_names_outside_of_the_storage(storage: Storage, use: str) -> None:
-    """No method reaches out of the storage."""
+    """Every method refuses a name outside of the storage."""
     for name in OUTSIDE:
         with pytest.raises(SuspiciousFileOperation):
             USES[use](storage, name)
 
 
 def test_names_that_cannot_be_saved(storage: Storage) -> None:
-    """save() refuses what leaves the storage and what has no file name, and stores nothing."""
+    """save() refuses a name outside of the storage or without a file name, and stores nothing."""
     for name in [*OUTSIDE, *NAMELESS, *WINDING]:
         with pytest.raises(SuspiciousFileOperation):
             put(storage, name, b"content")
@@ -50,7 +50,7 @@ def test_names_that_cannot_be_saved(storage: Storage) -> None:
 
 @pytest.mark.needs("refuses_names")
 def test_nul(storage: Storage) -> None:
-    """NUL is in no name: what would use it raises ValueError, and nothing exists there."""
+    """A name with NUL does not exist, and using it raises ValueError."""
     for name in ["a\0", "\0", "a\0b/c"]:
         for use in [put, *(USES[use] for use in ["open", "open for writing", "delete", "size"])]:
             with pytest.raises(ValueError, match=r"null|NUL"):
@@ -60,7 +60,7 @@ def test_nul(storage: Storage) -> None:
 
 
 def test_long_names(storage: Storage, can: Capabilities) -> None:
-    """A component of more than 255 bytes is refused where names are limited."""
+    """A component of more than 255 bytes is refused if names are limited."""
     put(storage, "d/a")
     for name in ["x" * 256, "é" * 128, "d/" + "x" * 256]:
         with raises_unless(not can.limits_names, OSError) as info:
@@ -70,14 +70,14 @@ def test_long_names(storage: Storage, can: Capabilities) -> None:
 
 
 def test_names_that_just_fit(storage: Storage) -> None:
-    """Names of 255 bytes, and deep ones, are fine everywhere."""
+    """Components of 255 bytes and deep names are accepted by every storage."""
     for name in ["x" * 255, "é" * 127, "/".join("abcdefghijklmnop" * 4)]:
         assert put(storage, name, b"content") == name
         assert get(storage, name) == b"content"
 
 
 def test_names_are_kept(storage: Storage, can: Capabilities) -> None:
-    """save() stores under the name that it got, with every character."""
+    """save() keeps every character of a name."""
     contents = {
         name: name.encode() for name in [*UNICODE, *ODD, *["a\nb"] * can.takes_odd_characters]
     }
@@ -87,13 +87,13 @@ def test_names_are_kept(storage: Storage, can: Capabilities) -> None:
 
 
 def test_names_are_compared_as_they_are(storage: Storage) -> None:
-    """Case makes another name, and so does another way to write one character."""
+    """Names that differ in case, or in Unicode normalization, are different."""
     spellings = ["a", "A", *(unicodedata.normalize(form, "é") for form in ["NFC", "NFD"])]
     assert [put(storage, name) for name in spellings] == spellings
 
 
 def test_generate_filename(storage: Storage) -> None:
-    """generate_filename() cleans the last component and normalises the rest."""
+    """generate_filename() cleans the last component and normalizes the rest."""
     expected = {
         "a b (1).txt": "a_b_1.txt",
         "d e/a b.txt": "d e/a_b.txt",
@@ -105,27 +105,27 @@ def test_generate_filename(storage: Storage) -> None:
 
 
 def test_generate_filename_refuses(storage: Storage) -> None:
-    """generate_filename() refuses the way out and a name of which nothing is left."""
+    """generate_filename() refuses a name outside of the storage and an empty one."""
     for name in ["../a", "d/../a", "d/..", "d\\..\\a", "d/$", ""]:
         with pytest.raises(SuspiciousFileOperation):
             storage.generate_filename(name)
 
 
 def test_get_valid_name(storage: Storage) -> None:
-    """get_valid_name() leaves letters, digits, points, dashes and underscores."""
+    """get_valid_name() keeps letters, digits, dots, dashes and underscores."""
     expected = {"a b.txt": "a_b.txt", "d/a": "da", "é%$-1.T": "é-1.T", "a\n": "a"}
     assert {name: storage.get_valid_name(name) for name in expected} == expected
 
 
 def test_get_valid_name_refuses(storage: Storage) -> None:
-    """get_valid_name() refuses what leaves no name."""
+    """get_valid_name() refuses a name of which nothing is left."""
     for name in ["", ".", "..", "$$"]:
         with pytest.raises(SuspiciousFileOperation):
             storage.get_valid_name(name)
 
 
 def test_get_available_name(storage: Storage) -> None:
-    """A free name is available as it is; a taken one gets another that is free."""
+    """get_available_name() returns a free name as it is, and a free one for a taken one."""
     assert storage.get_available_name("d/a.txt") == "d/a.txt"
     put(storage, "d/a.txt")
     other = storage.get_available_name("d\\a.txt")
@@ -134,13 +134,13 @@ def test_get_available_name(storage: Storage) -> None:
 
 
 def test_get_available_name_reserves_nothing(storage: Storage) -> None:
-    """Asking for a name stores nothing under it."""
+    """get_available_name() stores nothing under the name."""
     assert storage.get_available_name("a") == storage.get_available_name("a") == "a"
     assert names(storage) == []
 
 
 def test_get_alternative_name(storage: Storage) -> None:
-    """An alternative has an underscore and seven random characters before the extension."""
+    """An alternative name has an underscore and seven random characters before the extension."""
     alternatives = {storage.get_alternative_name("d/a", ".txt") for _ in range(3)}
     assert all(re.fullmatch(r"d/a_[A-Za-z0-9]{7}\.txt", name) for name in alternatives)
     assert len(alternatives) == 3

@@ -1,4 +1,4 @@
-"""save(): what goes in, under which name, and what happens to what was there."""
+"""save(): the contents it takes, the name it returns, and existing files."""
 
 import io
 import re
@@ -26,7 +26,7 @@ LONG = b"0123456789\r\n" * 6_000
 
 
 def temporary(content: bytes) -> TemporaryUploadedFile:
-    """Return an upload that lies in a file of its own on the disk."""
+    """Return an upload in a temporary file on the disk."""
     upload = TemporaryUploadedFile("upload.txt", "text/plain", len(content), None)
     upload.write(content)
     upload.flush()
@@ -57,16 +57,16 @@ TEXTUAL: list[Callable[[bytes], Any]] = [
 
 @pytest.fixture
 def makers(can: Capabilities) -> dict[str, Callable[[bytes], Any]]:
-    """Return what makes each kind of content that save() takes, by a name to save it under."""
+    """Return a function for each kind of content, by a name to save it under."""
     kinds = [*BINARY, *TEXTUAL * can.takes_every_content]
     return {f"d/{number}.txt": make for number, make in enumerate(kinds)}
 
 
 class Broken:
-    """A content that breaks after its first chunk."""
+    """A content that raises after its first chunk."""
 
     def chunks(self) -> Any:
-        """Yield something and raise."""
+        """Yield one chunk, and raise."""
         yield b"half"
         raise ConnectionResetError
 
@@ -75,7 +75,7 @@ class Broken:
 def test_every_content_is_saved(
     storage: Storage, makers: dict[str, Callable[[bytes], Any]], content: bytes
 ) -> None:
-    """Any kind of content is stored byte for byte, text as UTF-8."""
+    """save() stores every kind of content byte for byte, text as UTF-8."""
     for name, make in makers.items():
         with make(content) as source:
             assert storage.save(name, source) == name
@@ -85,7 +85,7 @@ def test_every_content_is_saved(
 def test_content_is_saved_from_its_start(
     storage: Storage, makers: dict[str, Callable[[bytes], Any]]
 ) -> None:
-    """What somebody has read before is saved too."""
+    """save() stores a content from its start, even if it was read before."""
     for name, make in makers.items():
         with make(b"content") as source:
             source.read(4)
@@ -95,7 +95,7 @@ def test_content_is_saved_from_its_start(
 
 @pytest.mark.parametrize("make", [ContentFile, io.BytesIO, uploaded])
 def test_changing_a_content_after_saving_it(storage: Storage, make: Callable[[bytes], Any]) -> None:
-    """The stored file is a copy: later changes of what was saved do not reach it."""
+    """A later change of the content does not change the stored file."""
     content = make(b"content")
     storage.save("a", content)
     content.seek(0)
@@ -104,7 +104,7 @@ def test_changing_a_content_after_saving_it(storage: Storage, make: Callable[[by
 
 
 def test_saving_a_handle_of_the_storage(storage: Storage) -> None:
-    """A file is copied by saving a handle on it."""
+    """save() copies a file from a handle on it."""
     put(storage, "a", b"content")
     with storage.open("a") as file:
         assert storage.save("b", file) == "b"
@@ -113,7 +113,7 @@ def test_saving_a_handle_of_the_storage(storage: Storage) -> None:
 
 @pytest.mark.needs("takes_every_content")
 def test_saving_what_cannot_be_rewound(storage: Storage) -> None:
-    """An object that can only be read is saved from where it is."""
+    """save() stores an object that can only be read from its position on."""
 
     class Stream:
         read = io.BytesIO(b"content").read
@@ -124,7 +124,7 @@ def test_saving_what_cannot_be_rewound(storage: Storage) -> None:
 
 @pytest.mark.needs("takes_every_content")
 def test_temporary_upload_is_consumed(storage: Storage) -> None:
-    """The file of a large upload is gone from the disk when it is saved, and closing it is fine."""
+    """save() removes the temporary file of a large upload, and closing the upload is harmless."""
     upload = temporary(b"content")
     storage.save("a", upload)
     assert not Path(upload.temporary_file_path()).exists()
@@ -133,18 +133,18 @@ def test_temporary_upload_is_consumed(storage: Storage) -> None:
 
 
 def test_saving_without_a_name(storage: Storage) -> None:
-    """Without a name it is the content's own."""
+    """save() without a name takes the content's name."""
     assert storage.save(None, ContentFile(b"content", name="d/own.txt")) == "d/own.txt"
 
 
 def test_saving_makes_directories(storage: Storage) -> None:
-    """save() makes all directories above its file, and takes those that are there."""
+    """save() creates the missing directories above its file."""
     assert [put(storage, name) for name in ["a/b/c/1", "a/b/2"]] == ["a/b/c/1", "a/b/2"]
     assert storage.listdir("a/b") == (["c"], ["2"])
 
 
 def test_saving_under_a_taken_name(storage: Storage) -> None:
-    """A file that is there stays, and the new one gets a name with seven random characters."""
+    """save() keeps an existing file, and adds seven random characters to the new name."""
     put(storage, "d/a.txt", b"first")
     second, third = put(storage, "d/a.txt", b"second"), put(storage, "d/a.txt", b"third")
     assert re.fullmatch(rf"d/a{SUFFIX}\.txt", second)
@@ -154,14 +154,14 @@ def test_saving_under_a_taken_name(storage: Storage) -> None:
 
 @pytest.mark.needs("has_directories")
 def test_saving_under_the_name_of_a_directory(storage: Storage) -> None:
-    """A directory's name is taken too."""
+    """save() does not take the name of a directory."""
     put(storage, "d/a")
     assert re.fullmatch(f"d{SUFFIX}", put(storage, "d"))
 
 
 @pytest.mark.needs("has_directories")
 def test_saving_below_a_file(storage: Storage) -> None:
-    """Where a file is there can be no directory, and nothing is stored."""
+    """save() refuses a name below a file, and stores nothing."""
     put(storage, "a", b"content")
     with pytest.raises(FileExistsError):
         put(storage, "a/b")
@@ -172,7 +172,7 @@ def test_saving_below_a_file(storage: Storage) -> None:
 
 @pytest.mark.needs("gives_each_a_name")
 def test_saving_many_at_once(storage: Storage) -> None:
-    """Threads that save under one name get a name each, and no content is lost."""
+    """Threads that save under one name get different names, and no content is lost."""
     contents = [b"%d" % number for number in range(40)]
 
     def save(content: bytes) -> str:
@@ -187,7 +187,7 @@ def test_saving_many_at_once(storage: Storage) -> None:
 
 
 def test_backslashes_become_slashes(storage: Storage) -> None:
-    """A name from Windows is a name with slashes."""
+    """save() turns backslashes into slashes."""
     for name in ["a\\b.txt", "a\\\\b.txt"]:
         assert put(storage, name) == "a/b.txt"
         assert storage.exists("a/b.txt")
@@ -195,28 +195,28 @@ def test_backslashes_become_slashes(storage: Storage) -> None:
 
 
 def test_saved_name_is_normal(storage: Storage) -> None:
-    """save() returns the shortest name of what it saved."""
+    """save() returns the normalized name."""
     for name in ["a/./b", "a//b", "./a/b", "a/b"]:
         assert put(storage, name) == "a/b"
         storage.delete("a/b")
 
 
 def test_max_length(storage: Storage) -> None:
-    """A name that is too long loses characters of its own; directory and extension stay."""
+    """save() shortens a name that is too long, and keeps its directory and extension."""
     name = "d/abcdefghijklmnop.t"
     assert storage.save(name, ContentFile(b""), max_length=20) == name
     assert re.fullmatch(rf"d/abc{SUFFIX}\.t", storage.save(name, ContentFile(b""), max_length=15))
 
 
 def test_max_length_under_a_taken_name(storage: Storage) -> None:
-    """The random characters count too."""
+    """save() counts the random characters of an alternative name."""
     saved = [storage.save("abcdefghijk.t", ContentFile(b""), max_length=13) for _ in range(2)]
     assert saved[0] == "abcdefghijk.t"
     assert re.fullmatch(rf"abc{SUFFIX}\.t", saved[1])
 
 
 def test_max_length_that_is_too_short(storage: Storage) -> None:
-    """Where no name fits, nothing is stored."""
+    """save() stores nothing if max_length leaves no room for a name."""
     put(storage, "abc.txt")
     with pytest.raises(SuspiciousFileOperation, match="max_length"):
         storage.save("abc.txt", ContentFile(b""), max_length=11)
@@ -225,7 +225,7 @@ def test_max_length_that_is_too_short(storage: Storage) -> None:
 
 @pytest.mark.needs("takes_every_content")
 def test_broken_content(storage: Storage, can: Capabilities) -> None:
-    """A content's error is raised as it is; only some storages keep what came before it."""
+    """save() raises a content's error as it is; some storages keep the part before it."""
     with pytest.raises(ConnectionResetError):
         storage.save("a", Broken())
     assert names(storage) == ["a"] * can.keeps_partial_saves
@@ -240,7 +240,7 @@ def overwriting(make_storage: Callable[..., Storage], can: Capabilities) -> Stor
 
 
 def test_overwriting(overwriting: Storage, makers: dict[str, Callable[[bytes], Any]]) -> None:
-    """With allow_overwrite a file that is there is replaced, however long it was."""
+    """save() with allow_overwrite replaces a file, whatever its size."""
     for make in makers.values():
         put(overwriting, "d/a", b"a much longer content")
         with make(b"new") as content:
@@ -249,7 +249,7 @@ def test_overwriting(overwriting: Storage, makers: dict[str, Callable[[bytes], A
 
 
 def test_overwriting_names(overwriting: Storage) -> None:
-    """With allow_overwrite a taken name is available and needs no other."""
+    """A taken name is available with allow_overwrite."""
     put(overwriting, "a.txt")
     assert overwriting.get_available_name("a.txt") == "a.txt"
     assert overwriting.get_alternative_name("a", ".txt") == "a.txt"
@@ -258,7 +258,7 @@ def test_overwriting_names(overwriting: Storage) -> None:
 
 
 def test_overwriting_a_directory(overwriting: Storage) -> None:
-    """With allow_overwrite a directory is still no file."""
+    """save() with allow_overwrite still refuses the name of a directory."""
     put(overwriting, "d/a")
     with pytest.raises(IsADirectoryError):
         put(overwriting, "d", b"content")
@@ -266,7 +266,7 @@ def test_overwriting_a_directory(overwriting: Storage) -> None:
 
 
 def test_writing_and_saving_are_one(storage: Storage) -> None:
-    """A name that a handle made is taken for save()."""
+    """save() does not take a name that a handle created."""
     write(storage, "a", b"written")
     assert put(storage, "a", b"saved") != "a"
     assert get(storage, "a") == b"written"

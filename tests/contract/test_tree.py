@@ -1,4 +1,4 @@
-"""The tree: listdir(), exists(), delete() and size(), on files and directories."""
+"""listdir(), exists(), delete() and size(), on files and directories."""
 
 import errno
 from pathlib import Path
@@ -18,31 +18,31 @@ def tree(storage: Storage) -> Storage:
 
 
 def listed(storage: Storage, name: str) -> tuple[list[str], list[str]]:
-    """Return the entries of a directory, in order."""
+    """Return the sorted entries of a directory."""
     directories, files = storage.listdir(name)
     return sorted(directories), sorted(files)
 
 
 def test_listing_the_top(tree: Storage) -> None:
-    """The top has several names; directories and files come apart, as names without a path."""
+    """listdir() returns the top's directories and files apart, as names without a path."""
     for name in ["", ".", "./", "d/.."]:
         assert listed(tree, name) == (["d"], ["a", "b.txt"])
 
 
 def test_listing_a_directory(tree: Storage) -> None:
-    """A directory lists its own entries alone."""
+    """listdir() returns the entries of one directory only."""
     for name in ["d", "d/", "./d", "d//", "d/e/.."]:
         assert listed(tree, name) == (["e"], ["a"])
 
 
 def test_listing_an_empty_storage(storage: Storage) -> None:
-    """An empty storage has an empty top."""
+    """listdir() of an empty storage returns two empty lists."""
     assert storage.listdir("") == ([], [])
 
 
 @pytest.mark.needs("has_directories")
 def test_listing_what_is_not_there(tree: Storage) -> None:
-    """A directory must be there to be listed."""
+    """listdir() raises for a directory that does not exist."""
     with pytest.raises(FileNotFoundError) as info:
         tree.listdir("missing")
     assert info.value.errno == errno.ENOENT
@@ -50,7 +50,7 @@ def test_listing_what_is_not_there(tree: Storage) -> None:
 
 @pytest.mark.needs("has_directories")
 def test_listing_a_file(tree: Storage) -> None:
-    """A file has no entries."""
+    """listdir() raises for a file."""
     for name in ["a", "a/b", "d/e/a"]:
         with pytest.raises(NotADirectoryError) as info:
             tree.listdir(name)
@@ -58,33 +58,33 @@ def test_listing_a_file(tree: Storage) -> None:
 
 
 def test_listing_is_a_copy(tree: Storage) -> None:
-    """Changing what listdir() returned changes nothing in the storage."""
+    """Changing the lists from listdir() changes nothing in the storage."""
     tree.listdir("")[1].clear()
     assert listed(tree, "") == (["d"], ["a", "b.txt"])
 
 
 def test_files_exist(tree: Storage) -> None:
-    """A file exists, under every spelling of its name."""
+    """exists() is true for a file under every spelling of its name."""
     for name in ["a", "d/a", "./a", "d//a", "d/../a"]:
         assert tree.exists(name) is True
 
 
 @pytest.mark.needs("has_directories")
 def test_directories_exist(tree: Storage) -> None:
-    """A directory exists, under every spelling of its name."""
+    """exists() is true for a directory under every spelling of its name."""
     for name in ["d", "d/e", "d/", "", "."]:
         assert tree.exists(name) is True
 
 
 def test_what_does_not_exist(tree: Storage) -> None:
-    """Nothing else exists, and asking makes nothing."""
+    """exists() is false for any other name, and creates nothing."""
     for name in ["missing", "d/missing", "missing/a", "a/b", "A", "b", "x" * 300]:
         assert tree.exists(name) is False
     assert names(tree) == ["a", "b.txt", "d/a", "d/e/a"]
 
 
 def test_deleting_a_file(tree: Storage) -> None:
-    """A deleted file is gone; its directory and its neighbours stay."""
+    """delete() removes a file, and keeps its directory and the other files."""
     for name in ["d/a", "./d/a", "d//a", "d/e/../a"]:
         assert tree.delete(name) is None
         assert not tree.exists("d/a")
@@ -93,14 +93,14 @@ def test_deleting_a_file(tree: Storage) -> None:
 
 
 def test_deleting_what_is_not_there(tree: Storage) -> None:
-    """Deleting what is gone already is fine."""
+    """delete() ignores a file that does not exist."""
     for name in ["missing", "d/missing", "missing/a"]:
         tree.delete(name)
     assert names(tree) == ["a", "b.txt", "d/a", "d/e/a"]
 
 
 def test_deleting_below_a_file(tree: Storage, can: Capabilities) -> None:
-    """A name that no file can have is an error only where the system says so."""
+    """delete() of a name below a file raises only if the system does."""
     with raises_unless(can.deletes_quietly, NotADirectoryError):
         tree.delete("a/b")
     assert get(tree, "a") == b"content"
@@ -108,7 +108,7 @@ def test_deleting_below_a_file(tree: Storage, can: Capabilities) -> None:
 
 @pytest.mark.needs("has_directories")
 def test_deleting_an_empty_directory(tree: Storage) -> None:
-    """A directory is still there when its last file is gone, and can be deleted then."""
+    """A directory stays when its last file is deleted, and can be deleted then."""
     tree.delete("d/e/a")
     assert tree.listdir("d/e") == ([], [])
     tree.delete("d/e")
@@ -117,7 +117,7 @@ def test_deleting_an_empty_directory(tree: Storage) -> None:
 
 @pytest.mark.needs("has_directories")
 def test_deleting_a_full_directory(tree: Storage, can: Capabilities) -> None:
-    """Only some storages delete a directory with all that is in it."""
+    """delete() of a directory with entries removes all or raises, by storage."""
     with raises_unless(can.deletes_trees, OSError):
         tree.delete("d")
     assert names(tree) == ["a", "b.txt"] + ["d/a", "d/e/a"] * (not can.deletes_trees)
@@ -125,14 +125,14 @@ def test_deleting_a_full_directory(tree: Storage, can: Capabilities) -> None:
 
 @pytest.mark.needs("refuses_names")
 def test_deleting_nothing(tree: Storage) -> None:
-    """delete() wants a name."""
+    """delete() refuses an empty name."""
     with pytest.raises(ValueError, match="name must be given"):
         tree.delete("")
     assert names(tree) == ["a", "b.txt", "d/a", "d/e/a"]
 
 
 def test_name_is_free_after_deleting(tree: Storage) -> None:
-    """A deleted file's name can be had again, for a directory too."""
+    """A deleted file's name is free, for a directory too."""
     tree.delete("a")
     assert put(tree, "a/b", b"new") == "a/b"
     assert get(tree, "a/b") == b"new"
@@ -151,7 +151,7 @@ def test_size_is_in_bytes(storage: Storage) -> None:
 
 
 def test_size_of_what_is_not_there(tree: Storage) -> None:
-    """What is not there has no size."""
+    """size() raises for a file that does not exist."""
     for name in ["missing", "missing/a", "d/missing"]:
         with pytest.raises(FileNotFoundError):
             tree.size(name)
@@ -159,7 +159,7 @@ def test_size_of_what_is_not_there(tree: Storage) -> None:
 
 @pytest.mark.needs("has_directories")
 def test_size_below_a_file(tree: Storage) -> None:
-    """Below a file there is nothing that has a size."""
+    """size() raises for a name below a file."""
     with pytest.raises(NotADirectoryError):
         tree.size("a/b")
 

@@ -1,4 +1,4 @@
-"""What a storage tells about a file from outside: its URL, its path, its times."""
+"""URLs, paths and times of files."""
 
 import time
 from datetime import datetime, timedelta, timezone
@@ -32,18 +32,18 @@ ASKING = ["get_accessed_time", "get_created_time", "get_modified_time"]
     ],
 )
 def test_url(storage: Storage, name: str | None, url: str) -> None:
-    """A URL is the quoted name below the base URL, whether the file exists or not."""
+    """url() returns the quoted name below the base URL, whether the file exists or not."""
     assert storage.url(name) == url
 
 
 @pytest.mark.needs("has_media_urls")
 def test_url_of_a_name_that_looks_like_one(storage: Storage) -> None:
-    """A colon does not make a URL of a name."""
+    """url() quotes the colon of a name."""
     assert storage.url("http:a/b") == "/media/http%3Aa/b"
 
 
 def test_path(storage: Storage, can: Capabilities) -> None:
-    """Where there are paths, a name's path is below the location; else path() refuses."""
+    """path() returns a path below the location, or raises if the storage has no paths."""
     if can.has_paths:
         assert storage.path("d//e/../a") == str(Path(storage.location) / "d" / "a")
     elif can.has_paths_below:
@@ -54,7 +54,7 @@ def test_path(storage: Storage, can: Capabilities) -> None:
 
 
 def test_path_outside_of_the_storage(storage: Storage, can: Capabilities) -> None:
-    """No path leads out of the storage."""
+    """path() refuses a name outside of the storage."""
     refuses = can.has_paths or can.looks_before_paths
     for name in ["../a", "/a", "d/../../a"]:
         with pytest.raises(SuspiciousFileOperation if refuses else NotImplementedError):
@@ -62,7 +62,7 @@ def test_path_outside_of_the_storage(storage: Storage, can: Capabilities) -> Non
 
 
 def test_file_at_its_path(storage: Storage, can: Capabilities) -> None:
-    """Where files are at their paths, what is done at a path is seen in the storage."""
+    """The storage sees what is done at a path, if its files are there."""
     put(storage, "d/a", b"content")
     path = Path(storage.path("d/a") if can.has_paths else "missing")
     assert path.exists() == can.has_files_at_paths
@@ -74,7 +74,7 @@ def test_file_at_its_path(storage: Storage, can: Capabilities) -> None:
 
 @pytest.mark.needs("has_every_time")
 def test_times_are_aware(storage: Storage, settings) -> None:
-    """With USE_TZ times are aware, in UTC, and of just now."""
+    """Times are aware and in UTC with USE_TZ, and those of a new file are of just now."""
     settings.USE_TZ = True
     put(storage, "a")
     for ask in ASKING:
@@ -86,7 +86,7 @@ def test_times_are_aware(storage: Storage, settings) -> None:
 @pytest.mark.needs("has_every_time")
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "America/St_Johns"])
 def test_times_are_naive(storage: Storage, settings, zone: str) -> None:
-    """Without USE_TZ times are naive, in the local zone."""
+    """Times are naive and local without USE_TZ."""
     settings.USE_TZ = False
     settings.TIME_ZONE = zone
     put(storage, "a")
@@ -106,7 +106,7 @@ def test_times_of_a_directory(storage: Storage) -> None:
 
 @pytest.mark.needs("has_every_time")
 def test_times_of_what_is_not_there(storage: Storage) -> None:
-    """What is not there has no times."""
+    """Times of a file that does not exist raise."""
     for ask in ASKING:
         with pytest.raises(FileNotFoundError):
             getattr(storage, ask)("missing")
@@ -115,7 +115,7 @@ def test_times_of_what_is_not_there(storage: Storage) -> None:
 @pytest.mark.needs("has_every_time")
 @pytest.mark.parametrize("mode", ["wb", "ab", "rb+"])
 def test_writing_moves_the_modified_time(storage: Storage, mode: str) -> None:
-    """A write makes the modified time a later one."""
+    """A write makes the modified time later."""
     put(storage, "a", b"content")
     before = storage.get_modified_time("a")
     time.sleep(TICK)
@@ -125,7 +125,7 @@ def test_writing_moves_the_modified_time(storage: Storage, mode: str) -> None:
 
 @pytest.mark.needs("has_every_time")
 def test_reading_leaves_the_modified_time(storage: Storage) -> None:
-    """Reading, and asking for this and that, is no modification."""
+    """Reading and asking do not change the modified time."""
     put(storage, "a", b"content")
     before = storage.get_modified_time("a"), storage.get_created_time("a")
     time.sleep(TICK)
