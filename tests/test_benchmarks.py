@@ -1,4 +1,4 @@
-"""The benchmarks run, and report what they promise; no second decides anything here."""
+"""The benchmarks run, and report what they promise; no time decides anything here."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ROWS = [
 
 
 class Smoke:
-    """One run of all that `--smoke` measures: what it printed, and what it wrote."""
+    """One run with `--smoke`: its output, and the file that it wrote."""
 
     def __init__(self, directory: Path) -> None:
         report = directory / "report.json"
@@ -65,7 +65,7 @@ def test_each_operation_is_timed_at_each_number_of_files(smoke: Smoke, files: in
 
 
 def test_memory_is_counted_for_each_contestant(smoke: Smoke) -> None:
-    """Storages in memory are traced; tmpfs has the blocks that its files occupy."""
+    """Memory is traced for storages in memory, and counted in blocks for tmpfs."""
     rows = smoke.table("bytes per file beyond its content, 600 files")
     assert [cell == "-" for cell in rows["traced by tracemalloc"]] == [False, False, True, False]
     assert [cell == "-" for cell in rows["blocks occupied on tmpfs"]] == [True, True, False, True]
@@ -81,7 +81,7 @@ def test_json_has_every_batch(smoke: Smoke) -> None:
 
 
 def test_each_target_is_judged(smoke: Smoke) -> None:
-    """All twelve targets are there, each with what was measured and where it was worst."""
+    """The report has all twelve targets, each with its worst figure."""
     rows = smoke.table("target")
     assert len(rows) == len(smoke.json["targets"]) == 12
     for target in smoke.json["targets"]:
@@ -100,7 +100,7 @@ def benchmark(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_quotient_decides_whether_a_target_is_reached(benchmark: Any) -> None:
-    """A bound is judged at the number of files where the figure is worst."""
+    """A target is judged at the number of files with the worst figure."""
     assert _verdict(benchmark, django=[150.0, 149.0]).reached is False
     assert _verdict(benchmark, django=[150.0, 151.0]).reached is True
     assert _verdict(benchmark, django=[200.0, 160.0]).where == "20 files"
@@ -141,7 +141,7 @@ def test_the_kit_is_measured(capsys: pytest.CaptureFixture[str], benchmark: Any)
 
 
 def test_serving_is_measured(tmp_path: Path) -> None:
-    """Each way to ask has its figures for each contestant, and so has the memory."""
+    """Each kind of request has its figures for each contestant, and so has the memory."""
     script = RUN.with_name("serving.py")
     small = ["--rounds", "2", "--mib", "1", "--huge", "2", "--files", "3"]
     run = subprocess.run(
@@ -161,7 +161,7 @@ def test_serving_is_measured(tmp_path: Path) -> None:
 
 
 def test_the_store_is_measured(tmp_path: Path) -> None:
-    """Beside bare redis-py are figures of each size, of listings and of the memory."""
+    """Redis has figures beside bare redis-py for each size, for listings and for memory."""
     pytest.importorskip("redis")
     find_program("redis-server")
     small = ["--rounds", "2", "--sizes", "2", "--files", "10", "20", "--huge", "2"]
@@ -180,5 +180,5 @@ def test_the_store_is_measured(tmp_path: Path) -> None:
 
 
 def is_figure(cell: str) -> bool:
-    """Tell figures from heads and rules."""
+    """Return whether a cell is a figure, and not a head or a rule."""
     return cell.strip(" |").replace(",", "").replace(".", "").isdigit()

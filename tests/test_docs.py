@@ -39,7 +39,7 @@ class Page:
             self.project.run("-m", "pytest")
 
     def run_snippet(self, snippet):
-        """Run one snippet in the way that suits it."""
+        """Run one snippet, as its kind requires."""
         file = re.match(r"# (\w+\.py)\n", snippet)
         if file and file[1] != "settings.py":
             self.project.append(file[1], snippet)  # a module of a project, or its tests
@@ -53,7 +53,7 @@ class Page:
             self.run_tests({name: self.namespace[name] for name in set(self.namespace) - known})
 
     def set(self, snippet):
-        """Make the names of a settings module the settings."""
+        """Apply the names of a settings module as settings."""
         settings = {}
         exec(snippet, settings)
         changed = {key: settings[key] for key in settings if key.isupper()}
@@ -69,7 +69,7 @@ class Page:
         assert runner.summarize(verbose=False).failed == 0, "".join(shown)
 
     def run_tests(self, defined):
-        """Run the test cases that a snippet has defined."""
+        """Run the test cases that a snippet defines."""
         for case in defined.values():
             if isinstance(case, type) and issubclass(case, unittest.TestCase) and vars(case):
                 names = [name for name in vars(case) if name.startswith("test_")]
@@ -80,7 +80,7 @@ class Page:
 
 @pytest.mark.parametrize("path", PAGES)
 def test_the_snippets_of_a_page_run(path, tmp_path):
-    """Each snippet runs, and an interpreter session shows what it prints."""
+    """Each snippet runs, and an interpreter session prints what it shows."""
     Page(path, tmp_path).run()
 
 
@@ -104,7 +104,7 @@ def test_a_wrong_snippet_is_found(tmp_path, snippet):
 
 @pytest.mark.parametrize("path", PAGES)
 def test_the_links_of_a_page_lead_somewhere(path):
-    """Each relative link is to a file that is there, each anchor to a heading."""
+    """Each relative link leads to a file, and each anchor to a heading."""
     text = CODE.sub("", (ROOT / path).read_text())
     for target in re.findall(r"\]\((?!https?:)([^)]+)\)", text):
         file, _, anchor = target.partition("#")

@@ -37,7 +37,7 @@ Make = Callable[..., Upload]
 
 @pytest.fixture(params=ROWS, ids=["memory", "filesystem", "lend_paths"], autouse=True)
 def _empty_storage(request: pytest.FixtureRequest, settings, tmp_path) -> None:
-    """Each test has each kind of default storage in turn, empty."""
+    """Give each test each kind of default storage in turn, empty."""
     options = {"location": tmp_path, **request.param}
     use_storage(settings, "default", "inmemorystorage.InMemoryStorage", **options)
 
@@ -60,14 +60,14 @@ def upload(name: str, content: bytes, temporary: bool = False) -> SimpleUploaded
 
 
 def submit(data: dict[str, Any] | None = None, *, to: Upload | None = None, **files: Any) -> Upload:
-    """Submit a form for an upload; return what it saved."""
+    """Submit a form for an upload; return the saved object."""
     form = modelform_factory(Upload, fields=["file", "picture"])(data or {}, files, instance=to)
     assert form.is_valid(), form.errors
     return form.save()
 
 
 def test_file_of_a_model() -> None:
-    """A file is saved with its model, below `upload_to`, and read again from the database."""
+    """A model saves its file below `upload_to`, and reads it after loading."""
     Upload.objects.create(file=ContentFile(b"content", name="a.txt"))
     file = Upload.objects.get().file
     year = timezone.now().year
@@ -78,7 +78,7 @@ def test_file_of_a_model() -> None:
 
 
 def test_path_of_a_file() -> None:
-    """A file has a path where its storage has paths, and else says how to have one."""
+    """A file has a path if its storage has paths; otherwise the error says how to get one."""
     file = Upload.objects.create(file=ContentFile(b"content", name="a.txt")).file
     if default_storage.behavior.has_paths:
         assert file.path == os.path.join(default_storage.location, file.name)
@@ -89,7 +89,7 @@ def test_path_of_a_file() -> None:
 
 
 def test_file_saved_on_its_own() -> None:
-    """`save()` of the field file saves to the storage, and the model only where it is told to."""
+    """`save()` of the field file saves the file, and the model only with save=True."""
     model = Upload.objects.create()
     model.file.save("a.txt", ContentFile("täxt"), save=False)
     assert not Upload.objects.get().file
@@ -108,7 +108,7 @@ def test_file_written_through_the_model() -> None:
 
 
 def test_file_opened_twice() -> None:
-    """Two instances of a model read the file each for itself; one may read it twice."""
+    """Two instances of a model read the file independently, and one may read it twice."""
     Upload.objects.create(file=ContentFile(b"content", name="a.txt"))
     first, second = Upload.objects.get(), Upload.objects.get()
     assert (first.file.read(3), second.file.read(3)) == (b"con", b"con")
@@ -119,7 +119,7 @@ def test_file_opened_twice() -> None:
 
 
 def test_file_replaced() -> None:
-    """A second file of one name has another, and the first is there until it is deleted."""
+    """A second file of one name gets another, and the first stays until it is deleted."""
     model = Upload.objects.create(file=ContentFile(b"first", name="a.txt"))
     first = model.file
     model.file = ContentFile(b"second", name="a.txt")
@@ -130,7 +130,7 @@ def test_file_replaced() -> None:
 
 
 def test_file_deleted() -> None:
-    """A deleted file is gone from the storage and from the model."""
+    """A deleted file is removed from the storage and from the model."""
     model = Upload.objects.create(file=ContentFile(b"content", name="a.txt"))
     model.file.open()
     model.file.delete()
@@ -139,14 +139,14 @@ def test_file_deleted() -> None:
 
 @pytest.mark.parametrize("temporary", [False, True])
 def test_form(temporary: bool) -> None:
-    """A form saves an upload, whether it came in memory or in a temporary file."""
+    """A form saves an upload, in memory or in a temporary file."""
     with upload("a.txt", b"content", temporary) as file:
         model = submit(file=file)
     assert get(default_storage, model.file.name) == b"content"
 
 
 def test_form_that_clears() -> None:
-    """A form's checkbox takes the file from the model and leaves it in the storage."""
+    """A form's checkbox clears the field and keeps the file in the storage."""
     model = submit(file=upload("a.txt", b"content"))
     cleared = submit({"file-clear": "on"}, to=model)
     assert not cleared.file
@@ -163,14 +163,14 @@ def test_temporary_upload_is_consumed() -> None:
 
 
 def test_hostile_name_of_an_upload() -> None:
-    """An upload's name leads nowhere but below `upload_to`."""
+    """An upload's name cannot lead out of `upload_to`."""
     model = submit(file=upload("../../etc/passwd", b"content"))
     assert names(default_storage) == [model.file.name]
     assert model.file.name == f"files/{timezone.now().year}/passwd"
 
 
 def test_picture_has_dimensions() -> None:
-    """A picture's dimensions are read from the storage and kept in the model."""
+    """A model reads a picture's dimensions from the storage."""
     Upload.objects.create(picture=picture(30, 20))
     model = Upload.objects.get()
     assert (model.width, model.height) == (30, 20)
@@ -179,7 +179,7 @@ def test_picture_has_dimensions() -> None:
 
 
 def test_picture_replaced_has_other_dimensions() -> None:
-    """The dimensions follow the picture, and go with it."""
+    """The dimensions follow the picture, and are cleared with it."""
     model = Upload.objects.create(picture=picture(30, 20))
     model.picture = picture(7, 9)
     model.save()
@@ -208,7 +208,7 @@ def test_pillow_saves_to_a_handle() -> None:
     "duplicate", [copy.copy, copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))]
 )
 def test_copied_model(duplicate: Callable[[Upload], Upload]) -> None:
-    """A copy of a model, also out of a pickle, reads the same file from the same storage."""
+    """A copy of a model, pickled too, reads the same file from the same storage."""
     model = Upload.objects.create(file=ContentFile(b"content", name="a.txt"))
     model.own.save("b.txt", ContentFile(b"own"))
     other = duplicate(model)
@@ -221,7 +221,7 @@ def test_copied_model(duplicate: Callable[[Upload], Upload]) -> None:
     "duplicate", [copy.copy, copy.deepcopy, lambda file: pickle.loads(pickle.dumps(file))]
 )
 def test_copied_field_file(duplicate: Callable[[Any], Any]) -> None:
-    """So does a copy of a field file, also when the first has it open."""
+    """A copy of a field file reads the same file, even if the first has it open."""
     file = Upload.objects.create(file=ContentFile(b"content", name="a.txt")).file
     other = duplicate(Upload.objects.get().file)
     assert (other.name, other.storage) == (file.name, file.storage)
@@ -238,7 +238,7 @@ def test_copied_field(name: str) -> None:
 
 
 def test_storage_of_the_field() -> None:
-    """A field with a storage of its own saves there, whatever the default one is."""
+    """A field with a storage saves there, whatever the default storage is."""
     model = Upload()
     model.own.save("own.txt", ContentFile(b"own"))
     model.chosen.save("chosen.txt", ContentFile(b"chosen"))
@@ -248,7 +248,7 @@ def test_storage_of_the_field() -> None:
 
 
 def test_storage_of_a_field_replaced_by_a_test(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test may put a storage in the place of a field's own."""
+    """A test may replace the storage of a field."""
     storage = InMemoryStorage(base_url="/test/")
     monkeypatch.setattr(Upload._meta.get_field("file"), "storage", storage)
     model = Upload.objects.create(file=ContentFile(b"content", name="a.txt"))
@@ -257,7 +257,7 @@ def test_storage_of_a_field_replaced_by_a_test(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_file_response() -> None:
-    """A response that streams a file has its name, its type, its length and its content."""
+    """A streaming response has the file's name, type, length and content."""
     file = Upload.objects.create(file=ContentFile(b"content", name="a.txt")).file
     response = FileResponse(file.open(), as_attachment=True)
     assert response["Content-Disposition"] == 'attachment; filename="a.txt"'
@@ -268,7 +268,7 @@ def test_file_response() -> None:
 
 
 def test_serialized_model() -> None:
-    """A model that was dumped and loaded again has its file."""
+    """A model that was dumped and loaded has its file."""
     Upload.objects.create(file=ContentFile(b"content", name="a.txt"))
     dumped = serializers.serialize("json", Upload.objects.all())
     [loaded] = serializers.deserialize("json", dumped)
@@ -276,7 +276,7 @@ def test_serialized_model() -> None:
 
 
 def test_file_saved_from_another_field() -> None:
-    """A file that another model holds is copied, and stays where it was."""
+    """A file of another model is copied, and stays where it is."""
     first = Upload.objects.create(file=ContentFile(b"content", name="a.txt"))
     second = Upload.objects.create(own=File(first.file.open(), name="b.txt"))
     with second.own.open() as file, first.file.open() as source:

@@ -7,12 +7,12 @@ from media_guard import fail_if_written
 
 
 def test_guard_passes_when_nothing_was_written(tmp_path: Path) -> None:
-    """A MEDIA_ROOT that does not exist is what the guard wants."""
+    """The guard passes if MEDIA_ROOT does not exist."""
     fail_if_written(tmp_path / "media")
 
 
 def test_guard_names_what_was_written_and_removes_it(tmp_path: Path) -> None:
-    """A file below MEDIA_ROOT fails the test, is named, and does not fail the next test too."""
+    """The guard fails a test that wrote below MEDIA_ROOT, names the file and removes it."""
     media_root = tmp_path / "media"
     (media_root / "a").mkdir(parents=True)
     (media_root / "a" / "b.txt").write_bytes(b"x")

@@ -1,4 +1,4 @@
-"""What migrations write down of a storage, and that nothing new is detected a second time."""
+"""What a migration writes down of a storage, and that no change is detected twice."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 def test_first_migration(project: Project) -> None:
-    """The migration has the call that made each storage, and no storage for the default one."""
+    """A migration has the call that made each storage, and none for the default storage."""
     [migration] = (project.directory / "uploads" / "migrations").glob("0001_*.py")
     written = migration.read_text(encoding="utf-8")
     assert "storage=inmemorystorage.InMemoryStorage()," in written
@@ -92,19 +92,19 @@ def test_first_migration(project: Project) -> None:
 
 
 def test_second_run_detects_nothing(project: Project) -> None:
-    """With the migration written there is nothing to migrate, whatever the storage."""
+    """makemigrations detects nothing after the first migration, whatever the storage."""
     assert "No changes detected" in project.manage("makemigrations", "--check")
 
 
 def test_second_run_under_persist(project: Project) -> None:
-    """Nor is there with INMEMORYSTORAGE_PERSIST set."""
+    """makemigrations detects nothing with INMEMORYSTORAGE_PERSIST either."""
     project.write("persist.py", "from project_settings import *\nINMEMORYSTORAGE_PERSIST = True\n")
     printed = project.manage("makemigrations", "--check", "--settings=persist")
     assert "No changes detected" in printed
 
 
 def test_migrated_model_keeps_files(project: Project) -> None:
-    """The migration runs, finds nothing more to do, and each field saves to its storage."""
+    """A migration runs, detects nothing more, and each field saves to its storage."""
     assert "have changes that are not yet reflected" not in project.manage("migrate", "uploads")
     assert "[X] 0001" in project.manage("showmigrations", "uploads")
     assert project.python(SAVE).count("of_") == len(FIELDS)
@@ -112,7 +112,7 @@ def test_migrated_model_keeps_files(project: Project) -> None:
 
 
 def test_changed_option_is_detected(tmp_path: Path) -> None:
-    """Another base URL is a change, written down once."""
+    """makemigrations detects another base URL once."""
     model = "class Upload(models.Model):\n    file = models.FileField(storage={})\n"
     for base_url in ["/first/", "/second/"]:
         storage = f"InMemoryStorage(base_url={base_url!r})"
@@ -124,7 +124,7 @@ def test_changed_option_is_detected(tmp_path: Path) -> None:
 
 
 def test_hand_made_filesystem(tmp_path: Path) -> None:
-    """A storage with a tree that was given is refused, by an error that names the cure."""
+    """makemigrations refuses a storage with a given tree, and names the cure."""
     project = make_project(tmp_path, models=HAND_MADE)
     printed = project.manage("makemigrations", "uploads", fails=True)
     assert "ValueError: Cannot serialize an InMemoryStorage with a given filesystem" in printed
@@ -133,7 +133,7 @@ def test_hand_made_filesystem(tmp_path: Path) -> None:
 
 
 def test_project_with_a_hand_made_filesystem_works(tmp_path: Path) -> None:
-    """A project whose storage cannot be written down can still be checked, migrated and used."""
+    """A project whose storage cannot be serialized can be checked, migrated and used."""
     project = make_project(tmp_path, models=HAND_MADE)
     assert "no issues" in project.manage("check")
     project.manage("migrate", "--run-syncdb")
@@ -141,7 +141,7 @@ def test_project_with_a_hand_made_filesystem_works(tmp_path: Path) -> None:
 
 
 def test_callable_is_the_cure(tmp_path: Path) -> None:
-    """With the callable that the error asks for, the same project has its migration."""
+    """The same project gets its migration with the callable that the error names."""
     project = make_project(tmp_path, models=HAND_MADE)
     project.manage("makemigrations", "uploads", fails=True)
     choose = "def choose():\n    return InMemoryStorage(InMemoryDir())\n"
@@ -152,7 +152,7 @@ def test_callable_is_the_cure(tmp_path: Path) -> None:
 
 
 def rebuilt(field: FileField) -> FileField:
-    """Return the field that a migration would make of what it has written down of one."""
+    """Return the field that a migration makes again."""
     text, imports = MigrationWriter.serialize(field)
     namespace: dict[str, Any] = {}
     exec("\n".join([*imports, "from django.db import models", f"field = {text}"]), namespace)
@@ -170,7 +170,7 @@ def rebuilt(field: FileField) -> FileField:
     ],
 )
 def test_field_made_again(make: Callable[[], InMemoryStorage]) -> None:
-    """A field that a migration makes again is equal in all that is compared, also to its copies."""
+    """A field that a migration makes again is equal to the first, and so are its copies."""
     field = FileField(storage=make())
     again = rebuilt(field)
     assert field.deconstruct()[1:] == again.deconstruct()[1:] == rebuilt(again).deconstruct()[1:]
@@ -178,13 +178,13 @@ def test_field_made_again(make: Callable[[], InMemoryStorage]) -> None:
 
 
 def test_default_storage_is_not_written() -> None:
-    """A field on the default storage has no storage in its migration."""
+    """A migration names no storage for a field on the default storage."""
     for field in [FileField(), FileField(storage=default_storage)]:
         assert "storage" not in field.deconstruct()[3]
 
 
 def test_part_of_a_tree_is_refused() -> None:
-    """A directory of another storage's tree is refused like one that was made by hand."""
+    """makemigrations refuses a directory of another storage's tree."""
     whole = InMemoryStorage()
     whole.save("d/a", b"content")
     field = FileField(storage=InMemoryStorage(whole.filesystem.resolve("d")))
@@ -193,7 +193,7 @@ def test_part_of_a_tree_is_refused() -> None:
 
 
 def test_subclass_of_a_directory_is_refused() -> None:
-    """So is a tree of a project's own class."""
+    """makemigrations refuses a tree of a project's class."""
     tree = type("Tree", (InMemoryDir,), {})()
     with pytest.raises(ValueError, match="Pass the field a callable"):
         MigrationWriter.serialize(FileField(storage=InMemoryStorage(tree)))

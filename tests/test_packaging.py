@@ -1,4 +1,4 @@
-"""What is shipped: the contents and the metadata of the source distribution and the wheel."""
+"""The contents and the metadata of the source distribution and the wheel."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Shipped(NamedTuple):
 
 
 def checkout_files() -> set[str]:
-    """Name the files that are committed or are about to be."""
+    """Return the names of the files that are committed or not ignored."""
     listing = ("ls-files", "-z", "--cached", "--others", "--exclude-standard")
     command = ["git", "-c", "safe.directory=*", *listing]
     names = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
@@ -102,7 +102,7 @@ def classified(prefix: str) -> set[str]:
 
 
 def versions_tested(pattern: str) -> set[str]:
-    """Name the versions in tox's list of environments, of which `pattern` gives the digits."""
+    """Return the versions in tox's list of environments, of which `pattern` gives the digits."""
     parser = configparser.ConfigParser(interpolation=None)
     parser.read(ROOT / "tox.ini", encoding="utf-8")
     names = itertools.chain.from_iterable(map(expand, parser["tox"]["env_list"].split()))
@@ -118,14 +118,14 @@ def expand(generative: str) -> list[str]:
 
 @in_checkout
 def test_sdist_carries_the_whole_repository(shipped: Shipped) -> None:
-    """Who has the source distribution can do all that the repository can: tests, docs, site."""
+    """The source distribution has all files of the repository: tests, docs, site."""
     generated = {name for name in shipped.sdist if ".egg-info/" in name}
     assert shipped.sdist - generated == shipped.checkout | {"PKG-INFO", "setup.cfg"}
 
 
 @in_checkout
 def test_wheel_carries_the_package_alone(shipped: Shipped) -> None:
-    """Everything in the package is installed, and nothing beside it."""
+    """The wheel has the whole package, and nothing else."""
     package = {name for name in shipped.checkout if name.startswith("inmemorystorage/")}
     assert {name for name in shipped.wheel if ".dist-info/" not in name} == package
     assert "inmemorystorage/py.typed" in package
@@ -133,14 +133,14 @@ def test_wheel_carries_the_package_alone(shipped: Shipped) -> None:
 
 @in_checkout
 def test_wheel_carries_the_licence(shipped: Shipped) -> None:
-    """The licence goes wherever the code goes."""
+    """The wheel has the license."""
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in shipped.wheel)
     assert shipped.metadata["License-Expression"] == "BSD-3-Clause"
 
 
 @in_checkout
 def test_metadata_says_what_setup_cfg_says(shipped: Shipped) -> None:
-    """An index and pip are told the name, the version, what is required and what is supported."""
+    """The metadata has the name, the version, the requirements and the classifiers of setup.cfg."""
     declared = setup_cfg()["metadata"]
     assert shipped.metadata["Name"] == "dj-inmemorystorage"
     assert shipped.metadata["Version"] == declared["version"]
@@ -187,7 +187,7 @@ def test_installed_files_are_those_of_the_checkout() -> None:
 
 
 def test_setup_py_only_calls_setup() -> None:
-    """All metadata stands in setup.cfg: setup() gets no argument."""
+    """setup.py calls setup() without arguments, since setup.cfg has all metadata."""
     docstring, imported, call = ast.parse((ROOT / "setup.py").read_text(encoding="utf-8")).body
     assert ast.unparse(imported) == "from setuptools import setup"
     assert ast.unparse(call) == "setup()"
@@ -195,13 +195,13 @@ def test_setup_py_only_calls_setup() -> None:
 
 
 def test_pyproject_repeats_no_metadata() -> None:
-    """pyproject.toml has no [project] beside setup.cfg."""
+    """pyproject.toml has no [project] table, since setup.cfg has all metadata."""
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert set(pyproject) == {"build-system", "dependency-groups", "tool"}
 
 
 def test_version_stands_in_setup_cfg_alone() -> None:
-    """Neither the package nor the tools' files repeat the version."""
+    """The version is in setup.cfg only, and in no module or tool's file."""
     version = setup_cfg()["metadata"]["version"]
     sources = [*(ROOT / "inmemorystorage").rglob("*.py")]
     sources += [ROOT / name for name in ("setup.py", "pyproject.toml", "tox.ini")]
@@ -209,7 +209,7 @@ def test_version_stands_in_setup_cfg_alone() -> None:
 
 
 def test_changelog_begins_with_this_version() -> None:
-    """The newest release that the changelog describes is the one that is built."""
+    """The changelog begins with the version that is built."""
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     releases = re.findall(r"^## \[?(\d+\.\d+\.\d+)", changelog, re.MULTILINE)
     assert releases[0] == setup_cfg()["metadata"]["version"]
@@ -222,7 +222,7 @@ def test_each_supported_version_is_tested() -> None:
 
 
 def test_oldest_python_is_said_alike() -> None:
-    """pip, ruff and the classifiers begin at the same Python."""
+    """pip, ruff and the classifiers name the same oldest Python."""
     ruff = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["ruff"]
     supported = classified("Programming Language :: Python")
     oldest = min(supported, key=lambda version: [int(part) for part in version.split(".")])

@@ -1,4 +1,4 @@
-"""Whole projects, each with settings that people have, run by processes of their own."""
+"""Whole projects with common settings, run in other processes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class UploadStorage(InMemoryStorage):
 
 
 def stored(settings: str, default: str) -> str:
-    """Return settings with a STORAGES of which only the default is of interest."""
+    """Return settings with a STORAGES whose default is the interesting one."""
     staticfiles = '{"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}'
     return f'{settings}\nSTORAGES = {{"default": {default}, "staticfiles": {staticfiles}}}\n'
 
@@ -58,7 +58,7 @@ def saves_in_memory(project: Project) -> bool:
 
 @pytest.mark.parametrize("path", ["inmemorystorage", "inmemorystorage.storage"])
 def test_storages(tmp_path: Path, path: str) -> None:
-    """STORAGES puts files in memory, by the short path and by that of 2.1; nothing is to check."""
+    """STORAGES puts files in memory, by the short path and by that of 2.1, and the checks pass."""
     default = f'{{"BACKEND": "{path}.InMemoryStorage", "OPTIONS": {{"base_url": "/m/"}}}}'
     project = make_project(tmp_path, settings=stored("", default))
     assert saves_in_memory(project)
@@ -73,7 +73,7 @@ def test_storages_without_the_app(tmp_path: Path) -> None:
 
 
 def test_storage_on_a_tree_of_the_settings(tmp_path: Path) -> None:
-    """Settings may import the package, make a tree and hand it to the storage."""
+    """Settings may import the package, make a tree and pass it to the storage."""
     default = '{"BACKEND": "inmemorystorage.InMemoryStorage", "OPTIONS": {"filesystem": TREE}}'
     settings = "from inmemorystorage import InMemoryDir\nTREE = InMemoryDir()"
     project = make_project(tmp_path, settings=stored(settings, default))
@@ -83,7 +83,7 @@ def test_storage_on_a_tree_of_the_settings(tmp_path: Path) -> None:
 
 
 def test_import_without_settings(tmp_path: Path) -> None:
-    """The package is imported, and a storage saves and reads, where no settings were made."""
+    """The package is imported, and a storage saves and reads, without settings."""
     code = """
         from django.conf import settings
         from inmemorystorage import InMemoryStorage
@@ -105,20 +105,20 @@ def test_overrides_in_djangos_own_runner(tmp_path: Path) -> None:
 
 
 def test_default_file_storage(tmp_path: Path) -> None:
-    """DEFAULT_FILE_STORAGE puts files in memory on each Django, read by it or by the app."""
+    """DEFAULT_FILE_STORAGE puts files in memory on each Django."""
     assert saves_in_memory(make_project(tmp_path, settings=NAMED))
 
 
 @ignored_by_django
 def test_default_file_storage_is_warned_of(tmp_path: Path) -> None:
-    """Where only the app reads the setting, `manage.py check` says what to write in its place."""
+    """`manage.py check` says what to write instead, if only the app reads the setting."""
     printed = make_project(tmp_path, settings=NAMED).manage("check")
     assert "(inmemorystorage.W001)" in printed
     assert 'STORAGES = {"default": {"BACKEND": "inmemorystorage.InMemoryStorage"}' in printed
 
 
 def test_default_file_storage_reaches_callables(tmp_path: Path) -> None:
-    """A field whose storage is a callable that asks for the default gets it, though made early."""
+    """A field whose callable asks for the default storage gets it, even early."""
     models = """
         def choose():
             return storages["default"]
@@ -137,7 +137,7 @@ def test_default_file_storage_reaches_callables(tmp_path: Path) -> None:
 
 @ignored_by_django
 def test_default_file_storage_of_a_class_beside_models(tmp_path: Path) -> None:
-    """A subclass is honoured though its module imports models, which cannot be done at once."""
+    """A subclass is honoured although its module imports models."""
     settings = """
         DEFAULT_FILE_STORAGE = "uploads.storages.UploadStorage"
         INSTALLED_APPS += ["django.contrib.contenttypes"]
@@ -149,7 +149,7 @@ def test_default_file_storage_of_a_class_beside_models(tmp_path: Path) -> None:
 
 @ignored_by_django
 def test_default_file_storage_of_another_kind_is_left_alone(tmp_path: Path) -> None:
-    """A setting that names another storage is ignored, as Django does; but that is said."""
+    """A setting that names another storage is ignored, with a warning."""
     settings = 'DEFAULT_FILE_STORAGE = "django.core.files.storage.InMemoryStorage"'
     project = make_project(tmp_path, settings=settings)
     assert project.python(SAVE) == "FileSystemStorage content"
@@ -158,7 +158,7 @@ def test_default_file_storage_of_another_kind_is_left_alone(tmp_path: Path) -> N
 
 @ignored_by_django
 def test_default_file_storage_keeps_options(tmp_path: Path) -> None:
-    """A left-over of the setting does not undo the OPTIONS of the same storage in STORAGES."""
+    """A leftover setting keeps the OPTIONS of the same storage in STORAGES."""
     default = '{"BACKEND": "inmemorystorage.InMemoryStorage", "OPTIONS": {"base_url": "/own/"}}'
     project = make_project(tmp_path, settings=stored(NAMED, default))
     code = "from django.core.files.storage import default_storage; print(default_storage.url('a'))"
@@ -173,7 +173,7 @@ def test_default_file_storage_keeps_options(tmp_path: Path) -> None:
     ],
 )
 def test_mistaken_options(tmp_path: Path, options: dict[str, str], names: list[str]) -> None:
-    """A mistaken option is a check error that names the valid ones, and so is using the storage."""
+    """A mistaken option is a check error with the valid ones, and using the storage raises it."""
     default = f'{{"BACKEND": "inmemorystorage.InMemoryStorage", "OPTIONS": {options}}}'
     project = make_project(tmp_path, settings=stored("", default))
     for printed in [project.manage("check", fails=True), project.python(SAVE, fails=True)]:
@@ -182,7 +182,7 @@ def test_mistaken_options(tmp_path: Path, options: dict[str, str], names: list[s
 
 
 def test_storage_that_cannot_be_imported(tmp_path: Path) -> None:
-    """Checks leave alone a storage whose module raises, as one without its client library does."""
+    """Checks ignore a storage whose module raises, such as one without its client library."""
     settings = 'STORAGES["bucket"] = {"BACKEND": "uploads.bucket.Bucket"}'
     default = '{"BACKEND": "inmemorystorage.InMemoryStorage"}'
     project = make_project(tmp_path, settings=stored("", default) + settings)

@@ -31,7 +31,7 @@ class ManifestStorage(ManifestFilesMixin, InMemoryStorage):
 
 
 def use(settings, backend: str, location: Path, **options: Any) -> None:
-    """Have the static files in memory, and the sources in a directory that is there."""
+    """Keep the static files in memory, and the sources in an existing directory."""
     settings.STATICFILES_DIRS = [location / "sources"]
     settings.STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
     options |= {"location": location / "static", "base_url": "/s/"}
@@ -47,7 +47,7 @@ def collect(**options: Any) -> str:
 
 @pytest.fixture
 def sources(tmp_path: Path) -> Path:
-    """A stylesheet and the picture that it names, on the disk."""
+    """Return a directory with a stylesheet and the picture that it names."""
     sources = tmp_path / "sources"
     (sources / "img").mkdir(parents=True)
     (sources / "site.css").write_text(CSS, encoding="utf-8")
@@ -57,19 +57,19 @@ def sources(tmp_path: Path) -> Path:
 
 @pytest.fixture(params=ROWS, ids=["memory", "filesystem", "lend_paths"])
 def plain(request: pytest.FixtureRequest, settings, sources: Path) -> None:
-    """Each kind of storage in turn for the static files."""
+    """Return each kind of storage in turn for the static files."""
     use(settings, "inmemorystorage.InMemoryStorage", sources.parent, **request.param)
 
 
 @pytest.fixture(params=ROWS, ids=["memory", "filesystem", "lend_paths"])
 def manifest(request: pytest.FixtureRequest, settings, sources: Path) -> None:
-    """The same with hashed names."""
+    """Return each kind of storage with hashed names."""
     use(settings, f"{__name__}.ManifestStorage", sources.parent, **request.param)
 
 
 @pytest.mark.usefixtures("plain")
 def test_collect(sources: Path) -> None:
-    """The files are collected into memory, have URLs, and nothing is written to the disk."""
+    """collectstatic stores the files in memory with URLs, and writes nothing to the disk."""
     assert "2 static files copied" in collect()
     assert names(staticfiles_storage) == ["img/dot.svg", "site.css"]
     assert get(staticfiles_storage, "site.css").decode() == CSS
@@ -79,7 +79,7 @@ def test_collect(sources: Path) -> None:
 
 @pytest.mark.usefixtures("plain")
 def test_collect_again(sources: Path) -> None:
-    """A second run copies only what is newer."""
+    """collectstatic copies only newer files the second time."""
     collect()
     assert "0 static files copied, 2 unmodified" in collect()
     later = staticfiles_storage.get_modified_time("site.css").timestamp() + 10
@@ -91,7 +91,7 @@ def test_collect_again(sources: Path) -> None:
 
 @pytest.mark.usefixtures("plain")
 def test_collect_and_clear() -> None:
-    """With `--clear` what was there before is deleted, in directories too."""
+    """collectstatic --clear deletes the old files, in directories too."""
     staticfiles_storage.save("old/left.txt", io.BytesIO(b""))
     assert "2 static files copied" in collect(clear=True)
     assert "old/left.txt" not in names(staticfiles_storage)
@@ -99,20 +99,20 @@ def test_collect_and_clear() -> None:
 
 @pytest.mark.usefixtures("plain")
 def test_dry_run() -> None:
-    """A dry run says what it would do, and does nothing."""
+    """collectstatic --dry-run prints what it would do, and does nothing."""
     assert "2 static files copied" in collect(dry_run=True)
     assert names(staticfiles_storage) == []
 
 
 def test_links_are_refused(settings, sources: Path) -> None:
-    """Files without paths cannot be symbolic links, and Django says so."""
+    """collectstatic --link is refused by a storage without paths."""
     use(settings, "inmemorystorage.InMemoryStorage", sources.parent)
     with pytest.raises(CommandError, match="symlink"):
         collect(link=True)
 
 
 def test_links_to_lent_paths(settings, sources: Path) -> None:
-    """Where paths are lent, Django links to the sources from there, and the files are seen."""
+    """collectstatic --link links at lent paths, and the storage sees the files."""
     use(settings, "inmemorystorage.InMemoryStorage", sources.parent, **ROWS[-1])
     assert "2 static files symlinked" in collect(link=True)
     assert names(staticfiles_storage) == ["img/dot.svg", "site.css"]
@@ -121,7 +121,7 @@ def test_links_to_lent_paths(settings, sources: Path) -> None:
 
 @pytest.mark.usefixtures("manifest")
 def test_manifest() -> None:
-    """With hashed names each file is there twice, and its URLs name the hashed one."""
+    """Each file is stored under its hashed name too, and its URL names the hashed one."""
     assert "2 static files copied, 2 post-processed" in collect()
     hashed = staticfiles_storage.hashed_files
     expected = {*hashed, *hashed.values(), "staticfiles.json"}
@@ -152,7 +152,7 @@ def test_manifest_again(sources: Path) -> None:
 
 
 def test_manifest_is_found_by_another_storage(settings, sources: Path) -> None:
-    """A new storage reads the manifest where storages share their files by location."""
+    """A new storage reads the manifest if storages share by location."""
     use(settings, f"{__name__}.ManifestStorage", sources.parent, behaves_like="filesystem")
     collect()
     hashed = dict(staticfiles_storage.hashed_files)
@@ -163,7 +163,7 @@ def test_manifest_is_found_by_another_storage(settings, sources: Path) -> None:
 
 @pytest.mark.usefixtures("manifest")
 def test_missing_file_has_no_url() -> None:
-    """To ask for the URL of a file that was not collected is an error, as on the disk."""
+    """url() of a file that was not collected raises, as on the disk."""
     collect()
     with pytest.raises(ValueError, match=r"manifest entry for 'no\.css'"):
         static("no.css")
@@ -171,6 +171,6 @@ def test_missing_file_has_no_url() -> None:
 
 @pytest.mark.usefixtures("plain")
 def test_media_and_static_files_are_apart() -> None:
-    """What is collected is not among the files of the default storage."""
+    """Collected files are not among the files of the default storage."""
     collect()
     assert not storages["default"].exists("site.css")

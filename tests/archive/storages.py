@@ -19,7 +19,7 @@ class RemoteStorage(Storage):
         self.bucket = bucket
 
     def fail(self, *args: Any, **kwargs: Any) -> Any:
-        """Say that somebody came here."""
+        """Raise, to show that the storage was asked."""
         raise AssertionError(f"the network is used for {args}")
 
     _open = _save = delete = exists = listdir = size = url = fail
@@ -50,7 +50,7 @@ class LocatedStorage(FileSystemStorage):
 
 
 def choose() -> Storage:
-    """Return what a field's callable chooses."""
+    """Return the storage that a field's callable chooses."""
     return storages["remote"]
 
 

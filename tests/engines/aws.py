@@ -1,4 +1,4 @@
-"""Services of Amazon on loopback, as moto has them."""
+"""Services of Amazon on loopback, run by moto."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OTHERS = ["AWS_PROFILE", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_SESSION_TOKEN"
 
 @contextmanager
 def account() -> Iterator[None]:
-    """Have an account in the environment that is nobody's, and clients that end with it."""
+    """Set invented credentials in the environment, for new clients that end with the block."""
     from inmemorystorage.kvstore.backends import aws
 
     with pytest.MonkeyPatch.context() as patch:
@@ -62,13 +62,13 @@ def _handler() -> type:
     from werkzeug.test import run_wsgi_app
 
     class Handler(MotoRequestHandler):
-        """A handler that prints nothing, and goes on with a connection: werkzeug closes each."""
+        """A handler that prints nothing, and keeps connections open: werkzeug closes each."""
 
         disable_nagle_algorithm = True
         protocol_version = "HTTP/1.1"
 
         def run_wsgi(self) -> None:
-            """Read all of a request before it is answered, since another comes behind it."""
+            """Read the whole request before it is answered, since the next one follows it."""
             environ = self.make_environ()
             # To the last chunk where there is no length, as its end is known then.
             length = -1 if environ.get("wsgi.input_terminated") else self.headers["Content-Length"]
@@ -88,7 +88,7 @@ def _handler() -> type:
             return int(code), text
 
         def log(self, type: str, message: str, *arguments: Any) -> None:
-            """Keep quiet."""
+            """Print nothing."""
 
     return Handler
 
@@ -125,7 +125,7 @@ def service(name: str, around: Callable[[App], App] = lambda moto: moto) -> Iter
 
 @contextmanager
 def dynamodb_tables() -> Iterator[Callable[[str], str]]:
-    """Run DynamoDB; yield what makes a table of a name, and returns the URI of the store in it."""
+    """Run DynamoDB; yield a function that makes a table, and returns the URI of the store in it."""
 
     def make(name: str) -> str:
         # The account is in the URI, for whoever runs meanwhile has its own environment.

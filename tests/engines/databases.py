@@ -1,4 +1,4 @@
-"""Databases beside the default one, and what a store in a table does on each of them."""
+"""Databases besides the default one, and the tests of a store in a table of each."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ PATHS = [Path(inmemorystorage.__file__).parents[1], Path(__file__).parents[1]]
 
 @contextmanager
 def database(alias: str, settings: dict[str, Any]) -> Iterator[None]:
-    """Have a database in DATABASES, with a table for a store in it."""
+    """Add a database to DATABASES, with a table for a store in it."""
     connections.settings[alias] = connections.configure_settings({"default": {}, alias: settings})[
         alias
     ]
@@ -69,7 +69,7 @@ class DatabaseConformance(StoreConformance):
         connections.close_all()
 
     def test_adding_twice_leaves_the_transaction_as_it_was(self) -> None:
-        """What is not added is no error of the transaction: what follows is committed."""
+        """add() of a taken key does not break the transaction: what follows is committed."""
         with transaction.atomic(self.alias):
             assert self.backend.add(self.key("a"), b"one") is True
             assert self.backend.add(self.key("a"), b"two") is False
@@ -78,7 +78,7 @@ class DatabaseConformance(StoreConformance):
         self.backend.delete_many([self.key("a"), self.key("b")])
 
     def test_many_keys_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Keys that are too many for one statement are in several."""
+        """A store splits keys that are too many for one statement."""
         monkeypatch.setattr("inmemorystorage.kvstore.backends.db._ROWS", 10)
         self.test_set_many_and_delete_many()
         places = [(self.key(), str(number)) for number in range(25)]
@@ -88,14 +88,14 @@ class DatabaseConformance(StoreConformance):
         assert found == [*(Entry(name.encode()) for _, name in places), None]
 
     def test_large_values_at_once(self) -> None:
-        """Values that are too much for one statement are stored in several."""
+        """A store splits values that are too large for one statement."""
         values = {self.key(str(number)): b"%d" % number * 2**21 for number in range(4)}
         self.backend.set_many(values.items())
         assert self.backend.get_many([*values]) == [*values.values()]
         self.backend.delete_many(values)
 
     def test_rollback_undoes(self) -> None:
-        """What was set, deleted and inserted in a transaction is undone with it."""
+        """A rollback undoes what was set, deleted and inserted in the transaction."""
         backend, old, new = self.backend, self.key("old"), self.key("new")
         backend.set(old, b"old")
         with transaction.atomic(self.alias):
@@ -108,7 +108,7 @@ class DatabaseConformance(StoreConformance):
         backend.delete(old)
 
     def test_without_autocommit(self) -> None:
-        """Where the project commits by itself, nothing is there before it does."""
+        """A project that commits by itself sees nothing before it does."""
         connection, key = connections[self.alias], self.key()
         connection.set_autocommit(False)
         try:
@@ -127,7 +127,7 @@ class DatabaseConformance(StoreConformance):
             assert self.backend.remove_entry(key, name, name.encode()) is True
 
     def test_a_listing_comes_in_pages(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A directory of many names is read in one scan, and what is listed can be removed."""
+        """A store reads a directory of many names in one scan, and can remove them."""
         monkeypatch.setattr("inmemorystorage.kvstore.backends.db._PAGE", 10)
         place, names = self.key(), [f"n{number}" for number in range(30)]
         for name in names:
@@ -141,7 +141,7 @@ class DatabaseConformance(StoreConformance):
         assert [*self.backend.list_entries(place)] == []
 
     def test_queries(self) -> None:
-        """One statement reads, lists, replaces or removes, whatever there is of places."""
+        """A store reads, lists, replaces or removes by one statement each."""
         backend, place, entry = self.backend, self.key(), Entry(b"meta", b"body")
         with CaptureQueriesContext(connections[self.alias]) as queries:
             backend.get(place)
@@ -157,7 +157,7 @@ class DatabaseConformance(StoreConformance):
         ]
 
     def test_processes_add_once(self) -> None:
-        """Of processes that add a key at once, one succeeds."""
+        """One of several processes that add a key at once succeeds."""
         settings = json.dumps(connections.settings[self.alias], default=str)
         command = [sys.executable, "-c", ADDS, settings, self.uri.replace(self.alias, "other")]
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, PATHS))}
@@ -187,24 +187,24 @@ class ServerConformance(DatabaseConformance):
     waiting: str
 
     def ask(self, sql: str, *values: Any) -> Any:
-        """Return the first value of what a query returns, if it returns something."""
+        """Return the first value of a query's result, if there is one."""
         with connections[self.alias].cursor() as cursor:
             cursor.execute(sql, values)
             return cursor.fetchone()[0] if cursor.description else None
 
     def wait_for_lock(self) -> None:
-        """Wait until somebody waits for what this connection has locked."""
+        """Wait until another connection waits for a lock of this one."""
         wait_until(lambda: self.ask(self.waiting), "who waits for a lock", seconds=30)
 
     def test_missing_table_has_its_cure(self) -> None:
-        """A table that nobody made is an OSError that says how it is made."""
+        """A missing table raises an OSError that says how to create it."""
         with pytest.raises(
             OSError, match=rf"createkvstoretable 'db://missing\?alias={self.alias}': 'key'$"
         ):
             get_kvstore(f"db://missing?alias={self.alias}").get("key")
 
     def test_lost_connection(self) -> None:
-        """A connection that the server ended is an OSError; the next request has another."""
+        """A connection that the server ended raises an OSError; the next request reconnects."""
         number = self.ask(self.who)
         with ThreadPoolExecutor(1) as thread:
             thread.submit(self._end, number).result()
@@ -218,7 +218,7 @@ class ServerConformance(DatabaseConformance):
         self.leave_thread()
 
     def test_a_marker_stays_while_an_entry_is_inserted(self) -> None:
-        """Who removes a marker waits for those who insert where it is."""
+        """The removal of a marker waits for insertions at its place."""
         place, order = self.key(), []
         self.backend.insert_entry(place, ".", Entry(b"."), marker=None)
 

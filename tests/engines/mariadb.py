@@ -1,4 +1,4 @@
-"""A server of MariaDB of the tests' own, on a socket in a directory of its own."""
+"""A server of MariaDB for the tests, on a socket in a temporary directory."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ SETTINGS = [
 
 
 def skip_without() -> None:
-    """Skip without a client; without a server too, but where all of them have to be there."""
+    """Skip without a client; without a server too, unless CI=true requires it."""
     pytest.importorskip("MySQLdb", reason="mysqlclient is not installed")
     find_program("mariadbd", *DIRECTORIES)
 
 
 @contextmanager
 def server() -> Iterator[dict[str, Any]]:
-    """Run a server that listens on a Unix socket alone; yield what DATABASES has for it."""
+    """Run a server that listens on a Unix socket only; yield its entry for DATABASES."""
     # Not below pytest's directory: the path of a socket has 107 bytes at most.
     directory = Path(tempfile.mkdtemp(prefix="kvstore-my-"))
     try:
@@ -53,12 +53,12 @@ def server() -> Iterator[dict[str, Any]]:
 
 
 def _place(directory: Path) -> list[str]:
-    """Return the options that say whose server it is: of no other does it read settings."""
+    """Return the options that name the server's files; it reads no other settings."""
     return ["--no-defaults", f"--datadir={directory / 'data'}", f"--user={getpass.getuser()}"]
 
 
 def _install(directory: Path) -> None:
-    """Make the system's tables, with a root who needs no password."""
+    """Create the system's tables, with a root that needs no password."""
     command = [find_program("mariadb-install-db", *DIRECTORIES), *_place(directory)]
     options = ["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"]
     subprocess.run([*command, *options], check=True, stdout=subprocess.DEVNULL)

@@ -1,4 +1,4 @@
-"""memcached servers of the tests' own."""
+"""memcached servers for the tests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Server:
 
     @property
     def address(self) -> str:
-        """Return host and port, as a URI has them."""
+        """Return host and port as a URI has them."""
         return f"127.0.0.1:{self.port}"
 
 

@@ -1,4 +1,4 @@
-"""The client of MySQL and MariaDB that Django takes: installed where it can be compiled."""
+"""Install Django's client for MySQL and MariaDB where it can be compiled."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ INSTALL = [sys.executable, "-m", "pip", "install", "--quiet", "mysqlclient>=2.2.
 
 
 def install() -> None:
-    """Install the client; exit with an error where CI=true promises what that needs."""
+    """Install the client; exit with an error if CI=true requires it and it cannot be compiled."""
     if importlib.util.find_spec("MySQLdb") is not None or subprocess.call(INSTALL) == 0:
         return
     if os.environ.get("CI") == "true":

@@ -1,4 +1,4 @@
-"""A cluster of PostgreSQL of the tests' own, on a socket in a directory of its own."""
+"""A cluster of PostgreSQL for the tests, on a socket in a temporary directory."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ SETTINGS = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_
 
 
 def skip_without() -> None:
-    """Skip without a client; without a server too, but where all of them have to be there."""
+    """Skip without a client; without a server too, unless CI=true requires it."""
     pytest.importorskip("psycopg")
     find_program("postgres", *DIRECTORIES)
 
 
 class Server(Process):
-    """A server, which is stopped without waiting for its clients."""
+    """A server that is stopped without waiting for its clients."""
 
     def stop(self) -> None:
-        """Stop it at once, with all that it has in hand undone ("fast" in its manual)."""
+        """Stop the server at once, and roll back its transactions (\"fast\" in its manual)."""
         if self._handle is not None:
             self._handle.send_signal(signal.SIGINT)
         super().stop()
@@ -40,7 +40,7 @@ class Server(Process):
 
 @contextmanager
 def cluster() -> Iterator[dict[str, Any]]:
-    """Run a server that listens on a Unix socket alone; yield what DATABASES has for it."""
+    """Run a server that listens on a Unix socket only; yield its entry for DATABASES."""
     # Not below pytest's directory: the path of a socket has 107 bytes at most, and the server's
     # user has to be let in.
     directory = Path(tempfile.mkdtemp(prefix="kvstore-pg-"))
@@ -81,7 +81,7 @@ def _answers(directory: Path) -> bool:
 
 
 def _user(directory: Path) -> dict[str, Any]:
-    """Return who runs the server, and let him in: PostgreSQL refuses to be run by root."""
+    """Return the user that runs the server, and give it access: PostgreSQL refuses root."""
     if os.geteuid():
         return {"cwd": directory}
     shutil.chown(directory, "postgres", "postgres")

@@ -1,4 +1,4 @@
-"""Programs that tests start: found, waited for until they answer, and stopped by their handle."""
+"""Programs that tests start: found, awaited until they answer, and stopped by their handle."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def find_program(name: str, *directories: str) -> str:
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens at; who is late may find it taken."""
+    """Return a free port of 127.0.0.1; another process may take it before it is used."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port: int = listening.getsockname()[1]
         return port
@@ -60,7 +60,7 @@ def _succeeds(answers: Callable[[], object]) -> bool:
 
 
 def accepts(port: int) -> bool:
-    """Return whether somebody listens at a port; raise ``OSError`` where nobody does."""
+    """Return whether a program listens at a port; raise ``OSError`` if none does."""
     socket.create_connection(("127.0.0.1", port), timeout=5).close()
     return True
 
@@ -83,7 +83,7 @@ class Process:
     _handle: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it and wait until it answers; raise `ChildProcessExit` where it ends before."""
+        """Start it and wait until it answers; raise `ChildProcessExit` if it ends before."""
         with self.log.open("ab") as output:
             self._handle = self._open(output)
         try:
@@ -94,7 +94,7 @@ class Process:
             raise
 
     def stop(self) -> None:
-        """Stop it as a service manager does, and wait until it is gone."""
+        """Stop it as a service manager does, and wait until it has ended."""
         if self._handle is not None:
             self._handle.terminate()
             try:
@@ -105,7 +105,7 @@ class Process:
             self._handle = None
 
     def kill(self) -> None:
-        """End it without a word, as a lost machine."""
+        """Kill it, as a machine that fails."""
         if self._handle is not None:
             self._handle.kill()
         self.stop()
@@ -126,7 +126,7 @@ class Process:
 
 
 class ChildProcessExit(Exception):
-    """A program ended before it answered."""
+    """Raised when a program ends before it answers."""
 
 
 @contextmanager
@@ -141,7 +141,7 @@ def running(process: Process) -> Iterator[Process]:
 
 @contextmanager
 def at_a_free_port(make: Callable[[int], Process]) -> Iterator[tuple[Process, int]]:
-    """Run what ``make(port)`` describes for a block; give it and its port."""
+    """Run what ``make(port)`` describes for a block; yield it and its port."""
     process, port = started(make)
     try:
         yield process, port

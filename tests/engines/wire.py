@@ -1,4 +1,4 @@
-"""What goes over the wire between a client and a server."""
+"""The bytes between a client and a server."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Wire:
         return [b"".join(data for _, data in group) for is_request, group in groups if is_request]
 
     def serve(self, listening: socket.socket, port: int) -> None:
-        """Hand on what each connection sends and gets."""
+        """Pass on what each connection sends and gets."""
         with suppress(OSError):  # of the port that is closed
             while True:
                 client = listening.accept()[0]
@@ -71,7 +71,7 @@ class Wire:
 
 @contextmanager
 def recorded(port: int) -> Iterator[Wire]:
-    """Record for a block what goes to a port of 127.0.0.1, and comes back."""
+    """Record for a block all that passes between clients and a port of 127.0.0.1."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         wire = Wire(listening.getsockname()[1])
         thread = threading.Thread(target=wire.serve, args=(listening, port))

@@ -1,4 +1,4 @@
-"""Which suites run, on which storages."""
+"""The suites, and the storages that they run on."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""Print outcomes side by side for a person."""
+"""Print outcomes side by side."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping

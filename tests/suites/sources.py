@@ -11,7 +11,7 @@ FROM_SOURCE = ("--no-deps", "--no-binary", ":all:")
 
 
 def fetch(requirement: str, cache: Path) -> Path:
-    """Return the directory that holds the unpacked distribution; fetch it when it is not there."""
+    """Return the directory of the unpacked distribution; fetch it if it does not exist."""
     home = cache / requirement
     if not home.exists():
         cache.mkdir(parents=True, exist_ok=True)
@@ -31,7 +31,7 @@ def download(requirement: str, target: Path) -> Path:
 
 
 def unpack(archive: Path, target: Path) -> Path:
-    """Unpack the archive below `target` and return the one directory that it holds."""
+    """Unpack the archive below `target` and return its one directory."""
     with tarfile.open(archive) as tar:
         tar.extractall(target, filter="data")
     [folder] = target.iterdir()

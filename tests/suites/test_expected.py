@@ -1,4 +1,4 @@
-"""What `expected.py` lists, and the documentation of it."""
+"""The list in `expected.py`, and its documentation."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What `run.py` prints."""
+"""The tables that `run.py` prints."""
 
 import pytest
 
@@ -15,7 +15,7 @@ BY_ROW = {
 
 
 def test_table() -> None:
-    """Each suite has a line, each storage a column with what ran, failed and ended in an error."""
+    """The table has a line for each suite, and a column of counts for each storage."""
     assert table({FORMTOOLS: BY_ROW}).splitlines() == [
         "ran / failed / errors   FileSystemStorage   ours as it comes",
         "django-formtools 2.7    3 / 1 / 0           2 / 0 / 1",
@@ -23,7 +23,7 @@ def test_table() -> None:
 
 
 def test_differences() -> None:
-    """Tests that end differently are named, with a sign per storage in the table's order."""
+    """The list names tests that end differently, with a sign for each storage."""
     assert differences(FORMTOOLS, BY_ROW).splitlines() == [
         "django-formtools 2.7: 2 tests end differently",
         "  .E  b",

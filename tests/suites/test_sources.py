@@ -1,4 +1,4 @@
-"""How source distributions are fetched and kept."""
+"""Fetching and keeping source distributions."""
 
 import tarfile
 from pathlib import Path
@@ -22,7 +22,7 @@ def archive(tmp_path: Path) -> Path:
 
 
 def test_fetch_once(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A distribution is downloaded once, and then found in the cache."""
+    """fetch() downloads a distribution once, and finds it in the cache then."""
     downloads = [archive]
     monkeypatch.setattr(sources, "download", lambda *args: downloads.pop())
     first, second = (sources.fetch("a-suite==1", tmp_path / "cache") for _ in range(2))
@@ -32,6 +32,6 @@ def test_fetch_once(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_download_fails(tmp_path: Path) -> None:
-    """What pip cannot find ends the run with pip's own words."""
+    """fetch() ends with pip's message if pip cannot find a distribution."""
     with pytest.raises(SystemExit, match=r"could not download \./nowhere:\n.*nowhere"):
         sources.download("./nowhere", tmp_path)

@@ -1,4 +1,4 @@
-"""How one suite is run on one storage, shown on a suite of a few tests."""
+"""Running one suite on one storage, shown on a suite of a few tests."""
 
 from pathlib import Path
 
@@ -93,7 +93,7 @@ def raised(state: str, message: str, fragment: str) -> Outcome:
 
 
 def test_run(outcomes: Outcomes) -> None:
-    """How each test ended is told, with the error's first line and the line that raised it."""
+    """A run reports each test's outcome, with the error's first line and the line that raised it."""
     assert {test.removeprefix("checks.tests."): end for test, end in outcomes.items()} == {
         "Checks.test_passes": Outcome("passed"),
         "Checks.test_fails": raised("failed", "AssertionError: 1 != 2", "1, 2"),
@@ -109,7 +109,7 @@ def test_run(outcomes: Outcomes) -> None:
 
 
 def test_source_is_unchanged(source: Path, outcomes: Outcomes) -> None:
-    """The suite runs in a copy: what its tests write is gone with it."""
+    """A suite runs in a copy, and its source stays unchanged."""
     assert {path.name for path in source.rglob("*")} == {
         "own_settings.py",
         "checks",
@@ -119,7 +119,7 @@ def test_source_is_unchanged(source: Path, outcomes: Outcomes) -> None:
 
 
 def test_run_stops_early(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A suite that cannot start has no outcomes, and what it printed is shown."""
+    """A suite that cannot start has no outcomes, and its output is shown."""
     (tmp_path / "own_settings.py").write_text("1 / 0")
     assert run(SUITE, DJANGO, tmp_path) == {}
     assert "a suite on Django's in-memory stopped early:" in capsys.readouterr().out

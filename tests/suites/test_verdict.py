@@ -1,4 +1,4 @@
-"""What `run.py` calls a fault."""
+"""The faults that `run.py` reports."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -18,7 +18,7 @@ ERROR = Outcome("error", "KeyError: 1", "KeyError", 8)
 
 
 def by_row(**outcomes: Outcome) -> dict[Row, Outcomes]:
-    """Return the one test's outcome per row, passed where nothing else is said."""
+    """Return the outcome of the one test for each row, by default passed."""
     named = {"disk": DISK, "django": DJANGO, "plain": PLAIN, "lent": LENT, "like": LIKE_DISK}
     return {row: {"test": outcomes.get(name, PASSED)} for name, row in named.items()}
 
@@ -29,32 +29,32 @@ def judged(listed: Iterable[str] = (), **outcomes: Outcome) -> list[str]:
 
 
 def judged_in_memory(listed: Iterable[str] = (), **outcomes: Outcome) -> list[str]:
-    """Return the faults of Django's in-memory tests, were there one test."""
+    """Return the faults of Django's in-memory tests, as if there were one test."""
     reasons = {PLAIN: dict.fromkeys(listed, "reason")}
     return judge_in_memory_tests(SUITE, by_row(**outcomes), reasons)
 
 
 def test_all_passed() -> None:
-    """Nothing is wrong where everything passes."""
+    """A suite in which every test passes has no fault."""
     assert judged() == judged_in_memory() == []
 
 
 @pytest.mark.parametrize("end", [FAILED, ERROR, Outcome("skipped", "no disk")])
 def test_lent_loses_a_test(end: Outcome) -> None:
-    """With lent paths a test that FileSystemStorage passes must pass."""
+    """A test that passes on FileSystemStorage must pass with lent paths."""
     [fault] = judged(lent=end)
     assert fault == f"ours, lent paths: test {end.state}: {end.message}"
 
 
 def test_list_of_each_storage() -> None:
-    """What is listed for our storage as it comes is not listed for lent paths."""
+    """A test listed for the default options is not listed for lent paths."""
     assert len(judged(["test"], plain=FAILED, lent=FAILED)) == 1
     both = {PLAIN: {"test": "reason"}, LENT: {"test": "reason"}}
     assert judge_suite(SUITE, by_row(plain=FAILED, lent=FAILED), both) == []
 
 
 def test_lost_test_is_missing() -> None:
-    """A test that did not run at all is a fault, as one that failed."""
+    """A test that did not run is a fault, like one that failed."""
     outcomes = by_row() | {LENT: {"other": PASSED}}
     assert judge_suite(SUITE, outcomes, {}) == ["ours, lent paths: test not run: "]
 
@@ -66,18 +66,18 @@ def test_failing_set_up() -> None:
 
 
 def test_disk_fails_too() -> None:
-    """What FileSystemStorage fails is nobody's fault."""
+    """A test that fails on FileSystemStorage too is no fault."""
     assert judged(disk=FAILED, plain=FAILED, lent=ERROR) == []
 
 
 def test_unlisted_failure() -> None:
-    """As it comes, our storage may fail what is listed alone."""
+    """A failure with the default options is a fault unless it is listed."""
     assert judged(plain=FAILED) == ["ours as it comes: test failed: AssertionError: 1 != 2"]
     assert judged(["test"], plain=FAILED) == []
 
 
 def test_stale_list() -> None:
-    """A listed test that passes must leave the list."""
+    """A listed test that passes is a fault."""
     assert judged(["test"]) == ["ours as it comes: test is listed, but does not fail"]
 
 
@@ -87,7 +87,7 @@ def test_listed_and_failing_everywhere() -> None:
 
 
 def test_too_few_tests() -> None:
-    """A suite that ran nothing has not passed."""
+    """A suite that ran too few tests is a fault."""
     faults = judge_suite(SUITE, {row: {} for row in by_row()}, {})
     assert faults[0] == "FileSystemStorage: django-formtools 2.7 ran 0 tests of at least 1"
     assert len(faults) == len(by_row())
@@ -112,12 +112,12 @@ def test_filesystem_row_is_not_like_the_disk() -> None:
 
 
 def test_django_fails_its_own() -> None:
-    """When Django's storage fails Django's tests, it is the run that is wrong."""
+    """A test that Django's storage fails is a fault of the run."""
     assert judged_in_memory(django=ERROR) == ["Django's in-memory: test error: KeyError: 1"]
 
 
 def test_the_runner_added() -> None:
-    """With the library's runner all passes that passed, and the watch on MEDIA_ROOT has looked."""
+    """The library's runner must pass every test that passed without, and watch MEDIA_ROOT."""
     before = {"test": PASSED, "other": FAILED}
     watched = {WATCH: PASSED}
     listed: dict[Row, dict[str, str]] = {KIT: {}}

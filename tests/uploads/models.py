@@ -1,4 +1,4 @@
-"""Models with files: on the default storage, on one of the field's own, and on one by callable."""
+"""Models with files: on the default storage, on the field's storage, and by a callable."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from inmemorystorage import InMemoryStorage
 
 
 def choose_storage() -> Storage:
-    """Return what a field's callable chooses."""
+    """Return the storage that a field's callable chooses."""
     return InMemoryStorage(base_url="/chosen/")
 
 

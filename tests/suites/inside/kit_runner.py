@@ -14,22 +14,22 @@ WATCH = "nothing is written to MEDIA_ROOT"
 
 
 def state(directory: Path) -> dict[str, int]:
-    """Return all that is in a directory, and when each of it was written."""
+    """Return all entries of a directory, each with the time of its last write."""
     paths = [directory, *directory.rglob("*")] if directory.exists() else []
     return {str(path): path.lstat().st_mtime_ns for path in paths}
 
 
 class KitRunner(InMemoryStorageRunnerMixin, RecordingRunner):  # type: ignore[misc]
-    """Replace all storages; record one more outcome, that of the watch."""
+    """Replace all storages, and record the watch as one more outcome."""
 
     def setup_test_environment(self, **kwargs: Any) -> None:
-        """Look at MEDIA_ROOT before it is replaced."""
+        """Read MEDIA_ROOT before it is replaced."""
         self._media_root = Path(settings.MEDIA_ROOT)
         self._before = state(self._media_root)
         super().setup_test_environment(**kwargs)
 
     def teardown_test_environment(self, **kwargs: Any) -> None:
-        """Look again."""
+        """Compare MEDIA_ROOT."""
         super().teardown_test_environment(**kwargs)
         after = state(self._media_root)
         written = sorted(path for path in after if self._before.get(path) != after[path])

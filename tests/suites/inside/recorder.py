@@ -25,7 +25,7 @@ class RecordingResult(unittest.TextTestResult):
         self.outcomes: dict[str, Sequence[str | int]] = {}
 
     def startTest(self, test: unittest.TestCase) -> None:
-        """Take the test for passed until something else is heard of it."""
+        """Count the test as passed until something else is reported."""
         self.outcomes[test.id()] = ["passed"]
         super().startTest(test)
 
@@ -54,7 +54,7 @@ class RecordingResult(unittest.TextTestResult):
         super().addSubTest(test, subtest, err)
 
     def addUnexpectedSuccess(self, test: unittest.TestCase) -> None:
-        """Record a test that its suite expects to fail and that passes."""
+        """Record a test that passes although its suite expects it to fail."""
         self.outcomes[test.id()] = ["failed", "unexpected success"]
         super().addUnexpectedSuccess(test)
 
