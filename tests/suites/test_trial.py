@@ -93,7 +93,7 @@ def raised(state: str, message: str, fragment: str) -> Outcome:
 
 
 def test_run(outcomes: Outcomes) -> None:
-    """A run reports each test's outcome, with the error's first line and the line that raised it."""
+    """A run reports each outcome, with the error's first line and the line that raised it."""
     assert {test.removeprefix("checks.tests."): end for test, end in outcomes.items()} == {
         "Checks.test_passes": Outcome("passed"),
         "Checks.test_fails": raised("failed", "AssertionError: 1 != 2", "1, 2"),
