@@ -1,6 +1,6 @@
 """Measure a storage on Redis beside redis-py alone, which sets and gets the same bytes.
 
-Run `python benchmarks/kvstore.py`. It starts a redis-server of its own. Figures are medians of
+Run `python benchmarks/kvstore.py`. It starts a redis-server. Figures are medians of
 rounds in which all contestants take turns; a quotient is the median of the rounds' quotients.
 """
 

@@ -62,7 +62,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 ENGINE = [module for module in MODULES if module.startswith(("exceptions", "behaviors", "tree"))]
 
-# What modules import at their top, and nobody is offered.
+# What modules import at their top, and do not offer.
 FROM_ELSEWHERE = {"annotations", "Any", "TYPE_CHECKING", "import_module"}
 
 # Imports each module named on the command line where there is no Django; the package's own

@@ -9,7 +9,7 @@ from .storages import NOWHERE, RemoteStorage, SignedStorage, choose, lazy, share
 
 
 class Base(models.Model):
-    """What other models inherit."""
+    """A model that others inherit."""
 
     class Meta:
         """Has no table."""
@@ -35,7 +35,7 @@ class Document(Base):
 
 
 class Letter(Document):
-    """A model with a table of its own."""
+    """A model that extends another, in a second table."""
 
     scan = models.FileField(storage=RemoteStorage("scans"))
 

@@ -44,7 +44,7 @@ class Capabilities:
     :param has_media_urls: url() is the quoted name below the base URL.
     :param has_base_url: it takes ``base_url``, and a migration can write it down.
     :param has_disk_options: it takes a path as ``location``, and permission modes.
-    :param shows_writes: who has a file open sees what others write to it.
+    :param shows_writes: an open handle sees what others write to its file.
     :param has_every_time: get_accessed_time() and get_created_time() answer, to the microsecond,
         and a time is an error for what is not there.
     :param copies_deeply: a deep copy works as well as the storage, and so does a pickled one.

@@ -128,7 +128,7 @@ def dynamodb_tables() -> Iterator[Callable[[str], str]]:
     """Run DynamoDB; yield a function that makes a table, and returns the URI of the store in it."""
 
     def make(name: str) -> str:
-        # The account is in the URI, for whoever runs meanwhile has its own environment.
+        # The account is in the URI, since a concurrent test has its own environment.
         uri = f"dynamodb://nobody:nothing@store-{name}?region=us-east-1&endpoint_url={endpoint}"
         call_command("createkvstoretable", uri, verbosity=0)
         return uri

@@ -25,7 +25,7 @@ from inmemorystorage.kvstore.conformance import StoreConformance
 
 from .processes import wait_until
 
-# A process of its own, which adds keys and says how many of them it was that added.
+# A process that adds keys, and prints how many of them it added.
 ADDS = """
 import json, sys
 from django.conf import settings
@@ -194,7 +194,7 @@ class ServerConformance(DatabaseConformance):
 
     def wait_for_lock(self) -> None:
         """Wait until another connection waits for a lock of this one."""
-        wait_until(lambda: self.ask(self.waiting), "who waits for a lock", seconds=30)
+        wait_until(lambda: self.ask(self.waiting), "a connection that waits for a lock", seconds=30)
 
     def test_missing_table_has_its_cure(self) -> None:
         """A missing table raises an OSError that says how to create it."""

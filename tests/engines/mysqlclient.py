@@ -7,8 +7,8 @@ import os
 import subprocess
 import sys
 
-# Not among what tox installs: there are no wheels of it for Linux, and who has no compiler or no
-# headers runs the other tests all the same.
+# Not installed by tox: Linux has no wheels of it, and without a compiler or headers the other tests
+# must still run.
 INSTALL = [sys.executable, "-m", "pip", "install", "--quiet", "mysqlclient>=2.2.1"]
 
 

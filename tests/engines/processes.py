@@ -153,7 +153,7 @@ def started(make: Callable[[int], Process], tries: int = 5) -> tuple[Process, in
     """
     Start what ``make(port)`` describes at a free port; return it and the port.
 
-    Another port is tried where somebody took the first one before the program did.
+    Another port is tried if another process took the first one before the program did.
     """
     port = free_port()
     process = make(port)

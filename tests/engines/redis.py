@@ -96,7 +96,7 @@ def redis_cluster(*options: str, number: int = 3, program: str = REDIS) -> Itera
 
 @contextmanager
 def _node(*options: str, program: str) -> Iterator[Server]:
-    # A bus of its own choice: by itself it is the port and 10,000, which may be none.
+    # A free port for the bus: by default it is the port plus 10,000, which may not exist.
     bus = "--cluster-port", str(free_port())
     with redis_server("--cluster-enabled", "yes", *bus, *options, program=program) as server:
         yield server

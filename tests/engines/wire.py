@@ -17,8 +17,8 @@ class Wire:
 
     :param port: where clients connect to.
     :param cuts: a connection is cut when a request comes, and the server never hears of it.
-    :param swallows: a request is answered by nobody.
-    :param answer: what each request is answered with, in the place of the server.
+    :param swallows: no request is answered.
+    :param answer: the answer to each request, instead of the server's.
     """
 
     port: int = 0

@@ -98,7 +98,7 @@ DJANGO_FILES = Suite(
 )
 SUITES = (EASY_THUMBNAILS, IMPORT_EXPORT, FORMTOOLS, DJANGO_FILES)
 
-# Most of what they test they do on storages of their own making, not on the default one.
+# Most of their tests make storages, and do not use the default one.
 SWAPPED_SUITES = tuple(replace(suite, swap="FileSystemStorage") for suite in SUITES)
 
 IN_MEMORY_TESTS = replace(

@@ -30,7 +30,7 @@ SHARED_BY_STEPS = {
 }
 NAMES_FILE_SYSTEM_STORAGE = {
     "core.tests.test_tmp_storages.TempStoragesTest.test_media_storage_read_with_encoding": (
-        "it replaces FileSystemStorage.open, which no other default storage calls; in the place of "
+        "it replaces FileSystemStorage.open, which no other default storage calls; instead of "
         "FileSystemStorage it passes"
     )
 }
@@ -61,7 +61,7 @@ AS_DEFAULT_LENT: Listed = {
     "Django": AFTER_REMOVAL_ON_DISK,
 }
 
-# Ours as it comes is in the place of FileSystemStorage.
+# Our storage by default, instead of FileSystemStorage.
 AS_FILE_SYSTEM_STORAGE: Listed = {
     "easy-thumbnails": {
         **tests(
@@ -133,13 +133,13 @@ AS_FILE_SYSTEM_STORAGE: Listed = {
     },
 }
 
-# Ours with behaves_like="filesystem", lend_paths=True is in the place of FileSystemStorage.
+# Ours with behaves_like="filesystem", lend_paths=True, instead of FileSystemStorage.
 AS_FILE_SYSTEM_STORAGE_LENT: Listed = {"Django": AFTER_REMOVAL_ON_DISK | READ_ONLY_DISK}
 
 # The library's runner replaces the storage.
 WITH_RUNNER: Listed = {}
 
-# Ours as it comes is in the place of Django's in-memory storage: what FileSystemStorage
+# Ours by default, instead of Django's in-memory storage: what FileSystemStorage
 # contradicts. The run proves each, for FileSystemStorage must fail it too, at the same line with
 # the same exception. docs/comparison.md lists the same names.
 AS_DJANGO_IN_MEMORY: Listed = {

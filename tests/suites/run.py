@@ -59,7 +59,7 @@ SECTIONS = (
         {PLAIN: expected.AS_DEFAULT, LENT: expected.AS_DEFAULT_LENT},
     ),
     Section(
-        "Each storage in the place of FileSystemStorage",
+        "Each storage instead of FileSystemStorage",
         SWAPPED_SUITES,
         SUITE_ROWS,
         judge_suite,
@@ -73,7 +73,7 @@ SECTIONS = (
         {KIT: expected.WITH_RUNNER},
     ),
     Section(
-        "Each storage in the place of Django's in-memory storage",
+        "Each storage instead of Django's in-memory storage",
         (IN_MEMORY_TESTS,),
         IN_MEMORY_ROWS,
         judge_in_memory_tests,
@@ -154,7 +154,7 @@ def run_aloud(suite: Suite, row: Row, source: Path) -> Outcomes:
     """Run one suite on one storage and say how long it took."""
     start = monotonic()
     outcomes = run(suite, row, source)
-    place = f" in the place of {suite.swap}" if suite.swap else ""
+    place = f" instead of {suite.swap}" if suite.swap else ""
     print(f"  {suite.title} on {row.title}{place}: {monotonic() - start:.0f} s", flush=True)
     return outcomes
 

@@ -1,4 +1,4 @@
-"""Run one suite on one storage, in a process and in a copy of the sources of its own."""
+"""Run one suite on one storage, in a new process and in a copy of the sources."""
 
 import json
 import os

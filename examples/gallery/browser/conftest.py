@@ -15,7 +15,7 @@ def pytest_addoption(parser):
     """Declare the options for pictures of the pages."""
     group = parser.getgroup("gallery")
     group.addoption("--screenshots", type=Path, help="directory for screenshots of all pages")
-    group.addoption("--docs-images", action="store_true", help="make those of the README anew")
+    group.addoption("--docs-images", action="store_true", help="make the README's pictures again")
 
 
 @pytest.fixture(scope="session")
