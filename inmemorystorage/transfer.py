@@ -8,7 +8,7 @@ import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from shutil import SpecialFileError
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, cast
 
 from django.core.files.storage import Storage, storages
 
@@ -104,12 +104,12 @@ def dump_directory(directory: InMemoryDir, target: Path) -> list[str]:
     target.mkdir(parents=True, exist_ok=True)
     names: list[str] = []
     for name, node in sorted(directory.children.copy().items()):
-        if isinstance(node, InMemoryFile):
-            (target / name).write_bytes(node.content)
+        if isinstance(node, InMemoryDir):
+            names += [f"{name}/{below}" for below in dump_directory(node, target / name)]
+        else:
+            (target / name).write_bytes(cast("InMemoryFile", node).content)
             os.utime(target / name, (node.accessed, node.modified))
             names.append(name)
-        elif isinstance(node, InMemoryDir):
-            names += [f"{name}/{below}" for below in dump_directory(node, target / name)]
     return names
 
 

@@ -9,7 +9,8 @@ from archive.models import Document, Draft, Letter
 from django.core.files.storage import InvalidStorageError, default_storage, storages
 from django.utils.functional import SimpleLazyObject, empty
 
-from inmemorystorage.project import labelled_fields, labelled_storages, unwrap
+from inmemorystorage import FallbackStorage, InMemoryStorage
+from inmemorystorage.project import labelled_fields, labelled_layers, labelled_storages, unwrap
 
 
 def labels_of(storage: Any) -> list[str]:
@@ -49,3 +50,11 @@ def test_field_with_an_unknown_alias_is_skipped(monkeypatch: pytest.MonkeyPatch)
         unwrap(field.storage)
     labels = dict(labelled_storages())
     assert "archive.Document.one" not in labels and "archive.Document.two" in labels
+
+
+def test_layers_of_a_fallback_storage_are_labelled() -> None:
+    """Each layer that a FallbackStorage writes to has a label with its position."""
+    upper, lower = InMemoryStorage(), InMemoryStorage()
+    storage = FallbackStorage(backends=[upper, lower])
+    assert dict(labelled_layers("default", storage)) == {"default.backends[0]": upper}
+    assert dict(labelled_layers("default", upper)) == {}

@@ -1,4 +1,4 @@
-"""Walking any storage by its API."""
+"""walk(), scan() and find() on every kind of storage."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.core.files.storage import Storage
 from stocked import KINDS, Bucket, Unlisted, on_disk, stock
 
 from inmemorystorage import InMemoryStorage
-from inmemorystorage.walk import Branch, DirEntry, draw_tree, find, scan, walk
+from inmemorystorage.walk import Branch, DirEntry, draw_tree, find, printable, scan, walk
 
 NAMES = ("b.txt", "a.txt", "é/ü.txt", "d/e/f.txt", "d/c.txt")
 EVERYTHING = [
@@ -57,6 +57,16 @@ def test_scan_returns_one_directory(storage: Storage) -> None:
     entries = scan(stock(storage, *NAMES), "d")
     assert shown(entries) == ["d/e/", "d/c.txt"]
     assert [entry.size for entry in entries] == [None, 7]
+
+
+def test_basename_is_the_last_component(storage: Storage) -> None:
+    """An entry's basename is the last component of its name."""
+    assert DirEntry(storage, "d/e/f.txt", is_directory=False).basename == "f.txt"
+
+
+def test_printable_escapes_control_characters() -> None:
+    """printable() escapes characters that move a cursor or reverse the text, and no others."""
+    assert printable("é\x1b[2J\u202e\udc80") == "é\\x1b[2J\\u202e\\udc80"
 
 
 def test_find_returns_the_entry(storage: Storage) -> None:

@@ -84,12 +84,11 @@ class InMemoryNode:
 
     parent: InMemoryDir | None
     name: str
+    created: float
+    accessed: float
+    modified: float
+    changed: float
     children: Mapping[str, InMemoryNode]
-
-    def __init__(self, parent: InMemoryDir | None = None, name: str | None = None) -> None:
-        self.parent = parent
-        self.name = name or ""
-        self.created = self.accessed = self.modified = self.changed = time.time()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.name}>"
@@ -146,7 +145,6 @@ class InMemoryFile(InMemoryNode):
     def __init__(
         self, content: str | bytes = b"", parent: InMemoryDir | None = None, name: str | None = None
     ) -> None:
-        # Not by super().__init__(), which would cost a third of saving a small file.
         self.parent = parent
         self.name = name or ""
         self.created = self.accessed = self.modified = self.changed = time.time()
@@ -390,7 +388,9 @@ class InMemoryDir(InMemoryNode):
     __slots__ = ("children", "quotas", "mirror")
 
     def __init__(self) -> None:
-        super().__init__()
+        self.parent = None
+        self.name = ""
+        self.created = self.accessed = self.modified = self.changed = time.time()
         self.children: dict[str, InMemoryNode] = Entries()
         self.quotas: weakref.WeakSet[Quota] | None = None
         self.mirror: Mirror | None = None

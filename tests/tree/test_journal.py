@@ -220,9 +220,27 @@ def test_changes_without_a_savepoint_are_not_recorded(monkeypatch: pytest.Monkey
     released = Savepoint()
     released.release()
     storage.save("b", ContentFile(b"b"))
+    with storage.open("b") as file:
+        assert file.read() == b"b"
     savepoint.rollback()
     assert storage.exists("b")
     assert not savepoint.before and not released.before
+
+
+def test_noted_returns_the_oldest_state() -> None:
+    """noted() returns the changes of nested savepoints too, each with its oldest state."""
+    storage = make()
+    outer, directory = Savepoint(), storage.filesystem
+    file = directory.children["a"]
+    directory.unlink("a")
+    nested = Savepoint()
+    storage.save("new", ContentFile(b""))
+    storage.delete("new")
+    storage.delete("d/a")
+    assert outer.noted()[directory].entries == {"a": file, "new": None}
+    assert file not in nested.noted() and directory.resolve("d") in outer.noted()
+    outer.rollback()
+    assert directory in outer.noted()
 
 
 def test_note_survives_the_rollback_of_a_savepoint() -> None:

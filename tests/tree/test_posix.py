@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,21 @@ def test_look_up_raises_what_stat_raises(root: InMemoryDir, tmp_path: Path, path
     """look_up() finds what stat(2) finds, and raises its error for all else."""
     whole = f"{tmp_path}/{path}"
     assert answer(look_up, place(root, whole), DISK) == answer(os.stat, whole)
+
+
+def test_look_up_raises_for_a_file_that_appears_later() -> None:
+    """look_up() raises FileNotFoundError for a file that another thread makes after the lookup."""
+
+    class Late(InMemoryDir):
+        __slots__ = ()
+
+        def find(self, parts: Sequence[str]) -> None:
+            """Find nothing, as if the file were not there yet."""
+
+    late = Late()
+    late.save("f", b"")
+    with pytest.raises(FileNotFoundError):
+        look_up(place(late, "/f"), DISK)
 
 
 @pytest.mark.parametrize("path", [path for path in PATHS if path != "f"], ids=ascii)
