@@ -1,4 +1,4 @@
-"""Buckets on loopback: moto's S3, and what reaches it."""
+"""Buckets on loopback: moto's S3, and connections to it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ needs_s3 = pytest.mark.skipif(
     not INSTALLED, reason="moto[server,s3] and django-storages[s3] are not installed"
 )
 
-# Given as options, so that nothing of the machine's own account is ever asked for.
+# Passed as options, so that the machine's own account is never used.
 ACCOUNT = {"access_key": "nobody", "secret_key": "nothing", "region_name": "us-east-1"}
 HARMLESS = frozenset({"GET", "HEAD"})
 numbers = itertools.count(1)
@@ -32,8 +32,8 @@ class Server:
     A running server of buckets.
 
     :param endpoint: the URL at which it listens.
-    :param requests: the method and the path of each request that reached it, in order.
-    :param refuses: every request is answered with 403, as without a permission.
+    :param requests: the method and the path of each request that it received, in order.
+    :param refuses: whether it answers every request with 403, as without permission.
     """
 
     endpoint: str = ""
@@ -42,11 +42,11 @@ class Server:
 
     @cached_property
     def client(self) -> Any:
-        """Return boto3's own client, which knows nothing of storages."""
+        """Return boto3's client for the server, independent of storages."""
         return connect(self.endpoint).meta.client
 
     def make_bucket(self) -> Bucket:
-        """Make an empty bucket, with a name that no other has."""
+        """Create an empty bucket with a unique name."""
         bucket = Bucket(self, f"bucket-{next(numbers)}")
         self.client.create_bucket(Bucket=bucket.name)
         return bucket
@@ -54,7 +54,7 @@ class Server:
 
 @dataclass(frozen=True)
 class Bucket:
-    """A bucket, seen past every storage."""
+    """A bucket, accessed without a storage."""
 
     server: Server
     name: str
@@ -69,7 +69,7 @@ class Bucket:
         }
 
     def requests(self) -> list[tuple[str, str]]:
-        """Return the requests that reached the bucket."""
+        """Return the requests for the bucket."""
         path = f"/{self.name}"
         return [each for each in self.server.requests if f"{each[1]}/".startswith(f"{path}/")]
 
@@ -78,12 +78,12 @@ class Bucket:
         return [each for each in self.requests() if each[0] not in HARMLESS]
 
     def tags(self) -> dict[str, str]:
-        """Return the ETag of each object by its key: what tells one content from another."""
+        """Return each object's ETag, which identifies its content, by key."""
         pages = self.server.client.get_paginator("list_objects_v2").paginate(Bucket=self.name)
         return {each["Key"]: each["ETag"] for page in pages for each in page.get("Contents", ())}
 
     def fill(self, contents: Iterable[tuple[str, bytes]]) -> None:
-        """Put a content under each key, past the server too: a request for each takes longer."""
+        """Put a content under each key in the server's memory: requests would take longer."""
         from moto.core import DEFAULT_ACCOUNT_ID
         from moto.s3.models import s3_backends
 
@@ -92,7 +92,7 @@ class Bucket:
 
 
 def connect(endpoint: str) -> Any:
-    """Return boto3's resource of a server, with the account that the options have too."""
+    """Return boto3's resource for a server, with the account of the options."""
     import boto3.session
 
     return boto3.session.Session().resource(
@@ -109,7 +109,7 @@ def shared_connections() -> type:
     """
     Return a class of S3Storage whose storages share a connection for each thread.
 
-    Making a connection costs more than most tests, and each storage makes its own.
+    Connecting costs more than most tests, and each storage opens its own connection.
     """
     from storages.backends.s3 import S3Storage
 
@@ -125,7 +125,7 @@ def shared_connections() -> type:
 
         unsigned_connection = connection
 
-    SharedS3Storage.__qualname__ = SharedS3Storage.__name__  # as which it is pickled
+    SharedS3Storage.__qualname__ = SharedS3Storage.__name__  # pickled by this name
     return SharedS3Storage
 
 
@@ -137,7 +137,7 @@ def __getattr__(name: str) -> Any:
 
 @contextmanager
 def s3_server() -> Iterator[Server]:
-    """Run a server of buckets, which has the requests that reach it on record."""
+    """Run a server of buckets that records its requests."""
     server = Server()
 
     def around(moto: App) -> App:
@@ -156,11 +156,11 @@ def s3_server() -> Iterator[Server]:
 
 @contextmanager
 def silent_port() -> Iterator[tuple[str, list[socket.socket]]]:
-    """Run a port that accepts and never answers; yield its URL, and what it has accepted."""
+    """Run a port that accepts and never answers; yield its URL, and its accepted connections."""
     accepted: list[socket.socket] = []
 
     def accept() -> None:
-        with suppress(OSError):  # of the port that is closed
+        with suppress(OSError):  # the port is closed
             while True:
                 accepted.append(listening.accept()[0])
 

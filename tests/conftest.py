@@ -1,4 +1,4 @@
-"""What every test has: Hypothesis's profiles, and the guard on MEDIA_ROOT."""
+"""Hypothesis's profiles, servers for all tests, and the guard on MEDIA_ROOT."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "brief"))
 
 
 def pytest_collection_finish() -> None:
-    """Have the garbage collector pass over what was collected, which stays: thousands of tests."""
+    """Freeze the collected tests, so that the garbage collector skips thousands of objects."""
     gc.collect()
     gc.freeze()
 
@@ -49,7 +49,7 @@ def pytest_runtest_teardown() -> Generator[None, None, None]:
 
 @pytest.fixture(scope="session")
 def stores(django_db_blocker: Any) -> Iterator[Stores]:
-    """Have stores, each of them started by the first test that asks for it."""
+    """Yield stores, each started by the first test that uses it."""
     stack = ExitStack()
     yield Stores(stack, django_db_blocker.unblock)
     with django_db_blocker.unblock():
@@ -58,7 +58,7 @@ def stores(django_db_blocker: Any) -> Iterator[Stores]:
 
 @pytest.fixture
 def store_uri(stores: Stores, django_db_blocker: Any) -> Iterator[Callable[[str], str]]:
-    """Return what gives the URI of a store by its name, in a namespace of the test's own."""
+    """Return a function that returns a store's URI by its name, in a namespace of this test."""
     with django_db_blocker.unblock():
         yield stores.uri
         leave_thread()
@@ -66,6 +66,6 @@ def store_uri(stores: Stores, django_db_blocker: Any) -> Iterator[Callable[[str]
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    """Run one server of buckets for all tests."""
+    """Yield one server of buckets for all tests."""
     with s3_server() as server:
         yield server

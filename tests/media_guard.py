@@ -1,4 +1,4 @@
-"""Proof that no test writes to the disk: MEDIA_ROOT must not come to exist."""
+"""Proof that no test writes to the disk: MEDIA_ROOT must never exist."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 
 def fail_if_written(media_root: Path) -> None:
-    """Fail the current test when something is at `media_root`, and remove it for the next one."""
+    """Fail the current test if `media_root` exists, and remove it for the next one."""
     if media_root.exists():
         written = sorted(str(path.relative_to(media_root)) for path in media_root.rglob("*"))
         shutil.rmtree(media_root)

@@ -13,7 +13,7 @@ import inmemorystorage
 
 ENVIRONMENT = {
     "DJANGO_SETTINGS_MODULE": "project_settings",
-    # Where this process has the package from: the wheel, as a rule.
+    # The directory from which this process imports the package: usually the installed wheel's.
     "PYTHONPATH": str(Path(inmemorystorage.__file__).parents[1]),
 }
 
@@ -38,7 +38,7 @@ from django.db import models
 from inmemorystorage import InMemoryDir, InMemoryStorage
 """
 SET_UP = "import django; django.setup()"
-# Django 4.2 warns of the setting that it still reads.
+# Django 4.2 warns about the setting that it still reads.
 OPTIONS = ["-W", "error", "-W", "ignore:The DEFAULT_FILE_STORAGE"]
 
 
@@ -47,22 +47,22 @@ class Project:
     """
     A project with one app, ``uploads``.
 
-    :param directory: where its files are.
+    :param directory: the directory of its files.
     """
 
     directory: Path
 
     @property
     def media(self) -> Path:
-        """Return MEDIA_ROOT, which is not there until something is written."""
+        """Return MEDIA_ROOT, which does not exist until something is written."""
         return self.directory / "media"
 
     def manage(self, *arguments: str, fails: bool = False) -> str:
-        """Run a management command; return all that it printed."""
+        """Run a management command; return its output."""
         return self.run("-m", "django", *arguments, fails=fails)
 
     def python(self, code: str, *, set_up: str = SET_UP, fails: bool = False) -> str:
-        """Run code, as a rule after ``django.setup()``; return all that it printed."""
+        """Run code, usually after ``django.setup()``; return its output."""
         return self.run("-c", f"{set_up}\n{textwrap.dedent(code)}", fails=fails).strip()
 
     def write(self, name: str, content: str) -> None:
@@ -72,12 +72,12 @@ class Project:
         path.write_text(textwrap.dedent(content), encoding="utf-8")
 
     def append(self, name: str, content: str) -> None:
-        """Write more to a file of the project."""
+        """Append to a file of the project."""
         with (self.directory / name).open("a", encoding="utf-8") as file:
             file.write(textwrap.dedent(content))
 
     def run(self, *arguments: str, fails: bool = False) -> str:
-        """Run Python with some arguments; return all that it printed."""
+        """Run Python with some arguments; return its output."""
         done = subprocess.run(
             [sys.executable, *OPTIONS, *arguments],
             cwd=self.directory,

@@ -1,4 +1,4 @@
-"""The settings that the tests run under: files and database in memory, and a guarded disk."""
+"""The settings of the tests: files and database in memory, and a guarded disk."""
 
 import os
 import tempfile
@@ -23,8 +23,8 @@ STORAGES = {
     "private": {"BACKEND": "archive.storages.SignedStorage"},
     "remote": {"BACKEND": "archive.storages.RemoteStorage"},
 }
-# Never written: conftest.py fails the test after which it exists. One for each process, so that the
-# test that is named is the one that wrote.
+# Never written: conftest.py fails the test after which it exists. One for each process, so that
+# the failing test is the one that wrote.
 MEDIA_ROOT = Path(tempfile.gettempdir()) / f"inmemorystorage-media-{os.getpid()}"
 MEDIA_URL = "/media/"
 STATIC_URL = "/static/"

@@ -22,7 +22,7 @@ ignored_by_django = pytest.mark.skipif(
 
 
 class OtherStorage(InMemoryStorage):
-    """A storage that a project derived."""
+    """A project's subclass."""
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_each_override_begins_empty() -> None:
 
 @ignored_by_django
 def test_other_storages_stay() -> None:
-    """The other storages of STORAGES are the same objects inside of an override and after it."""
+    """Other storages of STORAGES stay the same objects during an override and after it."""
     before = storages["staticfiles"]
     with override_settings(DEFAULT_FILE_STORAGE=f"{__name__}.OtherStorage"):
         assert storages.backends.keys() == settings.STORAGES.keys()

@@ -1,4 +1,4 @@
-"""The files that a repository's host reads say what setup.cfg and tox.ini say."""
+"""The files for a repository's host agree with setup.cfg and tox.ini."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FILES = [
 
 
 def load(path: Path) -> Any:
-    """Return what a YAML file holds."""
+    """Return the content of a YAML file."""
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
@@ -33,12 +33,12 @@ def hooks() -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_file_is_a_mapping(path: Path) -> None:
-    """The file is YAML, and a mapping on its top level."""
+    """Each file is YAML with a mapping at its top."""
     assert isinstance(load(path), dict)
 
 
 def test_gate_runs_on_each_supported_python() -> None:
-    """The workflow's matrix has the Pythons of tox's environments, which are those supported."""
+    """The workflow's matrix has the Pythons of tox and of the classifiers."""
     [gate] = (load(path) for path in WORKFLOWS if path.stem == "gate")
     pythons = gate["jobs"]["tests"]["strategy"]["matrix"]["python"]
     assert set(pythons) == versions_tested(r"py(\d)(\d+)-django")
@@ -47,15 +47,15 @@ def test_gate_runs_on_each_supported_python() -> None:
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 def test_actions_are_pinned(path: Path) -> None:
-    """Each action of another repository is pinned to a commit, with its version in a comment."""
+    """Each foreign action is pinned to a commit, with its version in a comment."""
     actions = re.findall(r"uses: (?!\./)(.*)", path.read_text(encoding="utf-8"))
     assert actions
     for action in actions:
         assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action)
 
 
-def test_only_publishing_gets_a_token() -> None:
-    """Jobs read the repository, and the job that publishes may identify itself to the index."""
+def test_only_the_publishing_job_gets_a_token() -> None:
+    """Only the job that publishes may identify itself to the index."""
     [release] = (load(path) for path in WORKFLOWS if path.stem == "release")
     assert release["permissions"] == {"contents": "read"}
     jobs = {name for name, job in release["jobs"].items() if "permissions" in job}
@@ -64,24 +64,24 @@ def test_only_publishing_gets_a_token() -> None:
 
 
 def test_pre_commit_has_the_ruff_of_the_gate() -> None:
-    """ruff before a commit is of the series that the gate uses."""
+    """pre-commit and tox have the same series of ruff."""
     [series] = set(re.findall(r"ruff~=(\d+\.\d+)", read_tools()))
     assert hooks()["ruff-pre-commit"]["rev"].startswith(f"v{series}.")
 
 
 def test_pre_commit_has_the_typos_of_the_gate() -> None:
-    """typos before a commit is of the series that the gate uses."""
+    """pre-commit and tox have the same series of typos."""
     [series] = set(re.findall(r"typos~=(\d+\.\d+)", read_tools()))
     assert hooks()["typos"]["rev"].startswith(f"v{series}.")
 
 
 def test_django_upgrade_targets_the_oldest_django() -> None:
-    """django-upgrade rewrites only to what the oldest supported Django has."""
+    """django-upgrade targets the oldest supported Django."""
     oldest = min(classified("Framework :: Django"), key=lambda each: float(each))
     [hook] = hooks()["django-upgrade"]["hooks"]
     assert hook["args"] == ["--target-version", oldest]
 
 
 def read_tools() -> str:
-    """Return the files in which the gate's tools have their versions."""
+    """Return the files with the versions of the gate's tools."""
     return "".join((ROOT / name).read_text("utf-8") for name in ("pyproject.toml", "tox.ini"))

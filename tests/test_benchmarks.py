@@ -43,7 +43,7 @@ class Smoke:
         self.json: dict[str, Any] = json.loads(report.read_text())
 
     def table(self, head: str) -> dict[str, list[str]]:
-        """Read the table whose first column is headed `head`: its rows by their first cell."""
+        """Return the rows of the table whose first column is headed `head`, by their first cell."""
         lines = self.run.stdout.split(f"| {head} |", 1)[1].split("\n\n")[0].splitlines()
         rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
         return {first: rest for first, *rest in rows}
@@ -57,7 +57,7 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Smoke:
 
 @pytest.mark.parametrize("files", [300, 600])
 def test_each_operation_is_timed_at_each_number_of_files(smoke: Smoke, files: int) -> None:
-    """Every row has a time for this storage, Django's, tmpfs and the dict, and two quotients."""
+    """Each row has times of this storage, Django's, tmpfs and the dict, and two quotients."""
     rows = smoke.table(f"µs per call, {files} files")
     assert list(rows) == ROWS
     assert all(len(cells) == len(CONTESTANTS) + 2 for cells in rows.values())
@@ -107,7 +107,7 @@ def test_quotient_decides_whether_a_target_is_reached(benchmark: Any) -> None:
 
 
 def test_missed_target_fails_only_when_asked_to(benchmark: Any) -> None:
-    """Without `--check` the exit code is 0 whatever was measured."""
+    """The exit code is 0 without `--check`, whatever the figures."""
     missed = _results(benchmark, django=[150.0, 149.0])
     assert benchmark.exit_code(missed, check=False) == 0
     assert benchmark.exit_code(missed, check=True) == 1
@@ -120,7 +120,7 @@ def _verdict(benchmark: Any, django: list[float]) -> Any:
 
 
 def _results(benchmark: Any, django: list[float]) -> Any:
-    """Make a run in which `size` took 10 ns here, and so many on Django's at 10 and 20 files."""
+    """Return a run in which `size` took 10 ns here, and these on Django's at 10 and 20 files."""
     plan = benchmark.Plan(files=(10, 20), rounds=1, large=1)
     times = {"ours": [10.0, 10.0], "django": django}
     batches = {
@@ -131,8 +131,8 @@ def _results(benchmark: Any, django: list[float]) -> Any:
     return benchmark.Results(plan, {}, batches, {})
 
 
-def test_the_kit_is_measured(capsys: pytest.CaptureFixture[str], benchmark: Any) -> None:
-    """The script of the test kit prints a row for each number of files and each operation."""
+def test_kit_is_measured(capsys: pytest.CaptureFixture[str], benchmark: Any) -> None:
+    """kit.py prints a row for each number of files and each operation."""
     import kit
 
     assert kit.main(["--files", "10", "20", "--rounds", "1"]) == 0
@@ -156,7 +156,7 @@ def test_serving_is_measured(tmp_path: Path) -> None:
     assert len(rows) == 3 * 7 + 2
     sent = {row[0]: row[1:4] for row in rows if "KiB sent" in row[0]}
     assert sent["| WSGI: 64 KiB of its middle, KiB sent"] == ["64.0", "64.0", "1,024"]
-    # With no KiB sent there is nothing to divide by.
+    # No KiB were sent, so there is no quotient.
     assert all(is_figure(cell) or "not modified" in row[0] for row in rows for cell in row[1:])
 
 

@@ -20,7 +20,7 @@ def clock():
 
 @pytest.fixture(params=["memory", "filesystem"])
 def storage(request, tmp_path, clock):
-    """Return a storage of either behavior with ``f`` in it, made at the frozen time."""
+    """Return a storage of either behavior with ``f`` in it, saved at the frozen time."""
     storage = InMemoryStorage(location=tmp_path, behaves_like=request.param)
     storage.save("f", b"content")
     return storage

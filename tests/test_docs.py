@@ -1,4 +1,4 @@
-"""Every Python snippet of README and docs runs, and prints what it says."""
+"""Every Python snippet of README and docs runs, and prints the documented output."""
 
 import contextlib
 import doctest
@@ -30,7 +30,7 @@ class Page:
         self.project = make_project(directory)
 
     def run(self):
-        """Run the snippets, each under the settings of those before it."""
+        """Run the snippets, each under the settings of the earlier ones."""
         with contextlib.ExitStack() as self.settings:
             for snippet in self.snippets:
                 self.run_snippet(snippet)
@@ -60,7 +60,7 @@ class Page:
         self.settings.enter_context(override_settings(**changed))
 
     def check(self, snippet):
-        """Compare what an interpreter session shows with what it prints."""
+        """Compare an interpreter session's output with the documented one."""
         test = doctest.DocTestParser().get_doctest(snippet, self.namespace, "snippet", None, 0)
         runner = doctest.DocTestRunner(optionflags=doctest.IGNORE_EXCEPTION_DETAIL)
         shown = []
@@ -95,8 +95,8 @@ class FailingTest(unittest.TestCase):
 @pytest.mark.parametrize(
     "snippet", [">>> 1 + 1\n3\n", FAILING_TEST, f"# test_it.py\n{FAILING_TEST}"]
 )
-def test_a_wrong_snippet_is_found(tmp_path, snippet):
-    """A session that prints something else, or a test that fails, is a failure."""
+def test_wrong_snippet_fails(tmp_path, snippet):
+    """A session with another output, or a failing test, fails the page."""
     (tmp_path / "page.md").write_text(f"```python\n{snippet}```\n")
     with pytest.raises(AssertionError):
         Page(tmp_path / "page.md", tmp_path).run()

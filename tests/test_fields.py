@@ -43,14 +43,14 @@ def _empty_storage(request: pytest.FixtureRequest, settings, tmp_path) -> None:
 
 
 def picture(width: int, height: int, name: str = "p.png") -> ImageFile:
-    """Return a picture, ready to be saved."""
+    """Return an unsaved picture."""
     stream = io.BytesIO()
     Image.new("RGB", (width, height)).save(stream, "PNG")
     return ImageFile(io.BytesIO(stream.getvalue()), name=name)
 
 
 def upload(name: str, content: bytes, temporary: bool = False) -> SimpleUploadedFile | File:
-    """Return an upload as Django's handlers make it, in memory or in a temporary file."""
+    """Return an upload as Django's handlers create it, in memory or in a temporary file."""
     if not temporary:
         return SimpleUploadedFile(name, content)
     file = TemporaryUploadedFile(name, "text/plain", len(content), None)
@@ -99,7 +99,7 @@ def test_file_saved_on_its_own() -> None:
 
 
 def test_file_written_through_the_model() -> None:
-    """A file that is opened for writing keeps what is written."""
+    """A file opened for writing keeps the written bytes."""
     model = Upload.objects.create(file=ContentFile(b"content", name="a.txt"))
     with model.file.open("wb") as file:
         file.write(b"new")
@@ -154,7 +154,7 @@ def test_form_that_clears() -> None:
 
 
 def test_temporary_upload_is_consumed() -> None:
-    """The temporary file of an upload is gone once it is saved, and closing it is no error."""
+    """An upload's temporary file is gone after save(), and closing it raises nothing."""
     file = upload("a.txt", b"content", temporary=True)
     path = file.temporary_file_path()
     submit(file=file)
@@ -189,7 +189,7 @@ def test_picture_replaced_has_other_dimensions() -> None:
 
 
 def test_picture_of_a_form() -> None:
-    """A form takes a picture, and Pillow opens what was stored."""
+    """A form takes a picture, and Pillow opens the stored file."""
     content = picture(30, 20).read()
     model = submit(picture=SimpleUploadedFile("p.png", content, "image/png"))
     with model.picture.open() as file, Image.open(file) as image:
@@ -231,7 +231,7 @@ def test_copied_field_file(duplicate: Callable[[Any], Any]) -> None:
 
 @pytest.mark.parametrize("name", ["file", "own", "chosen"])
 def test_copied_field(name: str) -> None:
-    """A copy of a field has the storage of the field."""
+    """A copy of a field has the field's storage."""
     field = Upload._meta.get_field(name)
     for other in [copy.copy(field), copy.deepcopy(field)]:
         assert other.storage is field.storage

@@ -22,7 +22,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 """
-# Each way in which a field gets its storage.
+# The ways in which a field gets its storage.
 FIELDS = {
     "plain": "models.FileField(storage=InMemoryStorage())",
     "positional": 'models.FileField(storage=InMemoryStorage(None, "/m/"))',
@@ -72,7 +72,7 @@ print({name.decode() for name in [getattr(saved, field.name).read() for field in
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project with a model that has all kinds of fields, and its first migration."""
+    """Return a project with a model that has all kinds of fields, and its first migration."""
     fields = "".join(f"    of_{name} = {field}\n" for name, field in FIELDS.items())
     directory = tmp_path_factory.mktemp("project")
     project = make_project(directory, settings=IN_MEMORY, models=MODELS + fields)

@@ -32,7 +32,7 @@ else:
 pytestmark = pytest.mark.once
 
 ROOT = Path(__file__).parents[1]
-# What the package consists of.
+# The suffixes of the package's files.
 SHIPPED = {".html", ".py", ".typed"}
 BUILD = "import sys; from setuptools import build_meta; build_meta.build_{}(sys.argv[1])"
 in_checkout = pytest.mark.skipif(
@@ -43,7 +43,7 @@ in_tox = pytest.mark.skipif("TOX_ENV_NAME" not in os.environ, reason="tox instal
 
 
 class Shipped(NamedTuple):
-    """The files of one checkout, and what the distributions built from them hold."""
+    """The files of one checkout, and those of the distributions built from them."""
 
     checkout: set[str]
     sdist: set[str]
@@ -95,7 +95,7 @@ def setup_cfg() -> configparser.ConfigParser:
 
 
 def classified(prefix: str) -> set[str]:
-    """Name the versions that the classifiers below a prefix give."""
+    """Return the versions in the classifiers below a prefix."""
     lines = setup_cfg()["metadata"]["classifiers"].splitlines()
     found = (re.fullmatch(rf"{prefix} :: (\d+\.\d+)", line) for line in lines)
     return {match[1] for match in found if match}
@@ -111,7 +111,7 @@ def versions_tested(pattern: str) -> set[str]:
 
 
 def expand(generative: str) -> list[str]:
-    """Write out each alternative of the braces in a name of environments."""
+    """Return each alternative of the braces in an environment's name."""
     parts = [part.split(",") for part in re.split(r"[{}]", generative)]
     return ["".join(choice) for choice in itertools.product(*parts)]
 
@@ -159,7 +159,7 @@ def test_metadata_says_what_setup_cfg_says(shipped: Shipped) -> None:
 
 @in_checkout
 def test_readme_is_the_long_description(shipped: Shipped) -> None:
-    """A package index shows the README."""
+    """The README is the long description."""
     assert shipped.metadata["Description-Content-Type"].startswith("text/markdown")
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     description = shipped.metadata.get_payload(decode=True)
@@ -168,8 +168,8 @@ def test_readme_is_the_long_description(shipped: Shipped) -> None:
 
 
 @in_tox
-def test_what_is_tested_is_the_wheel() -> None:
-    """Under tox the import finds the installed wheel, not the checkout."""
+def test_installed_wheel_is_tested() -> None:
+    """The import finds the installed wheel under tox, not the checkout."""
     site_packages = Path(sysconfig.get_path("purelib"))
     assert Path(inmemorystorage.__file__).is_relative_to(site_packages)
 
@@ -216,7 +216,7 @@ def test_changelog_begins_with_this_version() -> None:
 
 
 def test_each_supported_version_is_tested() -> None:
-    """The classifiers and tox name the same Pythons and the same Djangos."""
+    """tox tests the Pythons and Djangos of the classifiers."""
     assert versions_tested(r"py(\d)(\d+)-django") == classified("Programming Language :: Python")
     assert versions_tested(r"django(\d)(\d)") == classified("Framework :: Django")
 

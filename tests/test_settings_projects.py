@@ -14,7 +14,7 @@ NATIVE = django.VERSION < (5, 1)
 NAMED = 'DEFAULT_FILE_STORAGE = "inmemorystorage.InMemoryStorage"\n'
 ignored_by_django = pytest.mark.skipif(NATIVE, reason="Django reads the setting itself")
 
-# Saves a file to the default storage, and says in which class of storage it is then.
+# Saves a file to the default storage, and prints the storage's class.
 SAVE = """
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage

@@ -39,7 +39,7 @@ def use(settings, backend: str, location: Path, **options: Any) -> None:
 
 
 def collect(**options: Any) -> str:
-    """Run collectstatic; return what it printed."""
+    """Run collectstatic; return its output."""
     printed = io.StringIO()
     call_command("collectstatic", interactive=False, stdout=printed, **options)
     return printed.getvalue()
@@ -141,7 +141,7 @@ def test_manifest_rewrites_urls() -> None:
 
 @pytest.mark.usefixtures("manifest")
 def test_manifest_again(sources: Path) -> None:
-    """A second run with another content has other hashes."""
+    """A second run with a new content has new hashes."""
     collect()
     before = dict(staticfiles_storage.hashed_files)
     (sources / "img" / "dot.svg").write_text(f"{SVG}\n", encoding="utf-8")

@@ -39,7 +39,7 @@ from inmemorystorage.testing import (
     shared_storage,
 )
 
-# Every argument of the constructor, as a test or a settings module gives it.
+# Every argument of the constructor, as a test or a settings module passes it.
 InMemoryStorage()
 InMemoryStorage(InMemoryDir(), "/media/")
 InMemoryStorage(

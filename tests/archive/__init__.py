@@ -1,1 +1,1 @@
-"""An app whose files are on storages that no test may touch."""
+"""An app whose files are on storages that no test may use."""

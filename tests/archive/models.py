@@ -1,4 +1,4 @@
-"""Models whose file fields have their storages in all the ways that there are."""
+"""Models whose file fields get their storages in all possible ways."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Base(models.Model):
     """A model that others inherit."""
 
     class Meta:
-        """Has no table."""
+        """Have no table."""
 
         abstract = True
 
@@ -20,7 +20,7 @@ class Base(models.Model):
 
 
 class Document(Base):
-    """A model with files everywhere."""
+    """A model with a field for each way."""
 
     default = models.FileField()
     one = models.FileField(storage=shared)
@@ -44,6 +44,6 @@ class Draft(Document):
     """A proxy."""
 
     class Meta:
-        """Has its parent's table."""
+        """Use the parent's table."""
 
         proxy = True

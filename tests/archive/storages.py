@@ -1,4 +1,4 @@
-"""Storages as projects have them, which a test must not reach."""
+"""Storages as projects have them, which a test must not use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NOWHERE = "/nowhere/that/can/be/written"
 
 @deconstructible
 class RemoteStorage(Storage):
-    """A storage whose every operation would go over the network."""
+    """A storage whose every operation would need the network."""
 
     def __init__(self, bucket: str = "bucket") -> None:
         self.bucket = bucket
@@ -26,7 +26,7 @@ class RemoteStorage(Storage):
 
 
 class SignedStorage(FileSystemStorage):
-    """A disk with a project's own ways: signed URLs, and a name that is taken is overwritten."""
+    """A disk with a project's changes: signed URLs, and overwriting of taken names."""
 
     def __init__(self, tenant: str = "private", **options: Any) -> None:
         super().__init__(location=f"{NOWHERE}/{tenant}", **options)
@@ -36,13 +36,13 @@ class SignedStorage(FileSystemStorage):
         return f"{super().url(name)}?signed"
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
-        """Return the name, after what was there is gone."""
+        """Return the name, after deleting its file."""
         self.delete(name)
         return name
 
 
 class PlainStorage(Storage):
-    """A storage that no migration can hold."""
+    """A storage that no migration can contain."""
 
 
 class LocatedStorage(FileSystemStorage):
@@ -55,5 +55,5 @@ def choose() -> Storage:
 
 
 shared = FileSystemStorage(location=f"{NOWHERE}/shared")
-# Stands for an alias that is only looked at when it is needed.
+# A lazy alias, resolved when it is used.
 lazy: Any = SimpleLazyObject(lambda: storages["private"])

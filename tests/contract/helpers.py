@@ -16,7 +16,7 @@ def put(storage: Storage, name: str, content: bytes | str = b"") -> str:
 
 
 def get(storage: Storage, name: str) -> bytes:
-    """Return the bytes that are stored under a name."""
+    """Return the bytes of a file."""
     with storage.open(name) as file:
         return file.read()
 

@@ -20,10 +20,10 @@ from inmemorystorage.kvstore import KeyValueStorage
 @dataclass(frozen=True)
 class Capabilities:
     """
-    In what storages may differ; everything else is the contract.
+    Describe where storages may differ; everything else is the contract.
 
     :param makes_parents: ``open(name, "w")`` makes the directories above the file.
-    :param deletes_trees: ``delete()`` takes a directory with all that is in it.
+    :param deletes_trees: ``delete()`` deletes a directory with its content.
     :param deletes_quietly: ``delete()`` of a name below a file is silent.
     :param has_paths: ``path()`` answers, and a handle's ``name`` is the path.
     :param has_paths_below: ``path()`` of a missing file is one in a lower layer.
@@ -33,21 +33,21 @@ class Capabilities:
     :param keeps_partial_saves: a content that breaks half-way leaves its first half behind.
     :param overwrites: the storage takes ``allow_overwrite``.
     :param follows_media_root: without a location the files are below MEDIA_ROOT.
-    :param opens_like_python: open() has Python's modes, and its handles do what Python's own do.
-    :param has_directories: a directory is there by itself, and is another thing than a file.
+    :param opens_like_python: open() has Python's modes, and its handles behave like Python's.
+    :param has_directories: a directory exists by itself, and is not a file.
     :param refuses_names: a name that leads out of the storage, or has NUL in it, is refused by
         every method.
-    :param takes_odd_characters: a name may have a newline in it.
+    :param takes_odd_characters: a name may contain a newline.
     :param takes_every_content: what save() takes need not be seekable, or be binary; a temporary
         upload is gone from the disk afterwards.
-    :param gives_each_a_name: no two that save at once under one name get the same one.
+    :param gives_each_a_name: concurrent saves under one name get different names.
     :param has_media_urls: url() is the quoted name below the base URL.
     :param has_base_url: it takes ``base_url``, and a migration can write it down.
     :param has_disk_options: it takes a path as ``location``, and permission modes.
     :param shows_writes: an open handle sees what others write to its file.
     :param has_every_time: get_accessed_time() and get_created_time() answer, to the microsecond,
         and a time is an error for what is not there.
-    :param copies_deeply: a deep copy works as well as the storage, and so does a pickled one.
+    :param copies_deeply: a deep copy and a pickled copy work like the storage.
     """
 
     makes_parents: bool = False
@@ -78,11 +78,11 @@ class Capabilities:
 @dataclass(frozen=True)
 class Place:
     """
-    Where a test's storages have their files.
+    The place of a test's storages.
 
-    :param directory: is there, and is the test's own.
-    :param make_bucket: makes a bucket; there is no server of buckets before the first.
-    :param store_uri: gives the URI of a key-value store, which is started before the first.
+    :param directory: an existing directory for this test.
+    :param make_bucket: creates a bucket; the first call starts the server.
+    :param store_uri: returns the URI of a key-value store, started by the first call.
     """
 
     directory: Path
@@ -101,9 +101,9 @@ class Subject:
     """
     A storage that the contract is run on.
 
-    :param factory: called with a place of the test's own, returns what makes storages there:
-        a callable that takes the storage's options.
-    :param marks: what the tests on it are marked with.
+    :param factory: called with the test's place, returns a callable that creates storages
+        there from the storage's options.
+    :param marks: the marks of its tests.
     """
 
     label: str
@@ -126,7 +126,7 @@ def in_bucket(place: Place) -> Callable[..., Storage]:
     """Return a factory of storages in a bucket; they do not use a base URL."""
     from boto3.s3.transfer import TransferConfig
 
-    # One request is no reason to start ten threads.
+    # One request does not need ten threads.
     options = place.make_bucket().options | {"transfer_config": TransferConfig(use_threads=False)}
 
     def make(base_url: str = "", **others: Any) -> Storage:
@@ -150,7 +150,7 @@ def in_store(name: str) -> Callable[[Place], Callable[..., Storage]]:
 
 
 DISK = Capabilities(
-    # Django's own has it since 5.1.
+    # Django's has it since 5.1.
     overwrites="allow_overwrite" in inspect.signature(FileSystemStorage.__init__).parameters
 )
 LIKE_DISK = replace(DISK, has_files_at_paths=False, overwrites=True)
@@ -171,7 +171,7 @@ BUCKET = replace(
     opens_like_python=False,
     has_directories=False,
     refuses_names=False,
-    takes_odd_characters=False,  # by moto: S3 itself does
+    takes_odd_characters=False,  # moto refuses them; S3 does not
     takes_every_content=False,
     gives_each_a_name=False,
     has_media_urls=False,
@@ -179,9 +179,9 @@ BUCKET = replace(
     has_disk_options=False,
     shows_writes=False,
     has_every_time=False,
-    copies_deeply=False,  # boto3's TransferConfig is lost by it
+    copies_deeply=False,  # it loses boto3's TransferConfig
 )
-# What is saved is another content, and who reads goes on with the one that was opened.
+# A save stores a new content, and open handles keep reading the old one.
 KEY_VALUE = replace(MEMORY, follows_media_root=False, has_disk_options=False, shows_writes=False)
 like_disk = partial(in_memory, behaves_like="filesystem")
 
@@ -189,7 +189,7 @@ like_disk = partial(in_memory, behaves_like="filesystem")
 IN_BUCKETS = (pytest.mark.once, needs_s3)
 
 SUBJECTS = [
-    # Django's own comes first: what it fails is wrong in the contract.
+    # Django's comes first: where it fails, the contract is wrong.
     Subject("FileSystemStorage", on_disk, DISK),
     Subject("memory", in_memory, MEMORY),
     Subject("filesystem", like_disk, LIKE_DISK),

@@ -20,7 +20,7 @@ MODES = {
 
 
 def deeply(duplicate: Callable[[Storage], Storage]) -> Any:
-    """Return a way to copy a storage, as a parameter."""
+    """Return each way to copy a storage."""
     return pytest.param(duplicate, marks=pytest.mark.needs("copies_deeply"))
 
 
@@ -91,7 +91,7 @@ def test_copies(storage: Storage, duplicate: Callable[[Storage], Storage]) -> No
     put(storage, "d/a", b"content")
     other = duplicate(storage)
     assert (get(other, "d/a"), other.exists("b")) == (b"content", False)
-    with time_machine.travel(time.time(), tick=False):  # until when it is good is in a bucket's
+    with time_machine.travel(time.time(), tick=False):  # a bucket's URL contains its expiry
         assert other.url("a") == storage.url("a")
     put(other, "b", b"more")
     assert get(other, "b") == b"more"

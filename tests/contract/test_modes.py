@@ -1,4 +1,4 @@
-"""open(): what each mode does to a file, and what its handle can do."""
+"""open(): the effect of each mode on a file, and the abilities of its handle."""
 
 import io
 import os
@@ -19,7 +19,7 @@ INVALID = ["", "q", "rw", "rbt", "wx", "r++", "b", "+", "bb", "r b"]
 
 
 def sample(mode: str) -> bytes | str:
-    """Return something to write in a mode."""
+    """Return a value to write in a mode."""
     return b"new" if "b" in mode else "new"
 
 
@@ -86,7 +86,7 @@ def test_modes_that_truncate(storage: Storage) -> None:
 
 @pytest.mark.needs("opens_like_python")
 def test_modes_that_append(storage: Storage) -> None:
-    """Modes with a write at the end, wherever the handle was moved to."""
+    """Modes with a write at the end, whatever the handle's position."""
     for mode in APPENDING:
         name = put(storage, "a", b"old ")
         with storage.open(name, mode) as file:
@@ -106,7 +106,7 @@ def test_appending_goes_behind_what_others_appended(storage: Storage) -> None:
 
 @pytest.mark.needs("opens_like_python")
 def test_modes_that_refuse_an_existing_file(storage: Storage) -> None:
-    """Modes with x raise FileExistsError and leave the file as it is."""
+    """Modes with x raise FileExistsError and keep the file unchanged."""
     put(storage, "a", b"old")
     for mode in EXCLUSIVE:
         with pytest.raises(FileExistsError):
@@ -124,8 +124,8 @@ def test_updating_in_place(storage: Storage) -> None:
 
 
 @pytest.mark.needs("opens_like_python")
-def test_reading_back_what_the_handle_wrote(storage: Storage) -> None:
-    """Modes with + read as well as they write."""
+def test_reading_back_written_bytes(storage: Storage) -> None:
+    """Modes with + read and write."""
     for mode in ["wb+", "ab+", "xb+", "w+", "a+", "x+"]:
         with storage.open(f"new-{mode}", mode) as file:
             file.write(sample(mode))

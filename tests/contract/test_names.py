@@ -1,4 +1,4 @@
-"""Names: which are refused, which are kept, and which are made."""
+"""Names: refused, kept and generated ones."""
 
 import errno
 import re

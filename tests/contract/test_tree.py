@@ -165,7 +165,7 @@ def test_size_below_a_file(tree: Storage) -> None:
 
 
 def test_names_may_be_path_objects(tree: Storage) -> None:
-    """Methods take a pathlib.Path as they take a str."""
+    """Methods accept a pathlib.Path like a str."""
     assert get(tree, Path("d") / "a") == b"content"
     assert (tree.exists(Path("d/a")), tree.size(Path("d/a"))) == (True, 7)
     tree.delete(Path("d/a"))

@@ -11,7 +11,7 @@ from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.storage import Storage
 from django.utils import timezone as django_timezone
 
-# More than any clock takes that file times are read from.
+# Longer than a tick of any clock for file times.
 TICK = 0.02
 ASKING = ["get_accessed_time", "get_created_time", "get_modified_time"]
 

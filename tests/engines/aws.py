@@ -17,7 +17,7 @@ from inmemorystorage.kvstore.connections import make_backend
 
 INSTALLED = all(map(find_spec, ["moto", "werkzeug", "boto3"]))
 
-# Given in the test's environment, so that nothing of the machine's own account is asked for.
+# Set in the test's environment, so that the machine's own account is never used.
 ACCOUNT = {
     "AWS_ACCESS_KEY_ID": "nobody",
     "AWS_SECRET_ACCESS_KEY": "nothing",
@@ -52,7 +52,7 @@ def account() -> Iterator[None]:
             client.close()
 
 
-# What is put around a service sees each request before it.
+# A wrapper around a service sees each request before it.
 App = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
@@ -70,7 +70,7 @@ def _handler() -> type:
         def run_wsgi(self) -> None:
             """Read the whole request before it is answered, since the next one follows it."""
             environ = self.make_environ()
-            # To the last chunk where there is no length, as its end is known then.
+            # Up to the last chunk if there is no length: only that marks the end.
             length = -1 if environ.get("wsgi.input_terminated") else self.headers["Content-Length"]
             environ["wsgi.input"] = BytesIO(environ["wsgi.input"].read(int(length or 0)))
             answer, status, headers = run_wsgi_app(self.server.app, environ, buffered=True)
@@ -98,17 +98,17 @@ def service(name: str, around: Callable[[App], App] = lambda moto: moto) -> Iter
     """
     Run a service on a free port of 127.0.0.1, in threads of this process; yield its URL.
 
-    :param around: is given what answers requests, and returns what answers them instead.
+    :param around: takes the application, and returns its replacement.
     """
     from moto.moto_server.werkzeug_app import create_backend_app
     from werkzeug.serving import make_server
 
-    # One service alone: all of moto looks at each request for the one that it is meant for.
+    # One service alone: the whole of moto searches each request for its service.
     moto, alone = create_backend_app(name), threading.Lock()
 
     def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        # One after the other: moto looks for a condition and writes without a lock in between,
-        # where the service does both at once.
+        # One after the other: moto checks a condition and writes without a lock in between,
+        # where the real service does both at once.
         with alone:
             return moto(environ, start_response)
 

@@ -55,16 +55,16 @@ def database(alias: str, settings: dict[str, Any]) -> Iterator[None]:
 
 class DatabaseConformance(StoreConformance):
     """
-    What a store in a table does.
+    Test a store in a table.
 
-    :cvar alias: the database's.
+    :cvar alias: the alias of the database.
     """
 
     alias: str
     backend: DatabaseBackend
 
     def leave_thread(self) -> None:
-        """Close the thread's connections, as Django does when a request is finished."""
+        """Close the thread's connections, as Django does at the end of a request."""
         super().leave_thread()
         connections.close_all()
 
@@ -175,11 +175,11 @@ class DatabaseConformance(StoreConformance):
 
 class ServerConformance(DatabaseConformance):
     """
-    What a store in a table of a server does beside that.
+    Test a store in a table of a server.
 
-    :cvar who: asks for the number of the own connection.
-    :cvar end: ends the connection with a number.
-    :cvar waiting: asks how many wait for a lock.
+    :cvar who: the query for the connection's number.
+    :cvar end: the query that ends the connection of a number.
+    :cvar waiting: the query for the number of connections that wait for a lock.
     """
 
     who: str

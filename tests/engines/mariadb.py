@@ -15,9 +15,9 @@ import pytest
 
 from .processes import Process, find_program, running
 
-# Debian keeps the server out of the PATH of others than root.
+# Debian has the server only in root's PATH.
 DIRECTORIES = ["/usr/sbin"]
-# What makes a server slow is what keeps its data when the power fails.
+# A server is fast if its data need not survive a power failure.
 SETTINGS = [
     "--innodb-flush-log-at-trx-commit=0",
     "--innodb-flush-method=nosync",

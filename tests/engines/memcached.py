@@ -16,8 +16,8 @@ class Server:
     """
     A running server.
 
-    :param process: what runs it, to stop it and to start it.
-    :param port: the one it listens at.
+    :param process: its process, which can be stopped and started.
+    :param port: its port.
     """
 
     process: Process
@@ -31,12 +31,12 @@ class Server:
 
 @contextmanager
 def memcached_server(*options: str) -> Iterator[Server]:
-    """Run a server for a block, with options as on its command line, without the port."""
+    """Run a server for a block, with these command-line options."""
     program = find_program("memcached")
     with tempfile.TemporaryDirectory(prefix="memcached-") as directory:
 
         def make(port: int) -> Process:
-            # -u is for root, who may not run it as itself; others are not asked.
+            # -u is for root, which may not run memcached as itself; others ignore it.
             command = [program, "-l", "127.0.0.1", "-p", str(port), "-U", "0", "-u", "nobody"]
             return Process([*command, *options], lambda: accepts(port), Path(directory, "log"))
 

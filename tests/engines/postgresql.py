@@ -16,9 +16,9 @@ import pytest
 
 from .processes import Process, find_program, running
 
-# Debian keeps the programs of each release apart, and out of PATH; the newest is first.
+# Debian installs the programs by release, outside of PATH; the newest comes first.
 DIRECTORIES = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True)
-# What makes a server slow is what keeps its data when the power fails.
+# A server is fast if its data need not survive a power failure.
 SETTINGS = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=60"]
 
 

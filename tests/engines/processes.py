@@ -20,9 +20,9 @@ _WAIT = 60.0
 
 def find_program(name: str, *directories: str) -> str:
     """
-    Return the path of a program; skip the test without it, and fail where CI=true promises it.
+    Return the path of a program; skip the test without it, or fail if CI=true.
 
-    :param directories: where it may be beside PATH, as Debian keeps some of PostgreSQL's.
+    :param directories: other places than PATH, such as Debian's for PostgreSQL.
     """
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), *directories])
     if found := shutil.which(name, path=path):
@@ -43,7 +43,7 @@ def wait_until(answers: Callable[[], object], what: str, seconds: float = _WAIT)
     """
     Wait until ``answers()`` is true; an ``OSError`` means: not yet.
 
-    Raises ``TimeoutError`` that says ``what`` was waited for.
+    Raises ``TimeoutError`` that names ``what`` is missing.
     """
     end = time.monotonic() + seconds
     while not _succeeds(answers):
@@ -68,11 +68,11 @@ def accepts(port: int) -> bool:
 @dataclass
 class Process:
     """
-    A program of the test's own, which can be stopped and started again.
+    A program that a test can stop and start again.
 
     :param command: the program and its arguments.
-    :param answers: whether it answers; an ``OSError`` means: not yet.
-    :param log: the file with what it prints.
+    :param answers: whether it answers; an ``OSError`` means "not yet".
+    :param log: the file for its output.
     :param options: options of `subprocess.Popen`.
     """
 
@@ -88,7 +88,7 @@ class Process:
             self._handle = self._open(output)
         try:
             wait_until(self._lives_and_answers, self.command[0])
-            self._lives()  # and it is not another that answers at its port
+            self._lives()  # another program may answer at its port
         except BaseException:
             self.stop()
             raise
@@ -151,7 +151,7 @@ def at_a_free_port(make: Callable[[int], Process]) -> Iterator[tuple[Process, in
 
 def started(make: Callable[[int], Process], tries: int = 5) -> tuple[Process, int]:
     """
-    Start what ``make(port)`` describes at a free port; return it and the port.
+    Start the process that ``make(port)`` describes at a free port; return it and the port.
 
     Another port is tried if another process took the first one before the program did.
     """

@@ -21,9 +21,9 @@ class Server:
     """
     A running server.
 
-    :param process: what runs it, to stop it and to start it.
-    :param port: the one it listens at.
-    :param directory: its own; relative paths among its options are from here.
+    :param process: its process, which can be stopped and started.
+    :param port: its port.
+    :param directory: its working directory, for relative paths in its options.
     """
 
     process: Process
@@ -36,7 +36,7 @@ class Server:
         return f"redis://127.0.0.1:{self.port}"
 
     def ask(self, *words: str | int) -> bytes:
-        """Send a command past every client library, and return the raw answer."""
+        """Send a command without a client library, and return the raw response."""
         return ask(self.port, *words)
 
 
@@ -53,7 +53,7 @@ def ask(port: int, *words: str | int) -> bytes:
 
 @contextmanager
 def redis_server(*options: str, program: str = REDIS) -> Iterator[Server]:
-    """Run a server for a block, with options as on its command line, without the port."""
+    """Run a server for a block, with these command-line options."""
     path = find_program(program, *_wheel_directories())
     with tempfile.TemporaryDirectory(prefix="redis-") as name:
         directory = Path(name)
@@ -61,7 +61,7 @@ def redis_server(*options: str, program: str = REDIS) -> Iterator[Server]:
         def make(port: int) -> Process:
             command = [path, "--port", str(port), "--bind", "127.0.0.1", "--dir", name]
             command += ["--save", "", "--appendonly", "no", *options]
-            # One that wants a password answers that it does.
+            # A server with a password answers with an error.
             return Process(command, lambda: _answers(port), directory / "log")
 
         with at_a_free_port(make) as (process, port):

@@ -71,12 +71,12 @@ def _mariadb() -> Iterator[str]:
 def _dynamodb() -> Iterator[Callable[[str], str]]:
     if not aws.INSTALLED:
         pytest.skip("boto3 and moto[server,dynamodb] are not installed")
-    # A table for each test, since moto copies the whole of a table for each transaction in it.
+    # A table for each test, because moto copies the whole table for each transaction in it.
     with aws.dynamodb_tables() as make:
         yield make
 
 
-# Each yields the URI of a store, or what gives one for the name of a namespace.
+# Each yields a store's URI, or a function that returns one for a namespace.
 STARTED: dict[str, Callable[[], AbstractContextManager[str | Callable[[str], str]]]] = {
     "redis": _redis,
     "cluster": _cluster,
@@ -91,9 +91,9 @@ STARTED: dict[str, Callable[[], AbstractContextManager[str | Callable[[str], str
 @dataclass
 class Stores:
     """
-    Stores of the tests' own.
+    The tests' stores.
 
-    :param stack: ends them.
+    :param stack: stops them.
     :param unblock: gives access to the databases.
     """
 

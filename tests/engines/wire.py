@@ -13,7 +13,7 @@ from itertools import groupby
 @dataclass
 class Wire:
     """
-    A port that hands everything on to another, and writes it down.
+    A port that forwards everything to another, and records it.
 
     :param port: where clients connect to.
     :param cuts: a connection is cut when a request comes, and the server never hears of it.
@@ -30,9 +30,9 @@ class Wire:
 
     def requests(self) -> list[bytes]:
         """
-        Return what was sent since the last call, between one answer and the next.
+        Return the data sent since the last call, between one response and the next.
 
-        As many are the round trips.
+        Their number is that of the round trips.
         """
         chunks, self._chunks[:] = [*self._chunks], []
         groups = groupby(chunks, key=lambda chunk: chunk[0])
@@ -51,7 +51,7 @@ class Wire:
                     threading.Thread(target=self._hand_on, args=args, daemon=True).start()
 
     def _hand_on(self, source: socket.socket, target: socket.socket, is_request: bool) -> None:
-        with suppress(OSError):  # of a connection that is closed
+        with suppress(OSError):  # the connection is closed
             while data := source.recv(2**16):
                 self._chunks.append((is_request, data))
                 if self.cuts:

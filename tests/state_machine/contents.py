@@ -65,7 +65,7 @@ def at_end(stream: Any) -> Any:
 
 
 def closed(stream: Any) -> Any:
-    """Return the stream closed."""
+    """Return the stream, closed."""
     stream.close()
     return stream
 

@@ -9,9 +9,9 @@ import django
 @dataclass(frozen=True)
 class Row:
     """
-    A storage that the suites run on: how reports call it, and its entry in `STORAGES`.
+    A storage that the suites run on: its name in reports, and its entry in `STORAGES`.
 
-    With `runner` that test runner replaces the storage.
+    With `runner`, that test runner replaces the storage.
     """
 
     title: str
@@ -20,7 +20,7 @@ class Row:
 
 
 def ours(title: str, **options: object) -> Row:
-    """Return a row for this package's storage with those options."""
+    """Return a row for this package's storage with these options."""
     return Row(title, {"BACKEND": "inmemorystorage.InMemoryStorage", "OPTIONS": options})
 
 
@@ -38,12 +38,12 @@ IN_MEMORY_ROWS = (DISK, DJANGO, PLAIN, LIKE_DISK)
 
 @dataclass(frozen=True)
 class Suite:
-    """A source distribution and how its own tests are run.
+    """A source distribution, and how to run its tests.
 
-    `folder` is the part of the distribution that is needed, and the directory that the tests run
-    in; `paths`, relative to it, are importable; `command` is given to the interpreter; `settings`
-    is the suite's own settings module. `at_least` tests must run, so that none run is no success.
-    The storage is always the default storage; with `swap` it also takes the place of that class of
+    `folder` is the needed part of the distribution, and the directory that the tests run
+    in; `paths`, relative to it, are importable; `command` is run by the interpreter; `settings`
+    is the suite's own settings module. At least `at_least` tests must run.
+    The storage is always the default storage; with `swap` it also replaces that class of
     `django.core.files.storage`.
     """
 
@@ -59,7 +59,7 @@ class Suite:
 
     @property
     def project(self) -> str:
-        """The name of the project whose tests these are."""
+        """The name of the suite's project."""
         return self.requirement.partition("==")[0]
 
 

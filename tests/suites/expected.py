@@ -1,6 +1,6 @@
-"""Tests of other projects that our storages fail rightly: by project and name, with the reason.
+"""Other projects' tests that our storages rightly fail: by project and name, with the reason.
 
-A test that is listed here and passes is a fault, like one that is not listed and fails.
+A listed test that passes is a fault, like an unlisted one that fails.
 """
 
 Listed = dict[str, dict[str, str]]
@@ -42,14 +42,14 @@ AFTER_REMOVAL_ON_DISK = {
         "the tests before it clean up by removing MEDIA_ROOT from the disk, where our files are not"
     ),
 }
-# Run as root FileSystemStorage fails it too.
+# FileSystemStorage fails it too when run as root.
 READ_ONLY_DISK = {
     "file_uploads.tests.DirectoryCreationTests.test_readonly_root": (
         "it takes the right to write from a directory on the disk"
     ),
 }
 
-# The default storage is ours as it comes.
+# The default storage is ours.
 AS_DEFAULT: Listed = {
     "django-import-export": SHARED_BY_STEPS | NAMES_FILE_SYSTEM_STORAGE,
     "Django": CASE_OF_UPLOAD,

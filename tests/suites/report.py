@@ -12,7 +12,7 @@ LEGEND = ", ".join(f"{sign} {state}" for state, sign in SIGNS.items())
 
 
 def table(results: Mapping[Suite, ByRow]) -> str:
-    """Return ran / failed / errors, a line per suite and a column per storage."""
+    """Return run / failures / errors, a line per suite and a column per storage."""
     rows = list(next(iter(results.values())))
     lines = [["ran / failed / errors", *(row.title for row in rows)]]
     lines += [[suite.title, *map(counts, by_row.values())] for suite, by_row in results.items()]
@@ -33,9 +33,9 @@ def aligned(lines: list[list[str]]) -> str:
 
 
 def differences(suite: Suite, by_row: ByRow) -> str:
-    """Return the tests that do not end alike on all storages, a sign per storage before each.
+    """Return the tests whose outcomes differ, each with a sign per storage.
 
-    A storage on which nothing ran is no difference in every test.
+    A storage on which nothing ran does not make every test differ.
     """
     runs = [outcomes for outcomes in by_row.values() if outcomes]
     differ = [test for test in sorted(set().union(*runs)) if len(set(signs_of(test, runs))) > 1]
@@ -44,5 +44,5 @@ def differences(suite: Suite, by_row: ByRow) -> str:
 
 
 def signs_of(test: str, runs: Iterable[Outcomes]) -> str:
-    """Return one sign per run for how the test ended."""
+    """Return one sign per run for the test's outcome."""
     return "".join(SIGNS[outcomes.get(test, ABSENT).state] for outcomes in runs)

@@ -1,7 +1,7 @@
 """Run other projects' own tests, unmodified, on four storages, and print them side by side.
 
 `python tests/suites/run.py` fetches the source distributions into a cache directory, runs each in
-a temporary copy, and exits with 1 when one of our storages fails where it should not.
+a temporary copy, and exits with 1 if one of our storages fails unexpectedly.
 """
 
 import argparse
@@ -94,7 +94,7 @@ def main() -> int:
 
 
 def arguments() -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     home = os.environ.get("TOX_ENV_DIR", tempfile.gettempdir())
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument(
@@ -131,7 +131,7 @@ def start_all(workers: Executor, sections: list[Section], cache: Path) -> Runs:
 
 
 def faults_of(section: Section, runs: Runs) -> list[str]:
-    """Wait for the section's suites, print what came out, and return the faults."""
+    """Wait for the section's suites, print the outcomes, and return the faults."""
     results: dict[Suite, ByRow] = {
         suite: {row: runs[suite, row].result() for row in section.rows} for suite in section.suites
     }
@@ -146,12 +146,12 @@ def faults_of(section: Section, runs: Runs) -> list[str]:
 
 
 def listed(section: Section, suite: Suite) -> ListedByRow:
-    """Return the suite's tests that our storages fail rightly."""
+    """Return the suite's tests that our storages rightly fail."""
     return {row: projects.get(suite.project, {}) for row, projects in section.listed.items()}
 
 
 def run_aloud(suite: Suite, row: Row, source: Path) -> Outcomes:
-    """Run one suite on one storage and say how long it took."""
+    """Run one suite on one storage and print the time it took."""
     start = monotonic()
     outcomes = run(suite, row, source)
     place = f" instead of {suite.swap}" if suite.swap else ""

@@ -21,7 +21,7 @@ def fetch(requirement: str, cache: Path) -> Path:
 
 
 def download(requirement: str, target: Path) -> Path:
-    """Let pip save the distribution below `target` and return its path."""
+    """Download the distribution with pip to `target` and return its path."""
     command = (*PIP, *FROM_SOURCE, "--dest", str(target), requirement)
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:

@@ -65,7 +65,7 @@ class BrokenSetUp(SimpleTestCase):
 
 
 def line_of(fragment: str) -> int:
-    """Return the number of the line of the tests that has the fragment."""
+    """Return the number of the line with a fragment of the tests."""
     lines = CHECKS.splitlines()
     return next(number for number, line in enumerate(lines, 1) if fragment in line)
 
@@ -88,7 +88,7 @@ def outcomes(source: Path) -> Outcomes:
 
 
 def raised(state: str, message: str, fragment: str) -> Outcome:
-    """Return the outcome of a test whose line with the fragment raised the error."""
+    """Return the outcome of a test that raised an error at the line with the fragment."""
     return Outcome(state, message, message.partition(":")[0], line_of(fragment))
 
 

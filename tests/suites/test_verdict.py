@@ -82,7 +82,7 @@ def test_stale_list() -> None:
 
 
 def test_listed_and_failing_everywhere() -> None:
-    """A listed test that FileSystemStorage fails as well, on this machine, may stay listed."""
+    """A listed test may stay listed if it fails on FileSystemStorage too."""
     assert judged(["test"], disk=FAILED, plain=FAILED) == []
 
 
@@ -94,19 +94,19 @@ def test_too_few_tests() -> None:
 
 
 def test_in_memory_test_contradicted_by_disk() -> None:
-    """A listed in-memory test may fail where FileSystemStorage and the filesystem row fail it."""
+    """A listed in-memory test may fail if it fails on FileSystemStorage and the filesystem row."""
     assert judged_in_memory(["test"], disk=FAILED, plain=FAILED, like=FAILED) == []
 
 
 @pytest.mark.parametrize("plain", [replace(FAILED, line=9), replace(FAILED, kind="KeyError")])
 def test_in_memory_test_fails_otherwise(plain: Outcome) -> None:
-    """A failure at another line, or of another kind, is not FileSystemStorage's."""
+    """A failure at another line or of another kind than FileSystemStorage's is a fault."""
     [fault] = judged_in_memory(["test"], disk=FAILED, plain=plain, like=FAILED)
-    assert fault.endswith("(FileSystemStorage does not fail so)")
+    assert fault.endswith("(FileSystemStorage does not fail like this)")
 
 
 def test_filesystem_row_is_not_like_the_disk() -> None:
-    """The filesystem row must fail what FileSystemStorage fails, and nothing else."""
+    """The filesystem row must fail exactly what FileSystemStorage fails."""
     assert len(judged_in_memory(disk=FAILED)) == 1
     assert len(judged_in_memory(like=FAILED)) == 1
 

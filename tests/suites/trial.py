@@ -18,7 +18,7 @@ SECONDS = 900
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a test ended: the error's first line, its built-in class, and the test's line."""
+    """A test's outcome: the error's first line, its built-in class, and the test's line."""
 
     state: str
     message: str = ""
@@ -31,9 +31,9 @@ ByRow = Mapping[Row, Outcomes]
 
 
 def run(suite: Suite, row: Row, source: Path) -> Outcomes:
-    """Run the suite, whose distribution is at `source`, on the storage; say how each test ended.
+    """Run the suite, whose distribution is at `source`, on the storage; return each outcome.
 
-    What it prints is shown only when it stops before its end; then no test counts as run.
+    Its output is printed only if it stops early; then no test counts as run.
     """
     with tempfile.TemporaryDirectory(prefix="suite-") as work:
         home, temp, report = (Path(work, name) for name in ("home", "temp", "outcomes.json"))
@@ -48,7 +48,7 @@ def run(suite: Suite, row: Row, source: Path) -> Outcomes:
 
 
 def execute(command: tuple[str, ...], home: Path, environ: dict[str, str]) -> str:
-    """Run the interpreter in `home` and return all that it printed."""
+    """Run the interpreter in `home` and return its output."""
     done = subprocess.run(
         (sys.executable, *command),
         cwd=home,
@@ -63,7 +63,7 @@ def execute(command: tuple[str, ...], home: Path, environ: dict[str, str]) -> st
 
 
 def environment(suite: Suite, row: Row, home: Path) -> dict[str, str]:
-    """Return what tells the settings module and the test runner inside the process their part."""
+    """Return the variables for the settings module and the test runner of the subprocess."""
     paths = [str(INSIDE), *(str(home / path) for path in suite.paths)]
     inherited = os.environ.get("PYTHONPATH", "")
     return {

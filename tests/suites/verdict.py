@@ -1,4 +1,4 @@
-"""Decide which outcomes are faults; each fault is a sentence for a person."""
+"""Decide which outcomes are faults; each fault is a sentence."""
 
 from collections.abc import Mapping
 
@@ -9,16 +9,16 @@ Listed = Mapping[str, str]
 ListedByRow = Mapping[Row, Listed]
 
 ABSENT = Outcome("not run")
-# What the library's runner records besides the tests.
+# The runner's own outcome beside the tests.
 WATCH = "nothing is written to MEDIA_ROOT"
 BAD = ("failed", "error")
 MESSAGE_MAX = 120
 
 
 def judge_suite(suite: Suite, by_row: ByRow, listed: ListedByRow) -> list[str]:
-    """Return the faults of a suite that our storage passes where FileSystemStorage does.
+    """Return the faults of a suite: tests that fail on our storage and pass on FileSystemStorage.
 
-    Excepted is, for either of our storages, what is listed. A storage on which nothing ran has that
+    Listed tests of either of our storages are exceptions. A storage on which nothing ran has that
     one fault.
     """
     return too_few(suite, by_row) + [
@@ -30,7 +30,7 @@ def judge_suite(suite: Suite, by_row: ByRow, listed: ListedByRow) -> list[str]:
 
 
 def judge_kit(suite: Suite, by_row: ByRow, listed: ListedByRow) -> list[str]:
-    """Return the tests that pass with the suite's own runner alone, and are not listed."""
+    """Return the unlisted tests that pass only with the suite's own runner."""
     fails = lost(by_row[DISK], by_row[KIT])
     watched = [] if WATCH in by_row[KIT] else [f"{KIT.title}: {suite.title} was not watched"]
     return too_few(suite, by_row) + watched + against_list(KIT, by_row, fails, listed[KIT])
@@ -39,8 +39,8 @@ def judge_kit(suite: Suite, by_row: ByRow, listed: ListedByRow) -> list[str]:
 def judge_in_memory_tests(suite: Suite, by_row: ByRow, listed: ListedByRow) -> list[str]:
     """Return the faults in Django's tests of its in-memory storage.
 
-    Django's storage passes them all. Ours as it comes fails what is listed, each just as
-    FileSystemStorage fails it. The filesystem row fails what FileSystemStorage fails, no more and
+    Django's storage passes them all. Our default storage fails the listed ones, each just as
+    FileSystemStorage does. The filesystem row fails what FileSystemStorage fails, no more and
     no less.
     """
     django, disk, plain, like_disk = (bad(by_row[row]) for row in (DJANGO, DISK, PLAIN, LIKE_DISK))
@@ -48,14 +48,14 @@ def judge_in_memory_tests(suite: Suite, by_row: ByRow, listed: ListedByRow) -> l
         *too_few(suite, by_row),
         *each(DJANGO, django),
         *against_list(PLAIN, by_row, plain, listed[PLAIN]),
-        *each(PLAIN, unlike(plain, disk), " (FileSystemStorage does not fail so)"),
-        *each(LIKE_DISK, unlike(like_disk, disk), " (FileSystemStorage does not fail so)"),
-        *each(DISK, unlike(disk, like_disk), f" ({LIKE_DISK.title}: does not fail so)"),
+        *each(PLAIN, unlike(plain, disk), " (FileSystemStorage does not fail like this)"),
+        *each(LIKE_DISK, unlike(like_disk, disk), " (FileSystemStorage does not fail like this)"),
+        *each(DISK, unlike(disk, like_disk), f" ({LIKE_DISK.title} does not fail like this)"),
     ]
 
 
 def too_few(suite: Suite, by_row: ByRow) -> list[str]:
-    """Return a fault per row on which the suite ran fewer tests than it is known to have."""
+    """Return a fault per row on which the suite ran too few tests."""
     return [
         f"{row.title}: {suite.title} ran {len(outcomes)} tests of at least {suite.at_least}"
         for row, outcomes in by_row.items()
@@ -64,7 +64,7 @@ def too_few(suite: Suite, by_row: ByRow) -> list[str]:
 
 
 def against_list(row: Row, by_row: ByRow, fails: Outcomes, listed: Listed) -> list[str]:
-    """Return what fails without being listed, and what is listed without failing."""
+    """Return unlisted tests that fail, and listed ones that pass."""
     surprises = {test: outcome for test, outcome in fails.items() if test not in listed}
     stale = listed.keys() - fails.keys() - bad(by_row[row]).keys()
     return each(row, surprises) + [
@@ -86,9 +86,9 @@ def bad(outcomes: Outcomes) -> Outcomes:
 
 
 def lost(before: Outcomes, after: Outcomes) -> Outcomes:
-    """Return how the tests that passed `before` ended `after`, where they did not pass again.
+    """Return the outcomes `after` of the tests that passed only `before`.
 
-    An error that belongs to no test of `before`, such as that of a class's set-up, counts too.
+    An error outside the tests of `before`, such as in a class's set-up, counts too.
     """
     passed = [test for test, outcome in before.items() if outcome.state == "passed"]
     ends = {test: after.get(test, ABSENT) for test in passed}
@@ -106,5 +106,5 @@ def unlike(fails: Outcomes, others: Outcomes) -> Outcomes:
 
 
 def cause(outcome: Outcome) -> tuple[int, str]:
-    """Return where the test failed and the built-in class of the exception."""
+    """Return the line where the test failed and the built-in class of the exception."""
     return outcome.line, outcome.kind

@@ -1,4 +1,4 @@
-"""The library's runner, recorded, with a watch on the suite's own MEDIA_ROOT."""
+"""The library's runner, recorded, with a check of the suite's own MEDIA_ROOT."""
 
 import json
 import os

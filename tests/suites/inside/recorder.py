@@ -1,4 +1,4 @@
-"""A Django test runner that writes how each test ended to the file named by `SUITE_OUTCOMES`."""
+"""A Django test runner that writes each test's outcome to the file named by `SUITE_OUTCOMES`."""
 
 import inspect
 import json
@@ -18,7 +18,7 @@ ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None,
 
 
 class RecordingResult(unittest.TextTestResult):
-    """Keep how each test ended, with the error's first line and where in the test it was raised."""
+    """Record each test's outcome, with the error's first line and where the test raised it."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -64,15 +64,15 @@ class RecordingResult(unittest.TextTestResult):
 
 
 def kind(error: type[BaseException] | None) -> str:
-    """Return the name of the built-in class that the error is a kind of."""
+    """Return the name of the error's nearest built-in class."""
     bases = () if error is None else error.__mro__
     return next(base.__name__ for base in bases if base.__module__ == "builtins")
 
 
 def line_in_test(test: unittest.TestCase, tb: TracebackType | None) -> int:
-    """Return the line of the test's own module that raised, 0 when none of its lines did.
+    """Return the line of the test's own module that raised, or 0 if none did.
 
-    What unittest gives for a failed set-up of a class is no test, and has no module.
+    unittest's placeholder for a failed set-up of a class is not a test, and has no module.
     """
     own = inspect.getsourcefile(type(test)) if isinstance(test, unittest.TestCase) else None
     frames = traceback.extract_tb(tb)
@@ -80,33 +80,33 @@ def line_in_test(test: unittest.TestCase, tb: TracebackType | None) -> int:
 
 
 class FreshRootResult(RecordingResult):
-    """Give each test an empty MEDIA_ROOT: storages that share by location start each test empty."""
+    """Give each test an empty MEDIA_ROOT, so that storages shared by location start empty."""
 
     def startTest(self, test: unittest.TestCase) -> None:
-        """Make the directory, before the test's own set-up."""
+        """Create the directory before the test's set-up."""
         self._root = tempfile.TemporaryDirectory()
         self._settings = override_settings(MEDIA_ROOT=self._root.name)
         self._settings.enable()
         super().startTest(test)
 
     def stopTest(self, test: unittest.TestCase) -> None:
-        """Remove it, after the test's own clean-up."""
+        """Remove the directory after the test's clean-up."""
         super().stopTest(test)
         self._settings.disable()
         self._root.cleanup()
 
 
 class RecordingRunner(DiscoverRunner):
-    """Django's runner, with a result that records."""
+    """Run tests with a result that records."""
 
     result_class: type[RecordingResult] = RecordingResult
 
     def get_resultclass(self) -> type[unittest.TextTestResult]:
-        """Return the class that records."""
+        """Return the recording class."""
         return self.result_class
 
     def run_suite(self, suite: unittest.TestSuite, **kwargs: Any) -> unittest.TextTestResult:
-        """Run the tests, then write what was recorded."""
+        """Run the tests, then write the outcomes."""
         result = super().run_suite(suite, **kwargs)
         assert isinstance(result, RecordingResult)
         Path(os.environ["SUITE_OUTCOMES"]).write_text(json.dumps(result.outcomes))
@@ -114,6 +114,6 @@ class RecordingRunner(DiscoverRunner):
 
 
 class FreshRootRunner(RecordingRunner):
-    """A runner for tests that make storages without a location and take each for empty."""
+    """Run tests that create storages without a location and expect each to be empty."""
 
     result_class = FreshRootResult

@@ -1,9 +1,9 @@
 """Settings of the suite under test, with the storage and the test runner that `run.py` chose.
 
-The choice comes in the environment: `SUITE_SETTINGS` names the suite's own settings module,
+The environment has the choice: `SUITE_SETTINGS` names the suite's own settings module,
 `SUITE_STORAGE` is the entry for `STORAGES["default"]` as JSON, `SUITE_SWAP` the class of Django's
-storage module whose place the storage takes, if any, and `SUITE_RUNNER` the test runner.
-All else stays the suite's.
+storage module that the storage replaces, if any, and `SUITE_RUNNER` the test runner.
+Everything else is the suite's.
 """
 
 import json
@@ -15,15 +15,15 @@ from django.conf import global_settings
 from django.core.files import storage as django_storage
 from django.utils.module_loading import import_string
 
-# What Django's storages take by position.
+# Positional arguments of Django's storages.
 POSITIONAL = ("location", "base_url", "file_permissions_mode", "directory_permissions_mode")
 
 
 def swap(name: str, backend: str, options: dict[str, Any]) -> dict[str, Any]:
-    """Put a subclass of the backend in Django's storage module under `name`; return its entry.
+    """Replace `name` in Django's storage module by a subclass of the backend; return its entry.
 
-    The options become the subclass's defaults. It deconstructs as the class whose place it takes.
-    Nothing has imported that class yet: settings are loaded before models and tests are.
+    The options become the subclass's defaults. It deconstructs as the class that it replaces.
+    Nothing has imported that class yet: settings are loaded before models and tests.
     """
     base = import_string(backend)
 
