@@ -206,7 +206,7 @@ def _evaluate_preconditions(
 
 def _requested_ranges(request: HttpRequest, representation: Representation) -> list[range] | None:
     """Return the result of `parse_range`, or ``None`` if the Range header is to be ignored."""
-    header: str | None = request.META.get("HTTP_RANGE")
+    header: str | None = request.headers.get("range")
     if header is None or request.method != "GET" or not _passes_if_range(request, representation):
         return None
     ranges = parse_range(header, representation.size)
@@ -215,7 +215,7 @@ def _requested_ranges(request: HttpRequest, representation: Representation) -> l
 
 def _passes_if_range(request: HttpRequest, representation: Representation) -> bool:
     """Compare entity tags strongly, and dates for equality (RFC 9110, section 13.1.5)."""
-    validator: str | None = request.META.get("HTTP_IF_RANGE")
+    validator: str | None = request.headers.get("if-range")
     if validator is None:
         return True
     if validator.startswith(('"', "W/")):
