@@ -57,7 +57,7 @@ def test_writing_changes_the_modified_time(storage, clock):
     assert storage.get_created_time("f") == (THEN + HOUR if is_disk else THEN)
 
 
-def test_entries_change_the_directorys_modified_time(storage, clock):
+def test_entries_change_the_modified_time_of_their_directory(storage, clock):
     """Making and deleting an entry modifies the directory, as POSIX specifies."""
     storage.save("d/x", b"")
     clock.shift(HOUR)

@@ -132,7 +132,7 @@ def test_wheel_carries_the_package_alone(shipped: Shipped) -> None:
 
 
 @in_checkout
-def test_wheel_carries_the_licence(shipped: Shipped) -> None:
+def test_wheel_carries_the_license(shipped: Shipped) -> None:
     """The wheel has the license."""
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in shipped.wheel)
     assert shipped.metadata["License-Expression"] == "BSD-3-Clause"

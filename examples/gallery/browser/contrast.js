@@ -1,9 +1,9 @@
 // Return the texts of the page whose contrast is below WCAG 2.2's level AA (success criterion 1.4.3).
 () => {
-  const channels = (colour) => colour.match(/[\d.]+/g).map(Number);
+  const channels = (color) => colour.match(/[\d.]+/g).map(Number);
 
-  const luminance = (colour) => {
-    const [red, green, blue] = channels(colour).map((value) => {
+  const luminance = (color) => {
+    const [red, green, blue] = channels(color).map((value) => {
       const part = value / 255;
       return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
     });
@@ -11,9 +11,9 @@
   };
 
   const ground = (element) => {
-    const colour = getComputedStyle(element).backgroundColor;
-    const isOpaque = (channels(colour)[3] ?? 1) === 1;
-    return isOpaque || !element.parentElement ? colour : ground(element.parentElement);
+    const color = getComputedStyle(element).backgroundColor;
+    const isOpaque = (channels(color)[3] ?? 1) === 1;
+    return isOpaque || !element.parentElement ? color : ground(element.parentElement);
   };
 
   const contrast = (element) => {

@@ -66,7 +66,7 @@ def test_picture_is_deleted(page, site, pictures):
 
 def test_animation_moves(page, site, tmp_path):
     """A GIF is served unchanged: the browser shows one frame, then another."""
-    frames = [Image.new("RGB", (64, 64), colour) for colour in ("red", "blue")]
+    frames = [Image.new("RGB", (64, 64), color) for color in ("red", "blue")]
     path = tmp_path / "flag.gif"
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=50, loop=0)
     page.goto(site)

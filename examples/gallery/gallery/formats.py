@@ -37,7 +37,7 @@ BEGINNINGS = {
 }
 
 
-def recognise(upload: UploadedFile) -> Format | None:
+def recognize(upload: UploadedFile) -> Format | None:
     """Return the format that a file's start shows, or ``None`` for any other."""
     upload.seek(0)
     beginning = upload.read(256)

@@ -12,7 +12,7 @@ from django.forms import modelform_factory
 from django.template.defaultfilters import filesizeformat
 from PIL import Image
 
-from .formats import Format, recognise, with_suffix
+from .formats import Format, recognize, with_suffix
 from .models import AbstractPicture, Picture
 
 
@@ -47,7 +47,7 @@ class PictureField(forms.FileField):
         upload = super().to_python(data)
         if upload is None:
             return None
-        format = recognise(upload)
+        format = recognize(upload)
         if format is None:
             raise ValidationError(self.error_messages["format"], code="format")
         check_size(upload, format)

@@ -42,14 +42,14 @@ class AbstractPicture(models.Model):
     @property
     def older(self) -> "AbstractPicture | None":
         """The next older picture of the section."""
-        return self._neighbour(self.get_previous_by_created)
+        return self._neighbor(self.get_previous_by_created)
 
     @property
     def newer(self) -> "AbstractPicture | None":
         """The next newer picture of the section."""
-        return self._neighbour(self.get_next_by_created)
+        return self._neighbor(self.get_next_by_created)
 
-    def _neighbour(self, find) -> "AbstractPicture | None":
+    def _neighbor(self, find) -> "AbstractPicture | None":
         try:
             return find()
         except type(self).DoesNotExist:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from django.core.exceptions import ValidationError
 from django.core.files import File
 
-from .formats import is_video, recognise
+from .formats import is_video, recognize
 from .forms import check_size, title_from
 from .models import AbstractPicture, Picture
 
@@ -58,7 +58,7 @@ def picture_of(name: str, model: type[AbstractPicture] = Picture) -> AbstractPic
 
 def check_shown(name: str, file: File) -> None:
     """Refuse a file that is not a picture or video, or has the wrong suffix."""
-    format = recognise(file)
+    format = recognize(file)
     if format is None or (format.kind == "video") is not is_video(name):
         raise ValidationError("The content is no picture or video, or the suffix is wrong.")
     check_size(file, format)

@@ -14,11 +14,11 @@ from .webm import key_frame, webm
 LANDSCAPE, PORTRAIT, SQUARE = (1200, 800), (800, 1100), (1000, 1000)
 
 
-def gradient(size: tuple[int, int], *colours: str) -> Image.Image:
+def gradient(size: tuple[int, int], *colors: str) -> Image.Image:
     """Return an image with a vertical gradient of colors."""
-    strip = Image.new("RGB", (1, len(colours)))
-    for row, colour in enumerate(colours):
-        ImageDraw.Draw(strip).point((0, row), colour)
+    strip = Image.new("RGB", (1, len(colors)))
+    for row, color in enumerate(colors):
+        ImageDraw.Draw(strip).point((0, row), color)
     return strip.resize(size, Image.Resampling.BICUBIC)
 
 
@@ -30,23 +30,23 @@ def ridge(width: int, level: float, height: float, waves: float, phase: float) -
     ]
 
 
-def layers(image: Image.Image, colours: list[str], start: float, height: float, waves: float):
-    """Draw one wavy layer per colour, the last one nearest to the bottom."""
+def layers(image: Image.Image, colors: list[str], start: float, height: float, waves: float):
+    """Draw one wavy layer per color, the last one nearest to the bottom."""
     width, bottom = image.size
     draw = ImageDraw.Draw(image)
-    for index, colour in enumerate(colours):
-        level = bottom * (start + (1 - start) * index / len(colours))
+    for index, color in enumerate(colors):
+        level = bottom * (start + (1 - start) * index / len(colors))
         line = ridge(width, level, height, waves + index, index * 2.1)
-        draw.polygon([*line, (width, bottom), (0, bottom)], colour)
+        draw.polygon([*line, (width, bottom), (0, bottom)], color)
 
 
-def glow(image: Image.Image, centre: tuple[int, int], radius: int, colour: str) -> Image.Image:
+def glow(image: Image.Image, center: tuple[int, int], radius: int, color: str) -> Image.Image:
     """Return the image with a shining disc on it."""
     light = Image.new("RGB", image.size)
-    ImageDraw.Draw(light).circle(centre, radius * 1.6, colour)
+    ImageDraw.Draw(light).circle(center, radius * 1.6, color)
     light = light.filter(ImageFilter.GaussianBlur(radius))
     image = ImageChops.screen(image, light)
-    ImageDraw.Draw(image).circle(centre, radius, colour)
+    ImageDraw.Draw(image).circle(center, radius, color)
     return image
 
 
@@ -116,20 +116,20 @@ def ribbon_tile(side: int) -> Image.Image:
     draw = ImageDraw.Draw(tile)
     bands = [(0.68, "#1d3557"), (0.6, "#e76f51"), (0.4, "#1d3557"), (0.32, "#f4ead7")]
     for corner in [(0, 0), (side, side)]:
-        for radius, colour in bands:
-            draw.circle(corner, radius * side, colour)
+        for radius, color in bands:
+            draw.circle(corner, radius * side, color)
     return tile
 
 
 def sunflower(size: tuple[int, int]) -> Image.Image:
     """Seeds set by the golden angle."""
     image = gradient(size, "#10231c", "#1d3b2f")
-    draw, centre = ImageDraw.Draw(image), size[0] / 2
+    draw, center = ImageDraw.Draw(image), size[0] / 2
     for index in range(900):
         angle, distance = index * math.pi * (3 - math.sqrt(5)), math.sqrt(index / 900)
-        spot = [centre + centre * 0.92 * distance * turn(angle) for turn in (math.cos, math.sin)]
+        spot = [center + center * 0.92 * distance * turn(angle) for turn in (math.cos, math.sin)]
         hue, light = 18 + 36 * distance, 38 + 24 * distance
-        draw.circle(spot, centre * (0.008 + 0.018 * distance), f"hsl({hue}, 88%, {light}%)")
+        draw.circle(spot, center * (0.008 + 0.018 * distance), f"hsl({hue}, 88%, {light}%)")
     return image
 
 
@@ -142,8 +142,8 @@ def quilt(size: tuple[int, int]) -> Image.Image:
             for step in range(9):
                 hue = (205 + 10 * step + x * 50 // size[0] + y * 40 // size[1]) % 360
                 reach, angle = side * 0.66 * 0.84**step, step * 9
-                colour = f"hsl({hue}, 58%, {26 + 6 * step}%)"
-                draw.regular_polygon((x, y, reach), 4, angle, colour)
+                color = f"hsl({hue}, 58%, {26 + 6 * step}%)"
+                draw.regular_polygon((x, y, reach), 4, angle, color)
     return image
 
 
@@ -241,10 +241,10 @@ def sunshine(size: tuple[int, int]) -> Image.Image:
     return glow(Image.new("RGB", size), (size[0] // 2, size[1] // 2), size[0] // 7, SUN)
 
 
-def hills(size: tuple[int, int], ground: str, *colours: str) -> Image.Image:
-    """Return hills in their colours, the rest of the image in that of the ground."""
+def hills(size: tuple[int, int], ground: str, *colors: str) -> Image.Image:
+    """Return hills in their colors, the rest of the image in that of the ground."""
     image = Image.new("RGB", (size[0] * 2, size[1] * 2), ground)
-    layers(image, colours, 0.62, size[1] / 9, 6)
+    layers(image, colors, 0.62, size[1] / 9, 6)
     return image.reduce(2)
 
 

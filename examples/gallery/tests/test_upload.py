@@ -55,7 +55,7 @@ def test_thumbnail_of_each_format_is_made_at_upload(upload, client, format):
 
 def test_animation_gets_a_still(upload, client):
     """The thumbnail of an animated GIF is its first frame."""
-    frames = [Image.new("RGB", (600, 500), colour) for colour in ("red", "green", "blue")]
+    frames = [Image.new("RGB", (600, 500), color) for color in ("red", "green", "blue")]
     content = SimpleUploadedFile("flag.gif", b"")
     frames[0].save(content, "GIF", save_all=True, append_images=frames[1:])
     content.seek(0)
