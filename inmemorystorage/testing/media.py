@@ -215,7 +215,7 @@ def _matches(name: list[str], pattern: list[str]) -> bool:
     return bool(name) and fnmatchcase(name[0], pattern[0]) and _matches(name[1:], pattern[1:])
 
 
-def all_media(savepoint: Savepoint) -> Iterator[tuple[str, Media]]:
+def all_media(savepoint: Savepoint | None) -> Iterator[tuple[str, Media]]:
     """Yield the files of each storage in memory that an alias stands for, with the alias."""
     for alias, storage in list(storages._storages.items()):  # type: ignore[attr-defined]
         if isinstance(storage, InMemoryStorage):

@@ -19,9 +19,8 @@ from ..tree.journal import Note, Savepoint
 if TYPE_CHECKING:
     from .media import Media
 
-# How many of the last operations the report of a test that fails has.
-LAST = 10
 OVERRIDE, STRICT = "inmemorystorage_override", "inmemorystorage_strict"
+ARTIFACTS = "inmemorystorage_artifacts"
 
 _savepoint = pytest.StashKey[Savepoint]()
 _operations = pytest.StashKey[Any]()
@@ -31,6 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the settings of pytest.ini."""
     parser.addini(OVERRIDE, "Replace all storages of the project by storages in memory.", "bool")
     parser.addini(STRICT, "Fail what writes to a storage that is not in memory.", "bool")
+    parser.addini(ARTIFACTS, "Write what a failed test left below this directory.", default="")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -87,6 +87,7 @@ def _inmemorystorage_function(
 
 
 def _watch(item: pytest.Item, stack: contextlib.ExitStack) -> None:
+    from .artifacts import LAST
     from .leaks import watch_handles
     from .names import deterministic_names
     from .operations import capture_storage_operations
@@ -160,21 +161,22 @@ def pytest_runtest_makereport(
     """Add the files that the test made, and its last operations."""
     report = yield
     if report.failed and _operations in item.stash:
-        report.sections += _sections(item)
+        report.sections += _sections(item, call.when)
     return report
 
 
-def _sections(item: pytest.Item) -> Iterator[tuple[str, str]]:
+def _sections(item: pytest.Item, when: str) -> Iterator[tuple[str, str]]:
+    from .artifacts import change_lines, write_artifacts
     from .media import all_media
 
-    lines = [
-        f"{what} on {alias}: {name!r}"
-        for alias, media in all_media(item.stash[_savepoint])
-        for what in ("created", "changed", "deleted")
-        for name in getattr(media, what)
-    ]
+    media = list(all_media(item.stash[_savepoint]))
+    operations = item.stash[_operations]
+    lines = change_lines(media)
+    directory = item.config.getini(ARTIFACTS)
+    if directory and when != "teardown":  # which has rolled back what there was
+        path = item.config.rootpath / directory
+        lines += write_artifacts(path, item.nodeid, media, operations)
     if lines:
         yield "Files that the test has left", "\n".join(lines)
-    operations = item.stash[_operations]
     if len(operations):
         yield "Last operations on storages", "\n".join(map(str, operations))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import unittest
+from argparse import ArgumentParser
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from django.test.runner import DiscoverRunner
 
+from .artifacts import artifacts_of
 from .isolation import isolate_class
 from .leaks import watch_handles
 from .override import override_storages
@@ -26,11 +29,13 @@ class Session:
     What a run of tests has on all the time, in each of its processes.
 
     :param overrides: whether all storages are replaced; ``is_strict``: whether writing to a real
-        one is forbidden.
+        one is forbidden; ``artifacts``: below which directory the artifacts of failed tests are
+        written, if they are.
     """
 
     overrides: bool
     is_strict: bool
+    artifacts: str | None = None
 
     def enable(self) -> None:
         """Enable all in this process, where it is not yet."""
@@ -70,7 +75,10 @@ class IsolatingTestSuite(unittest.TestSuite):
         self.session.enable()
         for cls in {type(test) for test in _test_cases(self)}:
             self.session.isolate(cls)
-        return super().run(result, debug)
+        with contextlib.ExitStack() as stack:
+            if self.session.artifacts:
+                stack.enter_context(artifacts_of(result, self.session.artifacts))
+            return super().run(result, debug)
 
 
 def _test_cases(suite: unittest.TestSuite) -> Iterator[unittest.TestCase]:
@@ -88,15 +96,38 @@ class InMemoryStorageRunnerMixin:
     For a project with a runner of its own: ``class Runner(InMemoryStorageRunnerMixin, ItsRunner)``.
     ``inmemorystorage_override = False`` leaves the storages as they are, and
     ``inmemorystorage_strict = True`` forbids to write to one that is not in memory.
+    ``inmemorystorage_artifacts = "DIR"``, or ``--storage-artifacts DIR`` on the command line,
+    writes what failed tests left below that directory.
     """
 
     test_suite: Any = IsolatingTestSuite
     inmemorystorage_override = True
     inmemorystorage_strict = False
+    inmemorystorage_artifacts: str | None = None
+
+    def __init__(self, *args: Any, storage_artifacts: str | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if storage_artifacts:
+            self.inmemorystorage_artifacts = storage_artifacts
+
+    @classmethod
+    def add_arguments(cls, parser: ArgumentParser) -> None:
+        """Add ``--storage-artifacts``."""
+        super().add_arguments(parser)  # type: ignore[misc]
+        parser.add_argument(
+            "--storage-artifacts",
+            metavar="DIR",
+            help="Write the files that failed tests left below this directory.",
+        )
 
     @property
     def _session(self) -> Session:
-        return Session(self.inmemorystorage_override, self.inmemorystorage_strict)
+        directory = self.inmemorystorage_artifacts
+        return Session(
+            self.inmemorystorage_override,
+            self.inmemorystorage_strict,
+            os.path.abspath(directory) if directory else None,
+        )
 
     def setup_test_environment(self, **kwargs: Any) -> None:
         """Replace the storages too."""

@@ -1,0 +1,155 @@
+"""What a failed test left, written to a directory where its files can be looked at."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import os
+import re
+import shutil
+import unittest
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from ..tree.journal import Journal, Savepoint
+from .media import Media, all_media
+from .operations import capture_storage_operations
+from .tools import attribute
+
+# How many of the last operations a failed test shows.
+LAST = 10
+CHANGES, OPERATIONS = "changes.txt", "operations.txt"
+# Ids that make a directory's name that is short, and that no other id makes.
+_PLAIN = re.compile(r"\w[\w./:-]{0,119}(\[[\w.-]{0,60}\])?", re.ASCII)
+
+
+def change_lines(media: Iterable[tuple[str, Media]]) -> list[str]:
+    """Return a line for each file that a test created, changed or deleted."""
+    return [
+        f"{change} on {alias}: {name!r}"
+        for alias, files in media
+        for change in ("created", "changed", "deleted")
+        for name in getattr(files, change)
+    ]
+
+
+def write_artifacts(
+    directory: str | os.PathLike[str],
+    test_id: str,
+    media: Iterable[tuple[str, Media]],
+    operations: Iterable[object],
+) -> list[str]:
+    """
+    Write what a test left, and return the line of its report that says where.
+
+    The files that it created or changed are written to ``directory/test id/alias/…``; beside the
+    aliases `CHANGES` and `OPERATIONS` tell of the changes and of the last operations. They replace
+    those of an earlier failure of the test. Of a test that did nothing to files nothing is written.
+
+    :param media: the files of each storage, with its alias.
+    """
+    media = list(media)
+    changed, done = change_lines(media), [str(each) for each in operations]
+    if not changed and not done:
+        return []
+    target = Path(directory, directory_name(test_id))
+    try:
+        if (target / CHANGES).exists():
+            shutil.rmtree(target)
+        _write(target / CHANGES, _text(changed))
+        _write(target / OPERATIONS, _text(done))
+        for alias, files in media:
+            for name in (*files.created, *files.changed):
+                _write(target / directory_name(alias) / name, files[name])
+    except OSError as error:  # the test has failed, and for another reason
+        return [f"Its artifacts could not be written to {target}: {error}"]
+    return [f"Its artifacts are in {target}"]
+
+
+def directory_name(label: str) -> str:
+    """Return a name for a directory: the label, in characters that every system takes."""
+    name = re.sub(r"[^\w.\[\]-]+", "-", label, flags=re.ASCII).strip("-")
+    if _PLAIN.fullmatch(label):
+        return name
+    return f"{name[:120]}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"
+
+
+def _text(lines: list[str]) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+def innermost_savepoint() -> Savepoint | None:
+    """Return the savepoint that began last, or ``None`` outside of all."""
+    return Journal.open[-1] if Journal.open else None
+
+
+@contextlib.contextmanager
+def artifacts_of(result: unittest.TestResult, directory: str) -> Iterator[None]:
+    """Write the artifacts of each test that a result is told to have failed."""
+    reporter = FailureReporter(directory)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(reporter.operations)
+        for name in ("startTest", "stopTest", "addError", "addFailure", "addSubTest"):
+            report = functools.partial(getattr(reporter, name), getattr(result, name))
+            stack.enter_context(attribute(result, name, report))
+        yield
+
+
+class FailureReporter:
+    """
+    What methods of a ``unittest.TestResult`` do before ``proceed``, which is the method itself.
+
+    On Python 3.11 and later a result is told of a failure before ``tearDown()``, which may remove
+    files; on Python 3.10 after it. As late as that are no files of a first failure replaced.
+    """
+
+    def __init__(self, directory: str) -> None:
+        self.operations = capture_storage_operations(limit=LAST)
+        self._directory = directory
+        self._savepoint: Savepoint | None = None
+        self._reported: set[str] = set()
+
+    def startTest(self, proceed: Callable[..., None], test: unittest.TestCase) -> None:
+        """Begin with the savepoint of the test, and without the operations of its class."""
+        self._savepoint = innermost_savepoint()
+        self.operations.operations.clear()
+        proceed(test)
+
+    def stopTest(self, proceed: Callable[..., None], test: unittest.TestCase) -> None:
+        """End; what fails next may be a class, which does not start."""
+        self._savepoint = None
+        self.operations.operations.clear()
+        proceed(test)
+
+    def addError(self, proceed: Callable[..., None], test: unittest.TestCase, error: Any) -> None:
+        """Write the artifacts of the test."""
+        self._report(test, error)
+        proceed(test, error)
+
+    addFailure = addError
+
+    def addSubTest(
+        self, proceed: Callable[..., None], test: unittest.TestCase, subtest: Any, error: Any
+    ) -> None:
+        """Write the artifacts of a subtest that failed."""
+        if error is not None:
+            self._report(subtest, error)
+        proceed(test, subtest, error)
+
+    def _report(self, test: unittest.TestCase, error: Any) -> None:
+        """Write the artifacts once, at the first failure; note in the traceback where they are."""
+        if test.id() in self._reported:
+            return
+        self._reported.add(test.id())
+        media = all_media(self._savepoint or innermost_savepoint())
+        for line in write_artifacts(self._directory, test.id(), media, self.operations):
+            getattr(error[1], "add_note", lambda note: None)(line)  # Python 3.11
+        if self._savepoint is None:
+            self.operations.operations.clear()  # a class or a module has failed, and has ended
