@@ -5,6 +5,7 @@ The system checks.
 ``inmemorystorage.W002``: another app's runserver replaces that of ``inmemorystorage.serving``.
 ``inmemorystorage.E001``: a storage of STORAGES refuses its options.
 ``inmemorystorage.E002``: KEY_VALUE_STORE_BACKEND is not the URI of a store.
+``inmemorystorage.E003``: the location of the default storage has the project's own files.
 """
 
 from __future__ import annotations

@@ -40,6 +40,15 @@ def labelled_layers(label: str, storage: Storage) -> Iterator[tuple[str, Storage
             yield f"{label}.backends[{position}]", layer
 
 
+def storage_layers(storage: Storage) -> Iterator[Storage]:
+    """Yield the storages in which a `FallbackStorage` looks; any other storage itself."""
+    if hasattr(type(storage), "written_layers"):
+        for layer in cast("Any", storage).layers:
+            yield from storage_layers(layer)
+    else:
+        yield storage
+
+
 def _named_storages() -> Iterator[tuple[str, Storage]]:
     aliases = [*vars(storages)["_storages"].items(), ("default", vars(default_storage)["_wrapped"])]
     yield from ((alias, storage) for alias, storage in aliases if storage is not empty)

@@ -12,6 +12,7 @@ from django.test import override_settings
 from projects import make_project
 
 from inmemorystorage import InMemoryStorage
+from inmemorystorage.serving.apps import check_location
 
 IN_MEMORY = "inmemorystorage.InMemoryStorage"
 
@@ -121,6 +122,20 @@ def test_mistaken_key_value_store(uri: Any, said: str) -> None:
     assert error.id == "inmemorystorage.E002" and error.is_serious()
     assert error.msg.startswith("KEY_VALUE_STORE_BACKEND cannot be used: ") and said in error.msg
     assert "scheme://store?parameters" in error.hint
+
+
+@pytest.mark.parametrize(("media_root", "ids"), [("", ["inmemorystorage.E003"]), ("/media", [])])
+def test_location_of_the_project(media_root: str, ids: list[str]) -> None:
+    """The checks of serving report a default location that has the project's own files."""
+    backend = {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+    with override_settings(STORAGES={"default": backend}, MEDIA_ROOT=media_root):
+        assert [error.id for error in check_location()] == ids
+
+
+def test_location_of_a_storage_that_cannot_be_made() -> None:
+    """The check of locations leaves a storage that cannot be made to other checks."""
+    with override_settings(STORAGES={"default": {"BACKEND": "no.such.Storage"}}):
+        assert check_location() == []
 
 
 @pytest.mark.parametrize("name", ["InMemoryStorage", "kvstore.KeyValueStorage"])

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import copy
 import os
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import Storage
+from django.core.signing import BadSignature
 from django.utils.deconstruct import deconstructible
 
 from .copies import lock_of, wait_for_copy
@@ -95,10 +97,30 @@ class FallbackStorage(Storage):
         return [(position, each.storage) for position, each in layers if each.is_writable]
 
     @property
+    def layers(self) -> list[Any]:
+        """Return the storages that are asked, without protection from writes."""
+        return [layer.find() for layer in self._layers.all]
+
+    @property
     def querystring_auth(self) -> bool:
         """Return whether any backend serves a file only to holders of a URL that it signed."""
-        storages = (each.find() for each in self._layers.all)
-        return any(getattr(each, "querystring_auth", False) for each in storages)
+        return any(getattr(each, "querystring_auth", False) for each in self.layers)
+
+    def check_url(self, name: str, query: Mapping[str, str]) -> bool:
+        """
+        Check the query of a requested URL before ``name`` is served, as the backend with the file.
+
+        Returns false if that backend signs no URLs. Raises ``BadSignature`` if it did not sign this
+        one, and if it cannot check that, as a bucket's storage.
+        """
+        holder = self._layers.holder(normalize(name), originals_first=True)
+        storage = self.layers[0] if holder is None else holder.find()
+        if hasattr(storage, "check_url"):
+            is_signed: bool = storage.check_url(name, query)
+            return is_signed
+        if getattr(storage, "querystring_auth", False):
+            raise BadSignature(f"{name!r} is served only at the URL that its own service signs.")
+        return False
 
     def which(self, name: str) -> Any:
         """

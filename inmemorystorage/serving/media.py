@@ -10,13 +10,13 @@ from django.core.exceptions import PermissionDenied
 from django.core.files.storage import Storage, storages
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
-from django.urls import Resolver404, resolve
+from django.urls import Resolver404, get_script_prefix, resolve
 from django.utils.deprecation import MiddlewareMixin
 from django.views import static
 
 from ..project import labelled_storages
 from ..storage import InMemoryStorage
-from .views import serve_from
+from .views import exposes_project, serve_from
 
 # A path that no project routes on purpose.
 _NOWHERE = "/d7b1f9c2/inmemorystorage/nowhere"
@@ -41,9 +41,11 @@ def serve_media(request: HttpRequest) -> HttpResponseBase:
     Return the file whose ``storage.url()`` is the URL of the request.
 
     It looks in the default storage, if that has URLs on this site, and in all in-memory storages.
-    Raises ``Http404`` if no storage has the file, and if the project has its own view at that URL,
-    other than ``django.conf.urls.static.static``, which then looks on the disk.
+    Raises ``DisallowedHost`` for a host that ALLOWED_HOSTS does not have, and ``Http404`` if no
+    storage has the file, if its ``base_url`` is the whole site, and if the project has its own view
+    at that URL, other than ``django.conf.urls.static.static``, which then looks on the disk.
     """
+    request.get_host()
     candidates = _storages_at(request.path)
     if not candidates or _is_routed(request.path_info):
         raise Http404("No storage serves this URL.")
@@ -79,7 +81,7 @@ def _storages_at(path: str) -> list[tuple[Storage, str]]:
         (storage, name)
         for storage in known.values()
         if (name := _name_at(storage, path)) is not None
-        if isinstance(storage, InMemoryStorage) or (storage is default and not _signs(storage))
+        if isinstance(storage, InMemoryStorage) or (storage is default and _is_public(storage))
     ]
 
 
@@ -88,12 +90,10 @@ def _name_at(storage: Any, path: str) -> str | None:
     prefix = getattr(storage, "base_url", None)
     if not isinstance(prefix, str) or urlsplit(prefix).netloc or not path.startswith(prefix):
         return None
-    name = path[len(prefix) :]
-    is_directory = not name or name.endswith("/")
-    is_of_project = is_directory and not prefix.strip("/")
-    return None if is_of_project else name
+    is_whole_site = not prefix.removeprefix(get_script_prefix()).strip("/")
+    return None if is_whole_site else path[len(prefix) :]
 
 
-def _signs(storage: Storage) -> bool:
-    """Return whether the storage, such as a bucket's, signs its URLs."""
-    return bool(getattr(storage, "querystring_auth", False))
+def _is_public(storage: Storage) -> bool:
+    """Return whether the storage signs no URLs, as a bucket's does, and has only media."""
+    return not getattr(storage, "querystring_auth", False) and not exposes_project(storage)

@@ -8,6 +8,7 @@ import os
 import posixpath
 import re
 import secrets
+import stat
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -16,11 +17,14 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.core.exceptions import SuspiciousOperation
 from django.core.files import File
-from django.core.files.storage import Storage
+from django.core.files.storage import FileSystemStorage, Storage
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import get_conditional_response
 from django.utils.http import content_disposition_header, http_date, parse_http_date_safe
+
+from ..project import storage_layers
+from ..storage import InMemoryStorage
 
 # The content codings of RFC 9110, section 8.4.1, and br. Other compressions are types.
 _CODINGS = {"br", "compress", "gzip"}
@@ -83,7 +87,7 @@ def open_representation(storage: Storage, name: str) -> Representation:
         # The time first: if the file is replaced before open(), the new content gets an old entity
         # tag, which no later response has.
         modified = _modified(storage, name)
-        file = storage.open(name)
+        file = _open_regular(storage, name)
         try:
             return Representation(file, name, file.size, modified)
         except BaseException:
@@ -93,6 +97,20 @@ def open_representation(storage: Storage, name: str) -> Representation:
         if isinstance(error, OSError) and not _is_missing(error):
             raise
         raise Http404(f"The file {name!r} does not exist.") from error
+
+
+def _open_regular(storage: Storage, name: str) -> File[bytes]:
+    """
+    Open a file that is a regular one, without waiting for a writer of a pipe.
+
+    Raises ``FileNotFoundError`` for any other kind of file on a disk.
+    """
+    for layer in storage_layers(storage):
+        if isinstance(layer, FileSystemStorage) and not isinstance(layer, InMemoryStorage):
+            path = layer.path(name)
+            if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+    return storage.open(name)
 
 
 def _is_normalized(name: str) -> bool:

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.conf import settings
+from asgiref.sync import async_to_sync
+from django.conf import ENVIRONMENT_VARIABLE, settings
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
-from django.core.files.storage import Storage, storages
+from django.core.files.storage import FileSystemStorage, Storage, storages
 from django.core.signing import BadSignature
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, get_script_prefix, re_path
 from django.views.decorators.http import require_safe
 
+from ..project import storage_layers
+from ..storage import InMemoryStorage
 from .listing import list_directory
 from .responses import open_representation, respond
 
-Public = Callable[[HttpRequest, str], bool]
+Public = Callable[[HttpRequest, str], Any]
 
 
 @require_safe
@@ -41,14 +46,20 @@ def serve(
     :param name: the name of the file in the storage. In DEBUG, an empty name or one that ends in a
         slash gets a page that lists the directory.
     :param alias: the alias of the storage in STORAGES.
-    :param public: called with the request and the name before any lookup; returns whether this
-        request may get the file. False gives 403; it may raise ``Http404``.
+    :param public: called with the request and the name before any lookup; returns ``True`` if this
+        request may get the file. ``False`` gives 403, and a response is returned as it is; an
+        awaitable is awaited. It may raise ``Http404``.
     :param as_attachment: whether a browser saves the file instead of showing it.
     :param sandbox: whether HTML, SVG and other XML get a Content-Security-Policy under which they
         run no script and load nothing from the site.
 
     A storage that signs its URLs checks the query: other URLs give 403. A name without a file gives
-    404, and so does a name that is not normalized, such as ``a/../b``.
+    404, and so does a name that is not normalized, such as ``a/../b``, and one of a directory, a
+    pipe or a device.
+
+    Raises ``DisallowedHost`` for a host that ALLOWED_HOSTS does not have, ``TypeError`` if
+    ``public`` returns anything else, and ``ImproperlyConfigured`` if the storage's location on a
+    disk is the working directory or has the settings module in it.
 
     It implements these parts of RFC 9110: GET and HEAD (sections 9.3.1, 9.3.2); ETag and
     Last-Modified (8.8); If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since and
@@ -97,8 +108,16 @@ def serve_from(
     storage: Storage, request: HttpRequest, name: str, public: Public | None = None, **options: bool
 ) -> HttpResponseBase:
     """Serve a file, or list a directory, of a storage, as `serve` does."""
-    if public is not None:
-        _check_public(public, request, name)
+    request.get_host()
+    if exposes_project(storage):
+        raise ImproperlyConfigured(
+            f"{type(storage).__name__} is not served: its location has the project's own files in "
+            "it, such as its settings. Set MEDIA_ROOT, or the location in STORAGES, to a directory "
+            "for media alone."
+        )
+    refusal = None if public is None else _ask(public, request, name)
+    if refusal is not None:
+        return refusal
     if not name or name.endswith("/"):
         if not settings.DEBUG:
             raise Http404("Directories are listed in DEBUG only.")
@@ -116,13 +135,38 @@ def serve_from(
             representation.file.close()
 
 
-def _check_public(public: Public, request: HttpRequest, name: str) -> None:
-    is_public: Any = public(request, name)
-    if inspect.iscoroutine(is_public):
-        is_public.close()
-        raise TypeError("public cannot be an async function, because it is called without await.")
-    if not is_public:
+def exposes_project(storage: Storage) -> bool:
+    """Return whether a storage on a disk, or a layer, has the project's own files."""
+    for layer in storage_layers(storage):
+        if isinstance(layer, FileSystemStorage) and not isinstance(layer, InMemoryStorage):
+            location = os.path.realpath(layer.location)
+            if location == os.path.realpath(os.curdir) or _has_settings(location):
+                return True
+    return False
+
+
+def _has_settings(location: str) -> bool:
+    module = sys.modules.get(os.environ.get(ENVIRONMENT_VARIABLE, ""))
+    file = getattr(module, "__file__", None)
+    return file is not None and os.path.realpath(file).startswith(os.path.join(location, ""))
+
+
+def _ask(public: Public, request: HttpRequest, name: str) -> HttpResponseBase | None:
+    """Return the response of ``public``, or ``None`` if the request may get the file."""
+    answer = public(request, name)
+    if inspect.isawaitable(answer):
+        answer = async_to_sync(_result)(answer)
+    if isinstance(answer, HttpResponseBase):
+        return answer
+    if not isinstance(answer, bool):
+        raise TypeError(f"public must return True, False or a response, not {answer!r}.")
+    if not answer:
         raise PermissionDenied(f"{name!r} is not public.")
+    return None
+
+
+async def _result(awaitable: Awaitable[Any]) -> Any:
+    return await awaitable
 
 
 def _check_url(storage: Any, request: HttpRequest, name: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from unittest import mock
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.core.handlers.exception import response_for_exception
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
@@ -35,7 +35,7 @@ class serve_live_media(TestTool):
         def serve(self: Any, request: HttpRequest) -> HttpResponseBase:
             try:
                 return serve_media(request)
-            except PermissionDenied as error:
+            except (PermissionDenied, SuspiciousOperation) as error:
                 return response_for_exception(request, error)
             except Http404:
                 response: HttpResponseBase = serve_from_disk(self, request)

@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 import pytest
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.storage import FileSystemStorage
+from django.core.signing import BadSignature
+from django.http import QueryDict
 from fallback.layers import ARGUMENTS, Failing, Only, Recording, get, over, put, refuse, stocked
 
 from inmemorystorage import FallbackStorage, InMemoryStorage
@@ -226,3 +228,33 @@ def test_url_during_an_outage() -> None:
         FallbackStorage([lower], writable=[]).exists("a.txt")
     storage.exists("a.txt")
     assert storage.url("a.txt") == lower.url("a.txt")
+
+
+@pytest.mark.parametrize("name", ["upper.txt", "lower.txt", "missing.txt"])
+def test_check_url_asks_the_layer_with_the_file(name: str) -> None:
+    """check_url() checks the signature of the layer that has the file, by default of the first."""
+    lower = InMemoryStorage(querystring_auth=True, base_url="/private/")
+    storage = FallbackStorage([InMemoryStorage(base_url="/media/"), lower])
+    put(storage, "upper.txt")
+    put(lower, "lower.txt")
+    if name == "lower.txt":
+        with pytest.raises(BadSignature):
+            storage.check_url(name, {})
+        query = QueryDict(storage.url(name).partition("?")[2])
+        assert storage.check_url(name, query) is True
+    else:
+        assert storage.check_url(name, {}) is False
+
+
+@pytest.mark.parametrize("signs", [True, False])
+def test_check_url_of_a_layer_that_cannot_check(signs: bool, tmp_path: Any) -> None:
+    """check_url() refuses every URL of a layer that signs and cannot check, as a bucket's."""
+    lower: Any = FileSystemStorage(tmp_path)
+    put(lower, "a.txt")
+    lower.querystring_auth = signs
+    storage = FallbackStorage([InMemoryStorage(), lower])
+    if signs:
+        with pytest.raises(BadSignature, match="its own service signs"):
+            storage.check_url("a.txt", {})
+    else:
+        assert storage.check_url("a.txt", {}) is False

@@ -112,6 +112,7 @@ def in_default_storage(settings: Any) -> Any:
     """Save a file in the default storage; return a list of the files opened there."""
     from django.core.files.storage import storages
 
+    settings.ALLOWED_HOSTS = ["*"]
     use_storage(settings, "default", "inmemorystorage.InMemoryStorage")
     storage = storages["default"]
     storage.save("d/a.bin", ContentFile(CONTENT))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
+import settings as settings_module
 from django.conf.urls.static import static
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, default_storage, storages
@@ -129,13 +132,26 @@ def test_files_on_the_disk(client: Client, settings: Any, tmp_path: Any) -> None
 
 @pytest.mark.parametrize("media_url", ["", "/"])
 def test_no_media_url(client: Client, settings: Any, media_url: str) -> None:
-    """Without MEDIA_URL the middleware serves files at the root, and lists no directory."""
+    """The middleware serves nothing if MEDIA_URL is the whole site."""
     settings.DEBUG = True
     settings.MEDIA_URL = media_url
     urlpatterns.append(path("other/", HttpResponse))
-    assert ask(client, default_storage.url("d/a.bin")) == (200, CONTENT)
-    for url in ("/", "/d/"):
+    for url in (default_storage.url("d/a.bin"), "/", "/d/"):
         assert ask(client, url)[0] == 404
+
+
+@pytest.mark.parametrize("location", [os.curdir, Path(settings_module.__file__).parent])
+def test_location_of_the_project(client: Client, settings: Any, location: Any) -> None:
+    """The middleware serves no file of a location that has the project's own files."""
+    use_storage(settings, "default", "django.core.files.storage.FileSystemStorage")
+    settings.MEDIA_ROOT = location
+    assert default_storage.exists("settings.py")
+    assert ask(client, "/media/settings.py")[0] == 404
+
+
+def test_other_hosts(client: Client, settings: Any) -> None:
+    """The middleware refuses a host that ALLOWED_HOSTS does not have."""
+    assert ask(client, "/media/d/a.bin", HTTP_HOST="evil.example")[0] == 400
 
 
 def test_media_url_on_another_host(client: Client, settings: Any) -> None:

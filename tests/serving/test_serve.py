@@ -5,8 +5,11 @@ from __future__ import annotations
 import errno
 import gzip
 import io
+import os
 import re
 import tracemalloc
+from concurrent.futures import Future
+from contextlib import nullcontext
 from datetime import datetime, timezone
 from email.message import Message
 from email.parser import BytesParser
@@ -14,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage, Storage
-from django.http import Http404
+from django.http import Http404, HttpResponseForbidden
 from django.middleware.gzip import GZipMiddleware
 from django.test import RequestFactory
 from django.utils.http import http_date
@@ -32,7 +35,7 @@ from serving.asking import (
     make_storage,
 )
 
-from inmemorystorage import InMemoryStorage
+from inmemorystorage import FallbackStorage, InMemoryStorage
 from inmemorystorage.serving import responses, serve
 from inmemorystorage.serving.views import serve_from
 
@@ -473,7 +476,33 @@ def test_file_that_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     assert get(storage, If_None_Match=response["ETag"]) == (200, CONTENT[::-1])
 
 
+# Special files, and projects.
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no pipes")
+@pytest.mark.parametrize("over", [False, True])
+def test_special_files_are_not_found(tmp_path: Path, over: bool) -> None:
+    """serve() does not open a pipe, of a layer either."""
+    os.mkfifo(tmp_path / "pipe")
+    storage: Any = FileSystemStorage(tmp_path)
+    storage = FallbackStorage([InMemoryStorage(), storage]) if over else storage
+    with pytest.raises(Http404):
+        serve_from(storage, RequestFactory().get("/"), "pipe")
+
+
+def test_files_of_the_project_are_refused() -> None:
+    """serve() refuses a storage whose location is the working directory."""
+    with pytest.raises(ImproperlyConfigured, match="the project's own files"):
+        serve_from(FileSystemStorage(os.curdir), RequestFactory().get("/"), "conftest.py")
+
+
 # Access.
+
+
+def ask_public(public: Any) -> Any:
+    """Serve a file if ``public`` lets it."""
+    storage = make_storage("memory", Path())
+    return serve_from(storage, RequestFactory().get("/"), "d/a.bin", public)
 
 
 def test_public() -> None:
@@ -495,14 +524,28 @@ def test_public() -> None:
     assert calls == [(request, name) for name in ("d/a.bin", "secret", "d", "x/../d/a.bin")]
 
 
-def test_public_cannot_be_async() -> None:
-    """serve() refuses an async function, whose coroutine would be true."""
+@pytest.mark.parametrize("answer", [True, False])
+def test_public_may_be_async(answer: bool) -> None:
+    """serve() awaits the result of an async public."""
 
     async def public(request: Any, name: str) -> bool:
-        return False
+        return answer
 
-    with pytest.raises(TypeError, match="cannot be an async function"):
-        serve_from(make_storage("memory", Path()), RequestFactory().get("/"), "d/a.bin", public)
+    with nullcontext() if answer else pytest.raises(PermissionDenied):
+        ask_public(public)
+
+
+def test_public_may_return_a_response() -> None:
+    """serve() returns a response of public as it is, such as that of login_required."""
+    response = HttpResponseForbidden()
+    assert ask_public(lambda request, name: response) is response
+
+
+@pytest.mark.parametrize("answer", [None, 1, "yes", Future()])
+def test_public_must_return_a_truth_value(answer: Any) -> None:
+    """serve() raises for any other result of public, and serves nothing."""
+    with pytest.raises(TypeError, match="public must return True, False or a response"):
+        ask_public(lambda request, name: answer)
 
 
 def test_public_may_raise_404() -> None:

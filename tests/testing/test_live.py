@@ -60,8 +60,12 @@ class LiveTests(LiveServerTestCase):
 
     def test_files_on_the_disk(self) -> None:
         """What is on the disk is served from there, as without the kit."""
-        with override_settings(MEDIA_ROOT="."):
-            assert ask(f"{self.live_server_url}/media/settings.py")[0] == 200
+        with override_settings(MEDIA_ROOT="archive"):
+            assert ask(f"{self.live_server_url}/media/models.py")[0] == 200
+
+    def test_other_hosts(self) -> None:
+        """A host that ALLOWED_HOSTS does not have gets 400."""
+        assert ask(self.live_server_url + save(), Host="evil.example")[0] == 400
 
 
 @override_settings(ROOT_URLCONF=__name__)
