@@ -1,6 +1,6 @@
 // Return the texts of the page whose contrast is below WCAG 2.2's level AA (success criterion 1.4.3).
 () => {
-  const channels = (color) => colour.match(/[\d.]+/g).map(Number);
+  const channels = (color) => color.match(/[\d.]+/g).map(Number);
 
   const luminance = (color) => {
     const [red, green, blue] = channels(color).map((value) => {
