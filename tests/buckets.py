@@ -29,11 +29,11 @@ numbers = itertools.count(1)
 @dataclass
 class Server:
     """
-    A running server of buckets.
+    A running S3 server.
 
     :param endpoint: the URL at which it listens.
     :param requests: the method and the path of each request that it received, in order.
-    :param refuses: whether it answers every request with 403, as without permission.
+    :param refuses: whether it answers every request with 403.
     """
 
     endpoint: str = ""
@@ -83,7 +83,7 @@ class Bucket:
         return {each["Key"]: each["ETag"] for page in pages for each in page.get("Contents", ())}
 
     def fill(self, contents: Iterable[tuple[str, bytes]]) -> None:
-        """Put a content under each key in the server's memory: requests would take longer."""
+        """Put the contents directly into the server's memory, which is faster than by requests."""
         from moto.core import DEFAULT_ACCOUNT_ID
         from moto.s3.models import s3_backends
 
@@ -137,7 +137,7 @@ def __getattr__(name: str) -> Any:
 
 @contextmanager
 def s3_server() -> Iterator[Server]:
-    """Run a server of buckets that records its requests."""
+    """Run an S3 server that records its requests."""
     server = Server()
 
     def around(moto: App) -> App:
@@ -156,7 +156,7 @@ def s3_server() -> Iterator[Server]:
 
 @contextmanager
 def silent_port() -> Iterator[tuple[str, list[socket.socket]]]:
-    """Run a port that accepts and never answers; yield its URL, and its accepted connections."""
+    """Accept connections and never answer; yield the URL, and the accepted connections."""
     accepted: list[socket.socket] = []
 
     def accept() -> None:

@@ -1,4 +1,4 @@
-"""Hypothesis's profiles, servers for all tests, and the guard on MEDIA_ROOT."""
+"""Hypothesis's profiles, servers that the tests share, and the guard on MEDIA_ROOT."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown() -> Generator[None, None, None]:
-    """Fail the test that wrote to MEDIA_ROOT, once its fixtures of every scope are down."""
+    """Fail a test that wrote to MEDIA_ROOT, after its fixtures of every scope are torn down."""
     yield
     fail_if_written(Path(settings.MEDIA_ROOT))
 
@@ -58,7 +58,7 @@ def stores(django_db_blocker: Any) -> Iterator[Stores]:
 
 @pytest.fixture
 def store_uri(stores: Stores, django_db_blocker: Any) -> Iterator[Callable[[str], str]]:
-    """Return a function that returns a store's URI by its name, in a namespace of this test."""
+    """Return a function that returns the URI of a named store, in a namespace of this test."""
     with django_db_blocker.unblock():
         yield stores.uri
         leave_thread()
@@ -66,6 +66,6 @@ def store_uri(stores: Stores, django_db_blocker: Any) -> Iterator[Callable[[str]
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    """Yield one server of buckets for all tests."""
+    """Yield one S3 server for all tests."""
     with s3_server() as server:
         yield server

@@ -1,4 +1,4 @@
-"""Proof that no test writes to the disk: MEDIA_ROOT must never exist."""
+"""A check that no test writes to the disk: MEDIA_ROOT must never exist."""
 
 from __future__ import annotations
 

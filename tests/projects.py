@@ -1,4 +1,4 @@
-"""Throwaway Django projects, each run in other processes."""
+"""Throwaway Django projects that run in their own processes."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Project:
 
 
 def make_project(directory: Path, *, settings: str = "", models: str = "") -> Project:
-    """Write a project, with these lines at the end of its settings and of its models."""
+    """Write a project, with these lines appended to its settings and its models."""
     project = Project(directory)
     project.write("project_settings.py", SETTINGS + textwrap.dedent(settings))
     project.write("uploads/__init__.py", "")

@@ -23,8 +23,8 @@ STORAGES = {
     "private": {"BACKEND": "archive.storages.SignedStorage"},
     "remote": {"BACKEND": "archive.storages.RemoteStorage"},
 }
-# Never written: conftest.py fails the test after which it exists. One for each process, so that
-# the failing test is the one that wrote.
+# It must never exist: conftest.py fails the test that creates it. Each process has its own, so that
+# no test fails for another's write.
 MEDIA_ROOT = Path(tempfile.gettempdir()) / f"inmemorystorage-media-{os.getpid()}"
 MEDIA_URL = "/media/"
 STATIC_URL = "/static/"

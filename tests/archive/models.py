@@ -1,4 +1,4 @@
-"""Models whose file fields get their storages in all possible ways."""
+"""Models whose file fields get their storages in every possible way."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Base(models.Model):
     """A model that others inherit."""
 
     class Meta:
-        """Have no table."""
+        """Create no table."""
 
         abstract = True
 

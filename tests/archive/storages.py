@@ -1,4 +1,4 @@
-"""Storages as projects have them, which a test must not use."""
+"""Storages like a project's own, which no test may use."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ NOWHERE = "/nowhere/that/can/be/written"
 
 @deconstructible
 class RemoteStorage(Storage):
-    """A storage whose every operation would need the network."""
+    """A storage that needs the network for each operation."""
 
     def __init__(self, bucket: str = "bucket") -> None:
         self.bucket = bucket
 
     def fail(self, *args: Any, **kwargs: Any) -> Any:
-        """Raise, to show that the storage was asked."""
+        """Fail a test that uses the storage."""
         raise AssertionError(f"the network is used for {args}")
 
     _open = _save = delete = exists = listdir = size = url = fail
@@ -55,5 +55,5 @@ def choose() -> Storage:
 
 
 shared = FileSystemStorage(location=f"{NOWHERE}/shared")
-# A lazy alias, resolved when it is used.
+# Resolved when it is first used.
 lazy: Any = SimpleLazyObject(lambda: storages["private"])

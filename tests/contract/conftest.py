@@ -10,15 +10,15 @@ from django.core.files.storage import Storage
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the mark of tests that need a capability."""
-    config.addinivalue_line("markers", "needs(capability): only for storages that have it")
+    """Register the marker `needs`."""
+    config.addinivalue_line("markers", "needs(capability): skip storages that lack it")
 
 
 @pytest.fixture(
     params=[pytest.param(each, marks=each.marks, id=each.label) for each in [*SUBJECTS, *PAIRS]],
 )
 def subject(request: pytest.FixtureRequest) -> Subject:
-    """Return each storage that the contract is run on, in turn."""
+    """Return each storage that the contract runs on, in turn."""
     for capability in [name for mark in request.node.iter_markers("needs") for name in mark.args]:
         if not getattr(request.param.can, capability):
             pytest.skip(f"{request.param.label}: not {capability}")
@@ -35,7 +35,7 @@ def can(subject: Subject) -> Capabilities:
 def make_storage(
     subject: Subject, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Callable[..., Storage]:
-    """Make a storage with options, in a directory, bucket or store of this test."""
+    """Return a function that makes storages in a directory, bucket or store of this test."""
     directory = tmp_path / "media"
     directory.mkdir()
     return subject.factory(

@@ -11,7 +11,7 @@ from django.core.files.storage import Storage
 
 
 def put(storage: Storage, name: str, content: bytes | str = b"") -> str:
-    """Save a content, and return its name."""
+    """Save content, and return its name."""
     return storage.save(name, ContentFile(content))
 
 
@@ -41,11 +41,11 @@ def raises_unless(condition: bool, error: type[Exception]) -> AbstractContextMan
 
 
 def repickled(storage: Storage) -> Storage:
-    """Return an object after pickling and unpickling it."""
+    """Pickle and unpickle a storage, and return the result."""
     return pickle.loads(pickle.dumps(storage))
 
 
 def read_and_close(file: File) -> Any:
-    """Return the rest of a handle, and close it."""
+    """Read a handle to its end, and close it."""
     with file:
         return file.read()

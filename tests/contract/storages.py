@@ -1,4 +1,4 @@
-"""The storages that the contract is run on, a line each, with their capabilities."""
+"""The storages that the contract runs on, a line each, with their capabilities."""
 
 from __future__ import annotations
 
@@ -25,28 +25,27 @@ class Capabilities:
     :param makes_parents: ``open(name, "w")`` makes the directories above the file.
     :param deletes_trees: ``delete()`` deletes a directory with its content.
     :param deletes_quietly: ``delete()`` of a name below a file is silent.
-    :param has_paths: ``path()`` answers, and a handle's ``name`` is the path.
-    :param has_paths_below: ``path()`` of a missing file is one in a lower layer.
-    :param looks_before_paths: ``path()`` looks for the file, and so refuses what is no name.
-    :param has_files_at_paths: what is at ``path()`` is the file.
-    :param limits_names: a name may have 255 bytes for each of its components.
-    :param keeps_partial_saves: a content that breaks half-way leaves its first half behind.
+    :param has_paths: ``path()`` returns a path, and a handle's ``name`` is the path.
+    :param has_paths_below: ``path()`` of a missing file is a path in a lower layer.
+    :param looks_before_paths: ``path()`` looks for the file first, and so refuses bad names.
+    :param has_files_at_paths: the file is on the disk at ``path()``.
+    :param limits_names: a component of a name may have at most 255 bytes.
+    :param keeps_partial_saves: save() keeps the chunks of content that raises after them.
     :param overwrites: the storage takes ``allow_overwrite``.
     :param follows_media_root: without a location the files are below MEDIA_ROOT.
-    :param opens_like_python: open() has Python's modes, and its handles behave like Python's.
+    :param opens_like_python: open() takes Python's modes, and its handles behave like Python's.
     :param has_directories: a directory exists by itself, and is not a file.
-    :param refuses_names: a name that leads out of the storage, or has NUL in it, is refused by
-        every method.
+    :param refuses_names: every method refuses a name outside of the storage or with NUL in it.
     :param takes_odd_characters: a name may contain a newline.
-    :param takes_every_content: what save() takes need not be seekable, or be binary; a temporary
-        upload is gone from the disk afterwards.
+    :param takes_every_content: save() also takes text and streams that cannot seek, and removes
+        the temporary file of an upload.
     :param gives_each_a_name: concurrent saves under one name get different names.
     :param has_media_urls: url() is the quoted name below the base URL.
-    :param has_base_url: it takes ``base_url``, and a migration can write it down.
-    :param has_disk_options: it takes a path as ``location``, and permission modes.
-    :param shows_writes: an open handle sees what others write to its file.
-    :param has_every_time: get_accessed_time() and get_created_time() answer, to the microsecond,
-        and a time is an error for what is not there.
+    :param has_base_url: the storage takes ``base_url``, and a migration can serialize it.
+    :param has_disk_options: the storage takes a path as ``location``, and permission modes.
+    :param shows_writes: an open handle sees what other handles write to its file.
+    :param has_every_time: get_accessed_time() and get_created_time() work, to the microsecond,
+        and each time of a missing file raises.
     :param copies_deeply: a deep copy and a pickled copy work like the storage.
     """
 
@@ -99,10 +98,10 @@ class Place:
 @dataclass(frozen=True)
 class Subject:
     """
-    A storage that the contract is run on.
+    A storage that the contract runs on.
 
-    :param factory: called with the test's place, returns a callable that creates storages
-        there from the storage's options.
+    :param factory: takes the test's place, and returns a callable that creates storages there
+        from their options.
     :param marks: the marks of its tests.
     """
 
@@ -136,12 +135,12 @@ def in_bucket(place: Place) -> Callable[..., Storage]:
 
 
 def on_locmem(place: Place, **options: Any) -> Callable[..., Storage]:
-    """Return a factory of storages on a dict of this process."""
+    """Return a factory of storages in a dict of this process."""
     return partial(KeyValueStorage, f"locmem://{place.directory}", **options)
 
 
 def in_store(name: str) -> Callable[[Place], Callable[..., Storage]]:
-    """Return a factory of storages on a key-value store that the tests start."""
+    """Return a factory of storages in a key-value store that the tests start."""
 
     def factory(place: Place) -> Callable[..., Storage]:
         return partial(KeyValueStorage, place.store_uri(name))
@@ -150,7 +149,7 @@ def in_store(name: str) -> Callable[[Place], Callable[..., Storage]]:
 
 
 DISK = Capabilities(
-    # Django's has it since 5.1.
+    # FileSystemStorage takes it since Django 5.1.
     overwrites="allow_overwrite" in inspect.signature(FileSystemStorage.__init__).parameters
 )
 LIKE_DISK = replace(DISK, has_files_at_paths=False, overwrites=True)
@@ -185,7 +184,7 @@ BUCKET = replace(
 KEY_VALUE = replace(MEMORY, follows_media_root=False, has_disk_options=False, shows_writes=False)
 like_disk = partial(in_memory, behaves_like="filesystem")
 
-# A server of buckets takes its time, and is not installed everywhere.
+# The S3 server is slow, and is not installed everywhere.
 IN_BUCKETS = (pytest.mark.once, needs_s3)
 
 SUBJECTS = [

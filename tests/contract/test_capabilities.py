@@ -55,7 +55,7 @@ def takes_odd_characters(storage: Storage) -> bool:
 
 @probe
 def takes_every_content(storage: Storage) -> bool:
-    """Save a content that can only be read."""
+    """Save content that can only be read."""
 
     class Stream:
         read = BytesIO(b"content").read
@@ -84,7 +84,7 @@ def has_disk_options(storage: Storage) -> bool:
 
 @probe
 def shows_writes(storage: Storage) -> bool:
-    """Read from an open handle after another one has written."""
+    """Read from an open handle after another handle has written."""
     put(storage, "a", b"old")
     with storage.open("a") as file:
         write(storage, "a", b"new content", "r+b")

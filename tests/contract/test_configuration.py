@@ -59,8 +59,8 @@ def test_location_follows_the_setting(
 
 
 @pytest.mark.needs("has_disk_options")
-def test_location_of_its_own(make_storage: Callable[..., Storage], tmp_path: Path) -> None:
-    """A location that was passed is the base location as it is, whatever MEDIA_ROOT says."""
+def test_location_that_was_passed(make_storage: Callable[..., Storage], tmp_path: Path) -> None:
+    """base_location is the location that was passed, unchanged, whatever MEDIA_ROOT is."""
     location = str(tmp_path / "media" / ".." / "media")
     assert make_storage(location=location).base_location == location
 

@@ -1,4 +1,4 @@
-"""Handles: what an open handle does, and what a closed one refuses."""
+"""Handles: the methods of an open one, and what a closed one refuses."""
 
 import errno
 import io
@@ -63,14 +63,14 @@ def test_reading_by_pieces(storage: Storage) -> None:
 
 @pytest.mark.needs("opens_like_python")
 def test_writing_lines(storage: Storage) -> None:
-    """writelines() writes lines one after the other, and adds nothing."""
+    """writelines() writes lines one after the other, and adds no newlines."""
     with storage.open("a", "wb") as file:
         file.writelines([b"one\n", b"two", b""])
     assert get(storage, "a") == b"one\ntwo"
 
 
 @pytest.mark.needs("opens_like_python")
-def test_write_tells_how_much(storage: Storage) -> None:
+def test_write_returns_a_number(storage: Storage) -> None:
     """write() returns the number of bytes, or of characters on a text handle."""
     with storage.open("a", "wb") as file:
         assert file.write("é".encode()) == 2
@@ -91,7 +91,7 @@ def test_truncate(storage: Storage, size: int, expected: bytes) -> None:
 
 
 @pytest.mark.needs("opens_like_python")
-def test_truncate_where_the_handle_is(storage: Storage) -> None:
+def test_truncate_at_the_position(storage: Storage) -> None:
     """truncate() without a size cuts at the position."""
     put(storage, "a", b"0123456789")
     with storage.open("a", "rb+") as file:
@@ -110,7 +110,7 @@ def test_writing_beyond_the_end(storage: Storage) -> None:
     assert get(storage, "a") == b"01\0\x0045"
 
 
-def test_chunks_begin_at_the_start(storage: Storage) -> None:
+def test_chunks_start_at_the_beginning(storage: Storage) -> None:
     """chunks() yields the whole file in pieces of the given size, wherever the handle was."""
     put(storage, "a", b"0123456789")
     with storage.open("a") as file:
@@ -130,7 +130,7 @@ def test_chunks_of_a_long_file(storage: Storage) -> None:
 
 
 def test_iterating_over_lines(storage: Storage) -> None:
-    """A handle yields its lines with their newlines, across the borders of chunks too."""
+    """A handle yields its lines with their newlines, across chunk boundaries too."""
     put(storage, "a", LONG + b"end")
     with storage.open("a") as file:
         assert list(file) == [*[b"0123456789\n"] * 12_000, b"end"]
@@ -155,7 +155,7 @@ def test_handle_is_true_and_has_a_name(storage: Storage, can: Capabilities) -> N
         assert (file.name, str(file), bool(file)) == (name, name, True)
 
 
-def test_handles_have_positions_of_their_own(storage: Storage) -> None:
+def test_positions_of_handles_are_independent(storage: Storage) -> None:
     """Reading through one handle, or asking the storage, moves no other handle."""
     put(storage, "a", b"0123456789")
     with storage.open("a") as first, storage.open("a") as second:
@@ -174,7 +174,7 @@ def test_closing_one_handle_closes_no_other(storage: Storage) -> None:
 
 @pytest.mark.needs("opens_like_python")
 def test_flushing_stores_what_was_written(storage: Storage) -> None:
-    """flush() stores what was written before the handle is closed."""
+    """flush() stores a write before the handle is closed."""
     put(storage, "a", b"old")
     with storage.open("a", "ab") as writer:
         writer.write(b" and new")
@@ -184,7 +184,7 @@ def test_flushing_stores_what_was_written(storage: Storage) -> None:
 
 @pytest.mark.needs("shows_writes")
 def test_flushing_shows_what_was_written(storage: Storage) -> None:
-    """flush() shows what was written to every other handle."""
+    """flush() makes a write visible to every other handle."""
     put(storage, "a", b"old")
     with storage.open("a") as reader, storage.open("a", "ab") as writer:
         writer.write(b" and new")
@@ -202,7 +202,7 @@ def test_closing_shows_what_was_written(storage: Storage) -> None:
 
 @pytest.mark.needs("opens_like_python")
 def test_deleted_file_lives_for_its_handles(storage: Storage) -> None:
-    """A handle reads and writes on after its file is deleted, without restoring the file."""
+    """A handle keeps reading and writing after its file is deleted, without restoring it."""
     put(storage, "a", b"content")
     with storage.open("a", "rb+") as file:
         storage.delete("a")
@@ -233,7 +233,7 @@ def test_closed_handle_refuses(storage: Storage) -> None:
             USES[use](file)
 
 
-def test_closed_says_so(storage: Storage) -> None:
+def test_closed_is_true_after_closing(storage: Storage) -> None:
     """closed is true after close(), and a second close() does nothing."""
     put(storage, "a")
     file = storage.open("a")
@@ -244,7 +244,7 @@ def test_closed_says_so(storage: Storage) -> None:
 
 
 def test_with_closes(storage: Storage) -> None:
-    """A with block closes its handle, and keeps what was written before an error."""
+    """A with block closes its handle, and keeps the bytes written before an error."""
     file = storage.open("a", "wb")
     with suppress(KeyError), file:
         file.write(b"content")
@@ -287,7 +287,7 @@ def test_opening_a_closed_handle_of_a_deleted_file(storage: Storage) -> None:
 
 
 @pytest.mark.needs("opens_like_python")
-def test_saving_a_handle_that_was_opened_again_for_writing(storage: Storage) -> None:
+def test_saving_a_handle_reopened_for_writing(storage: Storage) -> None:
     """save() refuses a handle that cannot be read, whatever its first mode was."""
     put(storage, "a", b"content")
     file = storage.open("a", "rb")

@@ -1,4 +1,4 @@
-"""open(): the effect of each mode on a file, and the abilities of its handle."""
+"""open(): the effect of each mode on a file, and what its handle can do."""
 
 import io
 import os
@@ -30,7 +30,7 @@ def test_open_without_a_mode_reads_bytes(storage: Storage) -> None:
     assert get(storage, "a") == b"\xc3\xa9\n"
 
 
-def test_open_gives_a_file_of_django(storage: Storage) -> None:
+def test_open_returns_a_django_file(storage: Storage) -> None:
     """open() returns a File in every mode."""
     put(storage, "a", b"old")
     for mode in [*READING, *TRUNCATING, *APPENDING]:
@@ -40,9 +40,7 @@ def test_open_gives_a_file_of_django(storage: Storage) -> None:
 
 @pytest.mark.needs("opens_like_python")
 @pytest.mark.parametrize("mode", [*READING, *CREATING])
-def test_handle_is_as_the_builtin_open_gives_it(
-    storage: Storage, tmp_path: Path, mode: str
-) -> None:
+def test_handle_matches_the_builtin_open(storage: Storage, tmp_path: Path, mode: str) -> None:
     """A handle has the mode, the position and the abilities of Python's own."""
     if "x" not in mode:
         (tmp_path / "a").write_bytes(b"old")
@@ -55,7 +53,7 @@ def test_handle_is_as_the_builtin_open_gives_it(
 
 
 @pytest.mark.needs("opens_like_python")
-def test_reading_what_is_not_there(storage: Storage) -> None:
+def test_reading_a_missing_file(storage: Storage) -> None:
     """A mode that needs the file raises FileNotFoundError and creates nothing."""
     for mode in READING:
         with pytest.raises(FileNotFoundError) as info:
@@ -96,7 +94,7 @@ def test_modes_that_append(storage: Storage) -> None:
 
 
 @pytest.mark.needs("opens_like_python")
-def test_appending_goes_behind_what_others_appended(storage: Storage) -> None:
+def test_appending_after_another_handle(storage: Storage) -> None:
     """A handle appends at the end that the file has when the bytes are written."""
     with storage.open("log", "ab") as first:
         write(storage, "log", b"second ", "ab")
@@ -163,7 +161,7 @@ def test_writing_the_wrong_type(storage: Storage, mode: str, wrong: bytes | str)
 
 
 @pytest.mark.needs("opens_like_python")
-def test_modes_that_do_not_exist(storage: Storage) -> None:
+def test_unknown_modes(storage: Storage) -> None:
     """open() raises ValueError for an unknown mode, and does nothing to the file."""
     put(storage, "a", b"old")
     for mode in INVALID:
@@ -203,7 +201,7 @@ def test_creating_below_a_missing_directory(storage: Storage, can: Capabilities,
 
 
 def test_text_is_utf_8(storage: Storage) -> None:
-    """Text is written and read as UTF-8, whatever the locale says."""
+    """A text handle writes and reads UTF-8, whatever the locale is."""
     write(storage, "a", "é日本\U0001f600", "w")
     assert get(storage, "a").decode("utf-8") == "é日本\U0001f600"
     with storage.open("a", "r") as file:
@@ -220,7 +218,7 @@ def test_text_that_is_not_utf_8(storage: Storage) -> None:
 
 
 def test_reading_text_with_any_newline(storage: Storage) -> None:
-    """A text handle reads every newline as a plain one, and reports which it has seen."""
+    """A text handle reads every kind of newline as a line feed, and reports the kinds it read."""
     put(storage, "a", b"one\ntwo\r\nthree\rfour")
     with storage.open("a", "r") as file:
         assert file.readlines() == ["one\n", "two\n", "three\n", "four"]
@@ -228,7 +226,7 @@ def test_reading_text_with_any_newline(storage: Storage) -> None:
 
 
 def test_writing_text_keeps_carriage_returns(storage: Storage) -> None:
-    """Text is written with the platform's newline, and all other characters as they are."""
+    """A text handle writes the platform's newline, and keeps all other characters."""
     write(storage, "a", "one\r\ntwo\n", "w")
     assert get(storage, "a") == "one\r\ntwo\n".replace("\n", os.linesep).encode()
 
@@ -240,7 +238,7 @@ def test_binary_keeps_newlines(storage: Storage) -> None:
 
 
 @pytest.mark.needs("opens_like_python")
-def test_a_mode_and_a_name_that_cannot_be(storage: Storage) -> None:
+def test_bad_mode_with_a_bad_name(storage: Storage) -> None:
     """open() first refuses unknown letters in a mode, then a bad name, then an incomplete mode."""
     for name, mode, error in [
         ("a", "b", "exactly one of"),

@@ -1,4 +1,4 @@
-"""Names: refused, kept and generated ones."""
+"""Names that a storage refuses, keeps or generates."""
 
 import errno
 import re
@@ -60,7 +60,7 @@ def test_nul(storage: Storage) -> None:
 
 
 def test_long_names(storage: Storage, can: Capabilities) -> None:
-    """A component of more than 255 bytes is refused if names are limited."""
+    """A storage that limits names refuses a component of more than 255 bytes."""
     put(storage, "d/a")
     for name in ["x" * 256, "é" * 128, "d/" + "x" * 256]:
         with raises_unless(not can.limits_names, OSError) as info:
@@ -70,7 +70,7 @@ def test_long_names(storage: Storage, can: Capabilities) -> None:
 
 
 def test_names_that_just_fit(storage: Storage) -> None:
-    """Components of 255 bytes and deep names are accepted by every storage."""
+    """Every storage accepts components of 255 bytes, and deeply nested names."""
     for name in ["x" * 255, "é" * 127, "/".join("abcdefghijklmnop" * 4)]:
         assert put(storage, name, b"content") == name
         assert get(storage, name) == b"content"
@@ -86,7 +86,7 @@ def test_names_are_kept(storage: Storage, can: Capabilities) -> None:
     assert {name: get(storage, name) for name in contents} == contents
 
 
-def test_names_are_compared_as_they_are(storage: Storage) -> None:
+def test_names_are_compared_exactly(storage: Storage) -> None:
     """Names that differ in case, or in Unicode normalization, are different."""
     spellings = ["a", "A", *(unicodedata.normalize(form, "é") for form in ["NFC", "NFD"])]
     assert [put(storage, name) for name in spellings] == spellings
@@ -118,14 +118,14 @@ def test_get_valid_name(storage: Storage) -> None:
 
 
 def test_get_valid_name_refuses(storage: Storage) -> None:
-    """get_valid_name() refuses a name of which nothing is left."""
+    """get_valid_name() refuses a name without a valid character."""
     for name in ["", ".", "..", "$$"]:
         with pytest.raises(SuspiciousFileOperation):
             storage.get_valid_name(name)
 
 
 def test_get_available_name(storage: Storage) -> None:
-    """get_available_name() returns a free name as it is, and a free one for a taken one."""
+    """get_available_name() returns a free name unchanged, and an alternative for a taken one."""
     assert storage.get_available_name("d/a.txt") == "d/a.txt"
     put(storage, "d/a.txt")
     other = storage.get_available_name("d\\a.txt")

@@ -1,4 +1,4 @@
-"""save(): the contents it takes, the name it returns, and existing files."""
+"""save(): the content that it takes, the name that it returns, and existing files."""
 
 import io
 import re
@@ -63,7 +63,7 @@ def makers(can: Capabilities) -> dict[str, Callable[[bytes], Any]]:
 
 
 class Broken:
-    """A content that raises after its first chunk."""
+    """Content that raises after its first chunk."""
 
     def chunks(self) -> Any:
         """Yield one chunk, and raise."""
@@ -75,7 +75,7 @@ class Broken:
 def test_every_content_is_saved(
     storage: Storage, makers: dict[str, Callable[[bytes], Any]], content: bytes
 ) -> None:
-    """save() stores every kind of content byte for byte, text as UTF-8."""
+    """save() stores every kind of content byte for byte, and text as UTF-8."""
     for name, make in makers.items():
         with make(content) as source:
             assert storage.save(name, source) == name
@@ -85,7 +85,7 @@ def test_every_content_is_saved(
 def test_content_is_saved_from_its_start(
     storage: Storage, makers: dict[str, Callable[[bytes], Any]]
 ) -> None:
-    """save() stores a content from its start, even if it was read before."""
+    """save() stores content from its start, even if it was read before."""
     for name, make in makers.items():
         with make(b"content") as source:
             source.read(4)
@@ -94,8 +94,8 @@ def test_content_is_saved_from_its_start(
 
 
 @pytest.mark.parametrize("make", [ContentFile, io.BytesIO, uploaded])
-def test_changing_a_content_after_saving_it(storage: Storage, make: Callable[[bytes], Any]) -> None:
-    """A later change of the content does not change the stored file."""
+def test_changing_content_after_saving_it(storage: Storage, make: Callable[[bytes], Any]) -> None:
+    """A change of the content after save() does not change the stored file."""
     content = make(b"content")
     storage.save("a", content)
     content.seek(0)
@@ -112,8 +112,8 @@ def test_saving_a_handle_of_the_storage(storage: Storage) -> None:
 
 
 @pytest.mark.needs("takes_every_content")
-def test_saving_what_cannot_be_rewound(storage: Storage) -> None:
-    """save() stores an object that can only be read from its position on."""
+def test_saving_a_stream_that_cannot_seek(storage: Storage) -> None:
+    """save() stores a stream that cannot seek from its position on."""
 
     class Stream:
         read = io.BytesIO(b"content").read
@@ -225,7 +225,7 @@ def test_max_length_that_is_too_short(storage: Storage) -> None:
 
 @pytest.mark.needs("takes_every_content")
 def test_broken_content(storage: Storage, can: Capabilities) -> None:
-    """save() raises a content's error as it is; some storages keep the part before it."""
+    """save() raises the content's own error; some storages keep the chunks before it."""
     with pytest.raises(ConnectionResetError):
         storage.save("a", Broken())
     assert names(storage) == ["a"] * can.keeps_partial_saves
@@ -265,7 +265,7 @@ def test_overwriting_a_directory(overwriting: Storage) -> None:
     assert names(overwriting) == ["d/a"]
 
 
-def test_writing_and_saving_are_one(storage: Storage) -> None:
+def test_saving_under_a_name_that_a_handle_created(storage: Storage) -> None:
     """save() does not take a name that a handle created."""
     write(storage, "a", b"written")
     assert put(storage, "a", b"saved") != "a"

@@ -24,7 +24,7 @@ def listed(storage: Storage, name: str) -> tuple[list[str], list[str]]:
 
 
 def test_listing_the_top(tree: Storage) -> None:
-    """listdir() returns the top's directories and files apart, as names without a path."""
+    """listdir() returns directories and files separately, as names without a path."""
     for name in ["", ".", "./", "d/.."]:
         assert listed(tree, name) == (["d"], ["a", "b.txt"])
 
@@ -41,7 +41,7 @@ def test_listing_an_empty_storage(storage: Storage) -> None:
 
 
 @pytest.mark.needs("has_directories")
-def test_listing_what_is_not_there(tree: Storage) -> None:
+def test_listing_a_missing_directory(tree: Storage) -> None:
     """listdir() raises for a directory that does not exist."""
     with pytest.raises(FileNotFoundError) as info:
         tree.listdir("missing")
@@ -76,7 +76,7 @@ def test_directories_exist(tree: Storage) -> None:
         assert tree.exists(name) is True
 
 
-def test_what_does_not_exist(tree: Storage) -> None:
+def test_missing_names_do_not_exist(tree: Storage) -> None:
     """exists() is false for any other name, and creates nothing."""
     for name in ["missing", "d/missing", "missing/a", "a/b", "A", "b", "x" * 300]:
         assert tree.exists(name) is False
@@ -92,7 +92,7 @@ def test_deleting_a_file(tree: Storage) -> None:
         assert put(tree, "d/a") == "d/a"
 
 
-def test_deleting_what_is_not_there(tree: Storage) -> None:
+def test_deleting_a_missing_file(tree: Storage) -> None:
     """delete() ignores a file that does not exist."""
     for name in ["missing", "d/missing", "missing/a"]:
         tree.delete(name)
@@ -100,7 +100,7 @@ def test_deleting_what_is_not_there(tree: Storage) -> None:
 
 
 def test_deleting_below_a_file(tree: Storage, can: Capabilities) -> None:
-    """delete() of a name below a file raises only if the system does."""
+    """delete() of a name below a file raises or is silent, depending on the storage."""
     with raises_unless(can.deletes_quietly, NotADirectoryError):
         tree.delete("a/b")
     assert get(tree, "a") == b"content"
@@ -108,7 +108,7 @@ def test_deleting_below_a_file(tree: Storage, can: Capabilities) -> None:
 
 @pytest.mark.needs("has_directories")
 def test_deleting_an_empty_directory(tree: Storage) -> None:
-    """A directory stays when its last file is deleted, and can be deleted then."""
+    """A directory stays when its last file is deleted, and can then be deleted."""
     tree.delete("d/e/a")
     assert tree.listdir("d/e") == ([], [])
     tree.delete("d/e")
@@ -117,14 +117,14 @@ def test_deleting_an_empty_directory(tree: Storage) -> None:
 
 @pytest.mark.needs("has_directories")
 def test_deleting_a_full_directory(tree: Storage, can: Capabilities) -> None:
-    """delete() of a directory with entries removes all or raises, by storage."""
+    """delete() of a directory with entries removes them or raises, depending on the storage."""
     with raises_unless(can.deletes_trees, OSError):
         tree.delete("d")
     assert names(tree) == ["a", "b.txt"] + ["d/a", "d/e/a"] * (not can.deletes_trees)
 
 
 @pytest.mark.needs("refuses_names")
-def test_deleting_nothing(tree: Storage) -> None:
+def test_deleting_an_empty_name(tree: Storage) -> None:
     """delete() refuses an empty name."""
     with pytest.raises(ValueError, match="name must be given"):
         tree.delete("")
@@ -150,7 +150,7 @@ def test_size_is_in_bytes(storage: Storage) -> None:
     assert storage.size("a") == 0
 
 
-def test_size_of_what_is_not_there(tree: Storage) -> None:
+def test_size_of_a_missing_file(tree: Storage) -> None:
     """size() raises for a file that does not exist."""
     for name in ["missing", "missing/a", "d/missing"]:
         with pytest.raises(FileNotFoundError):

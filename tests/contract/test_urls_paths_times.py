@@ -62,7 +62,7 @@ def test_path_outside_of_the_storage(storage: Storage, can: Capabilities) -> Non
 
 
 def test_file_at_its_path(storage: Storage, can: Capabilities) -> None:
-    """The storage sees what is done at a path, if its files are there."""
+    """The storage sees a change made at path(), if its files are on the disk."""
     put(storage, "d/a", b"content")
     path = Path(storage.path("d/a") if can.has_paths else "missing")
     assert path.exists() == can.has_files_at_paths
@@ -74,7 +74,7 @@ def test_file_at_its_path(storage: Storage, can: Capabilities) -> None:
 
 @pytest.mark.needs("has_every_time")
 def test_times_are_aware(storage: Storage, settings) -> None:
-    """Times are aware and in UTC with USE_TZ, and those of a new file are of just now."""
+    """Times are aware and in UTC with USE_TZ, and a new file's times are the present."""
     settings.USE_TZ = True
     put(storage, "a")
     for ask in ASKING:
@@ -105,8 +105,8 @@ def test_times_of_a_directory(storage: Storage) -> None:
 
 
 @pytest.mark.needs("has_every_time")
-def test_times_of_what_is_not_there(storage: Storage) -> None:
-    """Times of a file that does not exist raise."""
+def test_times_of_a_missing_file(storage: Storage) -> None:
+    """The methods for times raise for a file that does not exist."""
     for ask in ASKING:
         with pytest.raises(FileNotFoundError):
             getattr(storage, ask)("missing")
@@ -125,7 +125,7 @@ def test_writing_moves_the_modified_time(storage: Storage, mode: str) -> None:
 
 @pytest.mark.needs("has_every_time")
 def test_reading_leaves_the_modified_time(storage: Storage) -> None:
-    """Reading and asking do not change the modified time."""
+    """Reading, listing and opening do not change the modified time."""
     put(storage, "a", b"content")
     before = storage.get_modified_time("a"), storage.get_created_time("a")
     time.sleep(TICK)

@@ -1,4 +1,4 @@
-"""The state machine's frame: each operation runs on two sides, whose trees are then compared."""
+"""The base of the state machine: run each operation on two sides, and compare their trees."""
 
 import os
 import shutil
@@ -31,7 +31,7 @@ class Comparison(RuleBasedStateMachine):
         self.differs = False
 
     def teardown(self) -> None:
-        """Clean both sides; compare the last steps too."""
+        """Compare the sides a last time, and clean them."""
         try:
             if not self.differs:
                 self.finish()
@@ -59,7 +59,7 @@ class Comparison(RuleBasedStateMachine):
 
     @invariant()
     def same_tree(self) -> None:
-        """Require the same names and contents on both sides, and the same changed ones."""
+        """Require the same names, contents and changes on both sides."""
         self.both(lambda side: side.tree())
 
     def on_name(self, storage: str, name: Any, operation: Callable[[Storage, Any], Any]) -> None:

@@ -1,4 +1,4 @@
-"""Contents of each kind that save() takes, made of bytes or text."""
+"""Content of each kind that save() takes, made of bytes or text."""
 
 import io
 import os
@@ -19,11 +19,11 @@ from state_machine.outcomes import outcome
 
 
 class Broken(Exception):
-    """The error of a broken content."""
+    """The error that broken content raises."""
 
 
 class Chunks:
-    """A content that yields the given chunks, and raises at a ``None`` among them."""
+    """Content that yields the given chunks, and raises at a ``None`` among them."""
 
     name = "chunks"
 
@@ -49,7 +49,7 @@ class Stream:
         return self.file.read(size)
 
 
-class Shy(bytes):
+class BytesSubclass(bytes):
     """A subclass of bytes."""
 
 
@@ -107,8 +107,8 @@ BINARY_KINDS: dict[str, Callable[[bytes], Any]] = {
     "TemporaryUploadedFile": temporary,
     "SimpleUploadedFile": lambda raw: SimpleUploadedFile("simple.txt", raw),
     "chunks of bytearray": lambda raw: Chunks(bytearray(raw)),
-    "chunks of memoryview": lambda raw: Chunks(memoryview(raw), Shy(raw)),
-    "ContentFile of a subclass": lambda raw: ContentFile(Shy(raw), name="shy.txt"),
+    "chunks of memoryview": lambda raw: Chunks(memoryview(raw), BytesSubclass(raw)),
+    "ContentFile of a subclass": lambda raw: ContentFile(BytesSubclass(raw), name="shy.txt"),
     "ContentFile of bytearray": lambda raw: ContentFile(bytearray(raw), name="array.txt"),
     "File over a buffer": lambda raw: File(io.BufferedReader(io.BytesIO(raw)), name="buffered.txt"),
     "File over text": lambda raw: File(io.TextIOWrapper(io.BytesIO(raw), "latin-1"), name="t.txt"),
@@ -117,13 +117,13 @@ BINARY_KINDS: dict[str, Callable[[bytes], Any]] = {
 
 @dataclass(frozen=True)
 class Recipe:
-    """A content that can be made once for each storage."""
+    """Instructions to make equal content for each storage."""
 
     kind: str
     raw: Any
 
     def make(self) -> Any:
-        """Return a new content."""
+        """Return new content."""
         return {**KINDS, **BINARY_KINDS}[self.kind](self.raw)
 
 
@@ -135,7 +135,7 @@ recipes = st.one_of(
 
 
 def after_saving(content: Any) -> Any:
-    """Return the state of a content after saving: its position, and whether its file exists."""
+    """Return the state of content after saving: its position, and whether its file exists."""
     path = getattr(content, "temporary_file_path", None)
     return (
         outcome(lambda: content.tell()),
@@ -145,7 +145,7 @@ def after_saving(content: Any) -> Any:
 
 
 def spoil(content: Any) -> Any:
-    """Overwrite a content after it was saved, which must not change the file."""
+    """Overwrite content after it was saved, which must not change the file."""
     if hasattr(content, "temporary_file_path"):
         return content.close()
     content.seek(0)

@@ -53,7 +53,7 @@ class Side:
         }
         if overwrites:
             self.storages["overwriting"] = make(location=location, allow_overwrite=True)
-        # Make the location, which a new storage in memory has, and one on a disk does not.
+        # Make the location: a new storage in memory has it, and one on a disk does not.
         for storage in self.storages.values():
             storage.delete(storage.save("a", ContentFile(b"")))
         self.handles: list[File] = []
@@ -63,7 +63,7 @@ class Side:
         self.created: dict[str, datetime] = {}
 
     def name(self, name: Any) -> Any:
-        """Return the name on this side for a name of the inputs."""
+        """Translate a name of the inputs to this side."""
         if isinstance(name, Known):
             return self.files[name.number % len(self.files)] if self.files else "a"
         if isinstance(name, Long):
@@ -77,7 +77,7 @@ class Side:
         return handle
 
     def contents(self) -> dict[str, bytes | None]:
-        """Return all names with their content; the location may be missing, or be a file."""
+        """Return the content of each name; the location may be missing, or be a file."""
         storage = self.storages["outer"]
         if not storage.exists(""):
             return {}
@@ -86,7 +86,7 @@ class Side:
         return {"": None, **dict(walk(storage, ""))}
 
     def tree(self) -> Tree:
-        """Return all names: content, whether modified since the last call, and whether created."""
+        """Return each name's content, and whether its modified and created times changed."""
         contents = self.contents()
         get_modified_time = self.storages["outer"].get_modified_time
         modified = {name: get_modified_time(name) for name in contents}
@@ -105,12 +105,12 @@ class Side:
         return known and (is_touched or known != self.storages["outer"].get_created_time(name))
 
     def remember_created(self) -> None:
-        """Let `tree` return which created times change from now on."""
+        """Note the created times, so that `tree` reports which of them change."""
         created = self.storages["outer"].get_created_time
         self.created = {name: created(name) for name in self.modified}
 
     def empty(self) -> None:
-        """Close and delete all that a failed comparison has left, ignoring errors."""
+        """Close all handles and delete all files, ignoring errors."""
         for handle in self.handles:
             with suppress(Exception):
                 handle.close()
@@ -119,7 +119,7 @@ class Side:
                 self.storages["outer"].delete(name or ".")
 
     def age(self, name: str, modified: datetime) -> datetime:
-        """Make the next change of a name visible in its time; return its present time."""
+        """Make the next change of a name visible in its modified time; return that time."""
         return modified
 
 
@@ -127,7 +127,7 @@ class DiskSide(Side):
     """A side whose clock is too slow to separate two changes."""
 
     def age(self, name: str, modified: datetime) -> datetime:
-        """Set the time back to the past."""
+        """Set the modified time back to the past."""
         if modified != PAST:
             stamp = PAST.timestamp()
             os.utime(self.storages["outer"].path(name), (stamp, stamp))

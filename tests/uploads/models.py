@@ -1,4 +1,4 @@
-"""Models with files: on the default storage, on the field's storage, and by a callable."""
+"""A model with files on the default storage, on the field's own, and on a callable's."""
 
 from __future__ import annotations
 
