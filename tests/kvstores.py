@@ -1,4 +1,4 @@
-"""Backends for the tests: strict, observed and faulty ones."""
+"""Backends for the tests, some of them strict, observed or faulty."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ class Tight(Memory):
 
 
 class KeysAndValues(Memory):
-    """An engine that declares no capability."""
+    """An engine without any optional capability."""
 
     adds = has_entries = lists_entries = takes_views = False
 
 
 class Lost(Exception):
-    """The error of the client of `Failing`."""
+    """The error that the client of `Failing` raises."""
 
 
 class Failing(Tight):
@@ -105,7 +105,7 @@ class Counting(Memory):
         self.made.append(self)
 
     def close(self):
-        """Count."""
+        """Count the call."""
         self.closed += 1
 
 
@@ -116,7 +116,7 @@ class Socketed(Tight):
 
 
 class Interfered(Tight):
-    """An engine that calls functions between two requests of a reader."""
+    """An engine that calls a function between two requests of a reader."""
 
     between: ClassVar[list] = []
 
@@ -131,7 +131,7 @@ class NoStore:
     """A class that is not a backend."""
 
 
-# Each of these has one fault, which the suite must find.
+# Each of these backends has one fault, which the conformance suite must find.
 
 
 class KeepsTheFirst(Memory):

@@ -1,1 +1,1 @@
-"""Servers that tests start on free ports of 127.0.0.1, and stop again."""
+"""Servers that tests start on free ports of 127.0.0.1."""

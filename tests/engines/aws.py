@@ -1,4 +1,4 @@
-"""Services of Amazon on loopback, run by moto."""
+"""AWS services on loopback, run by moto."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OTHERS = ["AWS_PROFILE", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_SESSION_TOKEN"
 
 @contextmanager
 def account() -> Iterator[None]:
-    """Set invented credentials in the environment, for new clients that end with the block."""
+    """Set invented credentials in the environment, and close the clients that the block makes."""
     from inmemorystorage.kvstore.backends import aws
 
     with pytest.MonkeyPatch.context() as patch:
@@ -62,15 +62,15 @@ def _handler() -> type:
     from werkzeug.test import run_wsgi_app
 
     class Handler(MotoRequestHandler):
-        """A handler that prints nothing, and keeps connections open: werkzeug closes each."""
+        """A handler that prints nothing, and keeps connections open, unlike werkzeug's."""
 
         disable_nagle_algorithm = True
         protocol_version = "HTTP/1.1"
 
         def run_wsgi(self) -> None:
-            """Read the whole request before it is answered, since the next one follows it."""
+            """Read the whole request first, since another one follows on the connection."""
             environ = self.make_environ()
-            # Up to the last chunk if there is no length: only that marks the end.
+            # Without a length, only the last chunk marks the end.
             length = -1 if environ.get("wsgi.input_terminated") else self.headers["Content-Length"]
             environ["wsgi.input"] = BytesIO(environ["wsgi.input"].read(int(length or 0)))
             answer, status, headers = run_wsgi_app(self.server.app, environ, buffered=True)
@@ -103,12 +103,12 @@ def service(name: str, around: Callable[[App], App] = lambda moto: moto) -> Iter
     from moto.moto_server.werkzeug_app import create_backend_app
     from werkzeug.serving import make_server
 
-    # One service alone: the whole of moto searches each request for its service.
+    # For one service: moto's whole application searches each request for its service.
     moto, alone = create_backend_app(name), threading.Lock()
 
     def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        # One after the other: moto checks a condition and writes without a lock in between,
-        # where the real service does both at once.
+        # Answer one request at a time: moto checks a condition and then writes, without a lock,
+        # where the real service does both atomically.
         with alone:
             return moto(environ, start_response)
 

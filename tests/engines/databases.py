@@ -68,8 +68,8 @@ class DatabaseConformance(StoreConformance):
         super().leave_thread()
         connections.close_all()
 
-    def test_adding_twice_leaves_the_transaction_as_it_was(self) -> None:
-        """add() of a taken key does not break the transaction: what follows is committed."""
+    def test_adding_twice_keeps_the_transaction_usable(self) -> None:
+        """add() of a taken key does not break the transaction: later changes are committed."""
         with transaction.atomic(self.alias):
             assert self.backend.add(self.key("a"), b"one") is True
             assert self.backend.add(self.key("a"), b"two") is False
@@ -95,7 +95,7 @@ class DatabaseConformance(StoreConformance):
         self.backend.delete_many(values)
 
     def test_rollback_undoes(self) -> None:
-        """A rollback undoes what was set, deleted and inserted in the transaction."""
+        """A rollback undoes the transaction's set(), delete() and insert_entry()."""
         backend, old, new = self.backend, self.key("old"), self.key("new")
         backend.set(old, b"old")
         with transaction.atomic(self.alias):
@@ -108,7 +108,7 @@ class DatabaseConformance(StoreConformance):
         backend.delete(old)
 
     def test_without_autocommit(self) -> None:
-        """A project that commits by itself sees nothing before it does."""
+        """Without autocommit, a rollback undoes changes and a commit keeps them."""
         connection, key = connections[self.alias], self.key()
         connection.set_autocommit(False)
         try:
@@ -127,7 +127,7 @@ class DatabaseConformance(StoreConformance):
             assert self.backend.remove_entry(key, name, name.encode()) is True
 
     def test_a_listing_comes_in_pages(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A store reads a directory of many names in one scan, and can remove them."""
+        """list_entries() reads a large directory in pages, and a caller may remove its entries."""
         monkeypatch.setattr("inmemorystorage.kvstore.backends.db._PAGE", 10)
         place, names = self.key(), [f"n{number}" for number in range(30)]
         for name in names:
@@ -141,7 +141,7 @@ class DatabaseConformance(StoreConformance):
         assert [*self.backend.list_entries(place)] == []
 
     def test_queries(self) -> None:
-        """A store reads, lists, replaces or removes by one statement each."""
+        """Each operation on a key, an entry or a listing takes one statement."""
         backend, place, entry = self.backend, self.key(), Entry(b"meta", b"body")
         with CaptureQueriesContext(connections[self.alias]) as queries:
             backend.get(place)
@@ -177,12 +177,12 @@ class ServerConformance(DatabaseConformance):
     """
     Test a store in a table of a server.
 
-    :cvar who: the query for the connection's number.
+    :cvar number: the query for the connection's number.
     :cvar end: the query that ends the connection of a number.
     :cvar waiting: the query for the number of connections that wait for a lock.
     """
 
-    who: str
+    number: str
     end: str
     waiting: str
 
@@ -205,7 +205,7 @@ class ServerConformance(DatabaseConformance):
 
     def test_lost_connection(self) -> None:
         """A connection that the server ended raises an OSError; the next request reconnects."""
-        number = self.ask(self.who)
+        number = self.ask(self.number)
         with ThreadPoolExecutor(1) as thread:
             thread.submit(self._end, number).result()
         with pytest.raises(ConnectionResetError):

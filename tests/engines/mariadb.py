@@ -1,4 +1,4 @@
-"""A server of MariaDB for the tests, on a socket in a temporary directory."""
+"""A MariaDB server for the tests, on a socket in a temporary directory."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def skip_without() -> None:
 @contextmanager
 def server() -> Iterator[dict[str, Any]]:
     """Run a server that listens on a Unix socket only; yield its entry for DATABASES."""
-    # Not below pytest's directory: the path of a socket has 107 bytes at most.
+    # Not below pytest's directory: the path of a socket may have 107 bytes at most.
     directory = Path(tempfile.mkdtemp(prefix="kvstore-my-"))
     try:
         _install(directory)
@@ -58,7 +58,7 @@ def _place(directory: Path) -> list[str]:
 
 
 def _install(directory: Path) -> None:
-    """Create the system's tables, with a root that needs no password."""
+    """Create the system tables, and a root user without a password."""
     command = [find_program("mariadb-install-db", *DIRECTORIES), *_place(directory)]
     options = ["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"]
     subprocess.run([*command, *options], check=True, stdout=subprocess.DEVNULL)

@@ -25,7 +25,7 @@ class Server:
 
     @property
     def address(self) -> str:
-        """Return host and port as a URI has them."""
+        """Return the host and the port, as in a URI."""
         return f"127.0.0.1:{self.port}"
 
 
@@ -36,7 +36,7 @@ def memcached_server(*options: str) -> Iterator[Server]:
     with tempfile.TemporaryDirectory(prefix="memcached-") as directory:
 
         def make(port: int) -> Process:
-            # -u is for root, which may not run memcached as itself; others ignore it.
+            # memcached refuses to run as root without -u, and ignores it for other users.
             command = [program, "-l", "127.0.0.1", "-p", str(port), "-U", "0", "-u", "nobody"]
             return Process([*command, *options], lambda: accepts(port), Path(directory, "log"))
 

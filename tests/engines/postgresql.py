@@ -1,4 +1,4 @@
-"""A cluster of PostgreSQL for the tests, on a socket in a temporary directory."""
+"""A PostgreSQL cluster for the tests, on a socket in a temporary directory."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def skip_without() -> None:
 
 
 class Server(Process):
-    """A server that is stopped without waiting for its clients."""
+    """A server that stops without waiting for its clients."""
 
     def stop(self) -> None:
         """Stop the server at once, and roll back its transactions (\"fast\" in its manual)."""
@@ -41,8 +41,8 @@ class Server(Process):
 @contextmanager
 def cluster() -> Iterator[dict[str, Any]]:
     """Run a server that listens on a Unix socket only; yield its entry for DATABASES."""
-    # Not below pytest's directory: the path of a socket has 107 bytes at most, and the server's
-    # user has to be let in.
+    # Not below pytest's directory: the path of a socket may have 107 bytes at most, and the
+    # server's user needs access.
     directory = Path(tempfile.mkdtemp(prefix="kvstore-pg-"))
     try:
         user = _user(directory)

@@ -1,4 +1,4 @@
-"""Programs that tests start: found, awaited until they answer, and stopped by their handle."""
+"""Find, start, await and stop the programs that tests need."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def wait_until(answers: Callable[[], object], what: str, seconds: float = _WAIT)
     """
     Wait until ``answers()`` is true; an ``OSError`` means: not yet.
 
-    Raises ``TimeoutError`` that names ``what`` is missing.
+    :param what: what to name in the ``TimeoutError`` after ``seconds``.
     """
     end = time.monotonic() + seconds
     while not _succeeds(answers):
@@ -83,7 +83,7 @@ class Process:
     _handle: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it and wait until it answers; raise `ChildProcessExit` if it ends before."""
+        """Start it and wait until it answers; raise `ChildProcessExit` if it ends first."""
         with self.log.open("ab") as output:
             self._handle = self._open(output)
         try:
@@ -105,7 +105,7 @@ class Process:
             self._handle = None
 
     def kill(self) -> None:
-        """Kill it, as a machine that fails."""
+        """Kill it, as a failing machine does."""
         if self._handle is not None:
             self._handle.kill()
         self.stop()
@@ -153,7 +153,7 @@ def started(make: Callable[[int], Process], tries: int = 5) -> tuple[Process, in
     """
     Start the process that ``make(port)`` describes at a free port; return it and the port.
 
-    Another port is tried if another process took the first one before the program did.
+    If another process takes the port first, try another port.
     """
     port = free_port()
     process = make(port)

@@ -41,7 +41,7 @@ class Server:
 
 
 def ask(port: int, *words: str | int) -> bytes:
-    """Send a command without a client library, and return the raw answer."""
+    """Send a command without a client library, and return the raw response."""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         connection.sendall(" ".join(map(str, words)).encode() + b"\r\n")
         with connection.makefile("rb") as answer:
@@ -81,7 +81,7 @@ def _answers(port: int) -> bool:
 
 @contextmanager
 def redis_cluster(*options: str, number: int = 3, program: str = REDIS) -> Iterator[list[Server]]:
-    """Run a cluster of masters for a block, each with some of the slots, and with these options."""
+    """Run a cluster of masters with these options for a block, each with a part of the slots."""
     with ExitStack() as stack:
         servers = [stack.enter_context(_node(*options, program=program)) for _ in range(number)]
         edges = [_SLOTS * each // number for each in range(number + 1)]
@@ -96,7 +96,7 @@ def redis_cluster(*options: str, number: int = 3, program: str = REDIS) -> Itera
 
 @contextmanager
 def _node(*options: str, program: str) -> Iterator[Server]:
-    # A free port for the bus: by default it is the port plus 10,000, which may not exist.
+    # A free port for the bus: its default, the port plus 10,000, may be out of range.
     bus = "--cluster-port", str(free_port())
     with redis_server("--cluster-enabled", "yes", *bus, *options, program=program) as server:
         yield server

@@ -1,4 +1,4 @@
-"""The stores that tests share: each is started once, when it is first asked for."""
+"""The stores that tests share, each started once, by the first test that uses it."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Stores:
     """
     The tests' stores.
 
-    :param stack: stops them.
+    :param stack: stops the servers when it is closed.
     :param unblock: gives access to the databases.
     """
 

@@ -1,4 +1,4 @@
-"""The bytes between a client and a server."""
+"""Record or disturb the traffic between a client and a server."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from itertools import groupby
 @dataclass
 class Wire:
     """
-    A port that forwards everything to another, and records it.
+    A port that forwards everything to another port, and records it.
 
-    :param port: where clients connect to.
-    :param cuts: a connection is cut when a request comes, and the server never hears of it.
-    :param swallows: no request is answered.
-    :param answer: the answer to each request, instead of the server's.
+    :param port: the port that clients connect to.
+    :param cuts: whether to close a connection when a request comes, without forwarding it.
+    :param swallows: whether to forward nothing.
+    :param answer: a response to send to each request, instead of the server's.
     """
 
     port: int = 0
@@ -39,8 +39,8 @@ class Wire:
         return [b"".join(data for _, data in group) for is_request, group in groups if is_request]
 
     def serve(self, listening: socket.socket, port: int) -> None:
-        """Pass on what each connection sends and gets."""
-        with suppress(OSError):  # of the port that is closed
+        """Forward what each connection sends and receives."""
+        with suppress(OSError):  # the port is closed
             while True:
                 client = listening.accept()[0]
                 server = socket.create_connection(("127.0.0.1", port))
@@ -71,7 +71,7 @@ class Wire:
 
 @contextmanager
 def recorded(port: int) -> Iterator[Wire]:
-    """Record for a block all that passes between clients and a port of 127.0.0.1."""
+    """Record the traffic between clients and a port of 127.0.0.1 for a block."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         wire = Wire(listening.getsockname()[1])
         thread = threading.Thread(target=wire.serve, args=(listening, port))

@@ -44,7 +44,7 @@ class TestMariaDB(ServerConformance):
     """A table in MariaDB with Django's default isolation level, READ COMMITTED."""
 
     uri, alias = "db://store?alias=mariadb-files", "mariadb-files"
-    who = "SELECT CONNECTION_ID()"
+    number = "SELECT CONNECTION_ID()"
     end = "KILL %s"
     waiting = f"{STATUS} 'Innodb_row_lock_current_waits'"
 

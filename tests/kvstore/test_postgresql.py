@@ -31,7 +31,7 @@ class TestPostgreSQL(ServerConformance):
     """A table in PostgreSQL."""
 
     uri, alias = "db://store?alias=postgresql", "postgresql"
-    who = "SELECT pg_backend_pid()"
+    number = "SELECT pg_backend_pid()"
     end = "SELECT pg_terminate_backend(%s, 5000)"
     waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
 

@@ -40,9 +40,9 @@ IN_MEMORY_ROWS = (DISK, DJANGO, PLAIN, LIKE_DISK)
 class Suite:
     """A source distribution, and how to run its tests.
 
-    `folder` is the needed part of the distribution, and the directory that the tests run
-    in; `paths`, relative to it, are importable; `command` is run by the interpreter; `settings`
-    is the suite's own settings module. At least `at_least` tests must run.
+    `folder` is the part of the distribution that the tests need and run in; `paths`, relative to
+    it, are importable; `command` has the interpreter's arguments; `settings` is the suite's own
+    settings module. At least `at_least` tests must run.
     The storage is always the default storage; with `swap` it also replaces that class of
     `django.core.files.storage`.
     """
@@ -59,7 +59,7 @@ class Suite:
 
     @property
     def project(self) -> str:
-        """The name of the suite's project."""
+        """Return the name of the suite's project."""
         return self.requirement.partition("==")[0]
 
 

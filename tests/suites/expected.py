@@ -1,20 +1,20 @@
-"""Other projects' tests that our storages rightly fail: by project and name, with the reason.
+"""Tests of other projects that our storages may fail, by project and name, with the reason.
 
-A listed test that passes is a fault, like an unlisted one that fails.
+A listed test that passes is a fault, like an unlisted test that fails.
 """
 
 Listed = dict[str, dict[str, str]]
 
 
 def tests(of: str, reason: str, *names: str) -> dict[str, str]:
-    """Return the names, all of one class, with their reason."""
+    """Return the names of one class's tests, with their reason."""
     return {f"{of}.{name}": reason for name in names}
 
 
 NEEDS_PATH = "it asks for the path of a file, and files in memory have none"
 NEEDS_SHARING = (
-    "it makes a new storage for each step, and without INMEMORYSTORAGE_PERSIST each has a tree of "
-    "its own"
+    "it makes a new storage for each step, and without INMEMORYSTORAGE_PERSIST each has its own "
+    "tree"
 )
 
 SHARED_BY_STEPS = {
@@ -30,8 +30,8 @@ SHARED_BY_STEPS = {
 }
 NAMES_FILE_SYSTEM_STORAGE = {
     "core.tests.test_tmp_storages.TempStoragesTest.test_media_storage_read_with_encoding": (
-        "it replaces FileSystemStorage.open, which no other default storage calls; instead of "
-        "FileSystemStorage it passes"
+        "it replaces FileSystemStorage.open, which no other default storage calls; it passes where "
+        "our storage replaces FileSystemStorage"
     )
 }
 CASE_OF_UPLOAD = {
@@ -45,7 +45,7 @@ AFTER_REMOVAL_ON_DISK = {
 # FileSystemStorage fails it too when run as root.
 READ_ONLY_DISK = {
     "file_uploads.tests.DirectoryCreationTests.test_readonly_root": (
-        "it takes the right to write from a directory on the disk"
+        "it removes the write permission of a directory on the disk"
     ),
 }
 
@@ -78,12 +78,12 @@ AS_FILE_SYSTEM_STORAGE: Listed = {
         ),
         **tests(
             "easy_thumbnails.tests.test_files.FilesTest",
-            "the optimizer leaves files alone that have no path",
+            "the optimizer skips files without a path",
             "test_postprocessor",
             "test_postprocessor_fail",
         ),
         "easy_thumbnails.tests.test_files.FilesTest.test_missing_thumb_from_storage": (
-            "a file without a path counts as remote, and is not looked for again"
+            "easy-thumbnails treats a file without a path as remote, and does not look for it again"
         ),
         **tests(
             "easy_thumbnails.tests.test_templatetags.ThumbnailTagAliasTest",
@@ -139,29 +139,30 @@ AS_FILE_SYSTEM_STORAGE_LENT: Listed = {"Django": AFTER_REMOVAL_ON_DISK | READ_ON
 # The library's runner replaces the storage.
 WITH_RUNNER: Listed = {}
 
-# Ours by default, instead of Django's in-memory storage: what FileSystemStorage
-# contradicts. The run proves each, for FileSystemStorage must fail it too, at the same line with
-# the same exception. docs/comparison.md lists the same names.
+# Our storage by default, instead of Django's in-memory storage: tests that FileSystemStorage must
+# fail too, at the same line with the same exception. docs/comparison.md lists the same names.
 AS_DJANGO_IN_MEMORY: Listed = {
     "Django": {
         "file_storage.test_inmemory_storage.MemoryStorageIOTests"
         ".test_file_node_cannot_have_children": (
-            "it wants FileExistsError from listdir() below a file; a disk raises NotADirectoryError"
+            "it expects FileExistsError from listdir() below a file; a disk raises "
+            "NotADirectoryError"
         ),
         **tests(
             "file_storage.test_inmemory_storage.MemoryStorageTimesTests",
-            "it wants a directory accessed when a file in it comes or goes; on a disk it is not",
+            "it expects the accessed time of a directory to change when a file in it is created or "
+            "deleted; on a disk it does not",
             "test_directory_times_changing_after_file_creation",
             "test_directory_times_changing_after_file_deletion",
         ),
         **tests(
             "file_storage.test_inmemory_storage.MemoryStorageTimesTests",
-            "it wants a file accessed when it is opened; on a disk it is when it is read",
+            "it expects open() to change the accessed time of a file; on a disk read() changes it",
             "test_file_accessed_time",
         ),
         **tests(
             "file_storage.test_inmemory_storage.MemoryStorageTimesTests",
-            "it writes to a file that it opened for reading; a disk refuses that",
+            "it writes to a file that it opened for reading, which a disk refuses",
             "test_file_created_time",
         ),
     },

@@ -113,19 +113,19 @@ def arguments() -> argparse.Namespace:
 
 
 def only(section: Section, projects: list[str] | None) -> Section:
-    """Return the section with the suites of some projects alone, or of all."""
+    """Return the section with the suites of these projects only, or with all."""
     suites = (suite for suite in section.suites if projects is None or suite.project in projects)
     return replace(section, suites=tuple(suites))
 
 
 def start_all(workers: Executor, sections: list[Section], cache: Path) -> Runs:
-    """Start each suite once on each storage, however many sections look at it."""
+    """Start each suite once on each storage, however many sections use it."""
     wanted = [
         (suite, row) for section in sections for suite in section.suites for row in section.rows
     ]
     sources = {suite: fetch(suite.requirement, cache) for suite, row in wanted}
     return {
-        (suite, row): workers.submit(run_aloud, suite, row, sources[suite])
+        (suite, row): workers.submit(run_and_report, suite, row, sources[suite])
         for suite, row in dict.fromkeys(wanted)
     }
 
@@ -146,12 +146,12 @@ def faults_of(section: Section, runs: Runs) -> list[str]:
 
 
 def listed(section: Section, suite: Suite) -> ListedByRow:
-    """Return the suite's tests that our storages rightly fail."""
+    """Return the suite's tests that our storages may fail."""
     return {row: projects.get(suite.project, {}) for row, projects in section.listed.items()}
 
 
-def run_aloud(suite: Suite, row: Row, source: Path) -> Outcomes:
-    """Run one suite on one storage and print the time it took."""
+def run_and_report(suite: Suite, row: Row, source: Path) -> Outcomes:
+    """Run one suite on one storage, and print how long it took."""
     start = monotonic()
     outcomes = run(suite, row, source)
     place = f" instead of {suite.swap}" if suite.swap else ""

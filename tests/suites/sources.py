@@ -11,7 +11,7 @@ FROM_SOURCE = ("--no-deps", "--no-binary", ":all:")
 
 
 def fetch(requirement: str, cache: Path) -> Path:
-    """Return the directory of the unpacked distribution; fetch it if it does not exist."""
+    """Return the directory of the unpacked distribution; download it if it is not in the cache."""
     home = cache / requirement
     if not home.exists():
         cache.mkdir(parents=True, exist_ok=True)

@@ -22,7 +22,7 @@ def archive(tmp_path: Path) -> Path:
 
 
 def test_fetch_once(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """fetch() downloads a distribution once, and finds it in the cache then."""
+    """fetch() downloads a distribution once, and then finds it in the cache."""
     downloads = [archive]
     monkeypatch.setattr(sources, "download", lambda *args: downloads.pop())
     first, second = (sources.fetch("a-suite==1", tmp_path / "cache") for _ in range(2))

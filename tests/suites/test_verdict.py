@@ -82,7 +82,7 @@ def test_stale_list() -> None:
 
 
 def test_listed_and_failing_everywhere() -> None:
-    """A listed test may stay listed if it fails on FileSystemStorage too."""
+    """A listed test that fails on FileSystemStorage too is no fault."""
     assert judged(["test"], disk=FAILED, plain=FAILED) == []
 
 
@@ -117,7 +117,7 @@ def test_django_fails_its_own() -> None:
 
 
 def test_the_runner_added() -> None:
-    """The library's runner must pass every test that passed without, and watch MEDIA_ROOT."""
+    """The library's runner must pass each test that passed without it, and watch MEDIA_ROOT."""
     before = {"test": PASSED, "other": FAILED}
     watched = {WATCH: PASSED}
     listed: dict[Row, dict[str, str]] = {KIT: {}}

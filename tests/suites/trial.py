@@ -33,7 +33,7 @@ ByRow = Mapping[Row, Outcomes]
 def run(suite: Suite, row: Row, source: Path) -> Outcomes:
     """Run the suite, whose distribution is at `source`, on the storage; return each outcome.
 
-    Its output is printed only if it stops early; then no test counts as run.
+    If the suite stops early, print its output and count no test.
     """
     with tempfile.TemporaryDirectory(prefix="suite-") as work:
         home, temp, report = (Path(work, name) for name in ("home", "temp", "outcomes.json"))

@@ -18,8 +18,8 @@ MESSAGE_MAX = 120
 def judge_suite(suite: Suite, by_row: ByRow, listed: ListedByRow) -> list[str]:
     """Return the faults of a suite: tests that fail on our storage and pass on FileSystemStorage.
 
-    Listed tests of either of our storages are exceptions. A storage on which nothing ran has that
-    one fault.
+    Tests listed for one of our storages are exceptions. A storage on which nothing ran has only
+    that fault.
     """
     return too_few(suite, by_row) + [
         fault

@@ -29,7 +29,7 @@ class KitRunner(InMemoryStorageRunnerMixin, RecordingRunner):  # type: ignore[mi
         super().setup_test_environment(**kwargs)
 
     def teardown_test_environment(self, **kwargs: Any) -> None:
-        """Compare MEDIA_ROOT."""
+        """Record whether MEDIA_ROOT changed."""
         super().teardown_test_environment(**kwargs)
         after = state(self._media_root)
         written = sorted(path for path in after if self._before.get(path) != after[path])

@@ -1,6 +1,6 @@
 """Settings of the suite under test, with the storage and the test runner that `run.py` chose.
 
-The environment has the choice: `SUITE_SETTINGS` names the suite's own settings module,
+The environment carries the choice: `SUITE_SETTINGS` names the suite's own settings module,
 `SUITE_STORAGE` is the entry for `STORAGES["default"]` as JSON, `SUITE_SWAP` the class of Django's
 storage module that the storage replaces, if any, and `SUITE_RUNNER` the test runner.
 Everything else is the suite's.
