@@ -1,4 +1,4 @@
-"""The app applies DEFAULT_FILE_STORAGE while it changes; other tests do so in whole projects."""
+"""The app follows changes of DEFAULT_FILE_STORAGE; test_settings_projects.py has whole projects."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _on_disk(settings) -> None:
 @ignored_by_django
 @pytest.mark.usefixtures("_on_disk")
 def test_override_and_back() -> None:
-    """The default storage is in memory inside of an override, and the former one after it."""
+    """An override puts the default storage in memory, and its end restores the previous one."""
     with override_settings(DEFAULT_FILE_STORAGE=IN_MEMORY):
         assert type(storages["default"]) is InMemoryStorage
         assert get(default_storage, put(default_storage, "a", b"content")) == b"content"
@@ -74,7 +74,7 @@ def test_each_override_begins_empty() -> None:
 
 @ignored_by_django
 def test_other_storages_stay() -> None:
-    """Other storages of STORAGES stay the same objects during an override and after it."""
+    """An override keeps the objects of all other storages in STORAGES, and so does its end."""
     before = storages["staticfiles"]
     with override_settings(DEFAULT_FILE_STORAGE=f"{__name__}.OtherStorage"):
         assert storages.backends.keys() == settings.STORAGES.keys()
@@ -85,7 +85,7 @@ def test_other_storages_stay() -> None:
 @ignored_by_django
 @pytest.mark.usefixtures("_on_disk")
 def test_fields_follow() -> None:
-    """A field that was made before saves to the current default storage."""
+    """A field made before an override uses the override's default storage."""
     field = FileField()
     with override_settings(DEFAULT_FILE_STORAGE=IN_MEMORY):
         assert field.storage == storages["default"]
@@ -111,8 +111,8 @@ def test_options_of_the_same_storage_stay() -> None:
 
 
 @ignored_by_django
-def test_apps_made_again_keep_the_files() -> None:
-    """Changing INSTALLED_APPS makes the app again, and keeps the storage."""
+def test_changing_apps_keeps_the_files() -> None:
+    """A change of INSTALLED_APPS creates the app again, and keeps the storage's files."""
     with override_settings(DEFAULT_FILE_STORAGE=IN_MEMORY):
         put(default_storage, "a")
         with override_settings(INSTALLED_APPS=["inmemorystorage"]):

@@ -1,4 +1,4 @@
-"""The benchmarks run, and report what they promise; no time decides anything here."""
+"""The benchmarks run and report their figures; no timing decides a test."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ROWS = [
 
 
 class Smoke:
-    """One run with `--smoke`: its output, and the file that it wrote."""
+    """The output of one run with `--smoke`, and the JSON that it wrote."""
 
     def __init__(self, directory: Path) -> None:
         report = directory / "report.json"
@@ -120,7 +120,7 @@ def _verdict(benchmark: Any, django: list[float]) -> Any:
 
 
 def _results(benchmark: Any, django: list[float]) -> Any:
-    """Return a run in which `size` took 10 ns here, and these on Django's at 10 and 20 files."""
+    """Return results in which `size` took 10 ns on ours, and these times on Django's storage."""
     plan = benchmark.Plan(files=(10, 20), rounds=1, large=1)
     times = {"ours": [10.0, 10.0], "django": django}
     batches = {
@@ -141,7 +141,7 @@ def test_kit_is_measured(capsys: pytest.CaptureFixture[str], benchmark: Any) -> 
 
 
 def test_serving_is_measured(tmp_path: Path) -> None:
-    """Each kind of request has its figures for each contestant, and so has the memory."""
+    """serving.py prints a figure for each contestant, for each kind of request and for memory."""
     script = RUN.with_name("serving.py")
     small = ["--rounds", "2", "--mib", "1", "--huge", "2", "--files", "3"]
     run = subprocess.run(
@@ -156,12 +156,12 @@ def test_serving_is_measured(tmp_path: Path) -> None:
     assert len(rows) == 3 * 7 + 2
     sent = {row[0]: row[1:4] for row in rows if "KiB sent" in row[0]}
     assert sent["| WSGI: 64 KiB of its middle, KiB sent"] == ["64.0", "64.0", "1,024"]
-    # No KiB were sent, so there is no quotient.
+    # Without KiB sent, the quotient has no figure.
     assert all(is_figure(cell) or "not modified" in row[0] for row in rows for cell in row[1:])
 
 
 def test_the_store_is_measured(tmp_path: Path) -> None:
-    """Redis has figures beside bare redis-py for each size, for listings and for memory."""
+    """kvstore.py prints figures beside bare redis-py's, for each size, listings and memory."""
     pytest.importorskip("redis")
     find_program("redis-server")
     small = ["--rounds", "2", "--sizes", "2", "--files", "10", "20", "--huge", "2"]

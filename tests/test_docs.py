@@ -1,4 +1,4 @@
-"""Every Python snippet of README and docs runs, and prints the documented output."""
+"""Every Python snippet of the pages runs, and prints the documented output."""
 
 import contextlib
 import doctest
@@ -22,7 +22,7 @@ FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 class Page:
-    """A page's snippets, run in their order in one namespace."""
+    """A page's snippets, which run in order in one namespace."""
 
     def __init__(self, path, directory):
         self.snippets = FENCE.findall((ROOT / path).read_text())
@@ -80,7 +80,7 @@ class Page:
 
 @pytest.mark.parametrize("path", PAGES)
 def test_the_snippets_of_a_page_run(path, tmp_path):
-    """Each snippet runs, and an interpreter session prints what it shows."""
+    """Each snippet of a page runs, and an interpreter session prints what the page shows."""
     Page(path, tmp_path).run()
 
 
@@ -104,7 +104,7 @@ def test_wrong_snippet_fails(tmp_path, snippet):
 
 @pytest.mark.parametrize("path", PAGES)
 def test_the_links_of_a_page_lead_somewhere(path):
-    """Each relative link leads to a file, and each anchor to a heading."""
+    """Each relative link of a page leads to a file, and each anchor to a heading."""
     text = CODE.sub("", (ROOT / path).read_text())
     for target in re.findall(r"\]\((?!https?:)([^)]+)\)", text):
         file, _, anchor = target.partition("#")

@@ -1,4 +1,4 @@
-"""Files of models, forms and uploads."""
+"""Models, forms and uploads keep their files in a storage."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Make = Callable[..., Upload]
 
 @pytest.fixture(params=ROWS, ids=["memory", "filesystem", "lend_paths"], autouse=True)
 def _empty_storage(request: pytest.FixtureRequest, settings, tmp_path) -> None:
-    """Give each test each kind of default storage in turn, empty."""
+    """Run each test on each kind of default storage, empty."""
     options = {"location": tmp_path, **request.param}
     use_storage(settings, "default", "inmemorystorage.InMemoryStorage", **options)
 
@@ -119,7 +119,7 @@ def test_file_opened_twice() -> None:
 
 
 def test_file_replaced() -> None:
-    """A second file of one name gets another, and the first stays until it is deleted."""
+    """A second file of the same name gets another name, and the first stays until its deletion."""
     model = Upload.objects.create(file=ContentFile(b"first", name="a.txt"))
     first = model.file
     model.file = ContentFile(b"second", name="a.txt")
@@ -154,7 +154,7 @@ def test_form_that_clears() -> None:
 
 
 def test_temporary_upload_is_consumed() -> None:
-    """An upload's temporary file is gone after save(), and closing it raises nothing."""
+    """save() removes an upload's temporary file, and closing the upload raises nothing."""
     file = upload("a.txt", b"content", temporary=True)
     path = file.temporary_file_path()
     submit(file=file)
@@ -221,7 +221,7 @@ def test_copied_model(duplicate: Callable[[Upload], Upload]) -> None:
     "duplicate", [copy.copy, copy.deepcopy, lambda file: pickle.loads(pickle.dumps(file))]
 )
 def test_copied_field_file(duplicate: Callable[[Any], Any]) -> None:
-    """A copy of a field file reads the same file, even if the first has it open."""
+    """A copy of a field file reads the same file, even while the original has it open."""
     file = Upload.objects.create(file=ContentFile(b"content", name="a.txt")).file
     other = duplicate(Upload.objects.get().file)
     assert (other.name, other.storage) == (file.name, file.storage)

@@ -1,4 +1,4 @@
-"""What a migration writes down of a storage, and that no change is detected twice."""
+"""Migrations serialize storages, and makemigrations detects each change once."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ print({name.decode() for name in [getattr(saved, field.name).read() for field in
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Return a project with a model that has all kinds of fields, and its first migration."""
+    """Return a project with a model with all kinds of fields, and its first migration."""
     fields = "".join(f"    of_{name} = {field}\n" for name, field in FIELDS.items())
     directory = tmp_path_factory.mktemp("project")
     project = make_project(directory, settings=IN_MEMORY, models=MODELS + fields)
@@ -81,7 +81,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 def test_first_migration(project: Project) -> None:
-    """A migration has the call that made each storage, and none for the default storage."""
+    """A migration contains the call that made each storage, except the default storage."""
     [migration] = (project.directory / "uploads" / "migrations").glob("0001_*.py")
     written = migration.read_text(encoding="utf-8")
     assert "storage=inmemorystorage.InMemoryStorage()," in written
@@ -104,7 +104,7 @@ def test_second_run_under_persist(project: Project) -> None:
 
 
 def test_migrated_model_keeps_files(project: Project) -> None:
-    """A migration runs, detects nothing more, and each field saves to its storage."""
+    """A migrated model has no pending changes, and each field saves to its storage."""
     assert "have changes that are not yet reflected" not in project.manage("migrate", "uploads")
     assert "[X] 0001" in project.manage("showmigrations", "uploads")
     assert project.python(SAVE).count("of_") == len(FIELDS)
@@ -112,7 +112,7 @@ def test_migrated_model_keeps_files(project: Project) -> None:
 
 
 def test_changed_option_is_detected(tmp_path: Path) -> None:
-    """makemigrations detects another base URL once."""
+    """makemigrations detects a changed base URL once."""
     model = "class Upload(models.Model):\n    file = models.FileField(storage={})\n"
     for base_url in ["/first/", "/second/"]:
         storage = f"InMemoryStorage(base_url={base_url!r})"
@@ -141,7 +141,7 @@ def test_project_with_a_hand_made_filesystem_works(tmp_path: Path) -> None:
 
 
 def test_callable_is_the_cure(tmp_path: Path) -> None:
-    """The same project gets its migration with the callable that the error names."""
+    """makemigrations accepts the callable that the error message suggests."""
     project = make_project(tmp_path, models=HAND_MADE)
     project.manage("makemigrations", "uploads", fails=True)
     choose = "def choose():\n    return InMemoryStorage(InMemoryDir())\n"
@@ -152,7 +152,7 @@ def test_callable_is_the_cure(tmp_path: Path) -> None:
 
 
 def rebuilt(field: FileField) -> FileField:
-    """Return the field that a migration makes again."""
+    """Return the field that a migration creates from this one."""
     text, imports = MigrationWriter.serialize(field)
     namespace: dict[str, Any] = {}
     exec("\n".join([*imports, "from django.db import models", f"field = {text}"]), namespace)
@@ -169,8 +169,8 @@ def rebuilt(field: FileField) -> FileField:
         lambda: InMemoryStorage(allow_overwrite=True, max_size=1 << 40),
     ],
 )
-def test_field_made_again(make: Callable[[], InMemoryStorage]) -> None:
-    """A field that a migration makes again is equal to the first, and so are its copies."""
+def test_field_created_by_a_migration(make: Callable[[], InMemoryStorage]) -> None:
+    """A field that a migration creates is equal to the original, and so are its copies."""
     field = FileField(storage=make())
     again = rebuilt(field)
     assert field.deconstruct()[1:] == again.deconstruct()[1:] == rebuilt(again).deconstruct()[1:]
@@ -193,7 +193,7 @@ def test_part_of_a_tree_is_refused() -> None:
 
 
 def test_subclass_of_a_directory_is_refused() -> None:
-    """makemigrations refuses a tree of a project's class."""
+    """makemigrations refuses a tree whose class is a project's own."""
     tree = type("Tree", (InMemoryDir,), {})()
     with pytest.raises(ValueError, match="Pass the field a callable"):
         MigrationWriter.serialize(FileField(storage=InMemoryStorage(tree)))

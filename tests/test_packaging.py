@@ -102,7 +102,7 @@ def classified(prefix: str) -> set[str]:
 
 
 def versions_tested(pattern: str) -> set[str]:
-    """Return the versions in tox's list of environments, of which `pattern` gives the digits."""
+    """Return the versions in tox's list of environments; `pattern` matches their digits."""
     parser = configparser.ConfigParser(interpolation=None)
     parser.read(ROOT / "tox.ini", encoding="utf-8")
     names = itertools.chain.from_iterable(map(expand, parser["tox"]["env_list"].split()))
@@ -111,20 +111,20 @@ def versions_tested(pattern: str) -> set[str]:
 
 
 def expand(generative: str) -> list[str]:
-    """Return each alternative of the braces in an environment's name."""
+    """Return the names that the braces in an environment's name stand for."""
     parts = [part.split(",") for part in re.split(r"[{}]", generative)]
     return ["".join(choice) for choice in itertools.product(*parts)]
 
 
 @in_checkout
-def test_sdist_carries_the_whole_repository(shipped: Shipped) -> None:
-    """The source distribution has all files of the repository: tests, docs, site."""
+def test_sdist_has_the_whole_repository(shipped: Shipped) -> None:
+    """The source distribution has all files of the repository, such as tests, docs and example."""
     generated = {name for name in shipped.sdist if ".egg-info/" in name}
     assert shipped.sdist - generated == shipped.checkout | {"PKG-INFO", "setup.cfg"}
 
 
 @in_checkout
-def test_wheel_carries_the_package_alone(shipped: Shipped) -> None:
+def test_wheel_has_only_the_package(shipped: Shipped) -> None:
     """The wheel has the whole package, and nothing else."""
     package = {name for name in shipped.checkout if name.startswith("inmemorystorage/")}
     assert {name for name in shipped.wheel if ".dist-info/" not in name} == package
@@ -139,7 +139,7 @@ def test_wheel_carries_the_license(shipped: Shipped) -> None:
 
 
 @in_checkout
-def test_metadata_says_what_setup_cfg_says(shipped: Shipped) -> None:
+def test_metadata_agrees_with_setup_cfg(shipped: Shipped) -> None:
     """The metadata has the name, the version, the requirements and the classifiers of setup.cfg."""
     declared = setup_cfg()["metadata"]
     assert shipped.metadata["Name"] == "dj-inmemorystorage"
@@ -200,8 +200,8 @@ def test_pyproject_repeats_no_metadata() -> None:
     assert set(pyproject) == {"build-system", "dependency-groups", "tool"}
 
 
-def test_version_stands_in_setup_cfg_alone() -> None:
-    """The version is in setup.cfg only, and in no module or tool's file."""
+def test_version_is_in_setup_cfg_only() -> None:
+    """The version is in setup.cfg, and in no module or configuration of a tool."""
     version = setup_cfg()["metadata"]["version"]
     sources = [*(ROOT / "inmemorystorage").rglob("*.py")]
     sources += [ROOT / name for name in ("setup.py", "pyproject.toml", "tox.ini")]
@@ -209,7 +209,7 @@ def test_version_stands_in_setup_cfg_alone() -> None:
 
 
 def test_changelog_begins_with_this_version() -> None:
-    """The changelog begins with the version that is built."""
+    """The changelog begins with the version of setup.cfg."""
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     releases = re.findall(r"^## \[?(\d+\.\d+\.\d+)", changelog, re.MULTILINE)
     assert releases[0] == setup_cfg()["metadata"]["version"]
@@ -221,7 +221,7 @@ def test_each_supported_version_is_tested() -> None:
     assert versions_tested(r"django(\d)(\d)") == classified("Framework :: Django")
 
 
-def test_oldest_python_is_said_alike() -> None:
+def test_oldest_python_is_the_same_everywhere() -> None:
     """pip, ruff and the classifiers name the same oldest Python."""
     ruff = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["ruff"]
     supported = classified("Programming Language :: Python")

@@ -46,7 +46,7 @@ class UploadStorage(InMemoryStorage):
 
 
 def stored(settings: str, default: str) -> str:
-    """Return settings with a STORAGES whose default is the interesting one."""
+    """Return settings with a STORAGES that has this default."""
     staticfiles = '{"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}'
     return f'{settings}\nSTORAGES = {{"default": {default}, "staticfiles": {staticfiles}}}\n'
 
@@ -58,7 +58,7 @@ def saves_in_memory(project: Project) -> bool:
 
 @pytest.mark.parametrize("path", ["inmemorystorage", "inmemorystorage.storage"])
 def test_storages(tmp_path: Path, path: str) -> None:
-    """STORAGES puts files in memory, by the short path and by that of 2.1, and the checks pass."""
+    """STORAGES puts files in memory, by the short path and by 2.1's, and the checks pass."""
     default = f'{{"BACKEND": "{path}.InMemoryStorage", "OPTIONS": {{"base_url": "/m/"}}}}'
     project = make_project(tmp_path, settings=stored("", default))
     assert saves_in_memory(project)
@@ -83,7 +83,7 @@ def test_storage_on_a_tree_of_the_settings(tmp_path: Path) -> None:
 
 
 def test_import_without_settings(tmp_path: Path) -> None:
-    """The package is imported, and a storage saves and reads, without settings."""
+    """Importing the package reads no settings, and a storage works with Django's defaults."""
     code = """
         from django.conf import settings
         from inmemorystorage import InMemoryStorage
@@ -110,15 +110,15 @@ def test_default_file_storage(tmp_path: Path) -> None:
 
 
 @ignored_by_django
-def test_default_file_storage_is_warned_of(tmp_path: Path) -> None:
-    """`manage.py check` says what to write instead, if only the app reads the setting."""
+def test_default_file_storage_causes_a_warning(tmp_path: Path) -> None:
+    """`manage.py check` warns of the setting if Django ignores it, and names the replacement."""
     printed = make_project(tmp_path, settings=NAMED).manage("check")
     assert "(inmemorystorage.W001)" in printed
     assert 'STORAGES = {"default": {"BACKEND": "inmemorystorage.InMemoryStorage"}' in printed
 
 
 def test_default_file_storage_reaches_callables(tmp_path: Path) -> None:
-    """A field whose callable asks for the default storage gets it, even early."""
+    """A field's callable gets the storage that the setting names, even while models load."""
     models = """
         def choose():
             return storages["default"]
@@ -137,7 +137,7 @@ def test_default_file_storage_reaches_callables(tmp_path: Path) -> None:
 
 @ignored_by_django
 def test_default_file_storage_of_a_class_beside_models(tmp_path: Path) -> None:
-    """A subclass is honoured although its module imports models."""
+    """The setting may name a subclass whose module imports models."""
     settings = """
         DEFAULT_FILE_STORAGE = "uploads.storages.UploadStorage"
         INSTALLED_APPS += ["django.contrib.contenttypes"]
@@ -148,8 +148,8 @@ def test_default_file_storage_of_a_class_beside_models(tmp_path: Path) -> None:
 
 
 @ignored_by_django
-def test_default_file_storage_of_another_kind_is_left_alone(tmp_path: Path) -> None:
-    """A setting that names another storage is ignored, with a warning."""
+def test_default_file_storage_of_another_kind_is_ignored(tmp_path: Path) -> None:
+    """The app ignores a setting that names another storage, and `manage.py check` warns of it."""
     settings = 'DEFAULT_FILE_STORAGE = "django.core.files.storage.InMemoryStorage"'
     project = make_project(tmp_path, settings=settings)
     assert project.python(SAVE) == "FileSystemStorage content"
@@ -172,8 +172,8 @@ def test_default_file_storage_keeps_options(tmp_path: Path) -> None:
         ({"behaves_like": "disk"}, ["'disk'", "'memory'", "'filesystem'"]),
     ],
 )
-def test_mistaken_options(tmp_path: Path, options: dict[str, str], names: list[str]) -> None:
-    """A mistaken option is a check error with the valid ones, and using the storage raises it."""
+def test_wrong_options(tmp_path: Path, options: dict[str, str], names: list[str]) -> None:
+    """A wrong option fails checks and uses of the storage, with a message that lists valid ones."""
     default = f'{{"BACKEND": "inmemorystorage.InMemoryStorage", "OPTIONS": {options}}}'
     project = make_project(tmp_path, settings=stored("", default))
     for printed in [project.manage("check", fails=True), project.python(SAVE, fails=True)]:

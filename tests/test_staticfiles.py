@@ -57,13 +57,13 @@ def sources(tmp_path: Path) -> Path:
 
 @pytest.fixture(params=ROWS, ids=["memory", "filesystem", "lend_paths"])
 def plain(request: pytest.FixtureRequest, settings, sources: Path) -> None:
-    """Return each kind of storage in turn for the static files."""
+    """Use each kind of storage in turn for the static files."""
     use(settings, "inmemorystorage.InMemoryStorage", sources.parent, **request.param)
 
 
 @pytest.fixture(params=ROWS, ids=["memory", "filesystem", "lend_paths"])
 def manifest(request: pytest.FixtureRequest, settings, sources: Path) -> None:
-    """Return each kind of storage with hashed names."""
+    """Use each kind of storage in turn, with hashed names."""
     use(settings, f"{__name__}.ManifestStorage", sources.parent, **request.param)
 
 
@@ -79,7 +79,7 @@ def test_collect(sources: Path) -> None:
 
 @pytest.mark.usefixtures("plain")
 def test_collect_again(sources: Path) -> None:
-    """collectstatic copies only newer files the second time."""
+    """A second collectstatic copies only newer files."""
     collect()
     assert "0 static files copied, 2 unmodified" in collect()
     later = staticfiles_storage.get_modified_time("site.css").timestamp() + 10
@@ -105,14 +105,14 @@ def test_dry_run() -> None:
 
 
 def test_links_are_refused(settings, sources: Path) -> None:
-    """collectstatic --link is refused by a storage without paths."""
+    """A storage without paths refuses collectstatic --link."""
     use(settings, "inmemorystorage.InMemoryStorage", sources.parent)
     with pytest.raises(CommandError, match="symlink"):
         collect(link=True)
 
 
 def test_links_to_lent_paths(settings, sources: Path) -> None:
-    """collectstatic --link links at lent paths, and the storage sees the files."""
+    """collectstatic --link creates links at lent paths, and the storage sees the files."""
     use(settings, "inmemorystorage.InMemoryStorage", sources.parent, **ROWS[-1])
     assert "2 static files symlinked" in collect(link=True)
     assert names(staticfiles_storage) == ["img/dot.svg", "site.css"]
@@ -121,7 +121,7 @@ def test_links_to_lent_paths(settings, sources: Path) -> None:
 
 @pytest.mark.usefixtures("manifest")
 def test_manifest() -> None:
-    """Each file is stored under its hashed name too, and its URL names the hashed one."""
+    """collectstatic also stores each file under a hashed name, which its URL contains."""
     assert "2 static files copied, 2 post-processed" in collect()
     hashed = staticfiles_storage.hashed_files
     expected = {*hashed, *hashed.values(), "staticfiles.json"}
@@ -131,7 +131,7 @@ def test_manifest() -> None:
 
 @pytest.mark.usefixtures("manifest")
 def test_manifest_rewrites_urls() -> None:
-    """A hashed stylesheet names the hashed picture."""
+    """collectstatic replaces the picture's URL in a hashed stylesheet by the hashed one."""
     collect()
     hashed = staticfiles_storage.hashed_files
     content = get(staticfiles_storage, hashed["site.css"]).decode()
@@ -141,7 +141,7 @@ def test_manifest_rewrites_urls() -> None:
 
 @pytest.mark.usefixtures("manifest")
 def test_manifest_again(sources: Path) -> None:
-    """A second run with a new content has new hashes."""
+    """A second collectstatic gives changed content a new hashed name."""
     collect()
     before = dict(staticfiles_storage.hashed_files)
     (sources / "img" / "dot.svg").write_text(f"{SVG}\n", encoding="utf-8")
@@ -171,6 +171,6 @@ def test_missing_file_has_no_url() -> None:
 
 @pytest.mark.usefixtures("plain")
 def test_media_and_static_files_are_apart() -> None:
-    """Collected files are not among the files of the default storage."""
+    """collectstatic stores no files in the default storage."""
     collect()
     assert not storages["default"].exists("site.css")

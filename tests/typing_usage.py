@@ -1,4 +1,4 @@
-"""A user's code, for the type checker to read: every call in the documentation."""
+"""A user's code for the type checker, with every call in the documentation."""
 
 from __future__ import annotations
 
