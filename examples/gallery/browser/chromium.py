@@ -33,7 +33,7 @@ def install() -> None:
     for command in COMMANDS:
         subprocess.run(command, check=True, env=environment)
     if not EXECUTABLE.exists():
-        sys.exit(f"apt-get has installed no {EXECUTABLE}, which only Debian's package brings.")
+        sys.exit(f"apt-get did not install {EXECUTABLE}, which only Debian's package contains.")
 
 
 if __name__ == "__main__":

@@ -12,10 +12,10 @@ from site_process import running_site
 
 
 def pytest_addoption(parser):
-    """Declare the options for pictures of the pages."""
+    """Declare the options for screenshots of the pages."""
     group = parser.getgroup("gallery")
     group.addoption("--screenshots", type=Path, help="directory for screenshots of all pages")
-    group.addoption("--docs-images", action="store_true", help="make the README's pictures again")
+    group.addoption("--docs-images", action="store_true", help="update the README's pictures")
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +67,7 @@ def new_page(browser, recorder, start_site):
     """
     Yield a function that opens a page in a new browser: no cookies, no cache.
 
-    It is closed before the site, so that no page sends a request to a stopped site.
+    The page is closed before the site, so that it sends no request to a stopped site.
     """
 
     with ExitStack() as contexts:
@@ -88,7 +88,7 @@ def page(new_page):
 
 @pytest.fixture
 def screenshot(pytestconfig, tmp_path):
-    """Return a function that saves a picture of a page in the directory of --screenshots."""
+    """Return a function that saves a screenshot of a page in the directory of --screenshots."""
     directory = pytestconfig.getoption("screenshots") or tmp_path
 
     def take(page, name):

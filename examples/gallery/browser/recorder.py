@@ -22,7 +22,7 @@ class Recorder:
             self.problems.append(message.text)
 
     def expect(self, text):
-        """Remove complaints that a test provokes from the problems; there must be one."""
+        """Require a problem that contains the text, and remove all that do."""
         expected = [problem for problem in self.problems if text in problem]
         assert expected, f"no {text!r} in {self.problems}"
         self.problems = [problem for problem in self.problems if problem not in expected]

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from deeds import assert_message, assert_shown, upload
+from visitor import assert_message, assert_shown, upload
 
 LIFETIME = 3
 

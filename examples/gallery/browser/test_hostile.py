@@ -1,4 +1,4 @@
-"""Files that try to act in the site's name run no script."""
+"""Hostile files run no script in the name of the site."""
 
 import threading
 from functools import partial
@@ -77,7 +77,7 @@ def open_file(page, url, recorder):
 
 @pytest.mark.parametrize("name", RUN_ELSEWHERE)
 def test_the_files_are_hostile(page, careless_server, recorder, name):
-    """The files run their scripts on a careless server, so the other test can fail."""
+    """The files run their scripts on a careless server, so the next test could fail."""
     assert open_file(page, f"{careless_server}/{name}", recorder)
     recorder.expect("404")
 

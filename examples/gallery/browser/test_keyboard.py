@@ -3,7 +3,7 @@
 from PIL import Image
 from playwright.sync_api import expect
 
-from deeds import assert_message, assert_shown, press_for_chooser, tab_to
+from visitor import assert_message, assert_shown, press_for_chooser, tab_to
 
 
 def test_upload_look_and_delete_by_keyboard(page, site, tmp_path):
@@ -45,7 +45,7 @@ def test_browsing_by_keyboard(page, shown_site):
 
 
 def test_first_tab_skips_to_the_content(page, shown_site):
-    """The first link of a page skips the site's links."""
+    """The first link of a page skips to the content."""
     page.goto(shown_site)
     page.keyboard.press("Tab")
     expect(page.locator(":focus")).to_have_text("Skip to the content")

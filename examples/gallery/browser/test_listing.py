@@ -2,7 +2,7 @@
 
 from playwright.sync_api import expect
 
-from deeds import assert_shown
+from visitor import assert_shown
 
 
 def test_files_are_found_by_folder(page, shown_site, recorder):

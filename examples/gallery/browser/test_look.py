@@ -40,7 +40,7 @@ def reduced(picture):
 
 @pytest.mark.parametrize("name", PAGES)
 def test_page_fits_its_window(page, shown_site, screenshot, name):
-    """A page does not scroll sideways, and is legible in the visitor's colors."""
+    """A page does not scroll sideways, and is legible in the visitor's color scheme."""
     open_page(page, shown_site + PAGES[name])
     for (device, width), scheme in product(WIDTHS.items(), SCHEMES):
         page.set_viewport_size({"width": width, "height": 860})

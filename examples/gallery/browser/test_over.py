@@ -3,9 +3,9 @@
 import pytest
 from playwright.sync_api import expect
 
-from deeds import assert_message, assert_shown, seek, upload
 from samples import picture_bytes, state, video_file, write
 from site_process import running_site
+from visitor import assert_message, assert_shown, seek, upload
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_upload_is_shown_with_the_directory(page, tmp_path):
 
 
 def test_deleting_hides_a_picture_of_a_directory(page, site_over, screenshot):
-    """The question says that the file stays; then page and URL are without the picture."""
+    """A deleted picture disappears from page and URL, after the site says that its file stays."""
     page.get_by_role("link", name="Lake").click()
     page.get_by_role("link", name="Delete…").click()
     expect(page.get_by_text("stays in the directory")).to_be_visible()

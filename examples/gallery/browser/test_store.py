@@ -1,12 +1,12 @@
-"""Two processes of `runserver` on one store: each sees what the other did."""
+"""Two processes of `runserver` on one store show each other's changes."""
 
 import pytest
 from engines.redis import redis_server
 from playwright.sync_api import expect
 
-from deeds import assert_message, assert_shown, seek, upload
 from samples import picture_bytes, video_file, write
 from site_process import migrate, running_server
+from visitor import assert_message, assert_shown, seek, upload
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def pages(sites, new_page):
 
 
 def test_picture_appears_in_the_other_process(pages, tmp_path, screenshot):
-    """A picture uploaded to one process is in the grid of the other, and whole on its page."""
+    """The other process shows an uploaded picture in its grid, and whole on its page."""
     first, second = pages
     write(tmp_path / "pond.jpg", picture_bytes())
     expect(second.get_by_role("heading", name="No pictures yet")).to_be_visible()

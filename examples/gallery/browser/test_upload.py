@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from deeds import assert_message, assert_shown, drop, upload
+from visitor import assert_message, assert_shown, drop, upload
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import re
 import pytest
 from PIL import Image
 
-from deeds import assert_message, seek, upload
 from gallery.webm import key_frame, webm
+from visitor import assert_message, seek, upload
 
 SIZE, RATE, SECONDS = (640, 360), 6, 20
 MEBIBYTE = 1024 * 1024

@@ -1,4 +1,4 @@
-"""A visitor's actions on the pages."""
+"""Actions of a visitor on the pages, and assertions about what the pages show."""
 
 from contextlib import suppress
 
@@ -40,7 +40,7 @@ def tab_to(page, name, key="Tab"):
 
 
 def press_for_chooser(page, key):
-    """Press a key that opens the file chooser; on a busy machine Chromium may miss the first."""
+    """Press a key that opens the file chooser, again if a busy Chromium misses the first."""
     with suppress(TimeoutError):
         return chooser_by(page, key, timeout=10_000)
     return chooser_by(page, key, timeout=30_000)

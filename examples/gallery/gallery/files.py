@@ -18,7 +18,7 @@ from .models import AbstractPicture, Picture, PrivatePicture
 
 @receiver(saved_file)
 def make_thumbnails(fieldfile: FieldFile, **kwargs) -> None:
-    """Make thumbnails at upload, so that showing a page writes nothing; a browser shows videos."""
+    """Make thumbnails at upload, so that showing a page writes nothing; videos need none."""
     if not is_video(fieldfile.name):
         generate_aliases_global(fieldfile)
 

@@ -30,23 +30,23 @@ class AbstractPicture(models.Model):
 
     @property
     def is_video(self) -> bool:
-        """Whether this is a video, to be shown with controls."""
+        """Return whether this is a video, which pages show with controls."""
         return is_video(self.file.name)
 
     @property
     def dimensions(self) -> tuple[int, int]:
-        """Width and height of a picture in pixels, read from its file."""
+        """Return the width and height of a picture in pixels, read from its file."""
         with self.file.open() as content:
             return get_image_dimensions(content)
 
     @property
     def older(self) -> "AbstractPicture | None":
-        """The next older picture of the section."""
+        """Return the next older picture of the section."""
         return self._neighbor(self.get_previous_by_created)
 
     @property
     def newer(self) -> "AbstractPicture | None":
-        """The next newer picture of the section."""
+        """Return the next newer picture of the section."""
         return self._neighbor(self.get_next_by_created)
 
     def _neighbor(self, find) -> "AbstractPicture | None":
@@ -65,7 +65,7 @@ class Picture(AbstractPicture):
 
     @property
     def is_of_directory(self) -> bool:
-        """Whether the file is in the directory of `--over`, which keeps it when it is deleted."""
+        """Return whether the file is in the directory of `--over`, which keeps a deleted file."""
         if settings.OVER is None:
             return False
         return self.file.storage.which(self.file.name) not in ("memory", None)

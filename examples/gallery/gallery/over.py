@@ -22,7 +22,7 @@ class Found(NamedTuple):
 
 def show_pictures(directory: str) -> Found:
     """Create a row for each picture of a directory and below, the newest first."""
-    # In reverse: among pictures of the same time the last row is shown first.
+    # In reverse: among pictures of the same time, the page shows the last row first.
     names = sorted(names_below(Path(directory)), reverse=True)
     pictures = [picture for name in names if (picture := picture_of(name))]
     Picture.objects.bulk_create(pictures)
@@ -33,8 +33,8 @@ def names_below(directory: Path) -> Iterator[str]:
     """
     Yield the names of the files in a directory and below, without hidden ones.
 
-    Links to directories and to files elsewhere are skipped, and so is what is not a file: opening
-    a pipe, for example, would block.
+    Skip links to directories and to files elsewhere, and everything that is not a file: opening a
+    pipe, for example, would block.
     """
     root = os.path.realpath(directory)
     for parent, directories, files in os.walk(directory):

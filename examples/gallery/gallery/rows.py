@@ -6,7 +6,7 @@ from .over import picture_of
 
 
 def agree_with_store() -> None:
-    """Delete the rows whose files are gone; create rows in a section without any."""
+    """Delete rows whose files are gone, and create rows in a section without any."""
     for model in (Picture, PrivatePicture):
         forget_lost(model)
         if not model.objects.exists():

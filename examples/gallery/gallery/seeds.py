@@ -51,7 +51,7 @@ def glow(image: Image.Image, center: tuple[int, int], radius: int, color: str) -
 
 
 def dawn(size: tuple[int, int]) -> Image.Image:
-    """Hills before a rising sun."""
+    """Draw hills before a rising sun."""
     image = gradient(size, "#2b2d6e", "#7a4a8c", "#e0726c", "#ffc98b", "#ffe9c4")
     image = glow(image, (size[0] * 2 // 3, size[1] // 2), size[0] // 16, "#fff1cf")
     layers(image, ["#b0607e", "#7c4677", "#4b3264", "#2a2148"], 0.55, size[1] / 22, 7)
@@ -59,7 +59,7 @@ def dawn(size: tuple[int, int]) -> Image.Image:
 
 
 def lagoon(size: tuple[int, int]) -> Image.Image:
-    """Waves, from pale to deep."""
+    """Draw waves, from pale to deep."""
     image = gradient(size, "#fdf3dd", "#f6d9b8", "#bfe3dc")
     blues = ["#a4dcd3", "#6cc5c1", "#3ba5ae", "#22809a", "#185f84", "#123f68", "#0c264a"]
     layers(image, blues, 0.3, size[1] / 40, 10)
@@ -67,7 +67,7 @@ def lagoon(size: tuple[int, int]) -> Image.Image:
 
 
 def aurora(size: tuple[int, int]) -> Image.Image:
-    """Northern lights over a forest of hills."""
+    """Draw northern lights over a forest of hills."""
     dice, (width, height) = random.Random(7), size
     image = gradient(size, "#050b24", "#0b1b3f", "#123d55")
     draw = ImageDraw.Draw(image)
@@ -84,7 +84,7 @@ def aurora(size: tuple[int, int]) -> Image.Image:
 
 
 def bubbles(size: tuple[int, int]) -> Image.Image:
-    """Soap bubbles on a transparent ground."""
+    """Draw soap bubbles on a transparent ground."""
     dice, image = random.Random(3), Image.new("RGBA", size)
     for _ in range(70):
         layer = Image.new("RGBA", size)
@@ -100,7 +100,7 @@ def bubbles(size: tuple[int, int]) -> Image.Image:
 
 
 def ribbons(size: tuple[int, int]) -> Image.Image:
-    """Truchet's tiles: quarter circles, turned at random, join into ribbons."""
+    """Draw Truchet's tiles: quarter circles, turned at random, join into ribbons."""
     dice, image, side = random.Random(12), Image.new("RGB", size), size[0] // 10
     tile = ribbon_tile(side)
     choices = [tile, tile.transpose(Image.Transpose.FLIP_LEFT_RIGHT)]
@@ -122,7 +122,7 @@ def ribbon_tile(side: int) -> Image.Image:
 
 
 def sunflower(size: tuple[int, int]) -> Image.Image:
-    """Seeds set by the golden angle."""
+    """Draw seeds set by the golden angle."""
     image = gradient(size, "#10231c", "#1d3b2f")
     draw, center = ImageDraw.Draw(image), size[0] / 2
     for index in range(900):
@@ -134,7 +134,7 @@ def sunflower(size: tuple[int, int]) -> Image.Image:
 
 
 def quilt(size: tuple[int, int]) -> Image.Image:
-    """Squares in squares, each turned a little further."""
+    """Draw squares in squares, each turned a little further."""
     image, side = Image.new("RGB", size, "#16213e"), size[0] // 4
     draw = ImageDraw.Draw(image)
     for x in range(side // 2, size[0], side):
@@ -180,7 +180,7 @@ def animation() -> bytes:
 
 
 def moonlight(size: tuple[int, int]) -> Image.Image:
-    """A moon over the sea, with its path of light."""
+    """Draw a moon over the sea, with its path of light."""
     dice, (width, height) = random.Random(5), size
     image = gradient(size, "#0a1030", "#1b2a5c", "#4a5f94")
     image = glow(image, (width // 2, height // 3), width // 14, "#fbf3d8")
@@ -195,7 +195,7 @@ def moonlight(size: tuple[int, int]) -> Image.Image:
 
 
 def contours(size: tuple[int, int]) -> Image.Image:
-    """A map of two hills: each line has one height."""
+    """Draw a map of two hills: each line has one height."""
     image, (width, height) = Image.new("RGB", size, "#f3ecdc"), size
     draw = ImageDraw.Draw(image)
     for step in range(16, 0, -1):
@@ -237,7 +237,7 @@ def day_frames(size: tuple[int, int], count: int = 120) -> Iterator[Image.Image]
 
 
 def sunshine(size: tuple[int, int]) -> Image.Image:
-    """A sun that lights the dark."""
+    """Draw a sun that lights the dark."""
     return glow(Image.new("RGB", size), (size[0] // 2, size[1] // 2), size[0] // 7, SUN)
 
 

@@ -1,4 +1,4 @@
-"""Settings of the gallery: a site for one machine, gone with its process unless it has a store."""
+"""Settings of the gallery, a site for one machine that keeps nothing unless it has a store."""
 
 import os
 
@@ -45,7 +45,7 @@ if STORE is not None:
         del options["max_size"]  # the store limits the size
         options.update(uri=STORE, location=location)
         STORAGES[alias]["BACKEND"] = "inmemorystorage.kvstore.KeyValueStorage"
-    # They share the key that signs, and the database, as in any site of several processes.
+    # The processes share the signing key and the database, as on any site.
     SHARED = sharing.directory_of(STORE)
     SECRET_KEY = sharing.key_in(SHARED)
     DEFAULT_EXCEPTION_REPORTER_FILTER = "gallery.store.StoreFilter"
@@ -57,7 +57,8 @@ if OVER is not None and STORE is not None:
 if OVER is not None:
     STORAGES["memory"] = {
         "BACKEND": "inmemorystorage.InMemoryStorage",
-        # easy-thumbnails cuts the location out of names that contain it, so it is a hidden one.
+        # easy-thumbnails cuts the location out of names that contain it. It is hidden, because no
+        # picture's name contains a hidden directory.
         "OPTIONS": {"max_size": 256 * MEBIBYTE, "location": "/.gallery"},
     }
     STORAGES["default"] = {

@@ -1,4 +1,4 @@
-"""What the processes on one store share beside the files: a database and a key."""
+"""The database and the key, which the processes on one store share beside the files."""
 
 import hashlib
 import os

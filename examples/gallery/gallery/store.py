@@ -41,7 +41,7 @@ def check_store() -> None:
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """Make other processes that start on the same store wait, so that each sees what exists."""
+    """Let only one process at a time start on a store, so that each sees what exists."""
     with open(settings.SHARED / "starting", "a") as file:
         locks.lock(file, locks.LOCK_EX)  # until it is closed
         yield

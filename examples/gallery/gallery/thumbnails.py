@@ -5,10 +5,10 @@ from PIL import Image
 
 
 def first_frame(source, **options) -> Image.Image | None:
-    """Return the picture as a still.
+    """Return the first frame of a picture.
 
-    easy-thumbnails resizes all frames of an animation in its format, and then
-    cannot save them as a JPEG thumbnail. A copy has only the first frame.
+    easy-thumbnails resizes all frames of an animation in its format, and then cannot save them as a
+    JPEG thumbnail. A copy has only the first frame.
     """
     image = pil_image(source, **options)
     return image and image.copy()

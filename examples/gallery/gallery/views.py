@@ -35,7 +35,7 @@ class PictureDetail(DetailView):
         """Return the picture; another program can remove a directory's file at any time."""
         picture = super().get_object(queryset)
         if not picture.file.storage.exists(picture.file.name):
-            raise Http404(f"The file {picture.file.name!r} is there no more.")
+            raise Http404(f"The file {picture.file.name!r} no longer exists.")
         return picture
 
 

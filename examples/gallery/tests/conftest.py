@@ -22,7 +22,7 @@ def _empty_storages():
 
 @pytest.fixture(autouse=True)
 def _quick_passwords(settings):
-    """Use a fast password hasher, which the tests do not need to be slow."""
+    """Use a fast password hasher."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
@@ -91,7 +91,7 @@ def over(directory, db, monkeypatch, settings):
     with override_storages({"default": storages.create_storage(default)}):
         yield show
         assert before == [state(directory)]
-    # No other test has the alias, so none may find its storage.
+    # Other tests have no such alias, so they must not find its storage.
     storages._storages.pop("memory", None)
 
 

@@ -40,7 +40,7 @@ def video_file(name="waves.webm", seconds=3):
 
 
 class BrokenStorage(InMemoryStorage):
-    """A storage that fails with an error other than a lack of room."""
+    """A storage that fails with an error other than ENOSPC."""
 
     def save(self, *args, **kwargs):
         """Fail like a broken disk."""

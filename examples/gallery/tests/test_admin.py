@@ -27,7 +27,7 @@ def test_list_shows_thumbnails(admin_client, picture):
 
 
 def test_list_shows_a_dash_for_a_missing_file(admin_client, picture):
-    """A picture without its file has a dash, not an error page."""
+    """The list shows a dash for a picture without its file."""
     Picture.objects.update(file="pictures/gone.jpg")
     assert "—" in admin_client.get(LIST).content.decode()
 

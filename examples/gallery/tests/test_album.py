@@ -18,7 +18,7 @@ def later(monkeypatch):
 
 
 def test_album_shows_signed_thumbnails(client, private_picture):
-    """The page has URLs that work."""
+    """The album's page has signed URLs that work."""
     page = client.get("/album/")
     (picture,) = page.context["page_obj"]
     url = picture.file["grid"].url
@@ -56,7 +56,7 @@ def test_unsigned_url_is_refused(client, private_picture):
 
 
 def test_private_names_are_not_in_the_public_storage(client, private_picture):
-    """The public URL of a private name is not found."""
+    """The public URL of a private name answers 404."""
     assert client.get(f"/media/{private_picture.file.name}").status_code == 404
 
 

@@ -45,7 +45,7 @@ def fetch(url):
 
 
 def test_site_starts_serves_and_stops(serve, tmp_path):
-    """A site with seeds shows its pictures, and leaves nothing on the disk when it stops."""
+    """The site shows its first pictures, and leaves nothing on the disk when it stops."""
     process, address = serve()
     page = fetch(address).decode()
     thumbnails = re.findall(r'src="/(media/thumbnails/[^"]+)"', page)
@@ -111,7 +111,7 @@ def test_taken_port_is_reported_with_the_cure():
 
 
 def test_impossible_port_is_reported():
-    """The error names a number beyond all ports."""
+    """The error names the port if it is out of range."""
     with pytest.raises(CommandError, match="Port 70000 cannot be used"):
         call_command("gallery", port=70000)
 
@@ -131,6 +131,6 @@ def test_seeds_are_pictures(db):
 
 
 def test_seeds_are_the_same_on_each_start():
-    """The drawings use a fixed random seed."""
+    """The drawings are the same each time, since they use a fixed random seed."""
     draw = {name: draw for _, name, draw in SEEDS}["ribbons.png"]
     assert draw() == draw()

@@ -75,7 +75,7 @@ def test_scripts_are_sandboxed(client, db, name):
 
 
 def test_files_are_listed_only_in_debug(client, picture):
-    """Without DEBUG the listing is not found."""
+    """A listing answers 404 without DEBUG."""
     assert client.get("/media/").status_code == 404
 
 

@@ -98,7 +98,7 @@ def test_thumbnails_are_made_once(client, shown):
 
 
 def test_upload_stays_in_memory(client, shown, upload):
-    """An uploaded picture is listed with the others, and its page does not say otherwise."""
+    """The site lists an upload with the directory's pictures, and its page names no directory."""
     upload(picture_file("pond.jpg"))
     assert names()[0] == "pictures/pond.jpg"
     assert default_storage.which("pictures/pond.jpg") == "memory"
@@ -117,7 +117,7 @@ def test_upload_avoids_names_of_the_directory(directory, over, upload):
 
 
 def test_deleted_picture_is_hidden(client, shown, commit):
-    """Page, URL, storage and thumbnails are gone, and the file stays."""
+    """Deletion removes a picture's page, URL and thumbnails, and keeps its file."""
     client.get("/")
     picture = named("lake.jpg")
     address = f"/pictures/{picture.pk}/delete/"
@@ -130,7 +130,7 @@ def test_deleted_picture_is_hidden(client, shown, commit):
 
 
 def test_name_of_a_deleted_picture_is_free(client, shown, commit):
-    """A file saved under its name is served, not the hidden one."""
+    """The site serves a file saved under the name of a deleted picture, not the hidden file."""
     with commit():
         client.post(f"/pictures/{named('lake.jpg').pk}/delete/")
     assert default_storage.save("lake.jpg", picture_file(size=(30, 20))) == "lake.jpg"

@@ -132,7 +132,7 @@ ODD = ["a b", "100%25", "'\"<b>&amp;", "#?=;", "\n", "\u202fAM", "ü", "u\u0308"
 
 @pytest.mark.parametrize("name", ODD)
 def test_odd_names_are_shown(directory, over, client, name):
-    """Picture, page and thumbnail work, whatever the file's name."""
+    """A picture's URL, page and thumbnail work, whatever the file's name."""
     write(directory / "odd" / f"{name}.jpg", SEA)
     assert over().shown == 3
     picture = named(f"odd/{name}.jpg")
@@ -142,7 +142,7 @@ def test_odd_names_are_shown(directory, over, client, name):
 
 
 def test_thousand_pictures_are_shown(directory, over, client):
-    """All of them have a row, and a page shows its share."""
+    """The gallery shows a thousand pictures, twelve on a page."""
     for number in range(998):
         write(directory / str(number % 7) / f"{number}.jpg")
     assert over() == Found(shown=1000, skipped=0)

@@ -14,7 +14,7 @@ from samples import image_at, picture_file, stored
 
 
 def test_empty_gallery_says_so(client, db):
-    """The page without pictures invites to add some."""
+    """The page of an empty gallery says that there are no pictures."""
     assert "No pictures yet" in client.get("/").content.decode()
 
 
@@ -27,14 +27,14 @@ def test_grid_shows_thumbnails(client, picture):
 
 
 def test_showing_a_page_writes_nothing(client, picture):
-    """Thumbnails exist since the upload, so the first look costs what the second does."""
+    """Showing a page stores no thumbnail, since the upload made them."""
     before = stored()
     client.get("/")
     assert stored() == before
 
 
 def test_missing_thumbnail_is_made_again(client, picture):
-    """The template's tag makes a thumbnail whose row was lost."""
+    """The template's tag makes a missing thumbnail."""
     get_thumbnailer(picture.file).delete_thumbnails()
     assert stored("thumbnails") == []
     client.get("/")
@@ -52,7 +52,7 @@ def test_pages_hold_twelve_pictures(client, db, settings):
 
 
 def test_page_beyond_the_last_is_not_found(client, picture):
-    """A missing page is a 404 with a way back."""
+    """A page beyond the last answers 404, with a link back."""
     response = client.get("/?page=9")
     assert response.status_code == 404
     assert 'href="/"' in response.content.decode()
@@ -66,7 +66,7 @@ def test_picture_has_its_page(client, picture):
 
 
 def test_picture_without_its_file_is_not_found(client, picture):
-    """The page of a picture whose file was deleted is a 404, not an error."""
+    """The page of a picture whose file was deleted answers 404, not 500."""
     Picture.objects.update(file="pictures/gone.jpg")
     response = client.get(picture.get_absolute_url())
     assert response.status_code == 404
@@ -94,7 +94,7 @@ def test_titles_are_escaped(client, picture):
 
 
 def test_deletion_asks_first(client, picture):
-    """A GET of the question deletes nothing."""
+    """A GET of the confirmation page deletes nothing."""
     page = client.get(reverse("pictures:delete", args=[picture.pk]))
     assert "Delete “Lake”?" in page.content.decode()
     assert Picture.objects.count() == 1
@@ -122,7 +122,7 @@ def test_rolled_back_deletion_keeps_the_files():
 
 @pytest.mark.parametrize("address", ["upload", "delete"])
 def test_changes_need_the_form_token(picture, address):
-    """A form of another site changes nothing, and gets a friendly page."""
+    """A form without the site's token changes nothing, and gets a friendly page."""
     arguments = {"upload": [], "delete": [picture.pk]}[address]
     address = reverse(f"pictures:{address}", args=arguments)
     response = Client(enforce_csrf_checks=True).post(address)
@@ -139,7 +139,7 @@ def test_other_hosts_are_refused(client):
 
 
 def test_error_page_is_friendly(client, db, monkeypatch, caplog):
-    """An error is logged, and the visitor gets a page instead of a traceback."""
+    """The site logs an error, and shows the visitor a page instead of a traceback."""
     client.raise_request_exception = False
     monkeypatch.setattr(InMemoryStorage, "tree", lambda storage: 1 / 0)
     response = client.get("/storage/")
@@ -173,7 +173,7 @@ def test_static_files_are_served_without_debug(client, db, name, settings):
 
 
 def test_migrations_are_complete(db):
-    """The storage in STORAGES leaves no trace in migrations."""
+    """makemigrations detects no change."""
     call_command("makemigrations", "--check", "--dry-run", verbosity=0)
 
 

@@ -151,7 +151,7 @@ def test_pages_name_the_store(client, store, upload, settings):
 
 
 def test_rows_without_files_are_deleted(store, upload):
-    """The database loses its rows after a restart of the store lost the files."""
+    """The gallery deletes the rows whose files the store lost."""
     upload(picture_file("pond.jpg"), picture_file("lake.jpg"))
     default_storage.delete("pictures/pond.jpg")
     agree_with_store()
@@ -159,7 +159,7 @@ def test_rows_without_files_are_deleted(store, upload):
 
 
 def test_files_without_rows_are_found(client, store, upload):
-    """A new database gets rows for the stored pictures, and the album for its own."""
+    """The gallery creates rows for the store's pictures in a new database, in their own section."""
     upload(picture_file("my_pond.jpg"), video_file())
     upload(picture_file("diary.jpg"), address="/album/upload/")
     default_storage.save("pictures/notes.txt", ContentFile(b"Buy bread."))
@@ -197,7 +197,7 @@ def test_store_needs_the_settings():
 
 
 def test_store_that_cannot_list_is_refused(use, monkeypatch):
-    """The command raises the storage's error."""
+    """The gallery raises the storage's error if the store cannot list."""
     use("locmem://cannot-list")
     backend = "inmemorystorage.kvstore.backends.locmem.LocmemBackend.lists_entries"
     monkeypatch.setattr(backend, False)
@@ -206,7 +206,7 @@ def test_store_that_cannot_list_is_refused(use, monkeypatch):
 
 
 def test_password_is_on_no_page(client, use, settings):
-    """Not even Django's debug page shows the password."""
+    """No page shows the password, and Django's debug page does not either."""
     pytest.importorskip("redis")
     settings.DEBUG = True
     client.raise_request_exception = False
@@ -221,7 +221,7 @@ def test_password_is_on_no_page(client, use, settings):
 
 @pytest.mark.parametrize("command", ["gallery", "runserver", "migrate"])
 def test_store_that_does_not_answer_is_reported(command, tmp_path):
-    """One line names it without its password, and the exit status is not 0."""
+    """The command exits with 1, and one line that names the store without its password."""
     pytest.importorskip("redis")
     uri = f"redis://me:geheim@127.0.0.1:{free_port()}/0"
     done = subprocess.run(
@@ -258,7 +258,7 @@ def test_two_processes_share_pictures(redis, site_on):
 
 
 def test_processes_print_one_password(redis, tmp_path, monkeypatch):
-    """The admin of the first process works in the second; the end says what stays."""
+    """Both processes print the same admin password, and say that the files stay."""
     monkeypatch.setenv("GALLERY_SHARED", str(tmp_path / "shared"))
     command = [sys.executable, "-W", "error", str(MANAGE), "gallery", "--port", "0", "--no-seed"]
     lines = []
@@ -276,7 +276,7 @@ def test_processes_print_one_password(redis, tmp_path, monkeypatch):
 
 
 def test_files_outlive_the_database(redis, site_on):
-    """A gallery with a new database shows the stored pictures, and seeds no more."""
+    """A gallery with a new database shows the stored pictures, and draws no others."""
     uri = f"{redis.uri}/3"
     storage = KeyValueStorage(uri, location=".gallery/public")
     with storage.open("pictures/my_pond.jpg", "wb") as file:

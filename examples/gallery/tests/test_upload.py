@@ -76,7 +76,7 @@ def test_transparent_picture_gets_a_transparent_thumbnail(upload, client):
 
 
 def test_easy_thumbnails_works_without_paths(upload, settings):
-    """The storage refuses `path()`, so thumbnails are dated in the database, not on a disk."""
+    """easy-thumbnails keeps the thumbnails' times in the database if the storage has no paths."""
     upload(picture_file())
     assert not is_storage_local(default_storage)
     assert Thumbnail.objects.count() == len(stored("thumbnails")) == 2
@@ -91,7 +91,7 @@ def test_several_pictures_at_once(upload):
 
 
 def test_equal_names_do_not_collide(upload):
-    """Two files of one name are both kept, with their own content."""
+    """The gallery keeps two files of the same name, each with its own content."""
     upload(picture_file(size=(300, 200)), picture_file(size=(200, 300)))
     assert {(p.dimensions[0], p.dimensions[1]) for p in Picture.objects.all()} == {
         (300, 200),
@@ -100,7 +100,7 @@ def test_equal_names_do_not_collide(upload):
 
 
 def test_good_files_are_kept_beside_bad_ones(upload):
-    """Each refused file is named with its reason, and leaves nothing behind."""
+    """The form keeps the good files, and names each refused one with the reason."""
     text = SimpleUploadedFile("broken.png", b"not a picture")
     page = upload(picture_file("one.jpg"), text, picture_file("two.png", "PNG"))
     assert sorted(titles()) == ["One", "Two"]
@@ -134,7 +134,7 @@ def test_bad_file_is_refused(upload, file, problem):
 
 
 def test_large_picture_is_refused(upload, settings):
-    """The limit is that of MAX_SIZES, and the notice names it."""
+    """The form refuses a picture larger than MAX_SIZES, and names the limit."""
     settings.MAX_SIZES = {"picture": 1024}
     assert "A picture may have up to 1.0" in notices(upload(picture_file()))[0][1]
 
@@ -144,7 +144,7 @@ def test_large_picture_is_refused(upload, settings):
     [("lake.txt", "lake.jpg"), ("LAKE.JPG", "LAKE.JPG"), ("lake.jpeg", "lake.jpeg")],
 )
 def test_stored_name_agrees_with_the_content(upload, given, stored_as):
-    """A file with a wrong suffix gets that of its content, by which browsers go."""
+    """A file with a wrong suffix gets a suffix of its content's format."""
     upload(picture_file(given))
     assert stored("pictures") == [f"pictures/{stored_as}"]
 
@@ -155,7 +155,7 @@ def test_form_without_a_file_is_explained(upload):
 
 
 def test_full_storage_refuses_an_upload(upload, picture, use_storage):
-    """The picture is refused with a message, and the stored ones are kept."""
+    """The form refuses a picture with a message if the storage is full, and keeps the others."""
     use_storage(InMemoryStorage(max_size=1024))
     assert notices(upload(picture_file("sea.jpg"))) == [("error", "Sea: the gallery is full.")]
     assert titles() == ["Lake"]
@@ -169,7 +169,7 @@ def test_other_errors_are_not_hidden(upload, use_storage):
 
 
 def test_upload_through_a_temporary_file(upload, settings):
-    """An upload that Django kept in a temporary file arrives whole."""
+    """The gallery stores an upload from a temporary file whole."""
     settings.FILE_UPLOAD_HANDLERS = [TEMPORARY]
     upload(picture_file())
     with default_storage.open("pictures/lake.jpg") as file:

@@ -1,4 +1,4 @@
-"""Videos: written, uploaded, shown."""
+"""Videos are written, uploaded and shown."""
 
 import struct
 from functools import partialmethod
@@ -36,7 +36,7 @@ def test_index_points_at_the_seconds():
 
 
 def test_lossless_picture_is_refused(monkeypatch):
-    """A picture that Pillow does not write as a key frame raises at once."""
+    """key_frame() refuses a picture that Pillow does not write as a key frame."""
     save = Image.Image.save
     monkeypatch.setattr(Image.Image, "save", partialmethod(save, lossless=True))
     with pytest.raises(ValueError, match="VP8L"):
@@ -59,7 +59,7 @@ def test_mp4_is_recognized_by_its_content(upload):
 
 
 def test_large_video_is_refused(upload, settings):
-    """Videos have their own limit."""
+    """The form refuses a video larger than its limit in MAX_SIZES."""
     settings.MAX_SIZES = {"picture": 10**9, "video": 1024}
     page = upload(video_file())
     assert "A video may have up to 1.0" in page.content.decode()
@@ -67,14 +67,14 @@ def test_large_video_is_refused(upload, settings):
 
 
 def test_video_has_no_thumbnails(upload, caplog):
-    """No thumbnail is tried and nothing is logged, since a browser shows the frame itself."""
+    """The gallery makes no thumbnail of a video and logs nothing."""
     upload(video_file())
     assert stored("thumbnails") == []
     assert caplog.text == ""
 
 
 def test_video_is_shown_with_controls(upload, client):
-    """The page plays the video; the grid and the question show a frame."""
+    """The picture's page plays the video; the grid and the confirmation page show a frame."""
     assert '<video src="/media/pictures/waves.webm#t=' in upload(video_file()).content.decode()
     picture = Picture.objects.get()
     page = client.get(picture.get_absolute_url()).content.decode()

@@ -84,7 +84,7 @@ class Command(BaseCommand):
                 self.announce(f"http://{HOST}:{server.server_port}/", password, found)
                 server.serve_forever()
             except KeyboardInterrupt:
-                # tox sends Ctrl+C a second time, which must not interrupt the cleanup.
+                # tox sends Ctrl+C twice, and the second must not interrupt the cleanup.
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
                 self.stdout.write(f"\nStopped; {ENDS[is_alone]}.")
 
@@ -156,8 +156,8 @@ def bound_server(port: int) -> Iterator[ThreadedWSGIServer]:
 def temporary_database() -> Iterator[None]:
     """Use a temporary SQLite file, which the server's threads share.
 
-    Not an in-memory database: SQLite's shared cache raises "table is locked" at once when two
-    threads collide, and a file waits.
+    With an in-memory database, SQLite's shared cache raises "table is locked" at once when two
+    threads collide; with a file, the second thread waits.
     """
     with tempfile.TemporaryDirectory(prefix="gallery-") as directory:
         connection.settings_dict["NAME"] = str(Path(directory) / "gallery.sqlite3")
@@ -171,7 +171,7 @@ def create_admin() -> str:
     """
     Create the user `admin` unless it exists, and return the password.
 
-    It is derived from the site's key: another one at each start, or, with a store, one for all.
+    It is derived from the site's key: a new one at each start, or a store's fixed one.
     """
     password = salted_hmac("gallery.admin", "admin", algorithm="sha256").hexdigest()[:16]
     users = get_user_model().objects
