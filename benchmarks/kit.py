@@ -25,7 +25,7 @@ from inmemorystorage import InMemoryStorage
 from inmemorystorage.testing import capture_storage_operations, isolate_storages
 
 CONTENT = b"x" * 1024
-# More files than this are not copied for each test.
+# With more files than this, do not measure a copy for each test.
 COPIED = 10_000
 
 

@@ -62,13 +62,13 @@ Found = dict[str, list[float]]  # by contestant, round by round
 
 
 class Storing:
-    """The storage that is measured."""
+    """The storage under measurement."""
 
     def __init__(self, port: int) -> None:
         self.storage = KeyValueStorage(f"redis://127.0.0.1:{port}?namespace=benchmark")
 
     def given(self, content: bytes) -> Any:
-        """Return a content in the form in which it is stored."""
+        """Return content in the form in which this contestant stores it."""
         return ContentFile(content)
 
     def store(self, name: str, given: Any) -> None:
@@ -93,7 +93,7 @@ class Bare:
         self.client = Redis(port=port, **options)
 
     def given(self, content: bytes) -> bytes:
-        """Return a content in the form in which it is stored."""
+        """Return content in the form in which this contestant stores it."""
         return content
 
     def store(self, name: str, given: bytes) -> None:
@@ -106,7 +106,7 @@ class Bare:
         return content
 
     def drop(self, name: str) -> None:
-        """UNLINK, as the storage does."""
+        """Call UNLINK, as the storage does."""
         self.client.unlink(name)
 
 
@@ -115,7 +115,7 @@ _numbers = itertools.count()
 
 
 def timed(call: Callable[[Any], object], items: Sequence[Any]) -> float:
-    """Return the microseconds of one call, from calls with all items in a row."""
+    """Return the mean microseconds of a call, over calls with all items in a row."""
     gc.collect()
     start = perf_counter_ns()
     for item in items:
@@ -130,7 +130,7 @@ def one_round(contestant: Storing | Bare, size: Size, content: bytes) -> tuple[f
     stored = timed(lambda item: contestant.store(*item), items)
     fetched = timed(contestant.fetch, names)
     if contestant.fetch(names[0]) != content:
-        raise SystemExit(f"{contestant} has another content than was stored")
+        raise SystemExit(f"{contestant} returned other content than it stored")
     for name in names:
         contestant.drop(name)
     return stored, fetched
@@ -203,7 +203,7 @@ def turns(call: Callable[[], object]) -> Iterator[str]:
 
 
 def listings(ours: Storing, bare: Bare, files: Sequence[int], rounds: int) -> str:
-    """Measure a listing of this many names, beside a hash of the same names and metadata."""
+    """Measure listings of these numbers of names, beside hashes of the same names and metadata."""
     rows = []
     for before, number in itertools.pairwise([0, *files]):
         for each in range(before, number):
@@ -252,7 +252,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--sizes", type=int, default=len(SIZES), help="how many sizes, from 1 KiB")
     parser.add_argument("--files", type=int, nargs="*", default=[10_000, 100_000])
-    parser.add_argument("--huge", type=int, default=1024, help="MiB that are stored for the memory")
+    parser.add_argument("--huge", type=int, default=1024, help="MiB to store to measure memory")
     options = parser.parse_args(arguments)
     if not settings.configured:
         settings.configure()
@@ -263,8 +263,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         contestants: Contestants = {OURS: ours, BARE: bare, READS_AS_WE_DO: as_we_do}
         print(f"Checksums by {crc32.__module__}.", end="\n\n")
         print(trips(ours, sizes), end="\n\n")
-        # A connection that has read something large goes on in another kind of memory, so each
-        # contestant gets a new one.
+        # After a large read, a connection's buffer may lie in memory that the system takes back
+        # after each response, so each contestant starts with a new connection.
         close_connections()
         print(times(contestants, sizes, options.rounds), end="\n\n")
         print(listings(ours, bare, options.files, options.rounds), end="\n\n")

@@ -1,7 +1,7 @@
 """Measure the serving of files over HTTP beside Django's `static.serve`.
 
 Run `python benchmarks/serving.py`. Figures are medians of rounds in which all contestants take
-turns; how many times better one is, is the median of the rounds' quotients.
+turns; a quotient is the median of the rounds' quotients.
 """
 
 from __future__ import annotations
@@ -180,7 +180,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--mib", type=int, default=100, help="size of the large file")
-    parser.add_argument("--huge", type=int, default=1024, help="MiB that are sent for the memory")
+    parser.add_argument("--huge", type=int, default=1024, help="MiB to send to measure memory")
     parser.add_argument("--files", type=int, default=1000, help="number of small files")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="benchmark-", dir=TMPFS) as directory:

@@ -1,6 +1,6 @@
 """Count faults between threads, by storage: lost saves, torn reads, half-saved files.
 
-Run `python benchmarks/threads.py`. Counts vary from run to run, except a zero that has a reason.
+Run `python benchmarks/threads.py`. Counts vary from run to run.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def counts(key: str) -> list[str]:
-    """Race the threads on one storage; a fresh storage for each race."""
+    """Run each race on a new storage of one contestant."""
     with Contender(key) as contender:
         outcomes = [contender.ask("race", race=race, rounds=ROUNDS[race]) for race in COLUMNS]
     return [f"{outcome['failed']:,} of {outcome['of']:,}" for outcome in outcomes]

@@ -49,8 +49,8 @@ class Contestant:
 
     `make` takes an empty directory on tmpfs and imports only when it is called: this package and
     its predecessor share one import name. `leaves_out` names the operations that would measure
-    nothing new: a storage that inherits `save()` is the template already. `memory` names
-    the ways to count its memory. The predecessor runs in its own environment.
+    nothing new: a storage that inherits `save()` is the template already. `memory` names the ways
+    to count its memory. The predecessor runs in its own environment.
     """
 
     key: str

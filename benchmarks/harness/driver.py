@@ -28,7 +28,7 @@ class Contender:
         self._directory = tempfile.TemporaryDirectory(prefix="benchmark-", dir=TMPFS)
         self._process = subprocess.Popen(
             [interpreter_for(CONTESTANTS[key]), "-m", "harness.worker", key, self._directory.name],
-            # Not the caller's directory, where `-m` would import this package instead of the
+            # In the caller's directory, `-m` would import this package instead of the
             # predecessor.
             cwd=BENCHMARKS,
             env={**os.environ, "PYTHONHASHSEED": "0", **CONTESTANTS[key].environment},

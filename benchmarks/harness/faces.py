@@ -1,4 +1,4 @@
-"""The ways for a request to reach a view, each with a clock that notes the first byte."""
+"""The ways to send a request to a view, each with a clock that notes the first byte."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Download:
 
 
 class Face(Protocol):
-    """A way to ask for a URL."""
+    """A way to request a URL."""
 
     def get(self, url: str, headers: Mapping[str, str]) -> Download:
         """Read a response to its end."""
@@ -108,7 +108,7 @@ class Asgi:
     def __init__(self) -> None:
         self._application = ASGIHandler()
         self._loop = asyncio.new_event_loop()
-        # static.serve's response is read into memory before it is sent: this is measured.
+        # Django warns that it reads static.serve's response into memory, which is measured.
         warnings.filterwarnings("ignore", "StreamingHttpResponse must consume synchronous")
 
     def get(self, url: str, headers: Mapping[str, str]) -> Download:

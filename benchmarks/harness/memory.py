@@ -1,7 +1,7 @@
 """Bytes of memory per stored file, beyond its content.
 
 A new process saves N files of 1 KiB with different contents, and keeps nothing but the
-storage. From the memory that this took, N x 1024 is subtracted and the rest divided by N: names,
+storage. Of the memory that this takes, N x 1024 is subtracted, and the rest is divided by N: names,
 nodes, dict entries, directories and the header of the bytes object all count.
 
 `traced` is tracemalloc's count: the bytes requested from Python's allocators. `resident`

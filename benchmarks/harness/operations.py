@@ -69,7 +69,7 @@ def _own_save(store: Store) -> Callable[[str, Any], str]:
 
 
 def _template_save(store: Store) -> Callable[[str, Any], str]:
-    """Return Django's `Storage.save()` bound to a storage, past its own class's."""
+    """Return Django's `Storage.save()` bound to a storage, bypassing its own class's."""
     return partial(Storage.save, store)  # type: ignore[arg-type]
 
 
@@ -91,8 +91,8 @@ def _restore(store: Store, names: Iterable[str]) -> None:
 class Operation:
     """Describe the names an operation takes, its timed part, and how to undo it.
 
-    `calls` is the number of calls in a batch, whose figure is their mean. It is small, so that
-    the data fits into a processor's caches: else even a dict is slower among more files.
+    `calls` is the number of calls in a batch, whose figure is their mean. It is small, so that the
+    data fits into the processor's caches: otherwise even a dict is slower among more files.
     """
 
     key: str

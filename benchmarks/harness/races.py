@@ -1,7 +1,7 @@
-"""Threads against one storage, as counts: saves lost, reads torn, half-saved files seen.
+"""Count faults of one storage between threads: lost saves, torn reads, visible half-saved files.
 
-The interpreter switches threads often, so that a race shows within seconds. A zero proves
-nothing, any other number a fault.
+The interpreter switches threads often, so that a race shows within seconds. A zero proves nothing;
+any other number proves a fault.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def _lost_in_round(store: Store, pool: ThreadPoolExecutor, folder: str) -> int:
         barrier.wait()
         store.save(f"{folder}/upload.bin", upload)
 
-    # A save that raised has lost its content too: only the readable contents count.
+    # A save that raises loses its content too, so count the contents that can be read.
     for future in [pool.submit(save, content) for content in contents]:
         future.exception()
     _, names = store.listdir(folder)
@@ -92,11 +92,11 @@ def _read_pieces(store: Store) -> bytes:
 def _pieces(handle: Any) -> Iterator[bytes]:
     for _ in range(PIECES):
         yield handle.read(PIECE)
-        time.sleep(0)  # as a response that sends a piece: let another thread run
+        time.sleep(0)  # let another thread run, as a response does when it sends a piece
 
 
 def _bustle(store: Store, done: threading.Event, folder: str) -> None:
-    """Save, size, list and delete until told to stop."""
+    """Save, size, list and delete until the event is set."""
     while not done.is_set():
         name = store.save(f"{folder}/fresh.bin", ContentFile(PATTERN))
         store.size("shared/photo.bin")
@@ -105,7 +105,7 @@ def _bustle(store: Store, done: threading.Event, folder: str) -> None:
 
 
 class SlowUpload(ContentFile):  # type: ignore[type-arg]
-    """A content of 1 MiB in 16 chunks, a millisecond apart."""
+    """Content of 1 MiB in 16 chunks, a millisecond apart."""
 
     def chunks(self, chunk_size: int | None = None) -> Iterator[bytes]:
         """Yield the chunks as they come."""

@@ -23,7 +23,7 @@ class Site:
     """A storage filled with `files` files of 1 KiB, spread evenly over a hundred directories.
 
     Each name is built again for each call, as in a request, so that no contestant profits from a
-    string whose hash is known already. All contestants choose names by the same seed.
+    string that has cached its hash. All contestants choose names by the same seed.
     """
 
     def __init__(self, store: Store, files: int) -> None:

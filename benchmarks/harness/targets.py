@@ -108,7 +108,7 @@ TARGETS = (
     _faster_than_django("read-1k", 5),
     _faster_than_django("save-1m", 100),
     _dearer("save-1m", "save-1k", 1.5),
-    # Two batches of the same operation differ by a tenth.
+    # Allow for noise: two batches of the same operation differ by a tenth.
     _dearer("open-100m", "open-1k", 1.1),
     Target("every row: time on tmpfs ÷ ours", 1, _against_tmpfs),
     Target("bytes per file beyond its content", 350, _memory, least=False),

@@ -1,4 +1,4 @@
-"""One contestant in one process: reads a command a line from stdin, answers a line on stdout.
+"""One contestant in one process: read commands from stdin, and write answers to stdout, by line.
 
 Each line is one JSON object. A command is `{"do": name, ...arguments}`, an answer `{"value": ...}`
 or `{"error": traceback}`. Started as `python -m harness.worker CONTESTANT DIRECTORY`.
