@@ -118,7 +118,7 @@ def expand(generative: str) -> list[str]:
 
 @in_checkout
 def test_sdist_has_the_whole_repository(shipped: Shipped) -> None:
-    """The source distribution has all files of the repository, such as tests, docs and example."""
+    """The source distribution has all files of the repository, tests and docs included."""
     generated = {name for name in shipped.sdist if ".egg-info/" in name}
     assert shipped.sdist - generated == shipped.checkout | {"PKG-INFO", "setup.cfg"}
 
@@ -132,7 +132,7 @@ def test_wheel_has_only_the_package(shipped: Shipped) -> None:
 
 
 @in_checkout
-def test_wheel_carries_the_license(shipped: Shipped) -> None:
+def test_wheel_has_the_license(shipped: Shipped) -> None:
     """The wheel has the license."""
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in shipped.wheel)
     assert shipped.metadata["License-Expression"] == "BSD-3-Clause"

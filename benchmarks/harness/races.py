@@ -73,7 +73,7 @@ def torn_reads(store: Store, rounds: int) -> dict[str, int]:
 
     with ThreadPoolExecutor(READERS + 2) as pool:
         for number in range(2):
-            pool.submit(_bustle, store, done, f"busy-{number}")
+            pool.submit(_keep_busy, store, done, f"busy-{number}")
         readers = [pool.submit(torn_of, rounds // READERS) for _ in range(READERS)]
         torn = sum(reader.result() for reader in readers)
         done.set()
@@ -95,7 +95,7 @@ def _pieces(handle: Any) -> Iterator[bytes]:
         time.sleep(0)  # let another thread run, as a response does when it sends a piece
 
 
-def _bustle(store: Store, done: threading.Event, folder: str) -> None:
+def _keep_busy(store: Store, done: threading.Event, folder: str) -> None:
     """Save, size, list and delete until the event is set."""
     while not done.is_set():
         name = store.save(f"{folder}/fresh.bin", ContentFile(PATTERN))

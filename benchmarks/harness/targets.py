@@ -65,7 +65,7 @@ def _faster_than_django(operation: str, factor: float) -> Target:
     return Target(label, factor, _at_every_size(figure))
 
 
-def _dearer(operation: str, than: str, bound: float) -> Target:
+def _times_as_long(operation: str, than: str, bound: float) -> Target:
     def figure(results: Results, files: int) -> float | None:
         return results.ratio(Place(files, operation), Place(files, than))
 
@@ -107,9 +107,9 @@ TARGETS = (
     _faster_than_django("save-1k", 10),
     _faster_than_django("read-1k", 5),
     _faster_than_django("save-1m", 100),
-    _dearer("save-1m", "save-1k", 1.5),
+    _times_as_long("save-1m", "save-1k", 1.5),
     # Allow for noise: two batches of the same operation differ by a tenth.
-    _dearer("open-100m", "open-1k", 1.1),
+    _times_as_long("open-100m", "open-1k", 1.1),
     Target("every row: time on tmpfs ÷ ours", 1, _against_tmpfs),
     Target("bytes per file beyond its content", 350, _memory, least=False),
     Target("every row: time at the most files ÷ at the fewest", 4 / 3, _growth, least=False),

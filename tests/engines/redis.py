@@ -108,9 +108,9 @@ def _bus(server: Server) -> int:
 
 
 def _is_whole(server: Server, number: int) -> bool:
-    told = server.ask("CLUSTER", "INFO")
+    info = server.ask("CLUSTER", "INFO")
     return (
-        b"cluster_state:ok" in told
-        and b"cluster_known_nodes:%d" % number in told
-        and b"cluster_slots_ok:%d" % _SLOTS in told
+        b"cluster_state:ok" in info
+        and b"cluster_known_nodes:%d" % number in info
+        and b"cluster_slots_ok:%d" % _SLOTS in info
     )

@@ -41,7 +41,7 @@ def test_add_stores_the_file(admin_client):
 
 
 def test_damaged_picture_is_refused(admin_client):
-    """The admin's form checks as the gallery's does."""
+    """The admin's form refuses a damaged picture, as the gallery's does."""
     page = admin_client.post(ADD, {"title": "Sea", "file": damaged_file()})
     assert "its end cannot be read" in page.content.decode()
     assert stored() == []
@@ -56,7 +56,7 @@ def test_new_title_keeps_the_file(admin_client, picture):
 
 
 def test_replaced_files_are_deleted(admin_client, picture, commit):
-    """The previous file and its thumbnails are deleted when another file replaces it."""
+    """The admin deletes the previous file and its thumbnails when another file replaces it."""
     with commit():
         admin_client.post(change(picture), {"title": "Sea", "file": picture_file("sea.jpg")})
     assert len(stored()) == 3
@@ -90,7 +90,7 @@ def test_full_storage_is_reported(admin_client, use_storage):
 
 
 def test_other_errors_are_not_hidden(admin_client, use_storage):
-    """Another error of the storage is raised."""
+    """The admin raises any other error of the storage."""
     use_storage(BrokenStorage())
     with pytest.raises(OSError, match="broken"):
         admin_client.post(ADD, {"title": "Sea", "file": picture_file()})

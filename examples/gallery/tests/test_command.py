@@ -103,7 +103,7 @@ def test_over_shows_a_directory_unchanged(serve, tmp_path_factory):
 
 
 def test_taken_port_is_reported_with_the_cure():
-    """The error names the port and the option that helps."""
+    """The command refuses a taken port, and names the option that helps."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(CommandError, match=rf"Port {port} .*--port NUMBER"):
@@ -111,7 +111,7 @@ def test_taken_port_is_reported_with_the_cure():
 
 
 def test_impossible_port_is_reported():
-    """The error names the port if it is out of range."""
+    """The command refuses a port that is out of range, and names it."""
     with pytest.raises(CommandError, match="Port 70000 cannot be used"):
         call_command("gallery", port=70000)
 

@@ -23,7 +23,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_content_type_follows_the_name(client, picture, format):
-    """The Content-Type is that of the suffix."""
+    """The site takes the Content-Type from the suffix."""
     name = default_storage.save(f"pictures/x.{FORMATS[format]}", ContentFile(picture_bytes(format)))
     response = client.get(f"/media/{name}")
     assert response["Content-Type"] == f"image/{format.lower()}"
@@ -33,7 +33,7 @@ def test_content_type_follows_the_name(client, picture, format):
 
 
 def test_length_is_sent(client, picture):
-    """The response has a Content-Length."""
+    """The site sends the Content-Length."""
     response = client.get(picture.file.url)
     assert int(response["Content-Length"]) == len(picture_bytes())
     response.close()

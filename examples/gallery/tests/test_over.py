@@ -90,7 +90,7 @@ def test_thumbnails_are_made_in_memory(client, shown):
 
 
 def test_thumbnails_are_made_once(client, shown):
-    """A second look at the page writes nothing."""
+    """Showing the page a second time writes nothing."""
     client.get("/")
     before = {name: storages["memory"].get_modified_time(name) for name in stored("thumbnails")}
     client.get("/")

@@ -68,7 +68,7 @@ def test_truncated_picture_is_shown(directory, over, client, format):
 
 
 def test_large_files_are_skipped(over, settings, monkeypatch):
-    """The limits of MAX_SIZES apply, as for uploads."""
+    """The gallery skips files larger than MAX_SIZES, as for uploads."""
     monkeypatch.setitem(settings.MAX_SIZES, "picture", max(len(LAKE), len(SEA)) - 1)
     assert over() == Found(shown=1, skipped=1)
 

@@ -101,7 +101,7 @@ def test_deletion_asks_first(client, picture):
 
 
 def test_deletion_removes_file_and_thumbnails(client, picture, django_capture_on_commit_callbacks):
-    """The file and its thumbnails are deleted with the row."""
+    """Deletion removes the file and its thumbnails with the row."""
     assert len(stored()) == 3
     with django_capture_on_commit_callbacks(execute=True):
         client.post(reverse("pictures:delete", args=[picture.pk]))
@@ -111,7 +111,7 @@ def test_deletion_removes_file_and_thumbnails(client, picture, django_capture_on
 
 @pytest.mark.django_db(transaction=True)
 def test_rolled_back_deletion_keeps_the_files():
-    """The files are deleted on commit, not before."""
+    """Deletion removes the files on commit, not before."""
     picture = Picture.objects.create(title="Lake", file=picture_file())
     before = stored()
     with transaction.atomic():

@@ -104,7 +104,7 @@ def sources(page):
 
 
 def test_upload_is_in_the_store(client, store, upload):
-    """The picture and its thumbnails are in the store, and are served from it."""
+    """The gallery stores an upload and its thumbnails in the store, and serves them from it."""
     upload(picture_file("pond.jpg"), video_file())
     assert [name for name in stored() if "thumbnails" not in name] == [
         "pictures/pond.jpg",
@@ -125,7 +125,7 @@ def test_range_is_served_from_the_store(client, store, upload):
 
 
 def test_deleted_picture_leaves_the_store(client, store, upload, commit):
-    """The picture and its thumbnails are deleted from the store."""
+    """Deletion removes a picture and its thumbnails from the store."""
     upload(picture_file("pond.jpg"))
     with commit():
         client.post(f"/pictures/{Picture.objects.get().pk}/delete/")
@@ -173,7 +173,7 @@ def test_files_without_rows_are_found(client, store, upload):
 
 
 def test_processes_on_a_store_share_a_key(tmp_path, monkeypatch):
-    """The key is created once for each store, and only the owner can read it."""
+    """The processes on a store use one key, which only the owner can read."""
     monkeypatch.setenv("GALLERY_SHARED", str(tmp_path / "shared"))
     uris = ["redis://:one@host/0", "redis://:two@host/0", "redis://host/1"]
     first, same, other = map(directory_of, uris)
@@ -184,7 +184,7 @@ def test_processes_on_a_store_share_a_key(tmp_path, monkeypatch):
 
 
 def test_over_and_store_exclude_each_other(configured, monkeypatch):
-    """The error names both options."""
+    """The settings refuse --over and --store together, and name both."""
     monkeypatch.setenv("GALLERY_OVER", "/photos")
     with pytest.raises(ImproperlyConfigured, match=r"--over DIRECTORY or --store URI, not both"):
         configured("locmem://")

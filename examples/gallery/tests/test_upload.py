@@ -162,7 +162,7 @@ def test_full_storage_refuses_an_upload(upload, picture, use_storage):
 
 
 def test_other_errors_are_not_hidden(upload, use_storage):
-    """Another error of the storage is raised."""
+    """The form raises any other error of the storage."""
     use_storage(BrokenStorage())
     with pytest.raises(OSError, match="broken"):
         upload(picture_file())
