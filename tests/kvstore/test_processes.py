@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -72,6 +73,13 @@ def worker(task: str, uri: str, *arguments: Any) -> Iterator[subprocess.Popen[st
             process.kill()
 
 
+def write_line(process: subprocess.Popen[str], line: str) -> None:
+    """Write a worker's next line of input."""
+    assert process.stdin is not None
+    process.stdin.write(f"{line}\n")
+    process.stdin.flush()
+
+
 def answers(process: subprocess.Popen[str]) -> Any:
     """Return a worker's next line."""
     assert process.stdout is not None
@@ -89,8 +97,7 @@ def test_processes_save_under_one_name(store_uri: Callable[[str], str], name: st
         saved = []
         for _ in range(rounds):
             for process in processes:
-                process.stdin.write("go\n")
-                process.stdin.flush()
+                write_line(process, "go")
             saved += [answers(process) for process in processes]
     storage = KeyValueStorage(uri)
     assert len({each for each, _ in saved}) == PROCESSES * rounds
@@ -112,11 +119,13 @@ def test_processes_killed_while_saving(store_uri: Callable[[str], str], name: st
     kills, chance = (KILLS if name == "redis" else 5), random.Random(6)
     storage = KeyValueStorage(uri)
     told = []
-    for turn in range(kills):
-        with worker("save_forever", uri, turn) as process:
-            told.append(answers(process))
+    with worker("save_in_forks", uri) as process:
+        for turn in range(kills):
+            write_line(process, str(turn))
+            saver, saved = answers(process)
+            told.append(saved)
             time.sleep(chance.uniform(0, 0.02))
-            process.kill()
+            os.kill(saver, signal.SIGKILL)
     # The server may still be at work for a killed process.
     wait_until(lambda: others(storage) == 0, "the server")
     names = [f"kept/{each}" for each in storage.listdir("kept")[1]]

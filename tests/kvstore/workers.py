@@ -9,7 +9,9 @@ It prints a line of JSON for each result.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
+import os
 import sys
 from typing import Any
 
@@ -26,14 +28,25 @@ def race(storage: Any, number: str, rounds: str) -> None:
         report([storage.save(f"race/{turn}.txt", ContentFile(content)), content])
 
 
-def save_forever(storage: Any, seed: str) -> None:
-    """Save files of several chunks, each with its checksum, until the process is killed."""
-    turn = 0
-    while True:
+def save_in_forks(storage: Any) -> None:
+    """Fork for each line of input, and wait until the test has killed the forked process."""
+    for line in sys.stdin:
+        parent, child = os.getpid(), os.fork()
+        if child == 0:
+            save_until_killed(storage, line.strip(), parent)
+        os.waitpid(child, 0)
+
+
+def save_until_killed(storage: Any, seed: str, parent: int) -> None:
+    """Save files of several chunks, each with its checksum; report this process and the first."""
+    for turn in itertools.count():
         body = hashlib.sha256(f"{seed} {turn}".encode()).digest() * 6000
         whole = hashlib.sha256(body).hexdigest().encode() + body
-        report(storage.save("kept/file.bin", ContentFile(whole)))
-        turn += 1
+        name = storage.save("kept/file.bin", ContentFile(whole))
+        if turn == 0:
+            report([os.getpid(), name])
+        if os.getppid() != parent:
+            os._exit(1)
 
 
 def report(done: Any) -> None:
@@ -48,5 +61,5 @@ if __name__ == "__main__":
     django.setup()
     from inmemorystorage.kvstore import KeyValueStorage
 
-    task = {"race": race, "save_forever": save_forever}[sys.argv[1]]
+    task = {"race": race, "save_in_forks": save_in_forks}[sys.argv[1]]
     task(KeyValueStorage(sys.argv[2], chunk_size=2**16), *sys.argv[4:])
