@@ -18,8 +18,9 @@ import contextlib
 import os
 import stat
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, MutableMapping
 from typing import Any
+from weakref import WeakValueDictionary
 
 from .watching import Watch
 
@@ -34,19 +35,29 @@ class Level:
     """Changes that are undone together, by `Snapshot.end`."""
 
 
+class Inode:
+    """The file that an entry names; entries that are hard links to one file share it."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
 class Entry:
     """
     What is at a path, with all that brings it back.
 
     :param path: the path; a symbolic link is not followed.
+    :param inodes: the known files by their numbers.
 
     Raises ``OSError`` if nothing is there.
     """
 
-    __slots__ = ("content", "is_racy", "status", "target")
+    __slots__ = ("content", "inode", "is_racy", "status", "target")
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, inodes: MutableMapping[int, Inode]) -> None:
         self.status = os.lstat(path)
+        number = self.status.st_ino
+        self.inode = inodes.setdefault(number, Inode(number))
         self.content = b""
         self.target = ""
         self.is_racy = False
@@ -65,10 +76,13 @@ class Entry:
         """Return whether a path, which has this status, is as it was."""
         if _signature(status) != _signature(self.status):
             return False
-        return not self.is_racy or not stat.S_ISREG(status.st_mode) or self._has_content(path)
-
-    def _has_content(self, path: str) -> bool:
-        return _read(path, self.status) == self.content
+        if stat.S_ISREG(status.st_mode):
+            is_same = status.st_ctime_ns == self.status.st_ctime_ns and not self.is_racy
+            if not is_same and _read(path, status) != self.content:
+                return False
+            self.is_racy = not is_same
+        self.status = status  # another name of the file may have come or gone
+        return True
 
     def can_stay(self, path: str, status: os.stat_result) -> bool:
         """Return whether what is at a path is the same thing, though perhaps changed."""
@@ -76,7 +90,7 @@ class Entry:
             return False
         if stat.S_ISLNK(status.st_mode):
             return os.readlink(path) == self.target
-        return stat.S_ISDIR(status.st_mode) or status.st_ino == self.status.st_ino
+        return stat.S_ISDIR(status.st_mode) or status.st_ino == self.inode.number
 
     def put(self, path: str, linked: str | None) -> None:
         """
@@ -108,6 +122,7 @@ class Entry:
             os.chmod(path, stat.S_IMODE(before.st_mode))
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns), follow_symlinks=False)
         self.status = os.lstat(path)
+        self.inode.number = self.status.st_ino
 
 
 # What a level changed, by path; None: it deleted what was there.
@@ -135,6 +150,7 @@ class Snapshot:
         self._layers: list[tuple[Level, Layer]] = []
         self._active = [Level()]  # the first one, which has what no other has, never ends
         self._unsure: set[str] = set()  # directories in which something could not be put back
+        self._inodes: WeakValueDictionary[int, Inode] = WeakValueDictionary()
         self._watch = Watch()
         with self._lock:
             self._watch.start([directory])
@@ -286,7 +302,7 @@ class Snapshot:
 
     def _entry_of(self, path: str) -> Entry | None:
         try:
-            return Entry(path)
+            return Entry(path, self._inodes)
         except FileNotFoundError:  # another program has deleted it since
             self._unsure.add(os.path.dirname(path))
             return None
@@ -342,14 +358,16 @@ class Snapshot:
         self._adopt(wanted)
         for path in sorted(wanted, reverse=True):
             self._show(path, wanted[path])
-        parents = {os.path.dirname(path) for path in wanted if path != self.directory}
+        # Below what is no directory there is nothing, and a link that is there is not followed.
+        parents = {path: os.path.dirname(path) for path in sorted(wanted)}
+        paths = [path for path in parents if path == self.directory or parents[path] in self._view]
         attempts = Attempts()
-        for path in sorted(wanted):
+        for path in paths:
             attempts.make(path, _clear, wanted[path])
         links = self._links(wanted)
-        for path in sorted(wanted):
+        for path in paths:
             attempts.make(path, _put, wanted[path], links)
-        for path in sorted(parents | wanted.keys(), reverse=True):
+        for path in sorted({*parents, *parents.values()}, reverse=True):
             if path in self._view:
                 attempts.make(path, self._finish)
         self._settle(wanted)
@@ -379,15 +397,13 @@ class Snapshot:
                     number = max(self._newest(child)[0] for child in staying)
                     self._layers[number][1][path] = wanted[path] = self._entry(path)
 
-    def _links(self, wanted: Layer) -> dict[int, str]:
-        """Return a path for each inode that several paths wanted have, where it is there."""
-        shared = [each for each in wanted.values() if each is not None and _is_shared(each.status)]
-        inodes = {each.status.st_ino for each in shared}
-        links: dict[int, str] = {}
-        for path, entry in self._entries() if inodes else ():
-            inode = entry.status.st_ino
-            if inode in inodes and (status := _status(path)) and status.st_ino == inode:
-                links[inode] = path
+    def _links(self, wanted: Layer) -> dict[Inode, str]:
+        """Return a path for each file that several paths wanted name, where it is there."""
+        shared = {each.inode for each in wanted.values() if each and _is_shared(each.status)}
+        links: dict[Inode, str] = {}
+        for path, entry in self._entries() if shared else ():
+            if entry.inode in shared and (status := _status(path)) and entry.can_stay(path, status):
+                links[entry.inode] = path
         return links
 
     def _finish(self, directory: str) -> None:
@@ -431,12 +447,12 @@ def _clear(path: str, entry: Entry | None) -> None:
         _remove(path, status)
 
 
-def _put(path: str, entry: Entry | None, links: dict[int, str]) -> None:
+def _put(path: str, entry: Entry | None, links: dict[Inode, str]) -> None:
     if entry is not None:
-        inode, is_shared = entry.status.st_ino, _is_shared(entry.status)
-        entry.put(path, links.get(inode))
+        is_shared = _is_shared(entry.status)
+        entry.put(path, links.get(entry.inode))
         if is_shared:
-            links[inode] = path
+            links[entry.inode] = path
 
 
 def _remove(path: str, status: os.stat_result) -> None:
@@ -478,7 +494,7 @@ def _signature(status: os.stat_result) -> tuple[int, ...]:
     both = status.st_mode, status.st_uid, status.st_gid, status.st_ino, status.st_mtime_ns
     if stat.S_ISDIR(status.st_mode):
         return both
-    return (*both, status.st_size, status.st_ctime_ns)
+    return (*both, status.st_size)
 
 
 def _is_shared(status: os.stat_result) -> bool:
