@@ -193,6 +193,10 @@ class Snapshot:
             if paths:
                 self._put_back(paths)
 
+    def close(self) -> None:
+        """Look no more."""
+        self._watch.stop()
+
     def _enter(self, level: Level) -> None:
         with self._lock:
             self._take(self._look())
@@ -221,7 +225,9 @@ class Snapshot:
 
     def _look_at_links(self, found: Found) -> None:
         """Look at the other names of files, which are not reported."""
-        inodes = {each.st_ino for each in found.values() if each is not None and _is_shared(each)}
+        entries = [entry for path in found if (entry := self._entry(path)) is not None]
+        statuses = [*found.values(), *(entry.status for entry in entries)]
+        inodes = {each.st_ino for each in statuses if each is not None and _is_shared(each)}
         for path, entry in [*self._entries()] if inodes else ():
             if entry.status.st_ino in inodes and path not in found:
                 self._compare(path, _status(path), found)
@@ -381,10 +387,11 @@ class Snapshot:
         for path in sorted(wanted):
             parent = os.path.dirname(path)
             above = wanted[parent] if parent in wanted else self._entry(parent)
-            if wanted[path] is not None and not (above is not None and above.is_directory):
-                number = self._newest(parent)[0]
-                if number > self._newest(path)[0]:
-                    self._layers[number][1][path] = wanted[path] = None
+            is_inside = path != self.directory and wanted[path] is not None
+            if is_inside and not (above is not None and above.is_directory):
+                number, own = self._newest(parent)[0], self._newest(path)[0]
+                if number > own or parent not in self._view:
+                    self._layers[max(number, own)][1][path] = wanted[path] = None
 
     def _adopt(self, wanted: Layer) -> None:
         """Let a directory stay as long as a later level has something in it."""
