@@ -64,8 +64,8 @@ class Floor:
         self.root = os.path.join(outer, "files")
         os.mkdir(self.root)
         self._remove = Finalize(None, shutil.rmtree, (outer,), {"ignore_errors": True}, 0)
-        self._above_project = {os.getcwd(), *_above(os.getcwd())}
         self._verdicts = _verdicts_before(left)
+        self._project = {each for path in project_directories() for each in (path, *_above(path))}
         self._overridden: dict[str, str] = {}  # the verdicts for what a test overrides
         self._memory: dict[str, str] = {}
         self._loaded: set[str] = set()
@@ -82,7 +82,7 @@ class Floor:
                     self._bring(path)
         self.snapshot = Snapshot(self.root, os.path.join(os.path.dirname(self.root), "clock"))
         Floor.current = self
-        self._settings.move()
+        self._settings.begin()
         _patch()
 
     def end(self) -> None:
@@ -114,6 +114,11 @@ class Floor:
             return {key: self.named_in(each) for key, each in value.items()}
         return value
 
+    def is_on(self, named: Any) -> bool:
+        """Return whether a directory is moved, and is named by its path in the project."""
+        path = os.path.abspath(named)
+        return not self._is_private(path) and self._verdict(path) == MOVED
+
     def moved_path(self, named: Any) -> Any:
         """Return the private path for one of the project: a string, or a ``Path`` for one."""
         path = self.path(os.path.abspath(named))
@@ -124,12 +129,8 @@ class Floor:
     def moved_setting(self, value: str | Path) -> Any:
         """Return the private path for what a setting names, or ``None`` if that is not moved."""
         path = os.path.abspath(value)
-        if not os.path.isabs(value) or self._is_private(path):
-            return None
-        decider, verdict = self._decide(path)
-        # Where the whole project is a location, not all that is in it is meant.
-        is_project = decider == os.path.dirname(decider) or decider in self._above_project
-        return self.moved_path(value) if verdict == MOVED and not is_project else None
+        is_meant = os.path.isabs(value) and path not in self._project
+        return self.moved_path(value) if is_meant and self.is_on(value) else None
 
     def _is_private(self, path: str) -> bool:
         return path.startswith(self.root) and path[len(self.root) :][:1] in ("", os.sep)
@@ -148,6 +149,7 @@ class Floor:
         if verdict == UNKNOWN and is_at_work(storage):
             with self.snapshot.recording(self.snapshot.outermost):
                 self._bring(path)
+            self._settings.move()
             verdict = MOVED
         placed = self.moved_path(named) if verdict == MOVED else named
         if verdict != UNKNOWN and not is_exempt(storage) and os.path.isabs(named):
@@ -155,15 +157,14 @@ class Floor:
         return placed
 
     def _verdict(self, path: str) -> str:
-        return self._decide(path)[1]
-
-    def _decide(self, path: str) -> tuple[str, str]:
-        """Return the deepest known directory that a path is at or below, and its verdict."""
+        """Return that of the deepest known directory which a path is, or is below."""
         for each in (path, *_above(path)):
             verdict = self._overridden.get(each) or self._verdicts.get(each)
             if verdict is not None:
-                return each, verdict
-        return os.sep, UNKNOWN
+                # Not all that is in a project is meant where all of it is, or its working directory.
+                is_whole = each != path and each in self._project
+                return UNKNOWN if is_whole else verdict
+        return UNKNOWN
 
     def _bring(self, path: str) -> None:
         """Have a directory on the floor, with the project's files if the real one exists."""
@@ -215,11 +216,8 @@ def _verdicts_before(left: tuple[str, ...]) -> dict[str, str]:
     verdicts: dict[str, str] = {}
     for path in (temporary, os.path.realpath(temporary), *left):
         verdicts[os.path.abspath(path)] = LEFT
-    # The project itself may be below the temporary directory.
-    module = sys.modules.get(str(settings.SETTINGS_MODULE or ""))
-    file = getattr(module, "__file__", None)
-    for path in (os.getcwd(), *([os.path.dirname(file)] if file else [])):
-        verdicts.setdefault(os.path.abspath(path), UNKNOWN)
+    for path in project_directories():
+        verdicts.setdefault(path, LEFT)
     static = [getattr(settings, "STATIC_ROOT", None), *settings.STATICFILES_DIRS]
     for each in static:
         path = each[1] if isinstance(each, (list, tuple)) else each
@@ -230,9 +228,17 @@ def _verdicts_before(left: tuple[str, ...]) -> dict[str, str]:
     return verdicts
 
 
+def project_directories() -> list[str]:
+    """Return the working directory, and that of the settings."""
+    module = sys.modules.get(str(settings.SETTINGS_MODULE or ""))
+    file = getattr(module, "__file__", None)
+    return [os.getcwd(), *([os.path.dirname(os.path.abspath(file))] if file else [])]
+
+
 def named_directories() -> Iterator[str]:
     """Yield MEDIA_ROOT and the locations in STORAGES."""
-    yield os.path.abspath(settings.MEDIA_ROOT)
+    if settings.MEDIA_ROOT:
+        yield os.path.abspath(settings.MEDIA_ROOT)
     for location in locations_of(settings.STORAGES):
         yield os.path.abspath(location)
 
@@ -290,21 +296,29 @@ class SettingsMove:
         self._moved: dict[str, Any] = {}
         self._constants: dict[int, tuple[Any, Any]] = {}
         self._seen: tuple[Any, ...] = ()
+        self._layer: Any = None
+
+    def begin(self) -> None:
+        """Move those that name the directories on the floor, in the settings that there are now."""
+        self._layer = vars(settings)["_wrapped"]
+        self.move()
+        self._seen = _state()
 
     def move(self) -> None:
-        """Move them."""
-        layer: Any = vars(settings)["_wrapped"]
-        media_root = settings.MEDIA_ROOT
-        self._set(vars(layer), "MEDIA_ROOT", self._floor.moved_path(media_root))
+        """Move those that name a directory that is new on the floor too."""
         names = {"MEDIA_ROOT", "STORAGES"}
+        media_root = self._layer.MEDIA_ROOT
+        if self._floor.is_on(media_root):
+            self._set(vars(self._layer), "MEDIA_ROOT", self._floor.moved_path(media_root))
+        layer: Any = self._layer
         while layer is not None and layer is not global_settings:
             names |= {name for name in [*vars(layer)] if self._move(vars(layer), name)}
             layer = vars(layer).get("default_settings")
         for name in names:
             vars(settings).pop(name, None)
-        self._moved = {name: getattr(settings, name) for name in names}
-        self._move_constants()
-        self._seen = _state()
+        self._moved |= {name: getattr(self._layer, name) for name in names}
+        if self._constants:
+            self._move_constants()
 
     def put_back(self) -> None:
         """Undo the move."""
@@ -338,11 +352,12 @@ class SettingsMove:
             moved = self._floor.moved_setting(value)
         elif type(value) is tuple:
             parts = list(value)
-            if any([self._move(parts, position) for position in range(len(parts))]):
-                moved = tuple(parts)
+            moves = [self._move(parts, position) for position in range(len(parts))]
+            moved = tuple(parts) if any(moves) else None
         elif type(value) in (dict, list):
             keys = list(value) if isinstance(value, dict) else range(len(value))
-            return any([self._move(value, each) for each in keys])
+            moves = [self._move(value, each) for each in keys]
+            return any(moves)
         if moved is not None:
             self._set(container, key, moved)
         return moved is not None
@@ -359,6 +374,7 @@ class SettingsMove:
     def _move_constants(self) -> None:
         """Move the globals of modules that are the very object that a setting was."""
         constants = {key: each for key, each in self._constants.items() if _is_path(each[0])}
+        self._constants = {}
         for module in list(sys.modules.values()):
             namespace = getattr(module, "__dict__", {})
             for name, value in list(namespace.items()):

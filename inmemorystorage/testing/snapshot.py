@@ -373,6 +373,8 @@ class Snapshot:
         links = self._links(wanted)
         for path in paths:
             attempts.make(path, _put, wanted[path], links)
+        for path in paths:
+            attempts.make(path, _count_links, wanted[path], links)
         for path in sorted({*parents, *parents.values()}, reverse=True):
             if path in self._view:
                 attempts.make(path, self._finish)
@@ -460,6 +462,11 @@ def _put(path: str, entry: Entry | None, links: dict[Inode, str]) -> None:
         entry.put(path, links.get(entry.inode))
         if is_shared:
             links[entry.inode] = path
+
+
+def _count_links(path: str, entry: Entry | None, links: dict[Inode, str]) -> None:
+    if entry is not None and entry.inode in links:
+        entry.status = os.lstat(path)
 
 
 def _remove(path: str, status: os.stat_result) -> None:
