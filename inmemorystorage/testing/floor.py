@@ -146,7 +146,7 @@ class Floor:
             return known
         path = os.path.abspath(named)
         verdict = LEFT if self._is_private(path) or is_exempt(storage) else self._verdict(path)
-        if verdict == UNKNOWN and is_at_work(storage):
+        if verdict == UNKNOWN and is_at_work(storage) and path not in static_directories():
             with self.snapshot.recording(self.snapshot.outermost):
                 self._bring(path)
             self._settings.move()
@@ -161,7 +161,7 @@ class Floor:
         for each in (path, *_above(path)):
             verdict = self._overridden.get(each) or self._verdicts.get(each)
             if verdict is not None:
-                # Not all that is in a project is meant where all of it is, or its working directory.
+                # Where a whole project is a location, not all that is in it is meant.
                 is_whole = each != path and each in self._project
                 return UNKNOWN if is_whole else verdict
         return UNKNOWN
@@ -218,14 +218,17 @@ def _verdicts_before(left: tuple[str, ...]) -> dict[str, str]:
         verdicts[os.path.abspath(path)] = LEFT
     for path in project_directories():
         verdicts.setdefault(path, LEFT)
-    static = [getattr(settings, "STATIC_ROOT", None), *settings.STATICFILES_DIRS]
-    for each in static:
-        path = each[1] if isinstance(each, (list, tuple)) else each
-        if path:
-            verdicts[os.path.abspath(path)] = LEFT
-    for app in apps.get_app_configs():
-        verdicts[os.path.join(os.path.abspath(app.path), "static")] = LEFT
+    verdicts.update(dict.fromkeys(static_directories(), LEFT))
     return verdicts
+
+
+def static_directories() -> set[str]:
+    """Return the directories in which static files are sought and collected."""
+    directories = [getattr(settings, "STATIC_ROOT", None)]
+    for each in settings.STATICFILES_DIRS:
+        directories.append(each[1] if isinstance(each, (list, tuple)) else each)
+    directories += [os.path.join(app.path, "static") for app in apps.get_app_configs()]
+    return {os.path.abspath(each) for each in directories if each}
 
 
 def project_directories() -> list[str]:

@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 
-# Outside of a git checkout no more than this is copied, as bytes, and no more entries are looked at.
+# Outside of a git checkout no more bytes are copied, and nowhere are more entries looked at.
 LIMIT = 50 << 20
 ENTRIES = 20_000
 OPTION = "inmemorystorage_load"

@@ -309,7 +309,7 @@ class Snapshot:
     def _entry_of(self, path: str) -> Entry | None:
         try:
             return Entry(path, self._inodes)
-        except FileNotFoundError:  # another program has deleted it since
+        except OSError:  # another program has deleted it since
             self._unsure.add(os.path.dirname(path))
             return None
 
@@ -495,9 +495,8 @@ def _status(path: str) -> os.stat_result | None:
 
 def _statuses(directory: str) -> dict[str, os.stat_result]:
     """Return the entries of a directory by their names."""
-    _open_up(directory)
     statuses = {}
-    with os.scandir(directory) as entries:
+    with _permitted(directory, stat.S_IRUSR | stat.S_IXUSR), os.scandir(directory) as entries:
         for entry in entries:
             with contextlib.suppress(FileNotFoundError):  # another program deletes it now
                 statuses[entry.name] = entry.stat(follow_symlinks=False)
@@ -521,17 +520,25 @@ def _is_same_directory(status: os.stat_result, entry: Entry) -> bool:
     return is_directory and status.st_ino == entry.status.st_ino
 
 
+@contextlib.contextmanager
+def _permitted(path: str, bits: int) -> Iterator[None]:
+    """Let the owner do something with a file or a directory in a block."""
+    mode = stat.S_IMODE(os.lstat(path).st_mode)
+    if mode & bits == bits:
+        yield
+        return
+    os.chmod(path, mode | bits)
+    try:
+        yield
+    finally:
+        os.chmod(path, mode)
+
+
 def _read(path: str, status: os.stat_result) -> bytes:
     """Return the content of a file, which does not count as a reading access where possible."""
-    is_permitted = status.st_mode & stat.S_IRUSR
-    if not is_permitted:
-        os.chmod(path, stat.S_IMODE(status.st_mode) | stat.S_IRUSR)
     flags = os.O_RDONLY | _FLAGS | (_NO_ATIME if status.st_uid == os.geteuid() else 0)
-    with open(os.open(path, flags), "rb") as file:
-        content = file.read()
-    if not is_permitted:
-        os.chmod(path, stat.S_IMODE(status.st_mode))
-    return content
+    with _permitted(path, stat.S_IRUSR), open(os.open(path, flags), "rb") as file:
+        return file.read()
 
 
 def _write(path: str, content: bytes) -> None:
