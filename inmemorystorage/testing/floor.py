@@ -65,7 +65,8 @@ class Floor:
         os.mkdir(self.root)
         self._remove = Finalize(None, shutil.rmtree, (outer,), {"ignore_errors": True}, 0)
         self._verdicts = _verdicts_before(left)
-        self._project = {each for path in project_directories() for each in (path, *_above(path))}
+        self._project = {*project_directories()}
+        self._above_project = self._project.union(*map(_above, self._project))
         self._overridden: dict[str, str] = {}  # the verdicts for what a test overrides
         self._memory: dict[str, str] = {}
         self._loaded: set[str] = set()
@@ -129,7 +130,7 @@ class Floor:
     def moved_setting(self, value: str | Path) -> Any:
         """Return the private path for what a setting names, or ``None`` if that is not moved."""
         path = os.path.abspath(value)
-        is_meant = os.path.isabs(value) and path not in self._project
+        is_meant = os.path.isabs(value) and path not in self._above_project
         return self.moved_path(value) if is_meant and self.is_on(value) else None
 
     def _is_private(self, path: str) -> bool:
@@ -162,8 +163,8 @@ class Floor:
             verdict = self._overridden.get(each) or self._verdicts.get(each)
             if verdict is not None:
                 # Where a whole project is a location, not all that is in it is meant.
-                is_whole = each != path and each in self._project
-                return UNKNOWN if is_whole else verdict
+                whole = self._above_project if verdict == MOVED else self._project
+                return UNKNOWN if each != path and each in whole else verdict
         return UNKNOWN
 
     def _bring(self, path: str) -> None:
@@ -278,13 +279,11 @@ def is_exempt(storage: Storage) -> bool:
 def is_at_work(storage: Storage) -> bool:
     """Return whether a method of the storage asks for its location, and not other code."""
     frame = sys._getframe(2)
-    while frame.f_back is not None:
-        code = frame.f_code
-        if code.co_filename != __file__ and code.co_name not in _LOCATIONS:
-            names = code.co_varnames[: min(code.co_argcount, 1)]
-            return any(frame.f_locals.get(name) is storage for name in names)
+    while frame.f_code.co_filename == __file__ or frame.f_code.co_name in _LOCATIONS:
+        assert frame.f_back is not None  # some other code asks
         frame = frame.f_back
-    return False
+    names = frame.f_code.co_varnames[: min(frame.f_code.co_argcount, 1)]
+    return any(frame.f_locals.get(name) is storage for name in names)
 
 
 # Settings.
@@ -341,7 +340,7 @@ class SettingsMove:
     def overridden(self) -> Iterator[str]:
         """Yield the directories that a test overrides now."""
         for name, moved in self._moved.items():
-            value = getattr(settings, name, None)
+            value: Any = getattr(settings, name, None)
             if value is not moved:
                 yield from locations_of(value) if name == "STORAGES" else _paths_in(value)
 

@@ -107,10 +107,10 @@ def _ls_files(directory: str) -> list[str] | None:
 def files_made_by_this_process(directory: str) -> Iterator[str]:
     """Yield the files that changed after this process began, where the system tells when."""
     begin = process_began()
-    names = names_below(directory) if begin is not None else ()
-    for name in itertools.islice(names, ENTRIES):
-        if begin is not None and os.lstat(os.path.join(directory, name)).st_ctime >= begin:
-            yield name
+    if begin is not None:
+        for name in itertools.islice(names_below(directory), ENTRIES):
+            if os.lstat(os.path.join(directory, name)).st_ctime >= begin:
+                yield name
 
 
 def process_began() -> float | None:

@@ -154,7 +154,8 @@ class Snapshot:
         self._watch = Watch()
         with self._lock:
             self._watch.start([directory])
-            self._take({directory: os.lstat(directory)} | self._new_in(directory))
+            found: Found = {directory: os.lstat(directory)}
+            self._take(found | self._new_in(directory))
 
     @property
     def outermost(self) -> Level:
@@ -214,8 +215,9 @@ class Snapshot:
             self._watch.start(self._view)
         elif not touched and not self._unsure:
             return {}
-        names = dict.fromkeys(self._view) if touched is None else {**touched}
-        names.update(dict.fromkeys(self._unsure))
+        names: dict[str, set[str] | None] = dict.fromkeys(self._view)
+        if touched is not None:
+            names = {**touched, **dict.fromkeys(self._unsure)}
         found: Found = {}
         for directory in sorted(names):
             if directory in self._view and not self._is_replaced(directory, found):
@@ -366,14 +368,14 @@ class Snapshot:
             self._show(path, wanted[path])
         # Below what is no directory there is nothing, and a link that is there is not followed.
         parents = {path: os.path.dirname(path) for path in sorted(wanted)}
-        paths = [path for path in parents if path == self.directory or parents[path] in self._view]
+        places = [path for path in parents if path == self.directory or parents[path] in self._view]
         attempts = Attempts()
-        for path in paths:
+        for path in places:
             attempts.make(path, _clear, wanted[path])
         links = self._links(wanted)
-        for path in paths:
+        for path in places:
             attempts.make(path, _put, wanted[path], links)
-        for path in paths:
+        for path in places:
             attempts.make(path, _count_links, wanted[path], links)
         for path in sorted({*parents, *parents.values()}, reverse=True):
             if path in self._view:
