@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import operator
 import os
 import shutil
@@ -181,6 +182,19 @@ class Floor:
                 os.makedirs(self.path(path), exist_ok=True)
             else:
                 self.loader.load(real, self.path(path))
+
+        for each in itertools.takewhile(self._is_bare, above):
+            self._verdicts[each] = MOVED
+
+    def _is_bare(self, path: str) -> bool:
+        """Return whether a directory in the project holds nothing but directories that moved."""
+        if path in self._above_project or self._project.isdisjoint(_above(path)):
+            return False
+        entries = os.listdir(path) if os.path.isdir(path) else []
+        inside = {os.path.join(path, name) for name in entries}
+        return path not in self._verdicts and all(
+            self._verdicts.get(each) == MOVED for each in inside
+        )
 
     def explain(self, error: BaseException | None) -> str:
         """Return why a file is missing that the real directory has; nothing for other errors."""

@@ -184,6 +184,23 @@ def test_the_project_is_media_root(home: Path) -> None:
         floor.end()
 
 
+@pytest.mark.parametrize(("others", "moves"), [([], True), (["css"], False)])
+def test_a_directory_that_holds_media_alone(home: Path, others: list[str], moves: bool) -> None:
+    """A directory of the project that holds nothing but MEDIA_ROOT moves as a whole."""
+    public = home / "public"
+    (public / "media").mkdir(parents=True)
+    for name in others:
+        (public / name).mkdir()
+    values = {"MEDIA_ROOT": public / "media", "PUBLIC_ROOT": public, "STATIC_ROOT": home / "css"}
+    with override_settings(**values, STORAGES={"default": FILE_SYSTEM}):
+        floor = Floor()
+        floor.begin()
+        moved = Path(floor.root + str(public))
+        assert (moved if moves else public) == settings.PUBLIC_ROOT
+        assert moved / "media" == settings.MEDIA_ROOT
+        floor.end()
+
+
 class Tenant(FileSystemStorage):
     """A storage whose location goes on from that of its base."""
 
