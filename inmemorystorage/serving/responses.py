@@ -105,12 +105,18 @@ def _open_regular(storage: Storage, name: str) -> File[bytes]:
 
     Raises ``FileNotFoundError`` for any other kind of file on a disk.
     """
+    for layer in layers_on_disk(storage):
+        path = layer.path(name)
+        if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+    return storage.open(name)
+
+
+def layers_on_disk(storage: Storage) -> Iterator[FileSystemStorage]:
+    """Yield the storages on a disk in which a storage looks: itself, or some of its layers."""
     for layer in storage_layers(storage):
         if isinstance(layer, FileSystemStorage) and not isinstance(layer, InMemoryStorage):
-            path = layer.path(name)
-            if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
-                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
-    return storage.open(name)
+            yield layer
 
 
 def _is_normalized(name: str) -> bool:

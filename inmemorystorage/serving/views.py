@@ -13,17 +13,15 @@ from urllib.parse import urlsplit
 from asgiref.sync import async_to_sync
 from django.conf import ENVIRONMENT_VARIABLE, settings
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
-from django.core.files.storage import FileSystemStorage, Storage, storages
+from django.core.files.storage import Storage, storages
 from django.core.signing import BadSignature
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, get_script_prefix, re_path
 from django.views.decorators.http import require_safe
 
-from ..project import storage_layers
-from ..storage import InMemoryStorage
 from .listing import list_directory
-from .responses import open_representation, respond
+from .responses import layers_on_disk, open_representation, respond
 
 Public = Callable[[HttpRequest, str], Any]
 
@@ -137,11 +135,10 @@ def serve_from(
 
 def exposes_project(storage: Storage) -> bool:
     """Return whether a storage on a disk, or a layer, has the project's own files."""
-    for layer in storage_layers(storage):
-        if isinstance(layer, FileSystemStorage) and not isinstance(layer, InMemoryStorage):
-            location = os.path.realpath(layer.location)
-            if location == os.path.realpath(os.curdir) or _has_settings(location):
-                return True
+    for layer in layers_on_disk(storage):
+        location = os.path.realpath(layer.location)
+        if location == os.path.realpath(os.curdir) or _has_settings(location):
+            return True
     return False
 
 
