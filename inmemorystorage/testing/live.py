@@ -17,7 +17,7 @@ from .tools import TestTool
 
 class serve_live_media(TestTool):
     """
-    Have Django's live servers serve files in memory at MEDIA_URL.
+    Make Django's live servers serve files in memory at MEDIA_URL.
 
     ``LiveServerTestCase``, ``StaticLiveServerTestCase`` and pytest-django's ``live_server`` do;
     what is not in memory they look for on the disk, as they are.
@@ -45,5 +45,5 @@ class serve_live_media(TestTool):
         self._patches[-1].start()
 
     def disable(self) -> None:
-        """Have the servers be as they were."""
+        """Restore the servers."""
         self._patches.pop().stop()

@@ -38,10 +38,10 @@ _BEFORE_STORAGES = ("DEFAULT_FILE_STORAGE", "STATICFILES_STORAGE")
 
 class override_storages(TestTool):
     """
-    Put a storage in memory in the place of every storage of the project.
+    Replace every storage of the project by one in memory.
 
     Replaced are all aliases of STORAGES but ``staticfiles``, ``default_storage``, the storage of
-    each file field, and what ``storages.create_storage()`` makes meanwhile; each by what
+    each file field, and what ``storages.create_storage()`` makes inside; each by what
     `replace_storage` says. What shared one storage shares one. MEDIA_ROOT is a private directory
     at which the files of the replacements are found, and in which others may write. At the end
     all is put back, and the files are gone.
@@ -77,7 +77,7 @@ class override_storages(TestTool):
 
 class Replacements:
     """
-    Turns storages into their replacements, in place: whoever holds one has it in memory.
+    Turns storages into their replacements, in place, so that every reference sees the change.
 
     :param chosen: those that the caller wants, by alias or field.
     :param stack: what puts everything back.
@@ -147,7 +147,7 @@ class Replacements:
 @contextlib.contextmanager
 def turned_into(storage: Storage, replacement: Storage) -> Iterator[None]:
     """
-    Have one storage be another for a while: of its class, and with its state.
+    Give one storage the class and the state of another for a block.
 
     Projects and libraries keep storages where nobody finds them, in globals of modules; so the
     object is changed, and not who refers to it. Migrations go on to see what it was.
@@ -176,7 +176,7 @@ def turned_into(storage: Storage, replacement: Storage) -> Iterator[None]:
 
 
 def replace_aliases(replacements: Replacements) -> None:
-    """Have ``storages``, and the objects that stand for some of them, give replacements."""
+    """Make ``storages``, and the lazy objects of Django, return replacements."""
     handler: Any = storages
     create_storage = handler.create_storage
     chosen = {name: each for name, each in replacements.chosen.items() if "." not in name}
@@ -207,7 +207,7 @@ def replace_aliases(replacements: Replacements) -> None:
 
 
 def replace_fields(replacements: Replacements) -> None:
-    """Have each file field use a replacement, those of models that come later too."""
+    """Make each file field use a replacement, those of later models too."""
 
     def replace(sender: type[Model], **kwargs: Any) -> None:
         for field in file_fields(sender):
@@ -242,7 +242,7 @@ def check_name(name: str) -> None:
 @contextlib.contextmanager
 def private_locations() -> Iterator[None]:
     """
-    Have the settings name the directories at which storages in memory lend their paths.
+    Set the settings to the directories at which storages in memory lend their paths.
 
     So MEDIA_ROOT does, and so do the locations in STORAGES, for who makes storages of his own; also
     where a test overrides them.
@@ -258,7 +258,7 @@ def private_locations() -> Iterator[None]:
 
 
 def _keep_options() -> None:
-    """Have storages made of all that an override of STORAGES says."""
+    """Make Django use the OPTIONS of an override of STORAGES."""
     overridden: dict[str, Any] = vars(settings)["_wrapped"].__dict__
     for name in _BEFORE_STORAGES:
         overridden.pop(name, None)
@@ -271,7 +271,7 @@ class PrivateLocations:
         self._borrowers: list[InMemoryFileSystemStorage] = []
 
     def of(self, location: Any) -> Any:
-        """Return the directory in the place of another, with all that is in it, now and later."""
+        """Return the directory that replaces another, with all its entries, now and later."""
         self._borrowers.append(InMemoryFileSystemStorage(location))
         self._borrowers[-1].exists("")  # which makes it
         path = self._borrowers[-1].path("")
@@ -297,7 +297,7 @@ class PrivateLocations:
     settings: ClassVar = {"MEDIA_ROOT": _media_root, "STORAGES": _storages}
 
     def follow(self, *, setting: str, enter: bool, **kwargs: Any) -> None:
-        """Have an override inside name private directories too; it goes as it came."""
+        """Make a nested override name private directories too, until it ends."""
         if enter and setting in self.settings:
             for name, value in self.changed(setting).items():
                 setattr(settings, name, value)
@@ -309,13 +309,13 @@ def _location_on_disk(entry: dict[str, Any]) -> Any:
     try:
         is_disk = location and issubclass(import_string(entry["BACKEND"]), FileSystemStorage)
     except ImportError:
-        return None  # whoever asks for the alias is told
+        return None  # raised when the alias is used
     return location if is_disk else None
 
 
 @contextlib.contextmanager
 def kept_storages() -> Iterator[None]:
-    """Keep the storages that there are, which Django makes anew when settings change."""
+    """Keep the existing storages, which Django makes again when settings change."""
     with contextlib.ExitStack() as stack:
         stack.enter_context(attribute(storages, "_storages", vars(storages)["_storages"]))
         for lazy in lazy_storages():
