@@ -41,14 +41,23 @@ class Journal:
     The journal of the whole process.
 
     ``savepoint`` is where changes are noted, or ``None``; ``open`` has the open savepoints, the
-    innermost last; ``rollbacks`` counts. Each of ``boundaries`` is called before a savepoint begins
-    or is rolled back, to finish what belongs to the time before.
+    innermost last; ``recording`` is the note that records outside of them. Before there is a
+    storage with a tree, ``has_trees`` is false, and savepoints are in ``waiting`` instead.
+    ``rollbacks`` counts. Each of ``boundaries`` is called before a savepoint begins or is rolled
+    back, to finish what belongs to the time before.
     """
 
     savepoint: ClassVar[Note | None] = None
     open: ClassVar[list[Savepoint]] = []
+    recording: ClassVar[Note | None] = None
     rollbacks: ClassVar[int] = 0
+    has_trees: ClassVar[bool] = False
+    waiting: ClassVar[list[Savepoint]] = []
     boundaries: ClassVar[list[Callable[[], None]]] = []
+
+
+# Those that are open, those that wait for a tree, and the note outside of them.
+Savepoints = tuple["list[Savepoint]", "list[Savepoint]", "Note | None"]
 
 
 class Note:
@@ -56,25 +65,41 @@ class Note:
 
     def __init__(self) -> None:
         self.before: dict[Recorded, Any] = {}
+        # The savepoints that began while this note records, and while it does so those outside.
+        self._nested: Savepoints = [], [], self
+        self._outer: Savepoints | None = None
 
     @contextlib.contextmanager
     def recording(self) -> Iterator[None]:
         """Note the changes of a block here, and not in the open savepoint."""
-        with lock:
-            _pass_boundary()
-            inner, Journal.savepoint = Journal.savepoint, self
+        self.resume()
         try:
             yield
         finally:
-            with lock:
-                try:
-                    _pass_boundary()
-                finally:
-                    Journal.savepoint = inner
+            self.pause()
+
+    def resume(self) -> None:
+        """Note changes here from now on; savepoints that begin now are nested in this note."""
+        with lock:
+            _pass_boundary()
+            self._outer = _exchange(self._nested)
+
+    def pause(self) -> None:
+        """Note changes in the open savepoint again."""
+        with lock:
+            try:
+                _pass_boundary()
+            finally:
+                assert self._outer is not None
+                self._nested, self._outer = _exchange(self._outer), None
+                if Journal.has_trees:
+                    begin()
 
     def undo(self) -> None:
-        """Restore the state before all that is noted."""
+        """Restore the state before all that is noted, and stop noting."""
         with lock:
+            if self._outer is not None:
+                self.pause()
             _pass_boundary()
             self._take_back()
 
@@ -95,8 +120,11 @@ class Savepoint(Note):
         super().__init__()
         with lock:
             _pass_boundary()
-            Journal.open.append(self)
-            Journal.savepoint = self
+            if Journal.has_trees:
+                Journal.open.append(self)
+                Journal.savepoint = self
+            else:
+                Journal.waiting.append(self)
 
     def rollback(self) -> None:
         """Undo all that changed since; do nothing if an outer savepoint was rolled back before."""
@@ -122,9 +150,11 @@ class Savepoint(Note):
             try:
                 _pass_boundary()
             finally:
+                while self in Journal.waiting:
+                    Journal.waiting.pop()
                 while self in Journal.open:
                     innermost = Journal.open.pop()
-                    Journal.savepoint = Journal.open[-1] if Journal.open else None
+                    Journal.savepoint = _innermost()
                     end(innermost)
 
     def _merge_into_outer(self) -> None:
@@ -132,6 +162,27 @@ class Savepoint(Note):
         if outer is not None:
             for changed, before in self.before.items():
                 outer.before[changed] = changed.merge(outer.before.get(changed), before)
+
+
+def begin() -> None:
+    """Open the savepoints that were made before there was a tree."""
+    with lock:
+        Journal.has_trees = True
+        Journal.open += Journal.waiting
+        Journal.waiting.clear()
+        Journal.savepoint = _innermost()
+
+
+def _exchange(savepoints: Savepoints) -> Savepoints:
+    """Set the savepoints of the journal; return those that it had."""
+    before = Journal.open, Journal.waiting, Journal.recording
+    Journal.open, Journal.waiting, Journal.recording = savepoints
+    Journal.savepoint = _innermost()
+    return before
+
+
+def _innermost() -> Note | None:
+    return Journal.open[-1] if Journal.open else Journal.recording
 
 
 def record(changed: Recorded) -> Any:

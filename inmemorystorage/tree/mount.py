@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from ..behaviors import Behavior
-from .journal import Journal, lock
+from .journal import Journal, begin, lock
 from .lending import Lease, TreeMirror
 from .nodes import InMemoryDir, InMemoryFile, InMemoryNode, Quota, State, total_size
 from .posix import Place, look_up, make_directories
 
 # The tree of all storages that share their files by location.
 shared_tree = InMemoryDir()
+begin()
 
 
 # What no entry of a directory is called.

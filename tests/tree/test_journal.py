@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from inmemorystorage import InMemoryDir, InMemoryStorage
-from inmemorystorage.tree.journal import Journal, Note, Savepoint
+from inmemorystorage.tree.journal import Journal, Note, Savepoint, begin
 from inmemorystorage.tree.nodes import InMemoryNode
 
 NAMES = st.sampled_from(["a", "b", "d/a", "d/b", "d/e/a", "f/a"])
@@ -256,6 +256,37 @@ def test_note_survives_the_rollback_of_a_savepoint() -> None:
     assert storage.listdir("") == (["d"], ["of-the-note"])
     note.undo()
     assert storage.listdir("") == (["d"], ["a"])
+
+
+def test_savepoint_of_a_recording_lasts_as_long_as_the_note() -> None:
+    """A savepoint that begins in a recording is nested in the note, not in the open savepoint."""
+    storage = make()
+    outer, note = Savepoint(), Note()
+    with note.recording():
+        inner = Savepoint()
+        storage.save("of-the-inner", ContentFile(b""))
+    outer.rollback()
+    assert storage.exists("of-the-inner")
+    note.resume()
+    inner.rollback()
+    assert not storage.exists("of-the-inner")
+    storage.save("of-the-note", ContentFile(b""))
+    note.undo()
+    assert storage.listdir("") == (["d"], ["a"])
+
+
+def test_savepoints_wait_for_the_first_tree(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Savepoints that were made before there is a tree open with it, those that ended do not."""
+    for name, value in {"open": [], "waiting": [], "has_trees": False, "savepoint": None}.items():
+        monkeypatch.setattr(Journal, name, value)
+    outer, ended = Savepoint(), Savepoint()
+    ended.rollback()
+    with Note().recording():
+        inner = Savepoint()
+        assert Journal.open == [] and Journal.savepoint is not inner
+        begin()
+        assert Journal.open == [inner] and Journal.savepoint is inner
+    assert Journal.open == [outer] and Journal.savepoint is outer
 
 
 def test_recording_ends_when_a_boundary_raises(monkeypatch: pytest.MonkeyPatch) -> None:
