@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Mapping
 from operator import attrgetter
 from typing import Any, ClassVar, cast
 
 from django.core.files.storage import Storage
 
 from .behaviors import Behavior
+
+_get_available_name = Storage.get_available_name
 
 
 class NamingMixin(Storage):
@@ -18,20 +21,32 @@ class NamingMixin(Storage):
     behavior: Behavior
     # What Storage.save() calls: save() has no fast path if a subclass or an instance overrides one.
     _hooks: ClassVar[tuple[str, ...]]
+    _django: ClassVar[type[Storage]] = Storage
     _hooks_of: ClassVar[attrgetter[Any]]
     _known_hooks: ClassVar[Any]
 
     @classmethod
     def know_hooks(cls) -> None:
-        """Record the hooks that this class has now; any others are overrides."""
-        cls._hooks_of = attrgetter(*cls._hooks)
+        """Record the hooks that this class and Django's have now; any others are overrides."""
+        # A hook of Django's class is one that a test patches there.
+        cls._hooks_of = attrgetter(*cls._hooks, "_django.save", "_django.get_available_name")
         cls._known_hooks = cls._hooks_of(cls)
+
+    @classmethod
+    def replace_hooks(cls, replaced: Mapping[Any, Any]) -> None:
+        """Accept the replacements of some hooks; those that are not replaced stay known."""
+        cls._known_hooks = tuple(replaced.get(hook, hook) for hook in cls._known_hooks)
 
     def _has_own_hooks(self) -> bool:
         """Return whether a subclass, or this instance, overrides a hook of ``save()``."""
         if self._hooks_of(type(self)) != self._known_hooks:
             return True
         return not self.__dict__.keys().isdisjoint(self._hooks)
+
+    @staticmethod
+    def _has_patched_names() -> bool:
+        """Return whether a test patches Django's ``Storage.get_available_name()``."""
+        return Storage.get_available_name is not _get_available_name
 
     def _may_overwrite(self, name: str) -> bool:
         """Return true if the taken ``name`` may be overwritten, else raise ``FileExistsError``."""
@@ -50,7 +65,9 @@ class NamingMixin(Storage):
 
         Raises ``SuspiciousFileOperation`` if ``max_length`` leaves no room for one.
         """
-        asked = _Availability(self, max_length)
+        if self._has_patched_names():
+            return super().get_available_name(name, max_length=max_length)
+        asked: Any = _Availability(self, max_length)
         return Storage.get_available_name(asked, name, max_length=max_length)
 
     def is_name_available(self, name: str, max_length: int | None = None) -> bool:
@@ -70,17 +87,24 @@ class NamingMixin(Storage):
         return super().get_alternative_name(file_root, file_ext)
 
 
-class _Availability(Storage):
-    """Call ``is_name_available()`` where Django before 5.1 calls ``exists()``."""
+class _Availability:
+    """
+    Answer ``Storage.get_available_name()`` by ``is_name_available()``.
 
-    def __init__(self, storage: Storage, max_length: int | None) -> None:
+    Django before 5.1 calls ``exists()`` instead. It is no ``Storage``, whose operations tests may
+    count.
+    """
+
+    def __init__(self, storage: Any, max_length: int | None) -> None:
         self._storage = storage
         self._max_length = max_length
+        self.get_alternative_name = storage.get_alternative_name
+
+    def is_name_available(self, name: str, **kwargs: Any) -> bool:
+        """Return whether a name is available."""
+        is_available: bool = self._storage.is_name_available(name, max_length=self._max_length)
+        return is_available
 
     def exists(self, name: str) -> bool:
         """Return whether a name is not available."""
-        return not self._storage.is_name_available(name, max_length=self._max_length)
-
-    def get_alternative_name(self, file_root: str, file_ext: str) -> str:
-        """Return the storage's own alternative."""
-        return self._storage.get_alternative_name(file_root, file_ext)
+        return not self.is_name_available(name)

@@ -7,7 +7,7 @@ import copy
 import os
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -210,7 +210,8 @@ class FallbackStorage(Storage):
             return name
         if not layers.may_be_taken(available):
             return name
-        return Storage.get_available_name(_NewNames(self, name), name, max_length=max_length)
+        asked: Any = _NewNames(self, name)
+        return Storage.get_available_name(asked, name, max_length=max_length)
 
     def generate_filename(self, filename: str | os.PathLike[str]) -> str:
         """Return the name under which the first backend would save ``filename``."""
@@ -399,8 +400,15 @@ class _Comparable:
     __hash__ = None  # type: ignore[assignment]
 
 
-class _NewNames(Storage):
-    """Offer names of a `FallbackStorage`, or Django's where those repeat themselves."""
+class _NewNames:
+    """
+    Offer names of a `FallbackStorage`, or Django's where those repeat themselves.
+
+    It is no ``Storage``, whose operations tests may count.
+    """
+
+    # Django before 5.1 has none, and calls exists() instead.
+    is_name_available = getattr(Storage, "is_name_available", None)
 
     def __init__(self, storage: FallbackStorage, taken: str) -> None:
         self._storage = storage
@@ -415,7 +423,7 @@ class _NewNames(Storage):
         """Return a name that was not returned before."""
         name = self._storage.get_alternative_name(file_root, file_ext)
         if name in self._tried:
-            name = super().get_alternative_name(file_root, file_ext)
+            name = Storage.get_alternative_name(cast("Any", self), file_root, file_ext)
         self._tried.add(name)
         return name
 

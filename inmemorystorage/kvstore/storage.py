@@ -237,7 +237,9 @@ class KeyValueStorage(_Deconstructible, NamingMixin, SignedUrlMixin):
             content = ContentFile(content, name)
         if self._can_save_directly(name, max_length) and hasattr(content, "chunks"):
             return self._save(cast("str", name), content)
-        return super().save(name, content, max_length=max_length)
+        # As the caller passed it, since a test may have patched Storage.save().
+        limit = {} if max_length is None else {"max_length": max_length}
+        return super().save(name, content, **limit)
 
     def _can_save_directly(self, name: str | None, max_length: int | None) -> bool:
         """
@@ -333,7 +335,7 @@ class KeyValueStorage(_Deconstructible, NamingMixin, SignedUrlMixin):
 
     def _has_own_names(self) -> bool:
         own = type(self).get_available_name is not NamingMixin.get_available_name
-        return own or "get_available_name" in vars(self)
+        return own or "get_available_name" in vars(self) or self._has_patched_names()
 
     def _is_taken(self, name: str) -> bool:
         record = self._find(name)

@@ -14,8 +14,7 @@ from django.core.files import File
 from django.core.files.base import ContentFile
 
 from .operations import Call, add_observer, check_operation, remove_observer
-from .override import check_name
-from .places import is_called
+from .places import check_name, is_called
 from .tools import TestTool
 
 

@@ -1,8 +1,8 @@
 """
-Operations on storages: observed from outside, captured and counted.
+Operations on storages: watched from outside, captured and counted.
 
-While there is an observer, the public operations of all classes of storages are wrapped; otherwise
-none is, and an operation costs what it costs.
+While there is an observer, the operations of all classes of storages are wrapped. Otherwise none
+is, and an operation costs what it costs.
 """
 
 from __future__ import annotations
@@ -10,27 +10,31 @@ from __future__ import annotations
 import functools
 import io
 import time
+import types
 import weakref
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, overload
+from unittest.mock import NonCallableMock
 
 import six
 from django.core.files.base import ContentFile
 from django.core.files.storage import Storage
 
+from ..fallback import FallbackStorage, ReadOnlyStorage
 from ..kvstore import KeyValueStorage
 from ..storage import InMemoryStorage
-from .override import check_name
-from .places import Line, is_called, project_line, storage_label
+from .places import Line, check_name, is_called, project_line, storage_label
 from .tools import TestTool
 
 OPERATIONS = (
     *("open", "save", "delete", "exists", "listdir", "size", "url", "path"),
     *("get_accessed_time", "get_created_time", "get_modified_time"),
 )
+# The methods that are watched, each with its operation.
+_METHODS = {**dict(zip(OPERATIONS, OPERATIONS, strict=True)), "_open": "open", "_save": "save"}
 
 
 class Call(NamedTuple):
@@ -40,14 +44,15 @@ class Call(NamedTuple):
     :param op: what it is called: ``"save"``.
     :param storage: on which storage.
     :param args: what it was called with, positionally; ``kwargs``: and by name.
-    :param is_inner: whether another operation of some storage does it.
+    :param is_inner: whether an operation of the same storage does it, or of a `FallbackStorage` on
+        its layer.
     """
 
     op: str
     storage: Storage
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
-    is_inner: bool
+    is_inner: bool = False
 
     @property
     def name(self) -> str:
@@ -93,43 +98,55 @@ class Observer(Protocol):
 
 
 _observers: list[Observer] = []
-_originals: dict[type[Any], dict[str, Any]] = {}
-_is_inside: ContextVar[bool] = ContextVar("_is_inside", default=False)
+# What was put into classes; the original of each is its __wrapped__.
+_wrappers: weakref.WeakSet[Any] = weakref.WeakSet()
+# The storages whose operations run, the innermost last.
+_active: ContextVar[tuple[Storage, ...]] = ContextVar("_active", default=())
+_DELEGATING = (FallbackStorage, ReadOnlyStorage)
 
 
 def add_observer(observer: Observer) -> None:
-    """Have an observer asked before those that are there, until `remove_observer`."""
+    """Ask an observer before the others, until `remove_observer`."""
     if not _observers:
         Storage.__init_subclass__ = classmethod(_wrap_derived)  # type: ignore[arg-type, assignment]
-        _wrap(Storage)
-        _know_hooks()
+        _follow_hooks({original: wrapper for wrapper, original in _wrap(Storage)})
     _observers.append(observer)
 
 
 def remove_observer(observer: Observer) -> None:
-    """Have an observer asked no more."""
+    """Stop asking an observer; put all classes back if it was the last."""
     _observers.remove(observer)
     if not _observers:
         del Storage.__init_subclass__
-        _unwrap()
-        _know_hooks()
+        _unwrap(Storage)
+        _follow_hooks({wrapper: wrapper.__wrapped__ for wrapper in _wrappers})
 
 
-def _know_hooks() -> None:
-    """Have storages that know a short way take what is wrapped for their own."""
-    InMemoryStorage.know_hooks()
-    KeyValueStorage.know_hooks()
+def _follow_hooks(replaced: Mapping[Any, Any]) -> None:
+    """Tell the storages that have a fast path of ``save()`` which of their hooks are replaced."""
+    InMemoryStorage.replace_hooks(replaced)
+    KeyValueStorage.replace_hooks(replaced)
 
 
-def _wrap(cls: type[Storage]) -> None:
-    """Wrap the operations of a class and of all that derive from it, mixins included."""
+def _methods(cls: type[Storage]) -> Iterator[tuple[type, str, Any]]:
+    """Yield the operations that a class, its bases and the classes derived from it define."""
     for owner in cls.__mro__[:-1]:
-        if owner not in _originals:
-            _originals[owner] = {op: vars(owner)[op] for op in OPERATIONS if op in vars(owner)}
-            for op, function in _originals[owner].items():
-                setattr(owner, op, _watched(op, function))
+        for name in _METHODS.keys() & vars(owner).keys():
+            yield owner, name, vars(owner)[name]
     for derived in cls.__subclasses__():
-        _wrap(derived)
+        yield from _methods(derived)
+
+
+def _wrap(cls: type[Storage]) -> list[tuple[Any, Any]]:
+    """Wrap what is not wrapped yet; return the wrappers with what they wrap."""
+    wrapped = []
+    for owner, name, original in _methods(cls):
+        wrapper = None if _is_wrapper(original) else _wrapper(_METHODS[name], original)
+        if wrapper is not None:
+            _wrappers.add(wrapper)
+            setattr(owner, name, wrapper)
+            wrapped.append((wrapper, original))
+    return wrapped
 
 
 def _wrap_derived(cls: type[Storage], **kwargs: Any) -> None:
@@ -137,31 +154,95 @@ def _wrap_derived(cls: type[Storage], **kwargs: Any) -> None:
     _wrap(cls)
 
 
-def _unwrap() -> None:
-    while _originals:
-        owner, functions = _originals.popitem()
-        for op, function in functions.items():
-            setattr(owner, op, function)
+def _unwrap(cls: type[Storage]) -> None:
+    """Put the attributes back; keep what a test patched over them."""
+    for owner, name, wrapper in _methods(cls):
+        if _is_wrapper(wrapper):
+            setattr(owner, name, wrapper.__wrapped__)
 
 
-def _watched(op: str, function: Callable[..., Any]) -> Callable[..., Any]:
+def _is_wrapper(value: Any) -> bool:
+    return isinstance(value, (types.FunctionType, WatchedAttribute)) and value in _wrappers
+
+
+def _wrapper(op: str, original: Any) -> Any:
+    """Return what watches an attribute of a class; ``None`` for one that is left alone."""
+    if isinstance(original, types.FunctionType):
+        return _watched(op, original)
+    is_data = hasattr(type(original), "__set__")  # a property, say
+    binds = hasattr(type(original), "__get__") or callable(original)
+    if is_data or not binds or isinstance(original, (type, NonCallableMock)):
+        return None
+    return WatchedAttribute(op, original)
+
+
+def _watched(op: str, function: Any) -> Callable[..., Any]:
+    """Return a function that does the same, and can be bound as it can."""
+
     @functools.wraps(function)
-    def wrapper(storage: Storage, *args: Any, **kwargs: Any) -> Any:
-        call = Call(op, storage, args, kwargs, is_inner=_is_inside.get())
-        token = _is_inside.set(True)
-        try:
-            return _proceed(_observers[:], function, call)
-        finally:
-            _is_inside.reset(token)
+    def wrapper(storage: Any, /, *args: Any, **kwargs: Any) -> Any:
+        if _observers and isinstance(storage, Storage):
+            return _observe(Call(op, storage, args, kwargs), functools.partial(function, storage))
+        return function(storage, *args, **kwargs)
 
     return wrapper
 
 
-def _proceed(observers: list[Observer], function: Callable[..., Any], call: Call) -> Any:
+class WatchedAttribute:
+    """
+    An operation of a class that is no plain function: a static, partial or cached method, say.
+
+    It is bound as the attribute itself is.
+    """
+
+    def __init__(self, op: str, original: Any) -> None:
+        self._op = op
+        self.__wrapped__ = original
+
+    def __get__(self, storage: Any, owner: Any = None) -> Any:
+        bind = getattr(type(self.__wrapped__), "__get__", None)
+        bound = bind(self.__wrapped__, storage, owner) if bind else self.__wrapped__
+        if isinstance(storage, Storage) and callable(bound):
+            return WatchedMethod(self._op, storage, bound)
+        return bound
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__wrapped__, name)
+
+
+class WatchedMethod:
+    """A `WatchedAttribute` of one storage; it has the attributes of what it calls."""
+
+    def __init__(self, op: str, storage: Storage, target: Callable[..., Any]) -> None:
+        self._op = op
+        self._storage = storage
+        self.__wrapped__ = target
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return _observe(Call(self._op, self._storage, args, kwargs), self.__wrapped__)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__wrapped__, name)
+
+
+def _observe(call: Call, target: Callable[..., Any]) -> Any:
+    """Ask the observers to call ``target``."""
+    active = _active.get()
+    if active:
+        is_own = any(each is call.storage for each in active)
+        call = call._replace(is_inner=is_own or isinstance(active[-1], _DELEGATING))
+    token = _active.set((*active, call.storage))
+    try:
+        return _proceed(tuple(_observers), target, call)
+    finally:
+        _active.reset(token)
+
+
+def _proceed(observers: tuple[Observer, ...], target: Callable[..., Any], call: Call) -> Any:
     if not observers:
-        return function(call.storage, *call.args, **call.kwargs)
+        return target(*call.args, **call.kwargs)
     *others, last = observers
-    return last.observe(call, functools.partial(_proceed, others, function))
+    return last.observe(call, functools.partial(_proceed, tuple(others), target))
 
 
 class Operation(NamedTuple):
@@ -172,7 +253,8 @@ class Operation(NamedTuple):
     :param name: of the file or directory, as it was asked for.
     :param storage: gives the storage, or ``None`` when that is gone.
     :param duration: seconds.
-    :param bytes: that a ``save()`` stored, or a ``size()`` told; else ``None``.
+    :param bytes: that a ``save()`` stored, if the content knows that by itself, or that ``size()``
+        returned; else ``None``.
     :param line: of the project, which asked for it.
     :param error: the class of what was raised, or ``None``.
     """
@@ -303,12 +385,14 @@ class capture_storage_operations(TestTool, Sequence[Operation]):
 
 
 def _content_size(call: Call) -> int | None:
+    """Return the bytes of a content without asking it: it may be a stream that cannot seek."""
     content: Any = call.content if call.op == "save" else None
-    if isinstance(content, ContentFile) and isinstance(content.file, io.StringIO):
-        content = content.file.getvalue()
     if isinstance(content, (bytes, str)):
         return len(six.ensure_binary(content))
-    size = getattr(content, "size", None)
+    known = getattr(content, "__dict__", {})
+    if type(content) is ContentFile and isinstance(known["file"], io.StringIO):
+        return len(known["file"].getvalue().encode())
+    size = known.get("size")
     return size if isinstance(size, int) else None
 
 

@@ -26,8 +26,9 @@ from django.test.utils import override_settings
 from django.utils.functional import empty
 from django.utils.module_loading import import_string
 
-from ..project import field_label, file_fields, labelled_fields, unwrap
+from ..project import field_label, file_fields, unwrap
 from .isolation import isolate_storages
+from .places import check_name
 from .replacement import IN_MEMORY, InMemoryFileSystemStorage, replace_storage
 from .tools import TestTool, attribute
 
@@ -227,16 +228,6 @@ def replace_fields(replacements: Replacements) -> None:
         replace(model)
     class_prepared.connect(replace, weak=False)
     replacements.stack.callback(class_prepared.disconnect, replace)
-
-
-def check_name(name: str) -> None:
-    """Raise ``ImproperlyConfigured`` for what is neither an alias nor a file field."""
-    known = {*storages.backends, *(label for label, _ in labelled_fields())}
-    if name not in known:
-        raise ImproperlyConfigured(
-            f"{name!r} is neither an alias of STORAGES nor a file field. There are: "
-            f"{', '.join(sorted(known))}."
-        )
 
 
 @contextlib.contextmanager

@@ -11,9 +11,10 @@ from types import FrameType
 from typing import NamedTuple
 
 import django
-from django.core.files.storage import Storage
+from django.core.exceptions import ImproperlyConfigured
+from django.core.files.storage import Storage, storages
 
-from ..project import labelled_storages
+from ..project import labelled_fields, labelled_storages
 
 _PACKAGE = os.path.dirname(os.path.dirname(__file__))
 _OURS = (os.path.dirname(django.__file__) + os.sep, _PACKAGE + os.sep, "<frozen")
@@ -67,6 +68,16 @@ def storage_label(storage: Storage) -> str:
 def is_called(storage: Storage, label: str | None) -> bool:
     """Return whether an alias or a field of that name has the storage; anything, for ``None``."""
     return label is None or label in _labels(storage)
+
+
+def check_name(name: str) -> None:
+    """Raise ``ImproperlyConfigured`` for what is neither an alias nor a file field."""
+    known = {*storages.backends, *(label for label, _ in labelled_fields())}
+    if name not in known:
+        raise ImproperlyConfigured(
+            f"{name!r} is neither an alias of STORAGES nor a file field. There are: "
+            f"{', '.join(sorted(known))}."
+        )
 
 
 def _labels(storage: Storage) -> Iterator[str]:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import gc
+import inspect
+import os
 import re
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext, suppress
+from functools import lru_cache, partial, partialmethod
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from archive.models import Document
 from archive.storages import RemoteStorage
-from django.core.files.base import ContentFile
-from django.core.files.storage import FileSystemStorage, Storage, default_storage, storages
+from django.core.files.base import ContentFile, File
+from django.core.files.storage import FileSystemStorage, Storage, base, default_storage, storages
 from django.db.models.fields.files import FieldFile
 
 from inmemorystorage import InMemoryStorage
+from inmemorystorage.kvstore import KeyValueStorage
 from inmemorystorage.testing import (
     assertNumStorageOperations,
     capture_storage_operations,
@@ -177,17 +185,203 @@ def test_nothing_is_wrapped_afterwards() -> None:
     assert [{op: vars(cls).get(op) for op in OPERATIONS} for cls in classes] == before
 
 
-def test_the_short_way_of_saving_is_taken_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither observed nor after that does an in-memory storage lose its short way to save."""
+def test_saving_keeps_its_fast_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An in-memory storage takes its fast path of save() while it is watched, and after that."""
     storage = InMemoryStorage()
 
-    def fail(*args: Any) -> str:
-        raise AssertionError("the template is taken")
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise AssertionError("Storage.save() is called")
 
-    monkeypatch.setattr(Storage, "save", fail)
+    monkeypatch.setattr(base, "validate_file_name", fail)
     with capture_storage_operations():
         storage.save("a", ContentFile(b""))
     assert storage.save("b", ContentFile(b"")) == "b"
+
+
+class Bound(Storage):
+    """A storage whose operations are no plain functions."""
+
+    path = None  # type: ignore[assignment]
+    get_created_time = property(lambda self: lambda name: name)  # type: ignore[assignment]
+    get_accessed_time = partial(str, "accessed at")  # type: ignore[assignment]
+    made = 0
+
+    @classmethod
+    def delete(cls, name: str) -> str:
+        """Return the class."""
+        return cls.__name__ + name
+
+    @staticmethod
+    def exists(name: str) -> bool:
+        """Return a truth."""
+        return name == "a"
+
+    @lru_cache  # noqa: B019
+    def url(self, name: str | None) -> str:
+        """Return a number, once."""
+        self.made += 1
+        return f"{name}{self.made}"
+
+    def ask(self, way: str, name: str) -> str:
+        """Return both."""
+        return way + name
+
+    size = partialmethod(ask, "size of ")  # type: ignore[assignment]
+
+
+def use(storage: Any) -> list[Any]:
+    """Call each operation that can be called."""
+    with suppress(TypeError):  # a partial of a class is no method before Python 3.14
+        storage.get_accessed_time()
+    return [
+        *(storage.delete("a"), storage.exists("a"), storage.url("a"), storage.url("a")),
+        *(storage.size("a"), storage.get_created_time("a"), type(storage).delete("a")),
+    ]
+
+
+@pytest.mark.filterwarnings("ignore:functools.partial:FutureWarning")
+def test_attributes_are_bound_as_before() -> None:
+    """Static, class, partial and cached methods work as before, and are captured."""
+    expected = use(Bound())
+    storage: Any = Bound()
+    with capture_storage_operations() as captured:
+        assert use(storage) == expected
+        assert storage.url.cache_info().hits and Bound.url.cache_info()  # type: ignore[attr-defined]
+        Bound.url.cache_clear()  # type: ignore[attr-defined]
+        vars(Bound)["url"].cache_clear()
+        assert inspect.signature(storage.size) == inspect.signature(Bound().size)
+        assert storage.path is Bound.path is None
+        bound = storage.exists
+    operations = ["get_accessed_time", "delete", "exists", "url", "url", "size"]
+    assert [each.op for each in captured] == operations
+    assert bound("a")
+
+
+def test_methods_of_other_classes() -> None:
+    """A mixin's method stays as it is for an object that is no storage."""
+
+    class Mixin:
+        def save(self) -> str:
+            """Save a model, say."""
+            return "saved"
+
+    class Mixed(Mixin, RemoteStorage):  # type: ignore[misc]
+        pass
+
+    with capture_storage_operations() as captured:
+        assert Mixin().save() == "saved"
+        assert Mixed().save() == "saved"
+    assert len(captured) == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("_save", "delete", "exists", "url", "size", "path", "listdir", "_open", "save", "open"),
+        *("get_modified_time", "get_available_name"),
+    ],
+)
+def test_patches_of_a_class(name: str, tmp_path: Path) -> None:
+    """A patch of a class replaces the operation, whether it begins before or in the capture."""
+    disk = FileSystemStorage(location=tmp_path)
+    before = vars(FileSystemStorage).get(name)
+    arguments = {"_save": ("a", None), "save": ("a", ContentFile(b""))}.get(name, ("a",))
+    patch = mock.patch.object(FileSystemStorage, name, side_effect=OSError("patched"))
+    with patch, capture_storage_operations(), pytest.raises(OSError, match="patched"):
+        getattr(disk, name)(*arguments)
+    with capture_storage_operations():
+        with patch as patched, pytest.raises(OSError, match="patched"):
+            getattr(disk, name)(*arguments)
+        assert patched.called
+        disk.save("a", ContentFile(b""))
+        patch.start()
+    with pytest.raises(OSError, match="patched"):
+        getattr(disk, name)(*arguments)
+    patch.stop()
+    assert disk.exists(disk.save("a", ContentFile(b"")))
+    with capture_storage_operations():
+        pass
+    assert vars(FileSystemStorage).get(name) is before
+
+
+@pytest.mark.parametrize("make", [InMemoryStorage, partial(KeyValueStorage, "locmem://patched")])
+@pytest.mark.parametrize("watched", [False, True])
+def test_patches_of_djangos_class(make: Callable[[], Storage], watched: bool) -> None:
+    """Patches of Storage.save() and get_available_name() replace those of a storage of ours."""
+    storage = make()
+    storage.delete("a")
+    content = ContentFile(b"")
+    with capture_storage_operations() if watched else nullcontext():
+        with mock.patch.object(Storage, "save", return_value="other") as save:
+            assert storage.save("a", content) == "other"
+            assert storage.save("a", content, max_length=9) == "other"
+        assert save.call_args_list == [
+            mock.call("a", content),
+            mock.call("a", content, max_length=9),
+        ]
+        with mock.patch.object(Storage, "get_available_name", return_value="b") as choose:
+            assert storage.save("a", content) == storage.save("a", content) == "b"
+        assert choose.call_args_list[0] == mock.call("a", max_length=None)
+        assert storage.save("a", content) == "a"
+
+
+class Unknown(File):  # type: ignore[type-arg]
+    """A stream that cannot seek, and whose size is unknown."""
+
+    @property
+    def size(self) -> int:  # type: ignore[override]
+        """Refuse."""
+        raise AssertionError("asked for its size")
+
+    def seek(self, *args: Any) -> int:
+        """Refuse."""
+        raise AssertionError("asked to seek")
+
+    def chunks(self, *args: Any) -> Iterator[bytes]:
+        """Yield the content."""
+        yield self.file.read()
+
+
+def test_content_is_asked_for_nothing(tmp_path: Path) -> None:
+    """A content is asked for neither its size nor its position."""
+    read, write = os.pipe()
+    os.write(write, b"content")
+    os.close(write)
+    with capture_storage_operations() as captured, open(read, "rb") as pipe:
+        FileSystemStorage(tmp_path).save("a", Unknown(pipe))
+    assert [(each.op, each.bytes) for each in captured] == [("save", None)]
+    assert (tmp_path / "a").read_bytes() == b"content"
+
+
+def test_an_operation_inside_of_another(tmp_path: Path) -> None:
+    """A source that is opened while it is saved is an operation of its own storage."""
+    source, target = InMemoryStorage(), FileSystemStorage(tmp_path)
+    source.save("source", ContentFile(b"content"))
+
+    class Lazy(File):  # type: ignore[type-arg]
+        def chunks(self, *args: Any) -> Iterator[bytes]:
+            """Open the source, and yield its content."""
+            with source.open("source") as file:
+                yield file.read()
+
+    with capture_storage_operations() as captured:
+        target.save("target", Lazy(None))
+    assert sorted(each.op for each in captured) == ["open", "save"]
+
+
+def test_classes_are_not_kept_alive() -> None:
+    """A class that a test defines is freed while operations are watched."""
+    with capture_storage_operations():
+
+        class Short(RemoteStorage):
+            def exists(self, name: str) -> bool:
+                """Return a truth."""
+                return bool(super().exists(name))
+
+        reference = weakref.ref(Short)
+        del Short
+        gc.collect()
+        assert reference() is None
 
 
 @pytest.mark.parametrize(("num", "op"), [(2, None), (1, "save"), (0, "delete")])
