@@ -1,11 +1,14 @@
-"""No test writes to a storage that is not in memory."""
+"""Strict mode: no test writes to, or reads, a storage that is not in memory."""
 
 from __future__ import annotations
 
 import os
+import sys
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import ENVIRONMENT_VARIABLE
 from django.core.files.storage import FileSystemStorage, Storage
 
 from ..fallback import FallbackStorage
@@ -20,60 +23,72 @@ from .tools import TestTool
 
 
 class RealStorageError(AssertionError):
-    """A test writes to a storage that is not in memory."""
+    """A test uses a storage that is not in memory."""
 
 
 class forbid_real_storages(TestTool):
     """
-    Fail what saves, opens for writing or deletes on a storage that is not in memory.
+    Fail operations that save, open for writing or delete on a storage that is not in memory.
 
-    Raises `RealStorageError` there, before anything is done, and once more at the end where the
-    project has swallowed it. A ``FileSystemStorage`` that stands in the private directory of a
-    replaced MEDIA_ROOT is in memory too, and so is Django's ``InMemoryStorage``.
+    Raises `RealStorageError` before the operation does anything, and again at the end if the
+    project swallowed it. A ``FileSystemStorage`` on the private directory of a replaced MEDIA_ROOT
+    or on a temporary directory is allowed, and so is Django's ``InMemoryStorage``.
 
-    :param tells_of_swallowed: whether the error is raised once more.
+    :param reads: whether all other operations fail too; those that read static files never do.
+    :param tells_of_swallowed: whether the error is raised again.
     """
 
-    def __init__(self, *, tells_of_swallowed: bool = True) -> None:
+    def __init__(self, *, reads: bool = False, tells_of_swallowed: bool = True) -> None:
         super().__init__()
+        self._reads = reads
         self._tells_of_swallowed = tells_of_swallowed
         self._errors: list[RealStorageError] = []
+        self.allows = False
 
     def enable(self) -> None:
-        """Forbid."""
+        """Begin to forbid."""
         self._errors = []
         add_observer(self)
 
     def disable(self) -> None:
-        """Forbid no more; raise what was swallowed."""
+        """Stop forbidding; raise an error that the project swallowed."""
         remove_observer(self)
-        for error in self._errors if self._tells_of_swallowed else ():
+        self.check()
+
+    def check(self) -> None:
+        """Raise an error that the project swallowed since the last call."""
+        errors, self._errors = self._errors, []
+        for error in errors if self._tells_of_swallowed else ():
             if not has_reached_test_runner(error):
                 raise error
 
     def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
         if error is not None:
-            self._errors = []  # it fails already
+            self._errors = []  # the test fails anyway
         self.disable()
 
     def observe(self, call: Call, proceed: Callable[[Call], Any]) -> Any:
         """Let an operation pass, or fail it."""
-        if call.writes and not allow_real_storages.depth and not is_in_memory(call.storage):
-            label, kind = storage_label(call.storage), type(call.storage).__name__
-            where = kind if label == kind else f"{kind} of {label!r}"
-            self._errors.append(
-                RealStorageError(
-                    f"{call.op}({call.name!r}) on the {where}, which is not in memory. Replace "
-                    "it with override_storages(), or let this one test through with "
-                    "allow_real_storages() (with pytest @pytest.mark.real_storages)."
-                )
+        if self.allows or allow_real_storages.depth or not self._forbids(call):
+            return proceed(call)
+        label, kind = storage_label(call.storage), type(call.storage).__name__
+        where = kind if label == kind else f"{kind} of {label!r}"
+        self._errors.append(
+            RealStorageError(
+                f"{call.op}({call.name!r}) on the {where}, which is not in memory. Replace "
+                "it with override_storages(), or let this one test through with "
+                "allow_real_storages() (with pytest @pytest.mark.real_storages)."
             )
-            raise self._errors[-1]
-        return proceed(call)
+        )
+        raise self._errors[-1]
+
+    def _forbids(self, call: Call) -> bool:
+        is_meant = call.writes or (self._reads and not is_static(call.storage))
+        return is_meant and not is_in_memory(call.storage)
 
 
 class allow_real_storages(TestTool):
-    """Let a block, a test or a class of tests write to real storages, where that is forbidden."""
+    """Let a block, a test or a class of tests use real storages, where that is forbidden."""
 
     depth = 0
 
@@ -82,12 +97,12 @@ class allow_real_storages(TestTool):
         allow_real_storages.depth += 1
 
     def disable(self) -> None:
-        """Allow no more."""
+        """Stop allowing."""
         allow_real_storages.depth -= 1
 
 
 def has_reached_test_runner(error: BaseException) -> bool:
-    """Return whether an error has come through all of a test, so that the test has failed by it."""
+    """Return whether an error was raised through all of a test, so that the test failed by it."""
     frame = error.__traceback__ and error.__traceback__.tb_frame
     module = frame.f_globals.get("__name__", "") if frame else ""
     return module.partition(".")[0] in ("unittest", "_pytest", "pluggy")
@@ -96,7 +111,30 @@ def has_reached_test_runner(error: BaseException) -> bool:
 def is_in_memory(storage: Storage) -> bool:
     """Return whether what is written to a storage ends with the process, or with its test."""
     if isinstance(storage, FileSystemStorage) and not isinstance(storage, InMemoryStorage):
-        return is_lent(os.fspath(storage.location))
+        location = os.fspath(storage.location)
+        return is_lent(location) or is_temporary(location)
     if isinstance(storage, FallbackStorage):
         return all(is_in_memory(part) for _, part in labelled_layers("", storage))
     return isinstance(storage, IN_MEMORY) or is_shared(storage)
+
+
+def is_temporary(path: str) -> bool:
+    """Return whether a directory is a temporary one, and not of a project that is below those."""
+    temporary = os.path.realpath(tempfile.gettempdir())
+    settings_module = sys.modules.get(os.environ.get(ENVIRONMENT_VARIABLE, ""))
+    settings_directory = os.path.dirname(getattr(settings_module, "__file__", None) or __file__)
+    return is_below(path, temporary) and not any(
+        is_below(path, project) and is_below(project, temporary)
+        for project in (os.getcwd(), settings_directory)
+    )
+
+
+def is_below(path: str, directory: str) -> bool:
+    """Return whether a path is below a directory, with links resolved."""
+    return os.path.realpath(path).startswith(os.path.join(os.path.realpath(directory), ""))
+
+
+def is_static(storage: Storage) -> bool:
+    """Return whether a storage is one of Django's for static files."""
+    static: Any = sys.modules.get("django.contrib.staticfiles.storage")
+    return static is not None and isinstance(storage, static.StaticFilesStorage)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -99,8 +100,9 @@ def test_the_replacement_behaves_like_the_first_layer(tmp_path: Path) -> None:
         assert (disk.behavior.name, disk.base_url) == ("filesystem", "/files/")
 
 
-def test_real_layers_are_forbidden(tmp_path: Path) -> None:
+def test_real_layers_are_forbidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """forbid_real_storages() requires writable layers in memory, and no others."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     disk = FileSystemStorage(tmp_path)
     put(disk, "lower.txt")
     storage = FallbackStorage([InMemoryStorage(), disk])

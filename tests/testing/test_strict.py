@@ -1,13 +1,15 @@
-"""forbid_real_storages(): nothing is written where it would stay."""
+"""forbid_real_storages(): no test writes to a real storage, or reads one."""
 
 from __future__ import annotations
 
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from archive.models import Document
 from archive.storages import RemoteStorage
+from django.contrib.staticfiles.storage import StaticFilesStorage
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 from django.core.files.storage import InMemoryStorage as DjangoInMemoryStorage
@@ -19,12 +21,14 @@ from inmemorystorage.testing import (
     forbid_real_storages,
     override_storages,
 )
+from inmemorystorage.testing.operations import OPERATIONS
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> FileSystemStorage:
-    """Return a real storage, with a file."""
-    storage = FileSystemStorage(location=tmp_path)
+def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FileSystemStorage:
+    """Return a real storage with a file, in a directory that is not a temporary one."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    storage = FileSystemStorage(location=tmp_path / "disk")
     storage.save("a", ContentFile(b"real"))
     return storage
 
@@ -50,6 +54,42 @@ def test_reading(disk: FileSystemStorage) -> None:
     """Real files can be read."""
     with forbid_real_storages(), disk.open("a") as file:
         assert file.read() == b"real"
+
+
+@pytest.mark.parametrize("op", sorted({*OPERATIONS} - {"save", "listdir"}))
+def test_strict_reads(disk: FileSystemStorage, op: str) -> None:
+    """With reads=True every operation on a real storage fails."""
+    with pytest.raises(RealStorageError, match=rf"{op}\('a'\)"), forbid_real_storages(reads=True):
+        getattr(disk, op)("a")
+
+
+@pytest.mark.parametrize(("method", "op"), [("_open", "open"), ("_save", "save")])
+def test_methods_of_subclasses(disk: FileSystemStorage, method: str, op: str) -> None:
+    """A call of _open() or _save() fails as open() and save() do."""
+    call = {"_open": ("b", "wb"), "_save": ("b", ContentFile(b""))}[method]
+    with pytest.raises(RealStorageError, match=rf"{op}\('b'\)"), forbid_real_storages():
+        getattr(disk, method)(*call)
+    assert not disk.exists("b")
+
+
+def test_static_files_can_be_read(disk: FileSystemStorage) -> None:
+    """Static files can be read even with reads=True, and not written."""
+    static = StaticFilesStorage(location=disk.location, base_url="/static/")
+    with forbid_real_storages(reads=True):
+        assert static.exists("a") and static.url("a") == "/static/a"
+    with pytest.raises(RealStorageError), forbid_real_storages():
+        static.delete("a")
+
+
+def test_temporary_directories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A temporary directory may be used, unless it is that of the project."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with forbid_real_storages(reads=True):
+        FileSystemStorage(location=tmp_path / "a").save("a", ContentFile(b""))
+    (tmp_path / "project").mkdir()
+    monkeypatch.chdir(tmp_path / "project")
+    with pytest.raises(RealStorageError), forbid_real_storages():
+        FileSystemStorage(location="media").save("a", ContentFile(b""))
 
 
 def test_memory() -> None:
