@@ -140,6 +140,18 @@ def test_kit_is_measured(capsys: pytest.CaptureFixture[str], benchmark: Any) -> 
     assert sum(is_figure(cell) for row in rows for cell in row[1:]) == 2 * 3 + 2 * 3
 
 
+def test_suites_are_measured(tmp_path: Path) -> None:
+    """suites.py prints a row for each suite, with three figures for each runner."""
+    script = RUN.with_name("suites.py")
+    small = ["--empty", "100", "--saving", "100", "--rounds", "1"]
+    run = subprocess.run(
+        [sys.executable, str(script), *small], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert run.returncode == 0 and not run.stderr, run.stderr
+    rows = [line.split(" | ") for line in run.stdout.splitlines() if "|" in line]
+    assert sum(is_figure(cell) for row in rows for cell in row[1:]) == 2 * 2 * 3
+
+
 def test_serving_is_measured(tmp_path: Path) -> None:
     """serving.py prints a figure for each contestant, for each kind of request and for memory."""
     script = RUN.with_name("serving.py")
