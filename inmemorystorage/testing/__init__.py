@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     )
     from .faults import fail_storage
     from .isolation import isolate_storages
-    from .leaks import watch_handles
     from .media import Media, capture_media
-    from .names import deterministic_names
     from .operations import (
         Operation,
         Repeated,
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
     from .runner import InMemoryStorageRunner, InMemoryStorageRunnerMixin
     from .shared import shared_storage
     from .strict import RealStorageError, allow_real_storages, forbid_real_storages
+    from .watch import deterministic_names, watch_handles
 
 __all__ = [
     "InMemoryFileSystemStorage",
@@ -60,8 +59,8 @@ __all__ = [
 
 # What has them; imported when a name is asked for, since pytest loads its plugin without Django.
 _MODULES = (
-    *("asserts", "faults", "isolation", "leaks", "media", "names", "operations"),
-    *("override", "replacement", "runner", "shared", "strict"),
+    *("asserts", "faults", "isolation", "media", "operations", "override"),
+    *("replacement", "runner", "shared", "strict", "watch"),
 )
 
 

@@ -17,9 +17,8 @@ from ..tree.journal import Journal, Savepoint
 from .media import Media, all_media
 from .operations import capture_storage_operations
 from .tools import attribute
+from .watch import LAST
 
-# How many of the last operations a failed test shows.
-LAST = 10
 CHANGES, OPERATIONS = "changes.txt", "operations.txt"
 # Ids that make a directory's name that is short, and that no other id makes.
 _PLAIN = re.compile(r"\w[\w./:-]{0,119}(\[[\w.-]{0,60}\])?", re.ASCII)

@@ -10,9 +10,10 @@ from typing import Any, cast
 
 from .difference import difference
 from .isolation import isolate_class
-from .leaks import watch_handles
 from .media import Media, capture_media
 from .operations import assertNumStorageOperations
+from .tools import enable_for_class
+from .watch import Watch
 
 
 def assertStored(name: str, content: bytes | str | None = None, *, alias: str = "default") -> None:
@@ -81,15 +82,20 @@ class StorageAssertionsMixin:
         return assertNumStorageOperations(*args, **kwargs)
 
 
+# That of all test cases with the mixin.
+_watch = Watch()
+
+
 class InMemoryStorageTestMixin(StorageAssertionsMixin):
     """
-    Have the files of in-memory storages roll back with each test, and with each class of tests;
-    and have ``assertStored()`` and the other assertions.
+    Roll the files of in-memory storages back with each test and each class of tests.
 
-    Stands before the test case: ``class UploadTests(InMemoryStorageTestMixin, TestCase)``.
+    The assertions are methods: ``self.assertStored()`` and the others. The mixin stands before the
+    test case: ``class UploadTests(InMemoryStorageTestMixin, TestCase)``.
     """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if issubclass(cls, unittest.TestCase):
-            isolate_class(cast("type[unittest.TestCase]", cls), watch_handles)
+            enable_for_class(cast("type[unittest.TestCase]", cls), _watch)
+            isolate_class(cls, _watch)

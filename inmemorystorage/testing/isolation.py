@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import unittest
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from django.test import LiveServerTestCase
@@ -13,6 +12,7 @@ from django.test import LiveServerTestCase
 from ..tree.journal import Savepoint
 from .live import serve_live_media
 from .tools import TestTool, enable_for_class
+from .watch import Watch
 
 Class = TypeVar("Class", bound=type[Any])
 
@@ -50,29 +50,32 @@ class isolate_storages(TestTool):
         return cls
 
 
-def isolate_class(cls: type[unittest.TestCase], *more: Callable[[], TestTool]) -> None:
+def isolate_class(cls: type[unittest.TestCase], watch: Watch | None = None) -> None:
     """
     Give a ``TestCase`` a level for the class and one for each test.
 
-    :param more: what makes the other tools that each test has; what they raise at the end, the
-        test fails by.
+    :param watch: watches each test; what it raises at the end fails the test.
     """
     if issubclass(cls, LiveServerTestCase):
         enable_for_class(cls, serve_live_media())
     enable_for_class(cls, isolate_storages())
     for name in ("__call__", "debug"):
-        setattr(cls, name, _with_tools(getattr(cls, name), more))
+        setattr(cls, name, _isolated(getattr(cls, name), watch))
 
 
-def _with_tools(run: Callable[..., Any], more: Iterable[Callable[[], TestTool]]) -> Any:
+def _isolated(run: Callable[..., Any], watch: Watch | None) -> Any:
     @functools.wraps(run)
     def wrapper(test: unittest.TestCase, *args: Any, **kwargs: Any) -> Any:
-        with isolate_storages(), contextlib.ExitStack() as stack:
-            stack.callback(test.doCleanups)  # which a test that is skipped, say, leaves undone
-            for make in more:
-                tool = make()
-                tool.enable()
-                test.addCleanup(tool.disable)
+        savepoint = Savepoint()
+        try:
+            if watch is not None:
+                watch.begin_test(test.id)
+                test.addCleanup(watch.end_test)
             return run(test, *args, **kwargs)
+        finally:
+            try:
+                test.doCleanups()  # which a test that is skipped, say, leaves undone
+            finally:
+                savepoint.rollback()
 
     return wrapper

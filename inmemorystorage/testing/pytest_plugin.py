@@ -1,7 +1,9 @@
 """
 The pytest plugin: files roll back with each test, and can be seen.
 
-It imports Django, and what needs it, only where a project is.
+Without one of its settings it wraps nothing and watches nothing. Files in memory roll back all the
+same, which costs nothing where there are none. It imports Django, and what needs it, only in a
+project.
 """
 
 from __future__ import annotations
@@ -9,34 +11,41 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Generator, Iterator
+from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ..tree.journal import Note, Savepoint
+from ..tree.journal import Journal, Note, Savepoint
 
 if TYPE_CHECKING:
     from .media import Media
+    from .session import Session
 
-OVERRIDE, STRICT = "inmemorystorage_override", "inmemorystorage_strict"
+OVERRIDE, STRICT, OFF = "inmemorystorage_override", "inmemorystorage_strict", "false"
 ARTIFACTS = "inmemorystorage_artifacts"
 
+_session = pytest.StashKey["Session"]()
 _savepoint = pytest.StashKey[Savepoint]()
-_operations = pytest.StashKey[Any]()
+_serving = pytest.StashKey[bool]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the settings of pytest.ini."""
     parser.addini(OVERRIDE, "Replace all storages of the project by storages in memory.", "bool")
-    parser.addini(STRICT, "Fail what writes to a storage that is not in memory.", "bool")
+    parser.addini(
+        STRICT,
+        "Fail tests that write to a storage that is not in memory; reads: that use one at all.",
+        default=OFF,
+    )
     parser.addini(ARTIFACTS, "Write what a failed test left below this directory.", default="")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker."""
     config.addinivalue_line(
-        "markers", f"real_storages: let the test write to real storages in spite of {STRICT}."
+        "markers", f"real_storages: let the test use real storages in spite of {STRICT}."
     )
 
 
@@ -46,80 +55,119 @@ def has_django() -> bool:
     return apps is not None and apps.apps.ready
 
 
-# Levels of files: of the test, and of each fixture that outlasts one.
+# The run: what its settings ask for.
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _inmemorystorage_session(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Replace all storages, if pytest.ini says so, and have live servers serve what is there."""
-    with contextlib.ExitStack() as stack:
-        if request.config.getini(OVERRIDE):
-            if not has_django():
-                raise pytest.UsageError(
-                    f"{OVERRIDE} needs a Django project: install pytest-django, and name its "
-                    "settings in DJANGO_SETTINGS_MODULE."
-                )
-            from .override import override_storages
-
-            stack.enter_context(override_storages())
-        if request.config.getini(STRICT) and has_django():
-            from .strict import forbid_real_storages
-
-            stack.enter_context(forbid_real_storages(tells_of_swallowed=False))
-        if has_django():
-            from .live import serve_live_media
-
-            stack.enter_context(serve_live_media())
-        yield
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, Any, Any]:
+    """Replace and watch storages during the tests, if pytest.ini says so."""
+    config = session.config
+    is_distributing = config.pluginmanager.has_plugin("dsession")  # of pytest-xdist: no test runs
+    run = None if is_distributing else _begin_session(config)
+    try:
+        return (yield)
+    finally:
+        if run is not None:
+            run.end()
+            del config.stash[_session]
 
 
-@pytest.fixture(autouse=True)
-def _inmemorystorage_function(
-    request: pytest.FixtureRequest, _inmemorystorage_session: None
-) -> Iterator[None]:
-    """Undo what the test did to files, and watch it."""
-    savepoint = request.node.stash[_savepoint] = Savepoint()
-    with contextlib.ExitStack() as stack:
-        stack.callback(savepoint.rollback)
-        if has_django():
-            _watch(request.node, stack)
-        yield
+def _begin_session(config: pytest.Config) -> Session | None:
+    overrides, strict = config.getini(OVERRIDE), config.getini(STRICT)
+    if overrides and not has_django():
+        raise pytest.UsageError(
+            f"{OVERRIDE} needs a Django project: install pytest-django, and name its "
+            "settings in DJANGO_SETTINGS_MODULE."
+        )
+    is_used = overrides or strict != OFF or config.getini(ARTIFACTS)
+    if not (is_used and has_django()):
+        return None
+    from .session import Options, Session
+
+    try:
+        options = Options.read(overrides, strict, STRICT)
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from error
+    session = config.stash[_session] = Session(options)
+    session.begin()
+    return session
 
 
-def _watch(item: pytest.Item, stack: contextlib.ExitStack) -> None:
-    from .artifacts import LAST
-    from .leaks import watch_handles
-    from .names import deterministic_names
-    from .operations import capture_storage_operations
-    from .strict import allow_real_storages, forbid_real_storages
+# The levels of files: of each test, and of each fixture that outlasts one.
 
-    item.stash[_operations] = stack.enter_context(capture_storage_operations(limit=LAST))
-    stack.enter_context(watch_handles())
-    stack.enter_context(deterministic_names(item.nodeid))
-    if item.config.getini(STRICT):
-        stack.enter_context(forbid_real_storages())
-    if item.get_closest_marker("real_storages") is not None:
-        stack.enter_context(allow_real_storages())
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Begin the level of a test, which ends after its own fixtures and before wider ones."""
+    config = item.config
+    if _savepoint in config.stash:  # that of a test that was skipped
+        config.stash[_savepoint].rollback()
+    item.stash[_savepoint] = config.stash[_savepoint] = Savepoint()
+    session = config.stash.get(_session, None)
+    if session is not None:
+        allows = item.get_closest_marker("real_storages") is not None
+        session.watch.begin_test(lambda: item.nodeid, allows_real=allows)
+    # The last of the finalizers of a test; what addfinalizer() adds now is not there to stay.
+    item.teardown = partial(_tear_down, item, item.teardown)  # type: ignore[method-assign]
+
+
+def _tear_down(item: pytest.Item, teardown: Callable[[], None]) -> None:
+    del item.teardown
+    session = item.config.stash.get(_session, None)
+    try:
+        teardown()
+        if session is not None:
+            session.watch.end_test()
+    finally:
+        item.config.stash[_savepoint].rollback()
+        del item.config.stash[_savepoint]
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_fixture_setup(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> Generator[None, Any, Any]:
-    """Have what a fixture does to files last as long as the fixture, also if it is made late."""
-    if fixturedef.scope == "function" or fixturedef.argname == "_inmemorystorage_session":
+    """Keep what a fixture does to files as long as the fixture, even if it is set up late."""
+    if fixturedef.scope == "function":
         return (yield)
+    _serve_memory(fixturedef, request)
+    session = request.config.stash.get(_session, None)
     note = Note()
     fixturedef.addfinalizer(note.undo)
-    with note.recording():
-        return (yield)
+    with note.recording(), session.watch.paused() if session else contextlib.nullcontext():
+        result = yield
+    fixturedef.addfinalizer(note.resume)  # called first: the fixture's own clean-up is noted too
+    return result
+
+
+def _serve_memory(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
+    """Let live servers serve files in memory, if that is where a project has them."""
+    stash = request.config.stash
+    if _session in stash or _serving in stash or not _is_live_server(fixturedef, request):
+        return
+    from django.core.files.storage import default_storage
+
+    stash[_serving] = True
+    with contextlib.suppress(Exception):
+        bool(default_storage)  # imports its class
+    if Journal.has_trees:
+        from .live import serve_live_media
+
+        serve_live_media().enable()
+
+
+def _is_live_server(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> bool:
+    testcases: Any = sys.modules.get("django.test.testcases")
+    if testcases is None or fixturedef.scope != "class":
+        return fixturedef.argname == "live_server"
+    return issubclass(request.cls or object, testcases.LiveServerTestCase)
 
 
 # What tests ask for.
 
 
 @pytest.fixture
-def media(request: pytest.FixtureRequest, _inmemorystorage_function: None) -> Media:
+def media(request: pytest.FixtureRequest) -> Media:
     """Return the files of the default storage: a mapping of names to contents."""
     from .media import Media
 
@@ -136,7 +184,7 @@ def assert_num_storage_operations() -> Callable[..., Any]:
 
 @pytest.fixture
 def fail_storage() -> Iterator[Callable[..., Any]]:
-    """Return a function that has operations fail from now on; it takes what the tool takes."""
+    """Return a function that lets operations fail from now on; it takes what the tool takes."""
     from .faults import fail_storage
 
     with contextlib.ExitStack() as stack:
@@ -160,23 +208,25 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add the files that the test made, and its last operations."""
     report = yield
-    if report.failed and _operations in item.stash:
+    if report.failed:
         report.sections += _sections(item, call.when)
     return report
 
 
 def _sections(item: pytest.Item, when: str) -> Iterator[tuple[str, str]]:
-    from .artifacts import change_lines, write_artifacts
-    from .media import all_media
+    session = item.config.stash.get(_session, None)
+    operations = [] if session is None else list(session.watch.operations)
+    if _savepoint in item.stash and Journal.has_trees and has_django():
+        from .artifacts import change_lines, write_artifacts
+        from .media import all_media
 
-    media = list(all_media(item.stash[_savepoint]))
-    operations = item.stash[_operations]
-    lines = change_lines(media)
-    directory = item.config.getini(ARTIFACTS)
-    if directory and when != "teardown":  # which has rolled back what there was
-        path = item.config.rootpath / directory
-        lines += write_artifacts(path, item.nodeid, media, operations)
-    if lines:
-        yield "Files that the test has left", "\n".join(lines)
-    if len(operations):
+        media = list(all_media(item.stash[_savepoint]))
+        lines = change_lines(media)
+        directory = item.config.getini(ARTIFACTS)
+        if directory and when != "teardown":  # which has rolled back what there was
+            path = item.config.rootpath / directory
+            lines += write_artifacts(path, item.nodeid, media, operations)
+        if lines:
+            yield "Files that the test has left", "\n".join(lines)
+    if operations:
         yield "Last operations on storages", "\n".join(map(str, operations))

@@ -12,6 +12,7 @@ from django.core.files.base import ContentFile
 from inmemorystorage import InMemoryStorage
 from inmemorystorage.testing import InMemoryStorageTestMixin, isolate_storages
 from inmemorystorage.testing.runner import IsolatingTestSuite
+from inmemorystorage.testing.session import Options, Session
 
 storage = InMemoryStorage()
 
@@ -152,7 +153,7 @@ def test_nothing_else_is_decorated() -> None:
         isolate_storages()("name")
 
 
-def test_the_suite_of_the_runner() -> None:
+def test_the_suite_of_the_runner(request: pytest.FixtureRequest) -> None:
     """A suite isolates the classes of all that is in it, once, however often it runs."""
     seen = []
 
@@ -160,6 +161,7 @@ def test_the_suite_of_the_runner() -> None:
         def test_a(self) -> None:
             seen.append(change())
 
+    request.addfinalizer(lambda: Session.of_process(IsolatingTestSuite.options).end())
     for _ in range(2):
         nested = unittest.defaultTestLoader.loadTestsFromTestCase(Tests)
         assert IsolatingTestSuite([nested]).run(unittest.TestResult()).wasSuccessful()
@@ -167,6 +169,33 @@ def test_the_suite_of_the_runner() -> None:
         assert is_as_before()
     assert seen == [["before.txt", "new.txt"]] * 2
     assert run is vars(Tests)["__call__"]
+
+
+def test_a_derived_test_case() -> None:
+    """A test case that derives from one with the mixin is watched until the last of both ends."""
+    seen = []
+
+    class Tests(InMemoryStorageTestMixin, unittest.TestCase):
+        def test_a(self) -> None:
+            seen.append(change())
+
+    class Derived(Tests):
+        pass
+
+    assert unittest.defaultTestLoader.loadTestsFromTestCase(Derived)(unittest.TestResult())
+    assert seen == [["before.txt", "new.txt"]]
+    assert is_as_before()
+
+
+def test_a_session_of_a_forked_process() -> None:
+    """A process has one session; a forked one keeps it, and replaces the storages itself."""
+    options = Options(overrides=True, strict="")
+    session = Session.of_process(options)
+    assert Session.of_process(options) is session
+    session._pid = 0
+    assert Session.of_process(options) is session
+    session.end()
+    assert Session.current is None
 
 
 def test_the_mixin_of_a_mixin() -> None:

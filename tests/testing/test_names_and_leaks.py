@@ -13,7 +13,7 @@ from django.core.files.storage import FileSystemStorage
 
 from inmemorystorage import InMemoryStorage
 from inmemorystorage.testing import deterministic_names
-from inmemorystorage.testing.leaks import watch_handles
+from inmemorystorage.testing.watch import watch_handles
 
 SEEN: list[list[str]] = []
 

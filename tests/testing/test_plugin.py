@@ -70,6 +70,7 @@ FAILING = """
 def test_that_fails(media):
     save("left.txt")
     default_storage.exists("asked.txt")
+    storages["staticfiles"].exists("static.txt")
     with default_storage.open("left.txt", "ab") as file:
         file.write(b"more")
     assert media["left.txt"] == b"content"
@@ -101,6 +102,88 @@ def test_swallowed():
     try:
         real.save("c.txt", ContentFile(b""))
     except Exception:
+        pass
+"""
+UNUSED = """
+import sys
+
+from django.core.files.storage import Storage, base
+from django.test import testcases
+from django.utils.crypto import get_random_string
+
+from inmemorystorage.tree.journal import Journal
+
+SAVE, SERVE = Storage.save, testcases._MediaFilesHandler.serve
+
+@pytest.mark.parametrize("run", [1, 2])
+def test_nothing_is_there(run):
+    save("a.txt")
+    assert vars(Storage)["save"] is SAVE and "__init_subclass__" not in vars(Storage)
+    assert testcases._MediaFilesHandler.serve is SERVE
+    assert base.get_random_string is get_random_string
+    assert not Journal.open and Journal.savepoint is None
+    assert "inmemorystorage.storage" not in sys.modules
+    assert "inmemorystorage.testing.operations" not in sys.modules
+
+def test_that_fails():
+    raise KeyError
+
+class TestLive(testcases.LiveServerTestCase):
+    available_apps = []
+
+    def test_nothing_is_there(self):
+        test_nothing_is_there(3)
+"""
+# The storage is imported by the first test.
+LAZILY = """
+@pytest.fixture(scope="module", autouse=True)
+def of_module():
+    save("module.txt")
+    yield
+    save("left.txt")
+
+@pytest.mark.parametrize("run", [1, 2])
+def test_first(run):
+    assert files() == ["module.txt"]
+    save("a.txt")
+"""
+WIDE = """
+from inmemorystorage.testing import isolate_storages
+
+@pytest.fixture(scope="module")
+def level():
+    with isolate_storages():
+        save("level.txt")
+        yield
+        assert files() == ["level.txt"]
+        save("after.txt")
+    save("left.txt")
+
+@pytest.fixture(scope="module")
+def of_module(level):
+    save("of-module.txt")
+
+@pytest.fixture(scope="module")
+def opened(of_module):
+    with default_storage.open("level.txt") as file:
+        yield file
+
+@pytest.mark.parametrize("run", [1, 2])
+def test_level(run, of_module, opened):
+    assert files() == ["level.txt", "of-module.txt"]
+    save("own.txt")
+
+@pytest.fixture(scope="class")
+def broken():
+    save("broken.txt")
+    raise KeyError
+
+@pytest.mark.skip
+def test_skipped():
+    pass
+
+class TestBroken:
+    def test_broken(self, broken):
         pass
 """
 TOOLS = """
@@ -177,6 +260,53 @@ def test_strict(project: Project) -> None:
     assert "RealStorageError: save('b.txt') on the FileSystemStorage, which is" in printed
     assert "RealStorageError: save('c.txt') on the FileSystemStorage, which is" in printed
     assert [each.name for each in (project.directory / "real").iterdir()] == ["a.txt"]
+
+
+def test_strict_reads(project: Project) -> None:
+    """With reads strict mode fails every operation on a real storage."""
+    project.append("pytest.ini", "inmemorystorage_strict = reads\n")
+    project.write("test_1.py", HEAD + "def test():\n    FileSystemStorage('real').exists('a')\n")
+    assert "RealStorageError: exists('a') on the FileSystemStorage" in run(project, fails=True)
+
+
+def test_a_mistaken_setting(project: Project) -> None:
+    """A mistaken value of inmemorystorage_strict is refused."""
+    project.append("pytest.ini", "inmemorystorage_strict = ja\n")
+    project.write("test_1.py", "def test():\n    pass\n")
+    message = "inmemorystorage_strict must be true, false or reads, not 'ja'."
+    assert message in run(project, fails=True)
+
+
+def test_installed_and_unused(tmp_path: Path) -> None:
+    """Without a setting the plugin wraps nothing, opens no level and imports no storage."""
+    project = make_project(tmp_path)
+    project.write("uploads/models.py", "")
+    project.write("pytest.ini", "[pytest]\n")
+    project.write("test_1.py", HEAD + UNUSED)
+    printed = run(project, fails=True)
+    assert "1 failed, 3 passed" in printed
+    assert "storages" not in printed.partition("test_that_fails")[2]
+    assert len(list(project.media.iterdir())) == 3
+
+
+def test_memory_rolls_back_without_a_setting(tmp_path: Path) -> None:
+    """An InMemoryStorage that the first test imports rolls back with fixtures and tests."""
+    settings = 'STORAGES = {"default": {"BACKEND": "inmemorystorage.InMemoryStorage"}}\n'
+    project = make_project(tmp_path, settings=settings)
+    project.write("uploads/models.py", "")
+    project.write("pytest.ini", "[pytest]\n")
+    for number in (1, 2):
+        project.write(f"test_{number}.py", HEAD + LAZILY)
+    assert "4 passed" in run(project)
+
+
+def test_levels_of_wide_fixtures(project: Project) -> None:
+    """A level that a fixture opens lasts as long as the fixture, and so does its clean-up."""
+    project.write("test_1.py", HEAD + WIDE)
+    project.write("test_2.py", HEAD + "def test_after():\n    assert files() == []\n")
+    printed = run(project, fails=True)
+    assert "3 passed, 1 skipped, 1 error" in printed, printed
+    assert "unclosed" not in printed
 
 
 def test_tools(project: Project) -> None:
