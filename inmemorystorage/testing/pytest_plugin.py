@@ -99,28 +99,28 @@ def _begin_session(config: pytest.Config) -> Session | None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Begin the level of a test, which ends after its own fixtures and before wider ones."""
-    config = item.config
-    if _savepoint in config.stash:  # that of a test that was skipped
-        config.stash[_savepoint].rollback()
-    item.stash[_savepoint] = config.stash[_savepoint] = Savepoint()
-    session = config.stash.get(_session, None)
+    stash = item.config.stash
+    if _savepoint in stash:  # that of a test that was skipped
+        stash[_savepoint].rollback()
+    stash[_savepoint] = Savepoint()
+    session = stash.get(_session, None)
     if session is not None:
-        allows = item.get_closest_marker("real_storages") is not None
-        session.watch.begin_test(lambda: item.nodeid, allows_real=allows)
+        is_marked = session.watch.is_strict and item.get_closest_marker("real_storages")
+        session.watch.begin_test(lambda: item.nodeid, allows_real=bool(is_marked))
     # The last of the finalizers of a test; what addfinalizer() adds now is not there to stay.
     item.teardown = partial(_tear_down, item, item.teardown)  # type: ignore[method-assign]
 
 
 def _tear_down(item: pytest.Item, teardown: Callable[[], None]) -> None:
     del item.teardown
-    session = item.config.stash.get(_session, None)
+    stash = item.config.stash
     try:
         teardown()
-        if session is not None:
-            session.watch.end_test()
+        if _session in stash:
+            stash[_session].watch.end_test()
     finally:
-        item.config.stash[_savepoint].rollback()
-        del item.config.stash[_savepoint]
+        stash[_savepoint].rollback()
+        del stash[_savepoint]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -171,7 +171,7 @@ def media(request: pytest.FixtureRequest) -> Media:
     """Return the files of the default storage: a mapping of names to contents."""
     from .media import Media
 
-    return Media(request.node.stash[_savepoint])
+    return Media(request.config.stash[_savepoint])
 
 
 @pytest.fixture
@@ -209,21 +209,22 @@ def pytest_runtest_makereport(
     """Add the files that the test made, and its last operations."""
     report = yield
     if report.failed:
-        report.sections += _sections(item, call.when)
+        report.sections += _sections(item)
     return report
 
 
-def _sections(item: pytest.Item, when: str) -> Iterator[tuple[str, str]]:
-    session = item.config.stash.get(_session, None)
-    operations = [] if session is None else list(session.watch.operations)
-    if _savepoint in item.stash and Journal.has_trees and has_django():
+def _sections(item: pytest.Item) -> Iterator[tuple[str, str]]:
+    stash = item.config.stash
+    operations = list(stash[_session].watch.operations) if _session in stash else []
+    # After its teardown a test has no savepoint, and has left nothing.
+    if _savepoint in stash and Journal.has_trees and has_django():
         from .artifacts import change_lines, write_artifacts
         from .media import all_media
 
-        media = list(all_media(item.stash[_savepoint]))
+        media = list(all_media(stash[_savepoint]))
         lines = change_lines(media)
         directory = item.config.getini(ARTIFACTS)
-        if directory and when != "teardown":  # which has rolled back what there was
+        if directory:
             path = item.config.rootpath / directory
             lines += write_artifacts(path, item.nodeid, media, operations)
         if lines:

@@ -150,6 +150,11 @@ class Watch(TestTool):
         self._real = forbid_real_storages(reads=strict == "reads") if strict else None
         self._depth = 0
 
+    @property
+    def is_strict(self) -> bool:
+        """Return whether tests may not use real storages."""
+        return self._real is not None
+
     def enable(self) -> None:
         """Begin to watch, unless that has begun."""
         self._depth += 1

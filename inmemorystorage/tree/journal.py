@@ -63,11 +63,12 @@ Savepoints = tuple["list[Savepoint]", "list[Savepoint]", "Note | None"]
 class Note:
     """The nodes that have changed, each with its state before."""
 
+    # The savepoints that began while this note records, and while it does so those outside.
+    _nested: Savepoints | None = None
+    _outer: Savepoints | None = None
+
     def __init__(self) -> None:
         self.before: dict[Recorded, Any] = {}
-        # The savepoints that began while this note records, and while it does so those outside.
-        self._nested: Savepoints = [], [], self
-        self._outer: Savepoints | None = None
 
     @contextlib.contextmanager
     def recording(self) -> Iterator[None]:
@@ -82,7 +83,7 @@ class Note:
         """Note changes here from now on; savepoints that begin now are nested in this note."""
         with lock:
             _pass_boundary()
-            self._outer = _exchange(self._nested)
+            self._outer = _exchange(self._nested or ([], [], self))
 
     def pause(self) -> None:
         """Note changes in the open savepoint again."""
