@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from django.conf import settings
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
+from django.core.files.storage import storages
 from django.core.signals import setting_changed
 from django.utils._os import safe_join
 from django.utils.deconstruct import deconstructible
@@ -470,6 +471,11 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
 
     # Identity.
 
+    @property
+    def _signing_scope(self) -> str:
+        place = self._base_place()
+        return "\0".join([_tree_label(place.root), *place.parts])
+
     _constructor_args: tuple[tuple[Any, ...], dict[str, Any]]  # set by deconstructible()
 
     def __eq__(self, other: object) -> bool:
@@ -647,6 +653,16 @@ InMemoryStorage.know_hooks()
 def _is_shared(behavior: Behavior) -> bool:
     """Return whether storages with the same location have the same tree."""
     return behavior.shares_by_location or getattr(settings, "INMEMORYSTORAGE_PERSIST", False)
+
+
+def _tree_label(root: InMemoryNode) -> str:
+    """Return an alias with that tree, which is the same after a restart, or a unique text."""
+    if root is shared_tree:
+        return ""
+    for alias, storage in vars(storages)["_storages"].items():
+        if getattr(storage, "_own_tree", None) is root:
+            return f"alias {alias}"
+    return f"{id(root)} {root.created}"
 
 
 def _refuse_trees_in_migrations() -> None:

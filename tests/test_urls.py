@@ -2,28 +2,46 @@
 
 from __future__ import annotations
 
+import copy
 import time
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
 import time_machine
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.core.signing import BadSignature, SignatureExpired
 from django.http import QueryDict
 from freezegun import freeze_time
+from hypothesis import example, given, strategies
 from overrides import use_storage
 from uploads.models import Upload
 
-from inmemorystorage import InMemoryStorage
+from inmemorystorage import InMemoryDir, InMemoryStorage
 
 START = 1_700_000_000
 
 
-def private(**options: Any) -> InMemoryStorage:
+SHARED = {"behaves_like": "filesystem"}
+
+
+class TenantStorage(InMemoryStorage):
+    """A storage of a project with a location for each tenant."""
+
+    tenant = "/first"
+
+    @property
+    def location(self) -> str:
+        """Return the location of the current tenant."""
+        return self.tenant
+
+
+def private(filesystem: InMemoryDir | None = None, **options: Any) -> InMemoryStorage:
     """Return a storage that signs its URLs."""
-    return InMemoryStorage(base_url="/private/", querystring_auth=True, **options)
+    return InMemoryStorage(filesystem, "/private/", querystring_auth=True, **options)
 
 
 def query_of(url: str) -> QueryDict:
@@ -77,20 +95,22 @@ def test_url_expires(clock: Any) -> None:
 
 def test_expiry_may_be_a_fraction(clock: Any) -> None:
     """url(expire=1.5) returns a URL that expires after a whole second."""
-    url = private().url("a", expire=1.5)
-    assert f"expires={START + 1}&" in url and is_accepted(private(), "a", url)
+    storage = private()
+    url = storage.url("a", expire=1.5)
+    assert f"expires={START + 1}&" in url and is_accepted(storage, "a", url)
     clock.shift(1)
-    assert not is_accepted(private(), "a", url)
+    assert not is_accepted(storage, "a", url)
 
 
 def test_url_is_stable_under_a_frozen_clock() -> None:
     """url() returns the same URL while either library freezes the clock."""
+    storage = private()
     with freeze_time("2026-01-01"):
-        assert private().url("a") == private().url("a")
+        assert storage.url("a") == storage.url("a")
     with time_machine.travel(START, tick=False):
-        urls = {private().url("a") for _ in range(3)}
+        urls = {storage.url("a") for _ in range(3)}
         time.sleep(0.01)
-        assert urls == {private().url("a")}
+        assert urls == {storage.url("a")}
 
 
 @pytest.mark.parametrize(
@@ -119,24 +139,103 @@ def test_query_that_was_not_signed_raises(clock: Any, query: str) -> None:
 )
 def test_altered_url_is_refused(clock: Any, change: Any) -> None:
     """A URL that was altered is refused."""
-    url = private().url("a")
-    assert is_accepted(private(), "a", url) and not is_accepted(private(), "a", change(url))
+    storage = private()
+    url = storage.url("a")
+    assert is_accepted(storage, "a", url) and not is_accepted(storage, "a", change(url))
 
 
-def test_url_of_another_storage_is_refused() -> None:
-    """A URL of another storage, with another base URL, is refused."""
-    other = InMemoryStorage(base_url="/other/", querystring_auth=True)
-    assert not is_accepted(other, "a", private().url("a"))
+def test_url_of_another_base_url_is_refused() -> None:
+    """A URL is refused by the same tree at another base URL."""
+    storage = private()
+    other = InMemoryStorage(storage.filesystem, "/other/", querystring_auth=True)
+    assert not is_accepted(other, "a", storage.url("a"))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({}, {}),
+        ({}, SHARED),
+        ({"filesystem": InMemoryDir()}, {"filesystem": InMemoryDir()}),
+        ({"location": "/a", **SHARED}, {"location": "/b", **SHARED}),
+    ],
+)
+def test_url_of_another_storage_is_refused(first: dict[str, Any], second: dict[str, Any]) -> None:
+    """A URL is refused by a storage with other files at the same base URL."""
+    pair = private(**first), private(**second)
+    for storage, other in (pair, pair[::-1]):
+        assert is_accepted(storage, "a", storage.url("a"))
+        assert not is_accepted(other, "a", storage.url("a"))
+
+
+def test_url_of_another_alias_is_refused(settings: Any) -> None:
+    """A URL is refused by another alias with the same options, and accepted after a restart."""
+    options = {"base_url": "/private/", "querystring_auth": True}
+    for alias in ("first", "second"):
+        use_storage(settings, alias, "inmemorystorage.InMemoryStorage", **options)
+    url = storages["first"].url("a")
+    assert not is_accepted(storages["second"], "a", url)
+    vars(storages)["_storages"].clear()
+    assert is_accepted(storages["first"], "a", url)
+    assert not is_accepted(storages["second"], "a", url)
+
+
+def test_url_of_another_tenant_is_refused() -> None:
+    """A URL is refused at another location of a storage whose location changes."""
+    storage = TenantStorage(base_url="/private/", querystring_auth=True)
+    url = storage.url("a")
+    assert is_accepted(storage, "a", url)
+    storage.tenant = "/second"
+    assert not is_accepted(storage, "a", url)
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy])
+@pytest.mark.parametrize("options", [{}, SHARED])
+def test_url_of_a_storage_of_the_same_files(duplicate: Any, options: dict[str, Any]) -> None:
+    """A URL is accepted by a copy, and by another storage of the same tree or location."""
+    storage = private(**options)
+    url = storage.url("a")
+    others = [duplicate(storage), private(**options) if options else private(storage.filesystem)]
+    assert [is_accepted(other, "a", url) for other in others] == [True, True]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("../private/contract.pdf", "..", "a/../../private/contract.pdf", "a/../b", "a/.."),
+        *("..\\private\\contract.pdf", "a\\..\\..\\private\\a", "/../private/a"),
+        Path("../private/contract.pdf"),
+    ],
+)
+def test_name_that_leads_out_is_not_signed(name: Any) -> None:
+    """url() raises SuspiciousFileOperation for a name with "..", and signs nothing."""
+    with pytest.raises(SuspiciousFileOperation, match="it is not signed"):
+        private().url(name)
+    assert "signature" not in InMemoryStorage(base_url="/mine/").url(str(name))
+
+
+@given(strategies.text(alphabet="./\\a%:?#@ \n\t"))
+@example("//other.example/a")
+def test_signed_url_is_below_the_base_url(name: str) -> None:
+    """A signed URL stays on the site and below the base URL, whatever the name is."""
+    try:
+        url = private().url(name)
+    except SuspiciousFileOperation:
+        return
+    parts = urlsplit(urljoin("http://site.example/page", url))
+    assert parts.netloc == "site.example" and parts.path.startswith("/private/")
+    assert ".." not in unquote(parts.path).split("/")
 
 
 def test_fallback_keys_are_accepted(settings: Any) -> None:
     """A URL is accepted while its key is in SECRET_KEY_FALLBACKS."""
-    url = private().url("a")
+    storage = private()
+    url = storage.url("a")
     settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
     settings.SECRET_KEY = "new"
-    assert is_accepted(private(), "a", url)
+    assert is_accepted(storage, "a", url)
     settings.SECRET_KEY_FALLBACKS = []
-    assert not is_accepted(private(), "a", url)
+    assert not is_accepted(storage, "a", url)
 
 
 @pytest.mark.parametrize("mistaken", [0, -1, "60", 1.5, True, None])

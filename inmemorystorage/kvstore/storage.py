@@ -199,6 +199,10 @@ class KeyValueStorage(_Deconstructible, NamingMixin, SignedUrlMixin):
         """Return the directory of the store that has the files."""
         return self._location
 
+    @property
+    def _signing_scope(self) -> str:
+        return f"{without_credentials(self.uri)} {self._location}"
+
     def _resolve(self, name: str | os.PathLike[str]) -> Name:
         return resolve(self._location, name, self.behavior)
 

@@ -1,10 +1,11 @@
 """Signed URLs of files on a key-value store."""
 
 import pytest
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 from django.core.signing import BadSignature
 from django.http import QueryDict
 
+from inmemorystorage import InMemoryStorage
 from inmemorystorage.kvstore import KeyValueStorage
 
 URI = "locmem://signed-urls"
@@ -15,10 +16,35 @@ def query_of(url):
     return QueryDict(url.partition("?")[2])
 
 
-def test_storages_accept_each_others_signatures():
-    """check_url() accepts a URL that another storage signed with the same SECRET_KEY."""
-    first, second = (KeyValueStorage(URI, querystring_auth=True) for _ in range(2))
+@pytest.mark.parametrize("options", [{}, {"ttl": 60}, {"querystring_expire": 60}])
+def test_storages_of_the_same_files_accept_each_others_signatures(options):
+    """check_url() accepts a URL that another storage of the same files signed."""
+    first = KeyValueStorage(URI, querystring_auth=True)
+    second = KeyValueStorage(URI, querystring_auth=True, **options)
     assert second.check_url("diary.txt", query_of(first.url("diary.txt"))) is True
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        KeyValueStorage(f"{URI}?namespace=other", querystring_auth=True),
+        KeyValueStorage(URI, location="other", querystring_auth=True),
+        InMemoryStorage(querystring_auth=True),
+    ],
+)
+def test_storages_of_other_files_refuse_each_others_signatures(second):
+    """check_url() refuses a URL of a storage with other files at the same base URL."""
+    first = KeyValueStorage(URI, querystring_auth=True)
+    for signing, checking in ((first, second), (second, first)):
+        with pytest.raises(BadSignature):
+            checking.check_url("diary.txt", query_of(signing.url("diary.txt")))
+
+
+@pytest.mark.parametrize("name", ["../private/diary.txt", "..\\private\\diary.txt"])
+def test_names_that_lead_out_are_not_signed(name):
+    """url() raises SuspiciousFileOperation for a name with ".."."""
+    with pytest.raises(SuspiciousFileOperation, match="it is not signed"):
+        KeyValueStorage(URI, querystring_auth=True).url(name)
 
 
 def test_a_signature_is_for_one_name():

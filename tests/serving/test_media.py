@@ -141,8 +141,11 @@ def test_no_media_url(client: Client, settings: Any, media_url: str) -> None:
 
 
 @pytest.mark.parametrize("location", [os.curdir, Path(settings_module.__file__).parent])
-def test_location_of_the_project(client: Client, settings: Any, location: Any) -> None:
+def test_location_of_the_project(
+    client: Client, settings: Any, monkeypatch: pytest.MonkeyPatch, location: Any
+) -> None:
     """The middleware serves no file of a location that has the project's own files."""
+    monkeypatch.chdir(Path(settings_module.__file__).parent)
     use_storage(settings, "default", "django.core.files.storage.FileSystemStorage")
     settings.MEDIA_ROOT = location
     assert default_storage.exists("settings.py")
