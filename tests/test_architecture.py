@@ -30,6 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # The engine: it knows nothing of Django.
     "exceptions": set(),
     "behaviors": set(),
+    "forks": set(),
     "tree": {"behaviors", "exceptions"},
     # The storage and its parts.
     "files": {"behaviors", "tree"},
@@ -45,9 +46,11 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("tree", "urls"),
     },
     # Several storages in order, on Django's storage API alone.
-    "fallback": {"exceptions", "project"},
+    "fallback": {"exceptions", "forks", "project"},
     # Key-value stores, and Django's storage API on them.
-    "kvstore": {"behaviors", "content", "exceptions", "files", "naming", "options", "urls"},
+    "kvstore": {
+        *("behaviors", "content", "exceptions", "files", "forks", "naming", "options", "urls"),
+    },
     "__init__": {"exceptions", "fallback", "storage", "tree"},
     # Django's hooks.
     "checks": {"fallback", "urls"},
@@ -60,7 +63,9 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("fallback", "files", "kvstore", "project", "serving", "storage", "tree"),
     },
 }
-ENGINE = [module for module in MODULES if module.startswith(("exceptions", "behaviors", "tree"))]
+ENGINE = [
+    module for module in MODULES if module.startswith(("exceptions", "behaviors", "forks", "tree"))
+]
 
 # What modules import at their top, and do not offer.
 FROM_ELSEWHERE = {"annotations", "Any", "TYPE_CHECKING", "import_module"}

@@ -12,30 +12,25 @@ from typing import IO, Any
 from django.conf import settings
 from django.core.files import File
 
+from ..forks import PerProcess
 from .layer import Layer, is_inside, logger
 from .whiteouts import StoredNames, Whiteouts
 
 _UNFINISHED = "unfinished"
 
-
-def _make_lock() -> threading.RLock:
-    """Return a lock; all locks of this room are made here."""
-    return threading.RLock()
-
-
 # Lock striping: different names rarely contend.
-_locks = [_make_lock() for _ in range(64)]
-_being_copied: set[str] = set()
+_locks = PerProcess(lambda: [threading.RLock() for _ in range(64)])
+_being_copied: PerProcess[set[str]] = PerProcess(set)
 
 
 def lock_of(name: str) -> threading.RLock:
     """Return the lock to hold while a name is copied or changed."""
-    return _locks[hash(name) % len(_locks)]
+    return _locks.value[hash(name) % len(_locks.value)]
 
 
 def wait_for_copy(name: str) -> None:
     """Wait while another thread copies a file up, until the copy is whole."""
-    if name in _being_copied:
+    if name in _being_copied.value:
         with lock_of(name):
             pass
 
@@ -43,11 +38,11 @@ def wait_for_copy(name: str) -> None:
 @contextmanager
 def _copying(name: str) -> Iterator[None]:
     with lock_of(name):
-        _being_copied.add(name)
+        _being_copied.value.add(name)
         try:
             yield
         finally:
-            _being_copied.discard(name)
+            _being_copied.value.discard(name)
 
 
 def copy_up(name: str, source: Layer, target: Layer, file: Any = None) -> None:
@@ -103,7 +98,7 @@ class ReadCache:
         self._names = StoredNames(layer, reserved, "copies")
         self.size = size
         self._whiteouts = whiteouts
-        self._lock = _make_lock()
+        self._lock = PerProcess(threading.RLock)
         self._sizes: OrderedDict[str, int] | None = None
 
     def __contains__(self, name: str) -> bool:
@@ -113,7 +108,7 @@ class ReadCache:
         """Make a copy, if the name is one, a file like any other: it is about to be changed."""
         if not is_inside(name):
             return
-        with self._lock:
+        with self._lock.value:
             if self._sizes is not None:
                 self._sizes.pop(name, None)
             with suppress(ValueError, OSError):  # a name that is refused has no copy
@@ -136,7 +131,7 @@ class ReadCache:
 
     def _touch(self, name: str) -> None:
         """Note that a copy is read."""
-        with self._lock, suppress(KeyError):
+        with self._lock.value, suppress(KeyError):
             if self._sizes is not None:
                 self._sizes.move_to_end(name)
 
@@ -175,7 +170,7 @@ class ReadCache:
             self._note(name, _UNFINISHED)
             copy_up(name, source, self._layer, file)
             self._note(name, self._stamp(name))
-        with self._lock:
+        with self._lock.value:
             self._known()[name] = size
         return True
 
@@ -201,14 +196,14 @@ class ReadCache:
             try:
                 self._drop(name)
             except BaseException:
-                with self._lock:
+                with self._lock.value:
                     self._known()[name] = freed
                 raise
 
     def _take_excess(self, size: int) -> list[tuple[str, int]]:
         """Remove the copies to delete from those that are known, and return them."""
         excess = []
-        with self._lock:
+        with self._lock.value:
             known = self._known()
             total = sum(known.values()) + size
             while known and total > self.size:
@@ -229,10 +224,11 @@ class ReadCache:
     def _known(self) -> OrderedDict[str, int]:
         """Return the sizes of the copies; those of an earlier process come first."""
         if self._sizes is None:
-            self._sizes = OrderedDict()
+            sizes: OrderedDict[str, int] = OrderedDict()
             with suppress(NotImplementedError):  # without listdir(), only this process's own
                 for name in self._names.walk():
-                    self._sizes[name] = self._size_of(name)
+                    sizes[name] = self._size_of(name)
+            self._sizes = sizes  # when it is whole: a fork may come before
         return self._sizes
 
     def _size_of(self, name: str) -> int:

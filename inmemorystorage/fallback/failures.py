@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextvars
 import errno
 import functools
-import os
 import threading
 import time
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -18,6 +17,7 @@ from typing import Any, NoReturn
 from django.core.exceptions import SuspiciousOperation
 
 from ..exceptions import PathDoesNotExist
+from ..forks import PerProcess
 
 # The number of names that a negative cache holds.
 _MAX_NAMES = 10_000
@@ -61,21 +61,20 @@ class _CallingThread(threading.Thread):
         try:
             result = call()
         except BaseException as error:
-            _idle_threads[os.getpid()].append(self)
+            _idle_threads.value.append(self)
             answer.set_exception(error)
         else:
-            _idle_threads[os.getpid()].append(self)
+            _idle_threads.value.append(self)
             answer.set_result(result)
 
 
-# By process: a forked child has none of its parent's threads. The thread that was used last, with
-# its open connections, is used first.
-_idle_threads: defaultdict[int, list[_CallingThread]] = defaultdict(list)
+# The thread that was used last, with its open connections, is used first.
+_idle_threads: PerProcess[list[_CallingThread]] = PerProcess(list)
 
 
 def _take_thread() -> _CallingThread:
     try:
-        return _idle_threads[os.getpid()].pop()
+        return _idle_threads.value.pop()
     except IndexError:
         return _CallingThread()
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
-import signal
 import threading
 
 import pytest
 from fallback.layers import Failing, Recording, Waiting, get, put, stocked
+from forking import may_fork, needs_fork, succeeds_in_child
 
 from inmemorystorage import FallbackStorage, InMemoryStorage, ReadOnlyStorageError
 from inmemorystorage.fallback import failures
@@ -156,16 +155,13 @@ def test_threads_are_reused() -> None:
     assert calling_threads() == before
 
 
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@needs_fork
+@may_fork
 def test_fork() -> None:
     """A forked child calls layers in its own threads."""
     storage = FallbackStorage([{"BACKEND": stocked("a.txt"), "timeout": 30}], writable=[])
     assert storage.exists("a.txt")
-    child = os.fork()
-    if not child:
-        signal.alarm(30)  # ends a child that hangs
-        os._exit(0 if storage.exists("a.txt") else 1)
-    assert os.waitpid(child, 0)[1] == 0
+    assert succeeds_in_child(lambda: storage.exists("a.txt"))
 
 
 def test_a_layer_is_asked_again(clock: list[float]) -> None:

@@ -17,6 +17,7 @@ from botocore import exceptions
 from botocore.config import Config
 from django.core.exceptions import ImproperlyConfigured
 
+from ...forks import PerProcess
 from ..uri import Uri
 from .base import Backend
 
@@ -34,7 +35,7 @@ _CONFIG = Config(
     max_pool_connections=50,
     retries={"mode": "standard", "max_attempts": 4},
 )
-_lock = threading.Lock()
+_lock = PerProcess(threading.Lock)
 
 _NUMBERS = {
     "EndpointConnectionError": errno.ECONNREFUSED,
@@ -115,7 +116,7 @@ class AwsBackend(Backend):
         """Return the client, which all threads of the process share, so that none closes it."""
         names = ["region", "endpoint_url", "profile", "user", "password"]
         try:
-            with _lock:
+            with _lock.value:
                 return _make_client(os.getpid(), self.service, *map(self.options.get, names))
         except exceptions.NoRegionError:
             raise ImproperlyConfigured(

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ...forks import PerProcess
 from .base import Backend, Entry, Inserted
 
 
@@ -14,7 +15,7 @@ class StoreData:
     """The data that all backends of one name share."""
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()
+        self.lock = PerProcess(threading.RLock)
         self.values: dict[str, bytes] = {}
         self.directories: dict[str, dict[str, Entry]] = {}
 
@@ -41,7 +42,7 @@ class LocmemBackend(Backend):
 
     def add(self, key: str, value: bytes) -> bool:
         """Store a value unless the key exists; return whether it was stored."""
-        with self.data.lock:
+        with self.data.lock.value:
             if key in self.data.values:
                 return False
             self.data.values[key] = value
@@ -61,7 +62,7 @@ class LocmemBackend(Backend):
         self, directory: str, name: str, entry: Entry, *, marker: str | None
     ) -> Inserted:
         """Store an entry unless it exists."""
-        with self.data.lock:
+        with self.data.lock.value:
             entries = self.data.directories.get(directory, {})
             if marker is not None and marker not in entries:
                 return Inserted.NO_DIRECTORY
@@ -72,7 +73,7 @@ class LocmemBackend(Backend):
 
     def replace_entry(self, directory: str, name: str, meta: bytes, entry: Entry) -> bool:
         """Replace the entry with that ``meta``; return whether it was replaced."""
-        with self.data.lock:
+        with self.data.lock.value:
             if not self._has(directory, name, meta):
                 return False
             self.data.directories[directory][name] = entry
@@ -80,7 +81,7 @@ class LocmemBackend(Backend):
 
     def remove_entry(self, directory: str, name: str, meta: bytes) -> bool:
         """Remove the entry with that ``meta``, and its directory if that is empty then."""
-        with self.data.lock:
+        with self.data.lock.value:
             if not self._has(directory, name, meta):
                 return False
             entries = self.data.directories[directory]
@@ -91,7 +92,7 @@ class LocmemBackend(Backend):
 
     def list_entries(self, directory: str) -> Iterator[tuple[str, bytes]]:
         """Yield the name and the ``meta`` of each entry of a directory."""
-        with self.data.lock:
+        with self.data.lock.value:
             entries = [*self.data.directories.get(directory, {}).items()]
         return ((name, entry.meta) for name, entry in entries)
 
