@@ -39,7 +39,7 @@ _SANDBOX = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbo
 # The errors of storages for a name that is not a file. Buckets raise FileNotFoundError without an
 # errno, and so does Django's InMemoryStorage FileExistsError, for a name below a file.
 _MISSING = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError)
-_MISSING_ERRNOS = {errno.ENAMETOOLONG, errno.EACCES, errno.ELOOP}
+_MISSING_ERRNOS = {errno.ENAMETOOLONG, errno.EACCES, errno.ELOOP, errno.ENXIO}
 
 
 @dataclass(frozen=True)
@@ -103,13 +103,40 @@ def _open_regular(storage: Storage, name: str) -> File[bytes]:
     """
     Open a file that is a regular one, without waiting for a writer of a pipe.
 
-    Raises ``FileNotFoundError`` for any other kind of file on a disk.
+    Raises ``OSError`` with an errno of `_MISSING_ERRNOS` for any other kind of file on a disk.
     """
+    if _opens_its_path(storage):
+        return File(open(storage.path(name), "rb", opener=_open_at_once))
     for layer in layers_on_disk(storage):
-        path = layer.path(name)
-        if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+        _refuse_special(layer.path(name))
     return storage.open(name)
+
+
+def _opens_its_path(storage: Any) -> bool:
+    """Return whether the storage opens the file at ``path()``, as ``FileSystemStorage`` does."""
+    model: Any = FileSystemStorage
+    methods = [getattr(method, "__func__", None) for method in (storage.open, storage._open)]
+    return methods == [model.open, model._open]
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    try:
+        _refuse_special(descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _refuse_special(file: str | int) -> None:
+    """Raise ``OSError`` with ``ENXIO`` for a pipe, a socket or a device, which may never end."""
+    try:
+        mode = os.stat(file).st_mode
+    except OSError:  # open() will raise it
+        return
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise OSError(errno.ENXIO, os.strerror(errno.ENXIO), file)
 
 
 def layers_on_disk(storage: Storage) -> Iterator[FileSystemStorage]:

@@ -7,6 +7,7 @@ import gzip
 import io
 import os
 import re
+import socket
 import tracemalloc
 from concurrent.futures import Future
 from contextlib import nullcontext
@@ -24,6 +25,7 @@ from django.http import Http404, HttpResponseForbidden
 from django.middleware.gzip import GZipMiddleware
 from django.test import RequestFactory
 from django.utils.http import http_date
+from overrides import use_storage
 from serving.asking import (
     CONTENT,
     STORAGES,
@@ -479,21 +481,76 @@ def test_file_that_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
 # Special files, and projects.
 
 
+class OwnOpening(FileSystemStorage):
+    """A storage of a project that opens files in its own way."""
+
+    def _open(self, name: str, mode: str = "rb") -> File:
+        return File(io.BytesIO(Path(self.path(name)).read_bytes()), name)
+
+
+ON_DISK = {
+    "disk": FileSystemStorage,
+    "subclass": OwnOpening,
+    "layer": lambda location: FallbackStorage([InMemoryStorage(), FileSystemStorage(location)]),
+}
+on_disk = pytest.mark.parametrize("kind", ON_DISK)
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no pipes")
-@pytest.mark.parametrize("over", [False, True])
-def test_special_files_are_not_found(tmp_path: Path, over: bool) -> None:
-    """serve() does not open a pipe, of a layer either."""
+@on_disk
+def test_special_files_are_not_found(tmp_path: Path, kind: str) -> None:
+    """serve() opens no pipe and no socket, of a layer either."""
     os.mkfifo(tmp_path / "pipe")
-    storage: Any = FileSystemStorage(tmp_path)
-    storage = FallbackStorage([InMemoryStorage(), storage]) if over else storage
-    with pytest.raises(Http404):
-        serve_from(storage, RequestFactory().get("/"), "pipe")
+    (tmp_path / "device").symlink_to(os.devnull)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "socket"))
+    storage: Any = ON_DISK[kind](tmp_path)
+    for name in ("pipe", "device", "socket"):
+        assert not_found(storage, name)
 
 
-def test_files_of_the_project_are_refused() -> None:
+@on_disk
+def test_regular_files_are_found(tmp_path: Path, kind: str) -> None:
+    """serve() opens a regular file on a disk, also behind a symbolic link."""
+    storage: Any = ON_DISK[kind](tmp_path)
+    storage.save("a", ContentFile(CONTENT))
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    (tmp_path / "file").write_bytes(CONTENT)
+    assert get(storage, "a") == get(storage, "link") == (200, CONTENT)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no pipes")
+def test_file_that_becomes_a_pipe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """serve() checks the file that it opened, and not the one that had the name before."""
+    storage = make_storage("disk", tmp_path)
+    before = os.stat(tmp_path / "d/a.bin")
+    (tmp_path / "d/a.bin").unlink()
+    os.mkfifo(tmp_path / "d/a.bin")
+    stat = os.stat
+
+    def stat_before(file: Any, **options: Any) -> os.stat_result:
+        return before if file == str(tmp_path / "d/a.bin") else stat(file, **options)
+
+    descriptor = os.open(tmp_path / "d/a.bin", os.O_RDWR)
+    os.write(descriptor, CONTENT)  # so that no reader waits
+    monkeypatch.setattr(os, "stat", stat_before)
+    assert not_found(storage, "d/a.bin")
+    os.close(descriptor)
+
+
+def test_file_over_a_directory_of_a_layer(tmp_path: Path) -> None:
+    """serve() serves a file of a layer, even if a lower layer has a directory of its name."""
+    (tmp_path / "a").mkdir()
+    upper = InMemoryStorage()
+    upper.save("a", ContentFile(CONTENT))
+    assert get(FallbackStorage([upper, FileSystemStorage(tmp_path)]), "a") == (200, CONTENT)
+
+
+def test_files_of_the_project_are_refused(settings: Any) -> None:
     """serve() refuses a storage whose location is the working directory."""
+    use_storage(settings, "default", "django.core.files.storage.FileSystemStorage", location=".")
     with pytest.raises(ImproperlyConfigured, match="the project's own files"):
-        serve_from(FileSystemStorage(os.curdir), RequestFactory().get("/"), "conftest.py")
+        serve(RequestFactory().get("/"), "conftest.py")
 
 
 # Access.
