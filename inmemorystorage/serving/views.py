@@ -67,6 +67,12 @@ def serve(
     ignored.
     """
     storage = storages[alias]
+    if exposes_project(storage):
+        raise ImproperlyConfigured(
+            f"{type(storage).__name__} is not served: its location has the project's own files in "
+            "it, such as its settings. Set MEDIA_ROOT, or the location in STORAGES, to a directory "
+            "for media alone."
+        )
     return serve_from(storage, request, name, public, as_attachment=as_attachment, sandbox=sandbox)
 
 
@@ -105,14 +111,8 @@ def media_urlpatterns(
 def serve_from(
     storage: Storage, request: HttpRequest, name: str, public: Public | None = None, **options: bool
 ) -> HttpResponseBase:
-    """Serve a file, or list a directory, of a storage, as `serve` does."""
+    """Serve a file, or list a directory, of a storage that has only media, as `serve` does."""
     request.get_host()
-    if exposes_project(storage):
-        raise ImproperlyConfigured(
-            f"{type(storage).__name__} is not served: its location has the project's own files in "
-            "it, such as its settings. Set MEDIA_ROOT, or the location in STORAGES, to a directory "
-            "for media alone."
-        )
     refusal = None if public is None else _ask(public, request, name)
     if refusal is not None:
         return refusal

@@ -152,6 +152,22 @@ def test_location_of_the_project(
     assert ask(client, "/media/settings.py")[0] == 404
 
 
+def test_location_is_looked_at_once(
+    client: Client, settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A request through the middleware resolves the location on the disk once."""
+    use_storage(settings, "default", "django.core.files.storage.FileSystemStorage")
+    settings.MEDIA_ROOT = tmp_path
+    url = save(default_storage, "disk.bin")
+    resolved: list[Any] = []
+    realpath = os.path.realpath
+    monkeypatch.setattr(
+        os.path, "realpath", lambda path, **options: resolved.append(path) or realpath(path)
+    )
+    assert ask(client, url) == (200, CONTENT)
+    assert resolved.count(str(tmp_path)) == 1
+
+
 def test_other_hosts(client: Client, settings: Any) -> None:
     """The middleware refuses a host that ALLOWED_HOSTS does not have."""
     assert ask(client, "/media/d/a.bin", HTTP_HOST="evil.example")[0] == 400
