@@ -21,6 +21,8 @@ from ..forks import PerProcess
 
 # The number of names that a negative cache holds.
 _MAX_NAMES = 10_000
+# The number of calls to one layer that run in other threads at the same time.
+_MAX_CALLS = 50
 
 # Errors of sockets; other errno values are answers about files.
 _UNREACHABLE_NUMBERS = {
@@ -79,27 +81,49 @@ def _take_thread() -> _CallingThread:
         return _CallingThread()
 
 
-def call_with_timeout(
-    seconds: float | None, function: Callable[..., Any], *args: Any, **kwargs: Any
-) -> Any:
+class TimedCalls:
     """
-    Call a function, in another thread if it has a time limit.
+    Call a layer within a time limit, in other threads.
 
-    Raises ``TimeoutError`` when the limit is reached; the call runs to its end, and its result is
-    dropped.
+    :param seconds: the limit; ``None`` for calls in the caller's own thread.
+
+    A call that reaches the limit runs to its end, and its result is dropped. Only so many run at
+    the same time, so that a layer which hangs does not take all threads and sockets.
     """
-    if seconds is None:
-        return function(*args, **kwargs)
-    answer: Future[Any] = Future()
-    context = contextvars.copy_context()
-    call = functools.partial(context.run, function, *args, **kwargs)
-    _take_thread().calls.put((answer, call))
-    try:
-        return answer.result(seconds)
-    except FutureTimeoutError as error:
-        if answer.done():  # the function itself raised it
+
+    def __init__(self, seconds: float | None) -> None:
+        self._seconds = seconds
+        self._free = PerProcess(lambda: threading.Semaphore(_MAX_CALLS))
+
+    def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Return what a function returns; raise ``TimeoutError`` when the limit is reached."""
+        if self._seconds is None:
+            return function(*args, **kwargs)
+        end = time.monotonic() + self._seconds
+        context = contextvars.copy_context()
+        answer = self._begin(functools.partial(context.run, function, *args, **kwargs))
+        try:
+            return answer.result(end - time.monotonic())
+        except FutureTimeoutError as error:
+            if answer.done():  # the function itself raised it
+                raise
+            raise TimeoutError(f"no answer within {self._seconds} seconds") from error
+
+    def _begin(self, call: Callable[[], Any]) -> Future[Any]:
+        """Run a call in another thread, when there is room for it."""
+        free = self._free.value
+        if not free.acquire(timeout=self._seconds):
+            raise TimeoutError(
+                f"{_MAX_CALLS} calls have not ended, and no other is begun before one ends"
+            )
+        answer: Future[Any] = Future()
+        answer.add_done_callback(lambda _: free.release())
+        try:
+            _take_thread().calls.put((answer, call))
+        except BaseException:  # no thread can be started
+            answer.cancel()
             raise
-        raise TimeoutError(f"no answer within {seconds} seconds") from error
+        return answer
 
 
 class NegativeCache:

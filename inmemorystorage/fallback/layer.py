@@ -24,7 +24,7 @@ from ..project import unwrap
 from .failures import (
     NegativeCache,
     Outage,
-    call_with_timeout,
+    TimedCalls,
     is_answer,
     is_missing,
     is_unreachable,
@@ -143,6 +143,7 @@ class Layer:
         self._read_only = ReadOnlyStorage(self.find, self.label)
         self.missing_names = NegativeCache(self.missing_for)
         self._outage = Outage(self.down_for)
+        self._calls = TimedCalls(self.timeout)
         self._warned_of: set[str] = set()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -187,7 +188,7 @@ class Layer:
             raise PathDoesNotExist(name)
         self._outage.check(self.label)
         try:
-            answer = call_with_timeout(self.timeout, method, *args, **kwargs)
+            answer = self._calls.call(method, *args, **kwargs)
         except Exception as error:
             self._note_failure(error, name)
             raise

@@ -13,6 +13,7 @@ from inmemorystorage import FallbackStorage, InMemoryStorage, ReadOnlyStorageErr
 from inmemorystorage.fallback import failures
 from inmemorystorage.fallback.failures import is_unreachable
 from inmemorystorage.fallback.layer import Route
+from inmemorystorage.forks import PerProcess
 
 
 @pytest.fixture
@@ -153,6 +154,47 @@ def test_threads_are_reused() -> None:
     for _ in range(50):
         storage.exists("a.txt")
     assert calling_threads() == before
+
+
+def test_calls_that_do_not_end_are_bounded(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A layer that hangs keeps a few threads, not one a call, and the log says so."""
+    monkeypatch.setattr(failures, "_MAX_CALLS", 8)
+    hanging = Waiting()
+    layer = {"BACKEND": hanging, "timeout": 0.01, "down_for": 0, "missing_for": 0}
+    storage = FallbackStorage([InMemoryStorage(), layer])
+    other = FallbackStorage([{"BACKEND": stocked("a.txt"), "timeout": 30}], writable=[])
+    before = len(calling_threads())
+    try:
+        with caplog.at_level(logging.WARNING, "inmemorystorage.fallback"):
+            assert [storage.exists(f"{number}.jpg") for number in range(50)] == [False] * 50
+        assert len(calling_threads()) <= before + 8
+        assert hanging.waits == 8
+        assert "8 calls have not ended, and no other is begun before one ends" in caplog.text
+        assert other.exists("a.txt")
+    finally:
+        hanging.released.set()
+    put(hanging, "a.txt")
+    assert [storage.exists("a.txt") for _ in range(20)][-1]
+
+
+def test_a_thread_that_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call whose thread cannot start raises, and takes the place of no other call."""
+    monkeypatch.setattr(failures, "_MAX_CALLS", 1)
+    monkeypatch.setattr(failures, "_idle_threads", PerProcess(list))
+    storage = FallbackStorage([{"BACKEND": stocked("a.txt"), "timeout": 0.1}], writable=[])
+    with monkeypatch.context() as patch:
+        patch.setattr(failures._CallingThread, "start", refuse_to_start)
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match="can't start new thread"):
+                storage.exists("a.txt")
+    assert storage.exists("a.txt")
+
+
+def refuse_to_start(thread: threading.Thread) -> None:
+    """Raise as a process does that has too many threads."""
+    raise RuntimeError("can't start new thread")
 
 
 @needs_fork
