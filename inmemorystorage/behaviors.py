@@ -66,7 +66,7 @@ _ROWS = [
         created_is_changed=False,
         directory_size=None,
         name_max=sys.maxsize,
-        path_max=sys.maxsize,
+        path_max=4096,
     ),
     # What Django's FileSystemStorage does on Linux.
     Behavior(

@@ -180,6 +180,41 @@ def test_too_long_location_raises(tmp_path: Path, location: str) -> None:
     assert errors[0] == errors[1]
 
 
+@pytest.mark.parametrize("behaves_like", ["memory", "filesystem"])
+@pytest.mark.parametrize("name", ["d/" * 16_000 + "a", "d/" * 2047 + "ab"], ids=len)
+def test_too_deep_name_raises(behaves_like: str, name: str) -> None:
+    """save() and open() raise ENAMETOOLONG for a name longer than PATH_MAX, in every row."""
+    storage = InMemoryStorage(behaves_like=behaves_like, location="/")
+    with pytest.raises(OSError, match="File name too long"):
+        storage.save(name, b"")
+    for mode in ["rb", "wb"]:
+        with pytest.raises(OSError, match="File name too long"):
+            storage.open(name, mode)
+    assert not storage.exists(name)
+
+
+@pytest.mark.parametrize("behaves_like", ["memory", "filesystem"])
+def test_longest_name_is_stored(behaves_like: str) -> None:
+    """save() stores a file as deep as PATH_MAX allows."""
+    storage = InMemoryStorage(behaves_like=behaves_like, location="/")
+    name = "d/" * 2046 + "ab"
+    assert storage.save(name, b"content") == name
+    assert get(storage, name) == b"content"
+
+
+def test_name_has_the_room_that_the_location_leaves(tmp_path: Path) -> None:
+    """save() refuses a short name below a long location, as the disk does."""
+    location = str(tmp_path)
+    while len(location) < 3900:
+        location += "/" + "d" * min(200, 3999 - len(location))
+    room = 4095 - len(location) - 1
+    for make in [on_disk, like_filesystem]:
+        storage = make(location)
+        put(storage, "a" * room)
+        with pytest.raises(OSError, match="File name too long"):
+            put(storage, "a" * (room + 1))
+
+
 def test_behaviors_do_not_share_without_persist(tmp_path: Path) -> None:
     """A storage of the memory row does not see the files of the filesystem row."""
     put(like_filesystem(tmp_path), "a")

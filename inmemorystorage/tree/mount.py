@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -51,6 +52,7 @@ class Mount:
         self._lease: Lease | None = None
         # Set by stand(), and valid while _epoch equals State.epoch.
         self._place: Place
+        self._room: int  # the most bytes in a name
         self._base: InMemoryDir
         self._directories: dict[str, InMemoryDir]
         self.turn = 0
@@ -86,6 +88,9 @@ class Mount:
             else:
                 # A new dict: writes to the stale one are harmless.
                 self._place, self._base, self._directories = place, base, {}
+                self._room = self._behavior.path_max - 1
+                if self._behavior.has_paths:
+                    self._room -= len(os.fsencode(place.path)) + 1
                 self._epoch = epoch
             return base
 
@@ -150,7 +155,7 @@ class Mount:
         :param read: called with ``source``, returns the content.
         """
         with lock:
-            if self._epoch != State.epoch:
+            if self._epoch != State.epoch or len(name) > self._room:
                 return False
             above, _, last = name.rpartition("/")
             parent: InMemoryNode | None = self._base

@@ -106,22 +106,32 @@ def make_directories(place: Place, behavior: Behavior) -> InMemoryDir:
     Raises ``FileExistsError`` for a file at ``place`` and ``NotADirectoryError`` for a file above
     it; directories that were made before the error stay.
     """
-    names = place.path.split("/")
-    above = len(names) - len(place.parts)
+    # Where the parts begin in the path, which has fewer if it does not name the location.
+    end = _length(place.path) - _length("/" + "/".join(place.parts))
     node: InMemoryNode = place.root
     with lock:
         for depth, part in enumerate(place.parts, start=1):
-            path = "/".join(names[: above + depth])
-            _check_path(path, behavior)
+            size = len(os.fsencode(part))
+            end += 1 + size
+            if "\0" in part:
+                raise ValueError("embedded null byte")
+            if end >= behavior.path_max:
+                raise os_error(errno.ENAMETOOLONG, _path_at(place, depth))
             if not isinstance(node, InMemoryDir):
-                raise os_error(errno.ENOTDIR, os.path.join(place.location, path))
-            if _is_too_long(part, behavior.name_max):
-                raise os_error(errno.ENAMETOOLONG, path)
+                raise os_error(errno.ENOTDIR, os.path.join(place.location, _path_at(place, depth)))
+            if size > behavior.name_max:
+                raise os_error(errno.ENAMETOOLONG, _path_at(place, depth))
             node = node.children.get(part) or node.make_directories([part])
     if not isinstance(node, InMemoryDir):
         path = os.path.join(place.location, place.path)
         raise FileExistsError(f"{path} exists and is not a directory.")
     return node
+
+
+def _path_at(place: Place, depth: int) -> str:
+    """Return the path of the directory that ``depth`` of the parts lead to."""
+    names = place.path.split("/")
+    return "/".join(names[: len(names) - len(place.parts) + depth])
 
 
 def find_target(place: Place, behavior: Behavior, *, overwrite: bool) -> InMemoryFile | None:
@@ -179,6 +189,11 @@ def _check_path(path: str, behavior: Behavior) -> None:
         raise ValueError("embedded null byte")
     if _is_too_long(path, behavior.path_max - 1):
         raise os_error(errno.ENAMETOOLONG, path)
+
+
+def _length(path: str) -> int:
+    """Return the bytes of a path, one for each character that no file system takes."""
+    return len(path.encode(errors="replace"))
 
 
 def _is_too_long(name: str, limit: int) -> bool:

@@ -69,6 +69,16 @@ def test_long_names(storage: Storage, can: Capabilities) -> None:
         assert info is None or info.value.errno == errno.ENAMETOOLONG
 
 
+@pytest.mark.needs("has_directories")
+def test_long_paths(storage: Storage) -> None:
+    """Every storage refuses a name of more than 4095 bytes, and stores nothing under it."""
+    for name in ["/".join(["x" * 255] * 17), "/".join(["é" * 127] * 17)]:
+        with pytest.raises(OSError, match="File name too long") as info:
+            put(storage, name)
+        assert info.value.errno == errno.ENAMETOOLONG
+        assert not storage.exists(name)
+
+
 def test_names_that_just_fit(storage: Storage) -> None:
     """Every storage accepts components of 255 bytes, and deeply nested names."""
     for name in ["x" * 255, "é" * 127, "/".join("abcdefghijklmnop" * 4)]:
