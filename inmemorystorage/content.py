@@ -12,6 +12,7 @@ from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import InMemoryUploadedFile, SimpleUploadedFile
 
 from .files import StoredFile
+from .tree.nodes import Content
 
 # Classes whose chunks() yield their whole stream from its start.
 _WHOLE_STREAMS = {File, ContentFile, InMemoryUploadedFile, SimpleUploadedFile}
@@ -29,9 +30,9 @@ def is_whole(content: Any) -> bool:
     return type(stream) is io.StringIO and not stream.closed and stream.getvalue().isascii()
 
 
-def whole_content(content: Any) -> bytes:
+def whole_content(content: Any) -> Content:
     """
-    Return all the bytes of ``content``, for which `is_whole` is true.
+    Return all the bytes of ``content``, for which `is_whole` is true; holes stay holes.
 
     Leaves the stream at its end, as reading its chunks does.
     """

@@ -13,7 +13,7 @@ from .behaviors import Behavior
 from .tree.handles import open_stream
 
 if TYPE_CHECKING:
-    from .tree.nodes import InMemoryFile
+    from .tree.nodes import Content, InMemoryFile
 
 
 def as_datetime(timestamp: float) -> datetime:
@@ -126,10 +126,11 @@ class StoredFile(File):  # type: ignore[type-arg]
         # Not by `mode`, which stays the first one when the file is reopened in another.
         return self._stream is None and not self._is_closed
 
-    def whole(self) -> bytes:
+    def whole(self) -> Content:
         """Return all the content, and leave the handle at its end."""
         self.seek(0, os.SEEK_END)
-        return self._node.read_at(0)
+        self._node.access()
+        return self._node.shared_content()
 
     @property
     def size(self) -> int:

@@ -17,7 +17,7 @@ from .project import labelled_fields, labelled_layers, labelled_storages, unwrap
 from .tree.journal import lock
 from .tree.mount import Mount, shared_tree
 from .tree.nodes import InMemoryDir, InMemoryFile, InMemoryNode, total_size
-from .walk import Branch, draw_tree
+from .walk import Branch, draw_tree, join
 
 # The label of the tree that storages share by their location.
 _SHARED = ""
@@ -65,18 +65,22 @@ def _read(source: Path) -> Iterator[RealFile]:
         yield RealFile(parts, path.read_bytes(), path.stat().st_mtime)
 
 
-def _walk(source: Path, above: frozenset[str] = frozenset()) -> Iterator[Path]:
-    real_path = os.path.realpath(source)
-    if real_path in above:  # a symbolic link leads in a circle
-        return
-    with os.scandir(source) as entries:
-        for entry in entries:
-            if entry.is_dir():
-                yield from _walk(Path(entry.path), above | {real_path})
-            elif entry.is_file() or entry.is_symlink():  # a broken link raises when it is read
-                yield Path(entry.path)
-            else:
-                raise SpecialFileError(f"{entry.path} is neither a file nor a directory.")
+def _walk(source: Path) -> Iterator[Path]:
+    pending: list[tuple[str | Path, frozenset[tuple[int, int]]]] = [(source, frozenset())]
+    while pending:
+        directory, above = pending.pop()
+        status = os.stat(directory)
+        inode = status.st_dev, status.st_ino
+        if inode in above:  # a symbolic link leads in a circle
+            continue
+        with os.scandir(directory) as entries:
+            for entry in entries:
+                if entry.is_dir():
+                    pending.append((entry.path, above | {inode}))
+                elif entry.is_file() or entry.is_symlink():  # a broken link raises when it is read
+                    yield Path(entry.path)
+                else:
+                    raise SpecialFileError(f"{entry.path} is neither a file nor a directory.")
 
 
 def _check_fits(directory: InMemoryDir, files: list[RealFile]) -> None:
@@ -103,14 +107,27 @@ def dump_directory(directory: InMemoryDir, target: Path) -> list[str]:
     """Copy all files below ``directory`` into the real directory ``target``."""
     target.mkdir(parents=True, exist_ok=True)
     names: list[str] = []
-    for name, node in sorted(directory.children.copy().items()):
+    pending: list[tuple[str, InMemoryNode]] = [("", directory)]
+    while pending:
+        name, node = pending.pop()
         if isinstance(node, InMemoryDir):
-            names += [f"{name}/{below}" for below in dump_directory(node, target / name)]
+            (target / name).mkdir(exist_ok=True)
+            entries = sorted(node.children.copy().items(), reverse=True)
+            pending += [(join(name, entry), child) for entry, child in entries]
         else:
-            (target / name).write_bytes(cast("InMemoryFile", node).content)
-            os.utime(target / name, (node.accessed, node.modified))
+            _write(target / name, cast("InMemoryFile", node))
             names.append(name)
     return names
+
+
+def _write(path: Path, file: InMemoryFile) -> None:
+    content = file.shared_content()
+    with path.open("wb") as handle:
+        for position, piece in [(0, content)] if isinstance(content, bytes) else content.pieces():
+            handle.seek(position)
+            handle.write(piece)
+        handle.truncate(len(content))
+    os.utime(path, (file.accessed, file.modified))
 
 
 def dump_files(file: IO[bytes]) -> None:

@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tree": {"behaviors", "exceptions"},
     # The storage and its parts.
     "files": {"behaviors", "tree"},
-    "content": {"files"},
+    "content": {"files", "tree"},
     "naming": {"behaviors"},
     "options": {"behaviors", "tree"},
     "urls": set(),

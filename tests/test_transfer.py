@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import pickle
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +84,18 @@ def test_load_follows_a_circle_of_links_once(tmp_path):
     for name in ("one", "two"):
         (tmp_path / name).symlink_to(tmp_path)
     assert InMemoryStorage().load(tmp_path) == ["f"]
+
+
+def test_deep_directories(tmp_path):
+    """tree(), dump(), load(), repr() and pickle follow directories deeper than Python recurses."""
+    storage = InMemoryStorage(location="/srv")
+    name = storage.save("d/" * 1500 + "f", b"content")
+    assert storage.tree().endswith("f (7)") and "files=1 bytes=7" in repr(storage)
+    assert storage.dump(tmp_path) == [name]
+    other = InMemoryStorage()
+    assert other.load(tmp_path) == [name]
+    assert pickle.loads(pickle.dumps(other)).open(name).read() == b"content"
+    subprocess.run(["rm", "-r", tmp_path / "d"], check=True)  # shutil.rmtree() recurses
 
 
 def test_load_refuses_a_pipe(tmp_path):

@@ -189,8 +189,7 @@ class Changes:
             yield from self._files_before(child, f"{name}/{entry}" if name else entry)
 
     def _content_before(self, file: InMemoryFile) -> bytes:
-        content: bytes = self._noted[file][-1] if file in self._noted else file.content
-        return content
+        return bytes(self._noted[file][-1]) if file in self._noted else file.content
 
     def _is_new(self, file: InMemoryFile) -> bool:
         """Return whether a file is an entry that is noted, and so compared there."""

@@ -10,7 +10,7 @@ from typing import Any, cast
 from ..behaviors import Behavior
 from .journal import Journal, begin, lock
 from .lending import Lease, TreeMirror
-from .nodes import InMemoryDir, InMemoryFile, InMemoryNode, Quota, State, total_size
+from .nodes import Content, InMemoryDir, InMemoryFile, InMemoryNode, Quota, State, total_size
 from .posix import Place, look_up, make_directories
 
 # The tree of all storages that share their files by location.
@@ -146,7 +146,7 @@ class Mount:
             directories[above] = cast("InMemoryDir", parent)
         return node
 
-    def create(self, name: str, read: Callable[[Any], bytes], source: Any) -> bool:
+    def create(self, name: str, read: Callable[[Any], Content], source: Any) -> bool:
         """
         Create a file at a plain name, and the directories above it.
 

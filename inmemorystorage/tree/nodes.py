@@ -20,13 +20,17 @@ import time
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import IO, Any, Protocol, cast
+from typing import IO, Any, Protocol, TypeAlias, cast
 
 import six
 
 from ..exceptions import PathDoesNotExist, os_error
 from .handles import open_stream, parse_mode
 from .journal import Journal, Recorded, lock, record
+from .sparse import MIN_HOLE, SparseIO
+
+# What a file can be made of, and what is copied by reference.
+Content: TypeAlias = bytes | SparseIO
 
 # At half the price of `with lock`, which every save and delete would pay.
 _acquire, _release = lock.acquire, lock.release
@@ -112,6 +116,13 @@ class InMemoryNode:
             node = node.parent
         return node, parts[::-1]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the whole tree as a list, since pickle cannot recurse into deep directories."""
+        root, parts = self.location()
+        if parts and root.find(parts) is self:
+            return InMemoryNode.find, (root, parts)
+        return _unflatten, (_flatten(self),)
+
     def _touch(self) -> None:
         self.modified = self.changed = time.time()
 
@@ -137,31 +148,50 @@ class InMemoryFile(InMemoryNode):
     """
 
     # The bytes are immutable until they are written in place; then a BytesIO holds them, which
-    # copies them at the first write and returns them without a copy.
+    # copies them at the first write and returns them without a copy. A SparseIO holds them from the
+    # first hole on, until no hole is left.
     __slots__ = ("_content",)
 
     children = NO_CHILDREN
 
     def __init__(
-        self, content: str | bytes = b"", parent: InMemoryDir | None = None, name: str | None = None
+        self,
+        content: str | Content = b"",
+        parent: InMemoryDir | None = None,
+        name: str | None = None,
     ) -> None:
         self.parent = parent
         self.name = name or ""
         self.created = self.accessed = self.modified = self.changed = time.time()
-        self._content: bytes | io.BytesIO = (
-            content if type(content) is bytes else six.ensure_binary(content)
+        self._content: Content | io.BytesIO = (
+            content
+            if type(content) is bytes or isinstance(content, SparseIO)
+            else six.ensure_binary(content)
         )
 
     @property
     def content(self) -> bytes:
-        """Return all the bytes, without a copy."""
+        """Return all the bytes, without a copy unless there are holes."""
         content = self._content
         if type(content) is bytes:
             return content
         with lock:
-            whole = self._stream().getvalue()
-            self._content = whole
-            return whole
+            return bytes(self.shared_content())
+
+    def shared_content(self) -> Content:
+        """Return the bytes without a copy or, with holes, a copy that has the same holes."""
+        content = self._content
+        if type(content) is bytes:
+            return content
+        with lock:
+            stream = self._stream()
+            if isinstance(stream, io.BytesIO):
+                self._content = stream.getvalue()
+            elif stream.has_holes:
+                return stream.copy()
+            else:
+                self._content = bytes(stream)
+            return self._content
 
     @property
     def size(self) -> int:
@@ -172,7 +202,8 @@ class InMemoryFile(InMemoryNode):
         if type(content) is bytes:
             return len(content)
         with lock:
-            return self._stream().getbuffer().nbytes
+            stream = self._stream()
+            return stream.getbuffer().nbytes if isinstance(stream, io.BytesIO) else len(stream)
 
     def open(self, mode: str = "rb") -> IO[Any]:
         """
@@ -189,11 +220,7 @@ class InMemoryFile(InMemoryNode):
 
     def read_at(self, position: int, size: int | None = None) -> bytes:
         """Return ``size`` bytes from ``position`` on, or all; fewer at the end of the file."""
-        if State.mirrors:
-            self._pull()
-        if Journal.savepoint is not None:
-            self._record()
-        self.accessed = time.time()
+        self.access()
         if size is None:
             return self.content[position:]
         content = self._content
@@ -203,6 +230,14 @@ class InMemoryFile(InMemoryNode):
             stream = self._stream()
             stream.seek(position)
             return stream.read(size)
+
+    def access(self) -> None:
+        """Set the accessed time."""
+        if State.mirrors:
+            self._pull()
+        if Journal.savepoint is not None:
+            self._record()
+        self.accessed = time.time()
 
     def write_at(self, position: int | None, data: bytes | memoryview) -> int:
         """
@@ -234,10 +269,13 @@ class InMemoryFile(InMemoryNode):
                 self._put(size - 1, b"\0")
             elif size < self.size:
                 self._charge(size - self.size)
-                self._content = self.content[:size]
+                if isinstance(self._content, SparseIO):
+                    self._content.truncate(size)
+                else:
+                    self._content = self.content[:size]
             self._written()
 
-    def replace(self, content: bytes, *, checks_quota: bool = True) -> None:
+    def replace(self, content: Content, *, checks_quota: bool = True) -> None:
         """Replace the whole content by ``content``."""
         with lock:
             self._record()
@@ -247,7 +285,8 @@ class InMemoryFile(InMemoryNode):
 
     def snapshot(self) -> tuple[Any, ...]:
         """Return what `restore` takes: the times and the content, by reference."""
-        return self.created, self.accessed, self.modified, self.changed, self.content
+        times = self.created, self.accessed, self.modified, self.changed
+        return *times, self.shared_content()
 
     def take_out(self, before: tuple[Any, ...]) -> None:
         """Do nothing: a file has no entries."""
@@ -255,9 +294,9 @@ class InMemoryFile(InMemoryNode):
     def restore(self, before: tuple[Any, ...]) -> None:
         """Take the file back to a snapshot."""
         *times, content = before
-        if content is not self.content:
-            self._charge(len(content) - len(self.content), checks_quota=False)
-            self._content = content
+        if content is not self._content:
+            self._charge(len(content) - self.size, checks_quota=False)
+            self._content = content.copy() if isinstance(content, SparseIO) else content
             with contextlib.suppress(OSError):  # if the disk is full, the file is not lent
                 self._push()
         self.created, self.accessed, self.modified, self.changed = times
@@ -276,14 +315,16 @@ class InMemoryFile(InMemoryNode):
         self._charge(growth)
         try:
             stream = self._stream()
+            if position - self.size >= MIN_HOLE and isinstance(stream, io.BytesIO):
+                stream = self._content = SparseIO(stream.getvalue())
             stream.seek(position)
             stream.write(data)
         except (MemoryError, OverflowError, SystemError) as error:
             self._charge(-growth)
             raise os_error(errno.ENOSPC, self.name) from error
 
-    def _stream(self) -> io.BytesIO:
-        if not isinstance(self._content, io.BytesIO):
+    def _stream(self) -> io.BytesIO | SparseIO:
+        if isinstance(self._content, bytes):
             self._content = io.BytesIO(self._content)
         return self._content
 
@@ -570,7 +611,7 @@ class InMemoryDir(InMemoryNode):
 
     def charge(self, amount: int, name: str, checks_quota: bool = True) -> None:
         """Charge bytes to the quotas of this directory and those above; ``ENOSPC`` past one."""
-        directory: InMemoryDir | None = self
+        directory: InMemoryDir | None = self if amount else None
         quotas: list[Quota] = []
         while directory is not None:
             if directory.quotas is not None:
@@ -607,11 +648,6 @@ class InMemoryDir(InMemoryNode):
     def merge(self, older: DirectoryBefore | None, newer: DirectoryBefore) -> DirectoryBefore:
         """Return the state before both snapshots."""
         return newer if older is None else newer.merged(older)
-
-    def __getstate__(self) -> tuple[None, dict[str, Any]]:
-        slots = {name: getattr(self, name) for name in (*InMemoryNode.__slots__, *self.__slots__)}
-        children = Entries(self.children.copy())
-        return None, slots | {"children": children, "quotas": None, "mirror": None}
 
     def _record(self, name: str, node: InMemoryNode | None) -> None:
         """Record the entry ``name`` as it is, and the node that is replaced or removed."""
@@ -670,3 +706,38 @@ def files_below(node: InMemoryNode) -> Iterator[InMemoryFile]:
 def total_size(node: InMemoryNode) -> int:
     """Return the bytes of a file, or of all the files below a directory."""
     return sum(file.size for file in files_below(node))
+
+
+# A node in a pickle: the number of its directory, its name, its times, and a file's content.
+FlatNode: TypeAlias = tuple[int, str, tuple[float, ...], Content | None]
+
+
+def _flatten(root: InMemoryNode) -> list[FlatNode]:
+    """Return all nodes of a tree, each after its directory."""
+    nodes: list[tuple[int, str, InMemoryNode]] = [(0, "", root)]
+    for number, (_, _, node) in enumerate(nodes):  # nodes grows
+        children = cast("InMemoryDir", node).children.copy()
+        nodes += [(number, name, child) for name, child in children.items()]
+    return [
+        (
+            above,
+            name,
+            (node.created, node.accessed, node.modified, node.changed),
+            node.shared_content() if isinstance(node, InMemoryFile) else None,
+        )
+        for above, name, node in nodes
+    ]
+
+
+def _unflatten(flat: list[FlatNode]) -> InMemoryNode:
+    """Return the root of a new tree."""
+    nodes: list[InMemoryNode] = []
+    for above, name, times, content in flat:
+        node = InMemoryDir() if content is None else InMemoryFile(content)
+        node.created, node.accessed, node.modified, node.changed = times
+        if nodes:
+            parent = cast("InMemoryDir", nodes[above])
+            node.parent, node.name = parent, name
+            dict.__setitem__(parent.children, name, node)
+        nodes.append(node)
+    return nodes[0]

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ..behaviors import Behavior
 from ..exceptions import os_error
 from .journal import lock
-from .nodes import InMemoryDir, InMemoryFile, InMemoryNode
+from .nodes import Content, InMemoryDir, InMemoryFile, InMemoryNode
 
 
 class Place(NamedTuple):
@@ -153,7 +153,7 @@ def find_target(place: Place, behavior: Behavior, *, overwrite: bool) -> InMemor
 
 
 def store(
-    place: Place, content: bytes, behavior: Behavior, *, overwrite: bool, in_place: bool
+    place: Place, content: Content, behavior: Behavior, *, overwrite: bool, in_place: bool
 ) -> None:
     """
     Store ``content`` at ``place``, in an existing directory, all at once.

@@ -1,5 +1,6 @@
 """Nodes: the methods of dj-inmemorystorage 2.1, and what keeps a tree consistent."""
 
+import copy
 import errno
 import io
 import pickle
@@ -270,9 +271,9 @@ def test_empty_write_changes_nothing():
 def test_pickle_has_the_tree(root):
     """A pickle of a tree has its files, and no quota or mirror of this process."""
     root.resolve("a.txt").write_at(None, b"+")
-    copy = pickle.loads(pickle.dumps(root))
-    assert copy.open("a.txt").read() == b"a+"
-    assert copy.resolve("docs").parent is copy
+    other = pickle.loads(pickle.dumps(root))
+    assert other.open("a.txt").read() == b"a+"
+    assert other.resolve("docs").parent is other
 
 
 @pytest.mark.parametrize(
@@ -304,6 +305,36 @@ def test_deep_tree_has_a_size():
     assert total_size(root) == 3
     root.delete("d")
     assert root.ls() == []
+
+
+def test_pickle_of_a_directory_has_its_tree(root):
+    """A pickle of a directory or a file has the tree that it is in, and its place there."""
+    docs, file = pickle.loads(pickle.dumps([root.resolve("docs"), root.resolve("docs/b.txt")]))
+    assert docs.parent.open("a.txt").read() == b"a"
+    assert docs.children["b.txt"] is file
+
+
+def test_pickle_of_a_removed_directory(root):
+    """A pickle of a directory that was removed by hand has its files."""
+    docs = root.children.pop("docs")
+    assert pickle.loads(pickle.dumps(docs)).open("b.txt").read() == "bé".encode()
+
+
+def pickled(root):
+    """Return a tree after a round trip through pickle."""
+    return pickle.loads(pickle.dumps(root))
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, pickled])
+def test_deep_tree_can_be_copied(duplicate):
+    """A tree deeper than Python recurses can be copied and pickled, with its times."""
+    root = InMemoryDir()
+    directory = root.make_directories(["d"] * 5000)
+    directory.add_child("f", InMemoryFile(b"123"))
+    directory.modified = 1_000_000_000
+    other = duplicate(root)
+    directory = other.make_directories(["d"] * 5000)
+    assert (directory.open("f").read(), directory.modified) == (b"123", 1_000_000_000)
 
 
 class TestQuota:
@@ -363,13 +394,13 @@ class TestQuota:
         assert quota.used == 10
 
     def test_file_larger_than_memory_raises(self, quota):
-        """Growing a file beyond the memory raises ENOSPC, and charges nothing."""
+        """Growing a file beyond the largest offset raises ENOSPC, and charges nothing."""
         quota.limit = 2**64
         root = InMemoryDir()
         root.add_quota(quota)
         file = root.resolve("a", create=True)
         with pytest.raises(OSError, match="No space left"):
-            file.truncate(2**63 - 1)
+            file.write_at(2**63 - 1, b"x")
         assert (file.size, quota.used) == (0, 0)
 
     def test_quota_ends_with_its_last_reference(self, root, quota):
