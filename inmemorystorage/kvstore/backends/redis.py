@@ -6,6 +6,7 @@ contains the meta of each name, for listings, and ``{.directory}:e:name`` the me
 that one command reads a whole entry. Scripts write them. A long body has its own key,
 ``{.directory}:b:name``, which the same command reads. It is set in the same request, under
 ``{.directory}:s:id``, and renamed by the script: as an argument, it would be copied twice.
+The ``%`` and ``}`` of a directory are percent-encoded, so that no name makes the key of another.
 """
 
 from __future__ import annotations
@@ -423,8 +424,13 @@ def _common(uri: Uri, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _key(directory: str, rest: bytes) -> bytes:
-    """Return a key in a directory's slot; the dot ensures that the hash tag is not empty."""
-    return b"{." + _encode(directory) + b"}:" + rest
+    """
+    Return a key in a directory's slot.
+
+    The dot ensures that the hash tag is not empty, the encoding that it ends at the first ``}``.
+    """
+    tag = _encode(directory).replace(b"%", b"%25").replace(b"}", b"%7D")
+    return b"{." + tag + b"}:" + rest
 
 
 def _metas(directory: str) -> bytes:
