@@ -106,7 +106,8 @@ class Note:
 
     def _take_back(self) -> None:
         inner, Journal.savepoint = Journal.savepoint, None
-        for changed, before in self.before.items():
+        # The newest first, so that a new directory is empty when it is taken out.
+        for changed, before in reversed(self.before.items()):
             changed.take_out(before)
         for changed, before in self.before.items():
             changed.restore(before)

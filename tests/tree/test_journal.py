@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from inmemorystorage import InMemoryDir, InMemoryStorage
+from inmemorystorage.tree import nodes
 from inmemorystorage.tree.journal import Journal, Note, Savepoint, begin
-from inmemorystorage.tree.nodes import InMemoryNode
+from inmemorystorage.tree.nodes import InMemoryNode, total_size
 
 NAMES = st.sampled_from(["a", "b", "d/a", "d/b", "d/e/a", "f/a"])
 DIRECTORIES = st.sampled_from(["d", "d/e", "f"])
@@ -299,6 +300,22 @@ def test_recording_ends_when_a_boundary_raises(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(OSError, match="disk full"), Note().recording():
         monkeypatch.setattr(Journal, "boundaries", [fail])
     assert Journal.savepoint is savepoint
+
+
+def test_new_directories_are_empty_when_they_are_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rollback sums up the files of no directory, so that a deep one takes linear time."""
+    sizes: list[int] = []
+
+    def counted(node: InMemoryNode) -> int:
+        sizes.append(total_size(node))
+        return sizes[-1]
+
+    storage = make("limited")
+    savepoint = Savepoint()
+    storage.save("new/d/e/f/a", ContentFile(b"content"))
+    monkeypatch.setattr(nodes, "total_size", counted)
+    savepoint.rollback()
+    assert sizes == [7, 0, 0, 0, 0]
 
 
 def test_outer_savepoint_undoes_released_changes() -> None:
