@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import posixpath
+import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn
 
@@ -18,6 +20,22 @@ from .whiteouts import Whiteouts, ancestors
 
 # Buckets list these for keys with two slashes, or with one at the end.
 _NOT_NAMES = {"", "."}
+
+# Buckets read a backslash as a slash, as Windows does.
+_separator = re.compile(r"[/\\]")
+
+
+def _fold(component: str) -> str:
+    """
+    Return a component of a name as the most lenient file system reads it.
+
+    Windows and macOS ignore case; macOS normalizes letters and ignores those that are not shown;
+    Windows ignores a stream's name, and dots and spaces at the end.
+    """
+    if not component.isascii():
+        letters = unicodedata.normalize("NFKC", component)
+        component = "".join(each for each in letters if unicodedata.category(each) != "Cf")
+    return component.partition(":")[0].rstrip(". ").casefold()
 
 
 class Layers:
@@ -85,8 +103,12 @@ class Layers:
                 yield layer
 
     def is_reserved(self, name: str) -> bool:
-        """Return whether a name belongs to this storage itself, and not to its users."""
-        return self.reserved in name.split("/")
+        """
+        Return whether a name belongs to this storage itself, and not to its users.
+
+        It does however a layer may spell it: whiteouts cannot be forged by another spelling.
+        """
+        return any(_fold(part) == self.reserved for part in _separator.split(name))
 
     def _is_hidden(self, name: str) -> bool:
         return self.whiteouts is not None and self.whiteouts.hides(name)

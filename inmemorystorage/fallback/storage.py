@@ -136,8 +136,7 @@ class FallbackStorage(Storage):
     def _open(self, name: str, mode: str = "rb") -> Any:
         # Layers get the name as the caller wrote it: the file that they return may be called so.
         layers, written, name = self._layers, name, normalize(name)
-        if not _is_mode(mode):
-            return layers.all[0].ask("open", written, mode)  # which refuses it
+        _check_mode(mode, name)
         if is_writing(mode):
             return self._open_for_change(name, written, mode)
         wait_for_copy(name)
@@ -428,11 +427,20 @@ class _NewNames:
         return name
 
 
-def _is_mode(mode: Any) -> bool:
-    """Return whether ``open()`` takes a mode."""
-    if not isinstance(mode, str) or len({*mode}) != len(mode) or not {*mode} <= {*"rwaxbt+"}:
-        return False
-    return len({*mode} & {*"rwax"}) == 1 and not {*"bt"} <= {*mode}
+def _check_mode(mode: Any, name: str) -> None:
+    """
+    Raise for a mode that Python's ``open()`` refuses, as it does.
+
+    A layer might take it, and write.
+    """
+    if not isinstance(mode, str):
+        raise TypeError(f"mode must be a string, not {type(mode).__name__}")
+    letters = {*mode}
+    if len(letters) < len(mode) or not letters <= {*"rwaxbt+"} or {*"bt"} <= letters:
+        raise ValueError(f"invalid mode: {mode!r}")
+    os.fsencode(name)  # Python raises for what cannot be encoded before it counts the letters
+    if len(letters & {*"rwax"}) != 1:
+        raise ValueError(f"invalid mode: {mode!r}: it needs exactly one of r, w, a and x")
 
 
 def _read_setting() -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from buckets import Bucket, Server, needs_s3, s3_server, silent_port
+from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
 from django.utils.module_loading import import_string
 from PIL import Image
@@ -276,3 +277,20 @@ def test_a_server_that_never_answers(caplog: pytest.LogCaptureFixture) -> None:
         assert len(accepted) <= 1  # none, if making the client takes longer
     assert warnings_in(caplog)[0].startswith(f"{S3} does not answer (TimeoutError")
     assert len(warnings_in(caplog)) == 1
+
+
+@pytest.mark.parametrize("name", [r".fallback\deleted\.fallback\a", r"x\..\.fallback/deleted\a"])
+def test_whiteouts_in_a_bucket(bucket: Bucket, name: str) -> None:
+    """A whiteout in a bucket can be neither made nor removed through backslashes."""
+    lower = import_string(MEMORY)()
+    for each in ("a", "b"):
+        lower.save(each, ContentFile(b"content"))
+    storage = FallbackStorage([{"BACKEND": S3, "OPTIONS": bucket.options}, lower])
+    storage.delete("b")
+    for mode in ("wb", "w", "ww"):
+        with pytest.raises((SuspiciousFileOperation, ValueError)):
+            storage.open(name, mode)
+    for change in (storage.delete, lambda name: storage.save(name, ContentFile(b""))):
+        with pytest.raises(SuspiciousFileOperation):
+            change(f"{name[:-1]}b")
+    assert (storage.exists("a"), storage.exists("b")) == (True, False)

@@ -312,6 +312,80 @@ def test_reserved_names() -> None:
                 change(name)
 
 
+# Names that some storage, or some file system, takes for one in the reserved directory.
+SPELLINGS = [
+    r".fallback\deleted\.fallback\a.txt",
+    r"d\..\.fallback\deleted/.fallback/a.txt",
+    r"\.fallback\deleted\.fallback\a.txt",
+    ".Fallback/deleted/.fallback/a.txt",
+    ".FALLBACK/deleted/.FALLBACK/a.txt",
+    ".fallbac\N{KELVIN SIGN}/deleted/.fallback/a.txt",
+    ".fall\N{ZERO WIDTH NON-JOINER}back/deleted/.fallback/a.txt",
+    "\N{FULLWIDTH FULL STOP}fallback/deleted/.fallback/a.txt",
+    ".fallback. ./deleted/.fallback/a.txt",
+    ".fallback::$INDEX_ALLOCATION/deleted/.fallback/a.txt",
+]
+
+
+class Lenient(InMemoryStorage):
+    """A storage that reads a backslash as a slash, and ignores case."""
+
+    def _open(self, name: str, mode: str = "rb") -> Any:
+        return super()._open(self._spelling(name), mode)
+
+    def _save(self, name: str, content: Any) -> str:
+        super()._save(self._spelling(name), content)
+        return name
+
+    def delete(self, name: str) -> None:
+        """Delete a file, by any spelling."""
+        super().delete(self._spelling(name))
+
+    def exists(self, name: str) -> bool:
+        """Return whether a file exists, by any spelling."""
+        return super().exists(self._spelling(name))
+
+    def _spelling(self, name: str) -> str:
+        return name.replace("\\", "/").casefold()
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_spellings_of_reserved_names(name: str) -> None:
+    """A whiteout can be neither made, read nor removed through another spelling of its name."""
+    storage = FallbackStorage([Lenient(), stocked("a.txt", "b.txt")])
+    storage.delete("a.txt")
+    for mode in ("wb", "ab", "r+b", "xb"):
+        for each in (name, name.replace("a.txt", "b.txt")):
+            with pytest.raises(SuspiciousFileOperation):
+                storage.open(each, mode)
+    for change in (lambda each: put(storage, each), storage.delete, storage.get_available_name):
+        with pytest.raises(SuspiciousFileOperation):
+            change(name)
+    for use in (storage.open, storage.size, storage.get_modified_time, storage.listdir):
+        with pytest.raises(FileNotFoundError):
+            use(name)
+    assert not storage.exists(name) and storage.which(name) is None
+    assert not storage.exists("a.txt") and storage.exists("b.txt")
+    assert storage.listdir("") == ([], ["b.txt"])
+
+
+@pytest.mark.parametrize("name", [".fallbacks/a.txt", "d.fallback/a.txt", "fallback/a.txt", "…"])
+def test_names_that_are_not_reserved(name: str) -> None:
+    """A name that is only similar to the reserved directory's can be used."""
+    storage, *_ = over("a.txt")
+    assert put(storage, name) == name and storage.exists(name)
+
+
+@pytest.mark.parametrize("mode", ["ww", "wU", "wz", "w b", "rw", "bw+x"])
+def test_unknown_modes_of_reserved_names(mode: str) -> None:
+    """A mode that Python does not have is refused, and no layer is asked to open in it."""
+    upper = Recording()
+    storage = FallbackStorage([upper, stocked("a.txt")])
+    for name in ("a.txt", ".fallback/deleted/.fallback/a.txt"):
+        with upper.assert_no_calls(), pytest.raises(ValueError, match="invalid mode"):
+            storage.open(name, mode)
+
+
 def test_a_broken_upper_layer() -> None:
     """A change raises the upper layer's error, and is not tried in a lower layer."""
     lower = Recording()
