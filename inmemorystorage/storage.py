@@ -476,32 +476,26 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
         place = self._base_place()
         return "\0".join([_tree_label(place.root), *place.parts])
 
-    _constructor_args: tuple[tuple[Any, ...], dict[str, Any]]  # set by deconstructible()
-
     def __eq__(self, other: object) -> bool:
         """
-        Return whether two storages are the same to Django.
+        Return whether two storages have the same files at the same URLs.
 
-        They are if they have the same tree and the same base URL: a file saved through one is then
-        read through the other. They also are if they were made by the same call without a
-        ``filesystem``: a migration writes down only that call, so
-        ``FileField(storage=InMemoryStorage())`` in a model and in its migrations is one field.
+        They have if they have one tree, one location in it and one base URL. Migrations do not ask:
+        they compare what ``deconstruct()`` returns.
         """
         if type(other) is not type(self):
             return NotImplemented
         assert isinstance(other, InMemoryStorage)
-        if self._filesystem is None and other._filesystem is None:
-            same = self._constructor_args == other._constructor_args
-            return same or (self._shares_tree(other) and self.base_url == other.base_url)
-        return self._own_tree is other._own_tree and self.base_url == other.base_url
+        return self._shares_files(other) and self.base_url == other.base_url
 
     def __hash__(self) -> int:
         """Return one hash for a whole class, since storages may become equal later."""
         return hash(type(self))
 
-    def _shares_tree(self, other: InMemoryStorage) -> bool:
-        are_shared = _is_shared(self.behavior) and _is_shared(other.behavior)
-        return are_shared and self._tree_location() == other._tree_location()
+    def _shares_files(self, other: InMemoryStorage) -> bool:
+        if self._mount.root() is not other._mount.root():
+            return False
+        return self._base_place().parts == other._base_place().parts
 
     def __getstate__(self) -> dict[str, Any]:
         self._mount.pull_all()

@@ -50,22 +50,18 @@ kinds = pytest.mark.parametrize(
 
 # The arguments of two storages, and whether the storages are equal.
 EQUALITY: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
-    ({}, {}, True),
-    ({"base_url": "/a/"}, {"base_url": "/a/"}, True),
-    ({"location": "/a"}, {"location": "/a"}, True),
-    ({"location": "/a"}, {"location": Path("/a")}, False),
-    ({"max_size": 1, "lend_paths": False}, {"lend_paths": False, "max_size": 1}, True),
-    # Two trees, made by different calls.
-    ({}, {"base_url": "/a/"}, False),
-    ({"location": "/a"}, {"location": "/b"}, False),
-    ({}, {"max_size": 1}, False),
+    # Two trees, also if they were made by the same call.
+    ({}, {}, False),
+    ({"base_url": "/a/"}, {"base_url": "/a/"}, False),
+    ({"location": "/a"}, {"location": "/a"}, False),
     ({}, FILESYSTEM, False),
-    # One tree and one base URL, by different calls.
+    ({"location": "/a", **FILESYSTEM}, {"location": "/a"}, False),
+    # One tree.
+    (FILESYSTEM, FILESYSTEM, True),
     ({"location": "/a", **FILESYSTEM}, {"location": Path("/a/"), **FILESYSTEM}, True),
     ({"location": "/a", **FILESYSTEM}, {"location": "/a", "max_size": 1, **FILESYSTEM}, True),
     ({"base_url": "/media/", **FILESYSTEM}, FILESYSTEM, True),
     ({"location": "/a", **FILESYSTEM}, {"location": "/a/b", **FILESYSTEM}, False),
-    ({"location": "/a", **FILESYSTEM}, {"location": "/a"}, False),
     ({"base_url": "/a/", **FILESYSTEM}, FILESYSTEM, False),
     # A given tree.
     ({"filesystem": TREE}, {"filesystem": TREE}, True),
@@ -79,10 +75,11 @@ EQUALITY: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
 
 @pytest.mark.parametrize(("options", "others", "equal"), EQUALITY)
 def test_equal_storages(options: dict[str, Any], others: dict[str, Any], equal: bool) -> None:
-    """Storages are equal if they have one tree and one base URL, or were made by one call."""
+    """Storages are equal if they have one tree and one base URL."""
     storage, other = InMemoryStorage(**options), InMemoryStorage(**others)
     assert (storage == other, other == storage, storage != other) == (equal, equal, not equal)
     assert len({storage, other}) == (1 if equal else 2)
+    assert storage == storage and len({storage, storage}) == 1
 
 
 @pytest.mark.parametrize(("options", "others", "equal"), EQUALITY)
@@ -94,6 +91,13 @@ def test_equal_storages_with_persist(
     storage, other = InMemoryStorage(**options), InMemoryStorage(**others)
     shared = "filesystem" not in {**options, **others} and storage.location == other.location
     assert (storage == other) == (equal or (shared and storage.base_url == other.base_url))
+
+
+def test_cache_by_storage() -> None:
+    """A dict by storage has an entry for each storage that has its own files."""
+    pair = [InMemoryStorage(), InMemoryStorage()]
+    put(pair[0], "a")
+    assert {storage: names(storage) for storage in pair} == {pair[0]: ["a"], pair[1]: []}
 
 
 def test_equality_follows_the_settings() -> None:
@@ -114,10 +118,9 @@ def test_other_objects_are_not_equal(other: Any) -> None:
 
 
 def test_storages_of_a_subclass() -> None:
-    """A storage of a subclass equals its like, and no storage of the base class."""
-    assert DerivedStorage() == DerivedStorage()
-    assert DerivedStorage() != InMemoryStorage()
-    assert len({DerivedStorage(), InMemoryStorage(), DerivedStorage()}) == 2
+    """A storage of a subclass equals one of the same tree, and no storage of the base class."""
+    assert DerivedStorage(TREE) == DerivedStorage(TREE) != DerivedStorage()
+    assert DerivedStorage(TREE) != InMemoryStorage(TREE)
 
 
 def test_default_storage() -> None:
