@@ -304,7 +304,7 @@ def _find_writable(layers: list[Layer], writable: Any) -> Iterator[Layer]:
         found = [each for each in layers if each.entry is wanted]
         if isinstance(wanted, int) and not isinstance(wanted, bool):
             found = layers[wanted : wanted + 1] if wanted >= 0 else []
-        found = found or [each for each in layers if wanted in _entry_names(each.entry)]
+        found = found or [each for each in layers if _is_named(each.entry, wanted)]
         if len(found) != 1:  # labels, since entries may contain secrets
             raise ImproperlyConfigured(
                 f"writable names {_describe(wanted)}, which is {len(found)} of the backends. Name "
@@ -314,8 +314,18 @@ def _find_writable(layers: list[Layer], writable: Any) -> Iterator[Layer]:
         yield found[0]
 
 
-def _entry_names(entry: Any) -> list[Any]:
-    return [entry, entry["BACKEND"]] if isinstance(entry, dict) else [entry]
+def _is_named(entry: Any, wanted: Any) -> bool:
+    one, other = _deconstructed(entry), _deconstructed(wanted)
+    if one is not None:
+        return bool(one == other)
+    return wanted in ([entry, entry["BACKEND"]] if isinstance(entry, dict) else [entry])
+
+
+def _deconstructed(entry: Any) -> Any:
+    """Return the call that made a storage, which a migration repeats for each mention of it."""
+    if isinstance(entry, type) or not hasattr(entry, "deconstruct"):
+        return None
+    return entry.deconstruct()
 
 
 def _describe(entry: Any) -> str:

@@ -363,40 +363,9 @@ class FallbackStorage(Storage):
         labels = [each.label + " (read-only)" * (not each.is_writable) for each in self._layers.all]
         return f"<{type(self).__name__}: {', '.join(labels)}>"
 
-    def __eq__(self, other: object) -> bool:
-        """Return whether two storages were made by the same call."""
-        if type(other) is not type(self):
-            return NotImplemented
-        assert isinstance(other, FallbackStorage)
-        return self._options() == other._options()
-
-    def __hash__(self) -> int:
-        """Return one hash for all of a class: backends may be lists, which have none."""
-        return hash(type(self))
-
-    def _options(self) -> tuple[Any, ...]:
-        lists = [each and [*map(_Comparable, each)] for each in (self._entries, self._writable)]
-        return *lists, self._whiteouts, self._cache_reads, self._cache_size
-
     def __deepcopy__(self, memo: dict[int, Any]) -> FallbackStorage:
         # Django copies fields with their storages; the files, and the room for copies, are shared.
         return copy.copy(self)
-
-
-class _Comparable:
-    """An entry; storages without ``__eq__`` are equal if the same call makes them."""
-
-    def __init__(self, entry: Any) -> None:
-        self.entry = entry
-
-    def __eq__(self, other: object) -> bool:
-        assert isinstance(other, _Comparable)
-        one, two = self.entry, other.entry
-        if one == two or not (hasattr(one, "deconstruct") and hasattr(two, "deconstruct")):
-            return bool(one == two)
-        return bool(one.deconstruct() == two.deconstruct())
-
-    __hash__ = None  # type: ignore[assignment]
 
 
 class _NewNames:

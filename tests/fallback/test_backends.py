@@ -16,6 +16,7 @@ from django.core.files.storage import (
     default_storage,
     storages,
 )
+from django.db.migrations.writer import MigrationWriter
 from django.test import override_settings
 from django.utils.functional import SimpleLazyObject
 from fallback.layers import get, over, put, stocked
@@ -210,16 +211,30 @@ def test_options_in_storages(settings: Any) -> None:
     assert storages["shared"]._layers.whiteouts is None
 
 
-def test_equality_and_copies(tmp_path: Any) -> None:
-    """Storages that the same call makes are equal, and copies have the same files."""
-    storage, _, lower = over("a.txt", cache_reads=True)
+def test_equality() -> None:
+    """A storage equals itself alone: one that the same call makes has its own files."""
+    pair = [FallbackStorage([DOTTED]) for _ in range(2)]
+    assert pair[0] == pair[0] != pair[1] and len({*pair}) == 2
+    put(pair[0], "a.txt")
+    assert {each: each.exists("a.txt") for each in pair} == {pair[0]: True, pair[1]: False}
+
+
+@pytest.mark.parametrize("make", [FileSystemStorage, InMemoryStorage])
+def test_migration_with_writable(make: Any) -> None:
+    """A storage that a migration made again has the same writable layers."""
+    first, second = make(base_url="/a/"), make(base_url="/b/")
+    storage = FallbackStorage([first, second], writable=[second])
+    text, imports = MigrationWriter.serialize(storage)
+    scope: dict[str, Any] = {}
+    exec("\n".join(sorted(imports)), scope)
+    again = eval(text, scope)
+    assert [each.is_writable for each in again._layers.all] == [False, True]
+
+
+def test_copies() -> None:
+    """Copies have the same files."""
+    storage, _, _ = over("a.txt", cache_reads=True)
     put(storage, "b.txt")
-    again = FallbackStorage(storage._entries, cache_reads=True)
-    assert storage == again and hash(storage) == hash(again)
-    assert storage != FallbackStorage(storage._entries) and storage != FallbackStorage([lower])
-    assert storage != InMemoryStorage()
-    disks = [FallbackStorage([FileSystemStorage(tmp_path), DOTTED]) for _ in range(2)]
-    assert disks[0] == disks[1] != FallbackStorage([FileSystemStorage("/other"), DOTTED])
     for other in (copy.copy(storage), copy.deepcopy(storage), pickle.loads(pickle.dumps(storage))):
         assert get(other, "a.txt") == b"a.txt" and get(other, "b.txt") == b"content"
         assert other.deconstruct()[0] == "inmemorystorage.FallbackStorage"

@@ -205,13 +205,12 @@ def test_a_bucket_that_refuses(bucket: Bucket) -> None:
 def test_copies(
     bucket: Bucket, settings, copied: Callable[[FallbackStorage], FallbackStorage]
 ) -> None:
-    """A storage from a pickle or a migration reads the bucket, and is equal."""
+    """A copy, and a storage from a pickle or a migration, reads the bucket."""
     storages = {**settings.STORAGES, "production": {"BACKEND": S3, "OPTIONS": bucket.options}}
     settings.STORAGES = storages
     storage = FallbackStorage([MEMORY, "production"])
     assert read(storage, "texts/1/1.txt") == b"text 1"
     other = copied(storage)
-    assert (other == storage, hash(other)) == (True, hash(storage))
     assert read(other, "texts/1/1.txt") == b"text 1"
 
 
