@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.files import File
 
 from .behaviors import Behavior
-from .tree.handles import open_stream
+from .tree.handles import open_stream, parse_mode
 
 if TYPE_CHECKING:
     from .tree.nodes import Content, InMemoryFile
@@ -29,9 +29,12 @@ class FileOwner(Protocol):
     def size(self, name: str) -> int:
         """Return the size of the file that has a name now."""
 
+    def exists(self, name: str) -> bool:
+        """Return whether a file has a name now."""
+
     def _file_name(self, name: str, *, lends: bool) -> str: ...
 
-    def _reopen_node(self, name: str, mode: str) -> InMemoryFile: ...
+    def _open_node(self, name: str, mode: str) -> InMemoryFile: ...
 
 
 class StoredFile(File):  # type: ignore[type-arg]
@@ -160,14 +163,20 @@ class StoredFile(File):  # type: ignore[type-arg]
         """
         Rewind the handle, or open the file again if it is closed.
 
-        Raises ``ValueError`` if the file is closed and no longer in the storage.
+        The arguments are those of ``open()`` without an opener; as by Django's ``File``, they are
+        ignored if the handle is open. Raises ``ValueError`` if the file is closed and no longer in
+        the storage.
         """
         if not self.closed:
             self.seek(0)
             return self
+        if not self._owner.exists(self._stored_name):
+            raise ValueError("The file cannot be reopened.")
         mode = mode or self.mode
-        self._node = self._owner._reopen_node(self._stored_name, mode)
-        self._position, self._is_closed, self._stream = 0, False, None
-        if mode != "rb":
-            self._stream = open_stream(self._node, self._handle_name(lends=False), mode)
+        parse_mode(mode, os.devnull, *args, **kwargs)
+        node, stream = self._owner._open_node(self._stored_name, mode), None
+        if mode != "rb" or args or kwargs:
+            stream = open_stream(node, self._handle_name(lends=False), mode, *args, **kwargs)
+        self._node, self._stream = node, stream
+        self._position, self._is_closed = 0, False
         return self

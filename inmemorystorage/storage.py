@@ -240,11 +240,6 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
         place = self._current_place(name)
         return open_file(place, parse_mode(mode, place.path).flags, self.behavior)
 
-    def _reopen_node(self, name: str, mode: str) -> InMemoryFile:
-        if not self.exists(name):
-            raise ValueError("The file cannot be reopened.")
-        return self._open_node(name, mode)
-
     def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
         """
         Store ``content`` under ``name``, or under a similar name that is free; return the name.

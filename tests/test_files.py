@@ -1,6 +1,9 @@
 """The File that open() returns: Django's, with an io stack that is built when it is needed."""
 
+import io
+import os
 import pickle
+from functools import partial
 
 import pytest
 from django.core.files.base import File
@@ -61,6 +64,75 @@ def test_open_rewinds_or_reopens(storage):
     with file.open("ab") as again:
         again.write(b"three\n")
     assert storage.open("d/f").read() == b"one\ntwo\nthree\n"
+
+
+REOPENINGS = [
+    ("r", (), {"encoding": "latin-1"}),
+    ("r", (), {"encoding": "ascii", "errors": "replace"}),
+    ("r", (-1, "utf-8", "strict", ""), {}),
+    ("r", (), {"newline": "\n"}),
+    ("w", (1,), {"encoding": "utf-16", "newline": "\r\n"}),
+    ("w", (0,), {}),
+    ("w", (), {"encoding": "nonsense"}),
+    ("w", (), {"newline": "x"}),
+    ("a", (20, "utf-8"), {}),
+    ("rb", (0,), {}),
+    ("rb", (5,), {}),
+    ("rb", (1,), {}),
+    ("wb", (), {"encoding": "utf-8"}),
+    ("wb", (), {"errors": "strict"}),
+    ("wb", (), {"newline": ""}),
+    ("wb", (), {"nonsense": 1}),
+    ("wb", (), {"closefd": False}),
+    ("wb", (), {"closefd": True}),
+    ("wb", (-1, None, None, None, True), {}),
+    ("wb", ("1",), {}),
+    ("rb", (), {"nonsense": 1}),
+]
+
+
+CONTENT = "é\r\nline\n".encode()
+
+
+def outcome(open_again, read, mode):
+    """Return what opening a file again makes of it, in what class of stream, or the error."""
+    try:
+        with open_again() as file:
+            stream = getattr(file, "file", file)
+            done = file.write("é\n") if mode in ("w", "a") else file.read() if "r" in mode else None
+            unbuffered = read()
+    except (TypeError, ValueError, LookupError) as error:
+        return type(error), str(error), read()
+    kind = io.RawIOBase if isinstance(stream, io.RawIOBase) else type(stream)
+    return kind, getattr(stream, "line_buffering", None), done, unbuffered, read()
+
+
+@pytest.mark.parametrize(("mode", "args", "kwargs"), REOPENINGS, ids=str)
+@pytest.mark.filterwarnings("ignore:line buffering")
+def test_open_takes_the_arguments_of_pythons_open(storage, tmp_path, mode, args, kwargs):
+    """open() of a closed file takes and refuses the arguments that open() does for a path."""
+    path = tmp_path / "g"
+    path.write_bytes(CONTENT)
+    storage.save("g", CONTENT)
+    file = storage.open("g")
+    file.close()
+    ours = outcome(
+        partial(file.open, mode, *args, **kwargs), lambda: storage.open("g").read(), mode
+    )
+    assert ours == outcome(partial(open, path, mode, *args, **kwargs), path.read_bytes, mode)
+
+
+def test_open_with_an_opener_raises(storage):
+    """open() refuses an opener, for which there is no path on a disk."""
+    file = storage.open("d/f")
+    file.close()
+    with pytest.raises(TypeError, match="opener"):
+        file.open("rb", opener=os.open)
+
+
+def test_arguments_of_an_open_file_are_ignored(storage):
+    """open() of an open file rewinds it whatever its arguments are, as Django's File does."""
+    assert storage.open("d/f").open("rb", nonsense=1).read() == b"one\ntwo\n"
 
 
 def test_open_of_a_deleted_file_raises(storage):

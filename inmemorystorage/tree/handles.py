@@ -68,24 +68,25 @@ class _Flags(Exception):
     """Carry the flags out of ``open()``."""
 
 
-def parse_mode(mode: str, path: str = os.devnull) -> OpenMode:
+def parse_mode(mode: str, path: str = os.devnull, *args: Any, **kwargs: Any) -> OpenMode:
     """
     Return what ``mode`` means, read by ``open()`` itself.
 
-    Raises what ``open()`` raises for a mode that it does not know, or for ``path`` if it checks the
-    path first.
+    Raises what ``open()`` raises before it opens ``path``: for a mode that it does not know, or for
+    its other arguments.
     """
-    with contextlib.suppress(TypeError, ValueError):
-        return _known_mode(mode)
-    return _ask_open(mode, path)
+    if not args and not kwargs:
+        with contextlib.suppress(TypeError, ValueError):
+            return _known_mode(mode)
+    return _ask_open(mode, path, *args, **kwargs)
 
 
-def _ask_open(mode: str, path: str) -> OpenMode:
+def _ask_open(mode: str, path: str, *args: Any, **kwargs: Any) -> OpenMode:
     def opener(path: str, flags: int) -> NoReturn:
         raise _Flags(flags)
 
     try:
-        open(path, mode, opener=opener)  # noqa: SIM115
+        open(path, mode, *args, opener=opener, **kwargs)  # noqa: SIM115
     except _Flags as answer:
         return OpenMode(answer.args[0], is_text="b" not in mode)
     raise AssertionError("open() returned without asking its opener")  # pragma: no cover
@@ -199,25 +200,39 @@ class MemoryIO(io.RawIOBase):
             raise io.UnsupportedOperation("File not open for writing")
 
 
-def open_stream(file: ByteStore, name: str, mode: str) -> IO[Any]:
+def open_stream(
+    file: ByteStore,
+    name: str,
+    mode: str,
+    buffering: int = -1,
+    encoding: str | None = None,
+    errors: str | None = None,
+    newline: str | None = None,
+    closefd: bool = True,  # parse_mode() refuses any other value
+) -> IO[Any]:
     """
-    Return a new handle on ``file``, as ``open(name, mode)`` does; text is UTF-8.
+    Return a new handle on ``file``, as ``open(name, mode, ...)`` does; text is UTF-8 by default.
 
-    The caller must have applied the flags create, exclusive and truncate.
+    The caller must have applied the flags create, exclusive and truncate, and must have checked the
+    arguments by `parse_mode`.
     """
     parsed = parse_mode(mode)
-    device = MemoryIO(file, name, parsed)
-    buffered = _buffered(device, parsed)
+    device: Any = MemoryIO(file, name, parsed)
+    if buffering == 0 and not parsed.is_text:
+        return cast("IO[Any]", device)
+    if buffering == 0:
+        raise ValueError("can't have unbuffered text I/O")
+    buffered = _buffered(device, parsed, buffering if buffering > 1 else BUFFER_SIZE)
     if not parsed.is_text:
         return cast("IO[Any]", buffered)
-    text: Any = io.TextIOWrapper(buffered, encoding="UTF-8")
+    text: Any = io.TextIOWrapper(buffered, encoding or "UTF-8", errors, newline, buffering == 1)
     text.mode = mode
     return cast("IO[Any]", text)
 
 
-def _buffered(device: MemoryIO, mode: OpenMode) -> Any:
+def _buffered(device: MemoryIO, mode: OpenMode, size: int) -> Any:
     if not mode.writes:
-        return io.BufferedReader(device, BUFFER_SIZE)
+        return io.BufferedReader(device, size)
     if not mode.reads:
-        return io.BufferedWriter(device, BUFFER_SIZE)
-    return io.BufferedRandom(device, BUFFER_SIZE)
+        return io.BufferedWriter(device, size)
+    return io.BufferedRandom(device, size)
