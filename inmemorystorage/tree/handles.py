@@ -85,8 +85,9 @@ def _ask_open(mode: str, path: str, *args: Any, **kwargs: Any) -> OpenMode:
     def opener(path: str, flags: int) -> NoReturn:
         raise _Flags(flags)
 
+    ask: Any = open  # whose overloads have no *args
     try:
-        open(path, mode, *args, opener=opener, **kwargs)  # noqa: SIM115
+        ask(path, mode, *args, opener=opener, **kwargs)
     except _Flags as answer:
         return OpenMode(answer.args[0], is_text="b" not in mode)
     raise AssertionError("open() returned without asking its opener")  # pragma: no cover
