@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 from django.core.files import File
@@ -13,6 +13,13 @@ from ..exceptions import ReadOnlyStorageError
 
 # The times as dj-inmemorystorage and django-fallback-storage call them, and where files are.
 _MORE = {"accessed_time", "created_time", "modified_time", "base_url", "location"}
+
+# What reading needs of a file: the standard library's methods, and those of Django's File.
+_OF_READING = {
+    *("chunks", "close", "closed", "encoding", "errors", "fileno", "flush", "isatty"),
+    *("multiple_chunks", "newlines", "peek", "read", "read1", "readable", "readinto", "readinto1"),
+    *("readline", "readlines", "seek", "seekable", "size", "tell"),
+}
 
 
 def is_writing(mode: Any) -> bool:
@@ -60,7 +67,7 @@ class ReadOnlyStorage(Storage):
         """Open a file for reading; raise `ReadOnlyStorageError` for any other mode."""
         if is_writing(mode):
             self.refuse(f"open({mode!r})", name)
-        return self.find().open(name, mode)
+        return LowerLayerFile(self.find().open(name, mode), self, str(name), mode)
 
     def refuse(self, operation: str, name: Any) -> NoReturn:
         """Raise `ReadOnlyStorageError` for an operation that would write."""
@@ -94,59 +101,93 @@ class ReadOnlyStorage(Storage):
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
 
+def _refusing(operation: str) -> Any:
+    def refuse(self: _ReadOnlyStream, *args: Any) -> NoReturn:
+        raise io.UnsupportedOperation(operation)
+
+    refuse.__name__ = operation
+    refuse.__doc__ = "Raise ``UnsupportedOperation``."
+    return refuse
+
+
+class _ReadOnlyStream:
+    """
+    Read a file, and offer neither its methods that write, nor its name.
+
+    Django's ``File`` opens a closed file again by its name, which is a path if a disk has it.
+    """
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    write = _refusing("write")
+    writelines = _refusing("writelines")
+    truncate = _refusing("truncate")
+
+    def writable(self) -> bool:
+        """Return false."""
+        return False
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._file)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _OF_READING:
+            return getattr(self._file, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+
 class LowerLayerFile(File):  # type: ignore[type-arg]
     """
-    Read a file in its layer; open it again, in any mode, through its `FallbackStorage`.
+    Read a file in its layer; open it again, in any mode, through its storage.
 
     Django's ``FieldFile`` opens a closed file again, in the mode that the caller asks for.
 
     :param file: the layer's own file.
-    :param storage: the `FallbackStorage`, which opened it by ``name`` in ``mode``.
+    :param storage: the storage that opened it by ``name`` in ``mode``.
     """
 
     def __init__(self, file: Any, storage: Storage, name: str, mode: str) -> None:
-        super().__init__(file, getattr(file, "name", name))
+        stream: Any = _ReadOnlyStream(file)
+        super().__init__(stream, name)
         self.mode = mode
         self._storage = storage
         self._stored_name = name
 
     def open(self, mode: str | None = None, *args: Any, **kwargs: Any) -> LowerLayerFile:
-        """Seek to the start; open a closed file again, in its mode or another."""
+        """
+        Seek to the start; open a closed file again, in its mode or another.
+
+        Takes the arguments of Python's ``open()``, which Django's ``File`` passes on. Raises
+        ``ValueError`` if the file is closed and no longer in the storage.
+        """
         if not self.closed:
             self.seek(0)
             return self
-        try:
-            self.file = self._storage.open(self._stored_name, mode or self.mode)
-        except FileNotFoundError as error:
-            raise ValueError("The file cannot be reopened.") from error
-        self.mode = mode or self.mode
+        mode = mode or self.mode
+        self.file = self._reopen(mode, *args, **kwargs)
+        self.mode = mode
         return self
 
-    def writable(self) -> bool:
-        """Return whether the file is open for writing."""
-        return is_writing(self.mode) and super().writable()
-
-    @property
-    def write(self) -> Any:
-        """Return the method, if the file is open for writing."""
-        return self._writing_method("write")
-
-    @property
-    def writelines(self) -> Any:
-        """Return the method, if the file is open for writing."""
-        return self._writing_method("writelines")
-
-    @property
-    def truncate(self) -> Any:
-        """Return the method, if the file is open for writing."""
-        return self._writing_method("truncate")
-
-    def _writing_method(self, operation: str) -> Any:
-        if not self.closed and not is_writing(self.mode):
-            raise io.UnsupportedOperation(operation)
-        return getattr(self.file, operation)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or name == "file":
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        return getattr(self.file, name)
+    def _reopen(
+        self,
+        mode: str,
+        buffering: int = -1,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+    ) -> Any:
+        of_text = {"encoding": encoding, "errors": errors, "newline": newline}
+        given = [name for name, value in of_text.items() if value is not None]
+        if given and "b" in mode:
+            raise ValueError(f"binary mode doesn't take an {given[0]} argument")
+        if not self._storage.exists(self._stored_name):
+            raise ValueError("The file cannot be reopened.")
+        if not given:
+            return self._storage.open(self._stored_name, mode)
+        binary: Any = self._storage.open(self._stored_name, f"{mode.replace('t', '')}b")
+        try:
+            return io.TextIOWrapper(binary, encoding, errors, newline)
+        except BaseException:
+            binary.close()
+            raise

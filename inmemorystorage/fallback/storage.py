@@ -134,7 +134,7 @@ class FallbackStorage(Storage):
     # Django's storage API.
 
     def _open(self, name: str, mode: str = "rb") -> Any:
-        # Layers get the name as the caller wrote it: the file that they return may be called so.
+        # Layers get the name as the caller wrote it: the upper layer's file may be called so.
         layers, written, name = self._layers, name, normalize(name)
         _check_mode(mode, name)
         if is_writing(mode):

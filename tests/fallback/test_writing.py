@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
 from django.core.exceptions import SuspiciousFileOperation
+from django.core.files import File
 from django.core.files.base import ContentFile
+from django.core.files.images import ImageFile
 from django.core.files.storage import FileSystemStorage, Storage
 from django.core.files.storage import InMemoryStorage as DjangoInMemoryStorage
+from django.db.models import FileField
+from django.db.models.fields.files import FieldFile
 from fallback.layers import WRITES, Failing, Only, Recording, get, over, put, refuse, stocked
+from uploads.models import Upload
 
 from inmemorystorage import FallbackStorage, InMemoryStorage, ReadOnlyStorageError
 
@@ -214,11 +219,13 @@ class BreaksWhileRead(InMemoryStorage):
     def _open(self, name: str, mode: str = "rb") -> Any:
         file: Any = super()._open(name, mode)
 
-        def chunks(chunk_size: int | None = None) -> Iterator[bytes]:
-            yield b"half"
-            raise ConnectionResetError
+        def read(*size: int) -> bytes:
+            if file.tell():
+                raise ConnectionResetError
+            file.seek(1)
+            return b"half"
 
-        file.chunks = chunks
+        file.read = read
         return file
 
 
@@ -444,8 +451,162 @@ def test_reopening_for_reading() -> None:
         file.open()
     with pytest.raises(AttributeError, match="nonsense"):
         file.nonsense  # noqa: B018
-    with pytest.raises(AttributeError, match="_nonsense"):
-        file._nonsense  # noqa: B018
+
+
+def on_disk(directory: Any) -> Any:
+    """Return a storage on a disk."""
+    return FileSystemStorage(directory)
+
+
+def lending(directory: Any) -> Any:
+    """Return a storage in memory that lends its paths."""
+    return InMemoryStorage(location=directory, behaves_like="filesystem", lend_paths=True)
+
+
+KINDS = [on_disk, lending, lambda _: InMemoryStorage(), lambda _: DjangoInMemoryStorage()]
+kinds = pytest.mark.parametrize("kind", KINDS, ids=["disk", "lending", "memory", "Django's memory"])
+
+
+def write_through(file: Any) -> None:
+    """Close a file, open it again for a change, and write; ignore refusals."""
+    with suppress(OSError, ValueError, AttributeError):
+        file.close()
+    for mode in ("r+b", "wb", "ab", "w"):
+        with suppress(OSError, ValueError, AttributeError), file.open(mode) as opened:
+            opened.write(b"mine" if "b" in mode else "mine")
+    for use in ("write", "writelines"):
+        with suppress(OSError, ValueError, AttributeError, TypeError):
+            getattr(file, use)([b"mine"] if use == "writelines" else b"mine")
+
+
+HOLDERS: dict[str, Any] = {
+    "the handle": lambda storage: storage.open("d/a.txt"),
+    "its stream": lambda storage: storage.open("d/a.txt").file,
+    "File": lambda storage: File(storage.open("d/a.txt")),
+    "File of its stream": lambda storage: File(storage.open("d/a.txt").file),
+    "ImageFile": lambda storage: ImageFile(storage.open("d/a.txt")),
+    "text": lambda storage: storage.open("d/a.txt", "r"),
+    "text's stream": lambda storage: storage.open("d/a.txt", "r").file,
+    "FieldFile": lambda storage: field_file(storage),
+    "a backend": lambda storage: storage.backends[1].open("d/a.txt"),
+    "a backend's stream": lambda storage: storage.backends[1].open("d/a.txt").file,
+    "File of a backend": lambda storage: File(storage.backends[1].open("d/a.txt")),
+}
+
+
+def field_file(storage: Any) -> Any:
+    """Return what a model's field makes of ``obj.file = File(storage.open(name))``."""
+    file = FieldFile(Upload(), FileField(storage=storage), None)
+    opened = File(storage.open("d/a.txt"))
+    file.name, file.file = opened.name, opened
+    return file
+
+
+@kinds
+@pytest.mark.parametrize("holder", HOLDERS)
+@pytest.mark.parametrize("cache_reads", [True, False])
+def test_no_handle_writes_a_lower_layer(
+    kind: Any, holder: str, cache_reads: bool, tmp_path: Any
+) -> None:
+    """Whatever holds a handle of a lower layer's file cannot write that file."""
+    lower = kind(tmp_path / "lower")
+    put(lower, "d/a.txt")
+    storage = FallbackStorage([kind(tmp_path / "upper"), lower], cache_reads=cache_reads)
+    write_through(HOLDERS[holder](storage))
+    assert get(lower, "d/a.txt") == b"content"
+    assert lower.listdir("d") == ([], ["a.txt"])
+
+
+@kinds
+@pytest.mark.parametrize("cache_reads", [True, False])
+def test_the_name_of_a_handle(kind: Any, cache_reads: bool, tmp_path: Any) -> None:
+    """A handle of a lower layer's file is called as the file is in the storage."""
+    lower = kind(tmp_path / "lower")
+    put(lower, "d/a.txt")
+    storage = FallbackStorage([kind(tmp_path / "upper"), lower], cache_reads=cache_reads)
+    for mode in ("rb", "r"):
+        with storage.open("./d//a.txt", mode) as file, storage.backends[1].open("d/a.txt") as below:
+            assert (file.name, below.name) == ("d/a.txt", "d/a.txt")
+            assert not hasattr(file.file, "name")
+
+
+def test_a_handle_of_a_backend() -> None:
+    """A backend's handle reads as its file does, and opens it again for reading only."""
+    storage, *_ = over("a.txt")
+    for file in (storage.backends[1].open("a.txt"), storage.open("a.txt")):
+        assert file.readable() and not file.writable() and file.size == 5
+        assert [*file] == [*file.file] == [*file.chunks()] == [b"a.txt"]
+        assert io.TextIOWrapper(file.file).read() == ""
+    file = storage.backends[1].open("a.txt")
+    file.close()
+    assert file.open().read() == b"a.txt"
+    file.close()
+    with pytest.raises(ReadOnlyStorageError):
+        file.open("r+b")
+
+
+def test_reopening_with_an_encoding(tmp_path: Any) -> None:
+    """A closed file is opened again with the arguments of Python's open()."""
+    storage = FallbackStorage([FileSystemStorage(tmp_path), stocked("a.txt", "b.txt")])
+    file = storage.open("a.txt")
+    file.close()
+    with file.open("w", encoding="utf-16-le", newline="\r\n"):
+        assert file.write("é\n") == 2
+    assert get(storage, "a.txt") == "é\r\n".encode("utf-16-le")
+    with file.open("r", encoding="ascii", errors="replace"):
+        assert file.read(1) == "\N{REPLACEMENT CHARACTER}"
+    with file.open("r", -1, "utf-16-le"):
+        assert file.read() == "é\n"
+    file = storage.open("b.txt")
+    assert file.open("r", nonsense=1) is file  # an open file is only rewound, as Django's
+    file.close()
+    with file.open("rt", errors="replace"):
+        assert (file.read(), file.mode) == ("b.txt", "rt")
+
+
+@pytest.mark.parametrize(
+    ("mode", "arguments", "error"),
+    [
+        ("rb", {"encoding": "utf-8"}, ValueError),
+        ("rb", {"errors": "strict"}, ValueError),
+        ("rb", {"newline": ""}, ValueError),
+        ("r", {"encoding": "nonsense"}, LookupError),
+        ("r", {"newline": "nonsense"}, ValueError),
+        ("r", {"nonsense": 1}, TypeError),
+        ("rb", {"nonsense": 1}, TypeError),
+        ("z", {"encoding": "utf-8"}, ValueError),
+    ],
+)
+def test_arguments_that_python_refuses(
+    mode: str, arguments: Any, error: type[Exception], tmp_path: Any
+) -> None:
+    """A closed file refuses arguments that Python's open() refuses, as it does."""
+    storage, *_ = over("a.txt")
+    file = storage.open("a.txt")
+    file.close()
+    with pytest.raises(error):
+        file.open(mode, **arguments)
+    with pytest.raises(error):
+        open_again(tmp_path / "a.txt", mode, arguments)
+    assert file.open().read() == b"a.txt"
+
+
+def open_again(path: Any, mode: str, arguments: Any) -> None:
+    """Open a closed file on a disk again."""
+    path.write_bytes(b"content")
+    File(None, str(path)).open(mode, **arguments)
+
+
+@pytest.mark.parametrize("mode", ["rb", "wb", "ab"])
+def test_reopening_a_deleted_file(mode: str) -> None:
+    """A file that was deleted cannot be opened again in any mode, as on a disk."""
+    storage, *_ = over("a.txt")
+    file = storage.open("a.txt")
+    file.close()
+    storage.delete("a.txt")
+    with pytest.raises(ValueError, match="cannot be reopened"):
+        file.open(mode)
+    assert not storage.exists("a.txt")
 
 
 @pytest.mark.parametrize("use", ["write", "writelines", "truncate"])
@@ -453,11 +614,10 @@ def test_writable_handles(use: str) -> None:
     """A handle that its storage would let write refuses to, in a lower layer."""
     lower = DjangoInMemoryStorage()
     put(lower, "a.txt")
-    with (
-        FallbackStorage([InMemoryStorage(), lower]).open("a.txt") as file,
-        pytest.raises(io.UnsupportedOperation, match=use),
-    ):
-        getattr(file, use)
+    with FallbackStorage([InMemoryStorage(), lower]).open("a.txt") as file:
+        for each in (file, file.file):
+            with pytest.raises(io.UnsupportedOperation, match=use):
+                getattr(each, use)(b"")
     assert get(lower, "a.txt") == b"content"
 
 
