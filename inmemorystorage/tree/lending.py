@@ -48,7 +48,8 @@ class Lease:
             assert isinstance(root.mirror, TreeMirror)
             self.mirror = root.mirror
             self.mirror.leases += 1
-            weakref.finalize(self, self.mirror.end_lease)
+            # At the exit of a process the private directory removes itself, after its children.
+            weakref.finalize(self, self.mirror.end_lease).atexit = False
 
 
 class Loans(dict[str, Signature | None]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -12,6 +13,9 @@ from multiprocessing.util import Finalize
 MODE = 0o700
 SHARED_MEMORY = "/dev/shm"
 PREFIX = "inmemorystorage-"
+# Nothing waits for the other end of a pipe, and no file is made at a link.
+NONBLOCK: int = getattr(os, "O_NONBLOCK", 0)
+NEW: int = os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 
 # By a signature an entry is known to be unchanged: a directory by its inode; a file by its inode,
 # size, modification time and change time.
@@ -24,7 +28,8 @@ class PrivateDirectory:
     A directory that belongs to this process, and that only this user can enter.
 
     Names are relative, with slashes; the empty name is the directory itself. Symbolic links that
-    other programs make in it are followed, as on any disk. ``remove()`` removes the directory.
+    other programs make in it are followed, as on any disk. ``remove()`` removes the directory, and
+    those that forked processes made in it, except those of processes that still run.
     """
 
     def __init__(self) -> None:
@@ -33,11 +38,12 @@ class PrivateDirectory:
     def _make(self, *parents: str) -> None:
         self._pid = os.getpid()
         self._outer = os.path.realpath(_make_temporary_directory(*parents, SHARED_MEMORY))
+        self._identity = _identity(self._outer)
         self._inner = join(self._outer, "files")
         os.mkdir(self._inner, MODE)
         # Not atexit: a worker process of multiprocessing ends without the interpreter's clean-up.
-        options = {"ignore_errors": True}
-        self.remove = Finalize(None, shutil.rmtree, (self._outer,), options, exitpriority=0)
+        # A negative priority is that of what runs after the worker processes have ended.
+        self.remove = Finalize(None, _remove, (self._outer, self._identity), exitpriority=-1)
 
     @property
     def is_of_this_process(self) -> bool:
@@ -46,12 +52,13 @@ class PrivateDirectory:
 
     @property
     def is_usable(self) -> bool:
-        """Return whether this process made the directory, and it has not been removed since."""
-        return self.is_of_this_process and os.path.isdir(self._outer)
+        """Return whether this process made the directory that is there, with its owner and mode."""
+        return self.is_of_this_process and _identity(self._outer) == self._identity
 
     def replace(self) -> None:
         """Make a new, empty directory, if possible inside that of the parent process."""
-        self._make(self._outer)
+        is_safe = _identity(self._outer) == self._identity
+        self._make(*[self._outer] if is_safe else [])
 
     def path(self, name: str) -> str:
         """Return the real path of a name; raise ``ValueError`` if the name leads outside."""
@@ -95,7 +102,7 @@ class PrivateDirectory:
 
     def read(self, name: str) -> bytes:
         """Return the content of a file."""
-        with open(self.path(name), "rb") as file:
+        with open(self.path(name), "rb", opener=_open_at_once) as file:
             return file.read()
 
     def write(self, name: str, content: bytes, mode: int | None = None) -> None:
@@ -105,10 +112,13 @@ class PrivateDirectory:
         :param mode: the permission bits of a new file; by default those that the umask leaves.
         """
         path = self.path(name)
-        is_new = not os.path.isfile(path)
-        if is_new:
+        descriptor = None
+        while descriptor is None and not os.path.isfile(path):
             self.clear(name)
-        with open(_open_for_writing(path, os.O_CREAT), "wb") as file:
+            with contextlib.suppress(FileExistsError):  # another process makes it concurrently
+                descriptor = os.open(path, os.O_WRONLY | NEW, 0o666)
+        is_new = descriptor is not None
+        with open(_open_for_writing(path) if descriptor is None else descriptor, "wb") as file:
             file.write(content)
             file.truncate()
         if is_new and mode is not None:
@@ -122,11 +132,7 @@ class PrivateDirectory:
 
     def clear(self, name: str) -> None:
         """Remove the file or the directory at a name, if there is one."""
-        path = self.path(name)
-        if os.path.isdir(path) and not os.path.islink(path):
-            shutil.rmtree(path, ignore_errors=True)
-        elif os.path.lexists(path):
-            os.unlink(path)
+        _clear(self.path(name))
 
     def sign(self, name: str, modified_ns: int) -> Signature:
         """
@@ -164,19 +170,67 @@ def join(name: str, entry: str) -> str:
     return f"{name}/{entry}" if name else entry
 
 
+def _identity(path: str) -> tuple[int, ...] | None:
+    """Return the inode, owner and mode of a directory that is not a link to one, or ``None``."""
+    with contextlib.suppress(OSError):
+        status = os.lstat(path)
+        return status.st_dev, status.st_ino, status.st_uid, status.st_mode
+    return None
+
+
 def _make_temporary_directory(*parents: str) -> str:
     """Make a directory in the first parent that allows it, or in the usual one."""
+    prefix = f"{PREFIX}{os.getpid()}-"
     for parent in parents:
         with contextlib.suppress(OSError):
-            return tempfile.mkdtemp(prefix=PREFIX, dir=parent)
-    return tempfile.mkdtemp(prefix=PREFIX)
+            return tempfile.mkdtemp(prefix=prefix, dir=parent)
+    return tempfile.mkdtemp(prefix=prefix)
 
 
-def _open_for_writing(path: str, flags: int = 0) -> int:
+_process_of = re.compile(rf"{PREFIX}(\d+)-").match
+
+
+def _remove(outer: str, identity: tuple[int, ...] | None) -> None:
+    """Remove a directory and those of ended child processes in it, and empty ones above it."""
+    if identity is None or _identity(outer) != identity:
+        return  # it was removed before, and another user may have taken its name
+    for path in (join(outer, entry) for entry in os.listdir(outer)):
+        process = _process_of(os.path.basename(path))
+        if process is None:
+            _clear(path)
+        elif not _is_running(int(process[1])):
+            _remove(path, _identity(path))
+    with contextlib.suppress(OSError):  # a process has its directory there
+        while _process_of(os.path.basename(outer)):
+            os.rmdir(outer)
+            outer = os.path.dirname(outer)
+
+
+def _is_running(pid: int) -> bool:
+    with contextlib.suppress(PermissionError):  # it has another user
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+    return True
+
+
+def _clear(path: str) -> None:
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path, ignore_errors=True)
+    elif os.path.lexists(path):
+        os.unlink(path)
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | NONBLOCK)
+
+
+def _open_for_writing(path: str) -> int:
     """Open a file, even against its permission bits, which are meant for other programs."""
-    flags |= os.O_WRONLY
+    flags = os.O_WRONLY | NONBLOCK
     try:
-        return os.open(path, flags, 0o666)
+        return os.open(path, flags)
     except PermissionError:
         mode = os.stat(path).st_mode
         os.chmod(path, mode | stat.S_IWUSR)

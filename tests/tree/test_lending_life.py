@@ -73,7 +73,7 @@ def test_directory_is_removed_at_exit(row):
     script = f"storage = InMemoryStorage(behaves_like={row!r}, lend_paths=True)\n"
     path = Path(run(script + "print(storage.save('a', b''), storage.path('a'))").split()[1])
     assert path.is_absolute() and PREFIX in str(path)
-    assert not any(above.exists() for above in path.parents if PREFIX in str(above))
+    assert not any(above.exists() for above in private_parents(path))
 
 
 def test_forked_process_has_the_files():
@@ -93,6 +93,53 @@ def test_forked_process_removes_its_own_directory():
     child = "print(storage.path('d/a')); sys.stdout.flush(); sys.exit()"
     own, left, path = forked(child, "print(path.exists(), path)")
     assert left == "True" and own != path and not Path(own).exists()
+
+
+def test_forked_process_outlives_its_parent():
+    """A forked process that outlives its parent keeps its paths, and removes all directories."""
+    script = """
+path = Path(storage.path("d/a"))
+parent = os.getpid()
+if os.fork():
+    sys.exit()
+own = Path(storage.path("d/a"))
+own.write_bytes(b"before")
+while os.getppid() == parent:
+    time.sleep(0.01)
+own.write_bytes(own.read_bytes() + b" and after")
+print(storage.open("d/a").read(), storage.path("d/a") == str(own), path.exists(), path, own)
+"""
+    printed = run("import time\n" + script)
+    answers, _, paths = printed.strip().partition("' ")
+    kept, is_there, path, own = paths.split()
+    assert (answers, kept, is_there) == ("b'before and after", "True", "False")
+    assert not [above for each in (path, own) for above in private_parents(each) if above.exists()]
+
+
+@pytest.mark.parametrize("end", ["os._exit(0)", "time.sleep(600)"], ids=["killed", "daemon"])
+def test_directory_of_a_forked_process_that_was_killed(end):
+    """The process removes the directories of its forked processes that could not."""
+    script = f"""
+import multiprocessing, time
+def work(sender):
+    sender.send(storage.path("d/a"))
+    {end}
+context = multiprocessing.get_context("fork")
+receiver, sender = context.Pipe()
+storage.path("b")
+child = context.Process(target=work, args=[sender], daemon=True)
+child.start()
+print(receiver.recv())
+if "exit" in {end!r}:
+    child.join()
+"""
+    path = run(script).strip()
+    assert PREFIX in path and not [above for above in private_parents(path) if above.exists()]
+
+
+def private_parents(path):
+    """Return the private directories that a path is in."""
+    return [above for above in Path(path).parents if PREFIX in str(above)]
 
 
 def test_forked_process_keeps_the_parents_directory(tmp_path):

@@ -12,6 +12,8 @@ from inmemorystorage.tree import private_directory as private
 from inmemorystorage.tree.lending import Loans
 from inmemorystorage.tree.private_directory import PrivateDirectory, signature
 
+NO_PROCESS = 1 << 29  # past the highest process id of any system
+
 
 @pytest.fixture
 def directory():
@@ -98,11 +100,88 @@ def test_replace_after_a_removal(directory):
 def test_replace_in_a_forked_process(directory, monkeypatch):
     """A forked process makes its directory inside of its parent's."""
     parent = at(directory).parent
-    monkeypatch.setattr(os, "getpid", lambda: -1)
+    monkeypatch.setattr(os, "getpid", lambda: NO_PROCESS)
     assert not directory.is_usable
     directory.replace()
     assert directory.is_usable and at(directory).parents[1] == parent
     lent.shutil.rmtree(parent)
+
+
+def take_by_link(outer, elsewhere):
+    """Replace a directory by a link to another one of the same mode."""
+    outer.rename(outer.with_name(f"{outer.name}~"))
+    elsewhere.mkdir(mode=0o700)
+    outer.symlink_to(elsewhere)
+
+
+def take_by_name(outer, elsewhere):
+    """Replace a directory by a new one of the same mode."""
+    outer.rename(outer.with_name(f"{outer.name}~"))
+    outer.mkdir(mode=0o700)
+
+
+def open_to_all(outer, elsewhere):
+    """Allow all users to write to a directory."""
+    outer.chmod(0o777)
+
+
+def give_away(outer, elsewhere):
+    """Give a directory to another user."""
+    os.chown(outer, lent.NOBODY, -1)
+
+
+TAKEN = [take_by_link, take_by_name, open_to_all, give_away]
+
+
+@pytest.mark.parametrize("take", TAKEN)
+def test_directory_that_was_taken_over(shared_memory, tmp_path, take):
+    """A directory with another inode, owner or mode is not used, and not removed."""
+    if take is give_away and os.geteuid():
+        pytest.skip("only root gives a directory away")
+    directory = PrivateDirectory()
+    outer, remove = at(directory).parent, directory.remove
+    take(outer, tmp_path / "elsewhere")
+    (outer / "theirs").write_bytes(b"theirs")
+    assert not directory.is_usable
+    directory.replace()
+    assert directory.is_usable and at(directory).parents[1] == shared_memory
+    remove()
+    assert (outer / "theirs").read_bytes() == b"theirs"
+    directory.remove()
+
+
+def test_replace_after_the_parents_directory_was_taken_over(shared_memory, tmp_path, monkeypatch):
+    """A forked process makes no directory in one that replaced its parent's."""
+    directory = PrivateDirectory()
+    take_by_link(at(directory).parent, tmp_path / "elsewhere")
+    monkeypatch.setattr(os, "getpid", lambda: NO_PROCESS)
+    directory.replace()
+    assert at(directory).parents[1] == shared_memory
+    assert not [*(tmp_path / "elsewhere").iterdir()]
+
+
+def test_remove_keeps_directories_of_running_processes(directory, monkeypatch):
+    """remove() keeps what a running process has, which removes the rest when it ends."""
+    outer = at(directory).parent
+    running, ended = (outer / f"{private.PREFIX}{pid}-x" for pid in (os.getppid(), NO_PROCESS))
+    for path in (running, ended, ended / f"{private.PREFIX}{NO_PROCESS}-y"):
+        path.mkdir()
+        (path / "file").touch()
+    (outer / "file").touch()
+    directory.remove()
+    assert [*outer.iterdir()] == [running]
+    private._remove(str(running), private._identity(str(running)))
+    assert not outer.exists()
+
+
+def test_process_of_another_user_is_running(monkeypatch):
+    """A process that may not be signalled is running."""
+
+    def refuse(pid, signal):
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "kill", refuse)
+    assert private._is_running(1)
 
 
 @pytest.mark.parametrize("name", ["nothing", "a\0b", "\ud800", "x" * 300, "f/below"])
@@ -180,6 +259,34 @@ def test_write_replaces_a_pipe(directory):
     os.mkfifo(at(directory, "f"))
     directory.write("f", b"content")
     assert directory.read("f") == b"content"
+
+
+@pytest.mark.parametrize("appear", ["link", "file", "pipe"])
+def test_write_a_file_that_appears_concurrently(directory, tmp_path, monkeypatch, appear):
+    """write() makes a new file at no link and no pipe, and overwrites another process's file."""
+    victim = tmp_path / "victim"
+    path = at(directory, "f")
+    clear = directory.clear
+
+    def interfere(name):
+        clear(name)
+        monkeypatch.setattr(directory, "clear", clear)
+        if appear == "link":
+            path.symlink_to(victim)
+        elif appear == "pipe":
+            os.mkfifo(path)
+        else:
+            path.write_bytes(b"long content")
+
+    monkeypatch.setattr(directory, "clear", interfere)
+    directory.write("f", b"new")
+    assert directory.read("f") == b"new" and not path.is_symlink() and not victim.exists()
+
+
+def test_read_waits_for_no_writer(directory, monkeypatch):
+    """read() of a file that became a pipe returns at once."""
+    os.mkfifo(at(directory, "f"))
+    assert directory.read("f") == b""
 
 
 def test_mode_is_set_for_new_files_only(directory):
