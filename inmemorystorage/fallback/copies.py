@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
@@ -14,7 +14,7 @@ from django.core.files import File
 
 from ..forks import PerProcess
 from .layer import Layer, is_inside, logger
-from .whiteouts import StoredNames, Whiteouts
+from .whiteouts import StoredNames
 
 _UNFINISHED = "unfinished"
 
@@ -45,26 +45,37 @@ def _copying(name: str) -> Iterator[None]:
             _being_copied.value.discard(name)
 
 
-def copy_up(name: str, source: Layer, target: Layer, file: Any = None) -> None:
+def copy_up(
+    name: str, source: Layer, target: Layer, is_hidden: Callable[[str], bool], file: Any = None
+) -> bool:
     """
     Copy a file from one layer to another, unless the name exists there.
 
     It is read to its end before anything is written, and a copy that fails is deleted. Other
-    threads wait for it with `wait_for_copy`.
+    threads wait for it with `wait_for_copy`. Other processes do not: a file that one saves under
+    the name is kept, and a file that one deletes stays deleted. Returns false in the latter case.
 
+    :param is_hidden: returns whether a name was deleted.
     :param file: the file, if it is open for reading bytes already.
     """
     with _copying(name):
         if target.ask("exists", name):
-            return
+            return True
         with SpooledTemporaryFile(max_size=settings.FILE_UPLOAD_MAX_MEMORY_SIZE) as content:
             if file is None:
                 with source.ask("open", name) as opened:
                     _fetch(opened, content)
             else:
                 _fetch(file, content)
+            if target.ask("exists", name):  # saved during the download; a target may overwrite it
+                return True
             _store(name, File(content, name), target)
+            # Looked at last: a process that deletes adds the whiteout first, then deletes the file.
+            if is_hidden(name):
+                _delete_copy(name, content, target)
+                return False
         logger.info("copied %r from %s to %s", name, source.label, target.label)
+        return True
 
 
 def _fetch(file: Any, content: IO[bytes]) -> None:
@@ -82,6 +93,17 @@ def _store(name: str, content: File[bytes], target: Layer) -> None:
         raise
 
 
+def _delete_copy(name: str, content: IO[bytes], target: Layer) -> None:
+    """Delete a file if it has this content: another one was saved under the deleted name."""
+    content.seek(0)
+    with suppress(FileNotFoundError):
+        with target.ask("open", name) as stored:
+            is_copy = all(chunk == content.read(len(chunk)) for chunk in stored.chunks())
+            is_copy = is_copy and not content.read(1)
+        if is_copy:
+            target.ask("delete", name)
+
+
 class ReadCache:
     """
     Keep copies of files of lower layers; the least recently read are deleted first.
@@ -90,14 +112,16 @@ class ReadCache:
     :param reserved: the directory there of the names of the copies, each with a stamp: a file is
         deleted to make room only while it has its stamp, and no other file ever is.
     :param size: bytes that all copies together may have.
-    :param whiteouts: the names of which no copy is made.
+    :param is_hidden: returns whether a name was deleted; no copy of it is made.
     """
 
-    def __init__(self, layer: Layer, reserved: str, size: int, whiteouts: Whiteouts | None) -> None:
+    def __init__(
+        self, layer: Layer, reserved: str, size: int, is_hidden: Callable[[str], bool]
+    ) -> None:
         self._layer = layer
         self._names = StoredNames(layer, reserved, "copies")
         self.size = size
-        self._whiteouts = whiteouts
+        self._is_hidden = is_hidden
         self._lock = PerProcess(threading.RLock)
         self._sizes: OrderedDict[str, int] | None = None
 
@@ -164,12 +188,18 @@ class ReadCache:
         with lock_of(name):
             if self._layer.ask("exists", name):
                 return True
-            if self._whiteouts is not None and self._whiteouts.hides(name):
+            if self._is_hidden(name):
                 return False
             # Noted first: a copy that is not noted would count as a user's file for ever.
             self._note(name, _UNFINISHED)
-            copy_up(name, source, self._layer, file)
-            self._note(name, self._stamp(name))
+            if not copy_up(name, source, self._layer, self._is_hidden, file):
+                self._names.discard(name)
+                return False
+            # A process that changes a copy forgets it first: then the file is no copy.
+            stamp = self._stamp(name)
+            if self._names.text(name) != _UNFINISHED:
+                return True
+            self._note(name, stamp)
         with self._lock.value:
             self._known()[name] = size
         return True

@@ -72,7 +72,7 @@ class Layers:
         if upper is not None and has_whiteouts:
             self.whiteouts = Whiteouts(upper, reserved)
         if upper is not None and cache_size is not None:
-            self.cache = ReadCache(upper, reserved, cache_size, self.whiteouts)
+            self.cache = ReadCache(upper, reserved, cache_size, self._is_hidden)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The cache has locks, and sizes that only this process knows.
@@ -242,7 +242,7 @@ class Layers:
             if source is None:
                 return
             if not source.is_directory(directory):
-                copy_up(directory, source, writer)
+                copy_up(directory, source, writer, self._is_hidden)
                 return
 
     def copy_up_for_change(self, name: str, mode: str, writer: Layer) -> None:
@@ -255,7 +255,7 @@ class Layers:
         elif "x" in mode:
             raise os_error(errno.EEXIST, name)
         elif "w" not in mode:
-            copy_up(name, source, writer)
+            copy_up(name, source, writer, self._is_hidden)
 
     def forget_copy(self, name: str) -> None:
         """Make a copy that was made for reading a file like any other."""

@@ -290,6 +290,8 @@ class FallbackStorage(Storage):
                 writer.ask("delete", probe)
         if is_deleted and name and layers.whiteouts is not None:
             layers.whiteouts.add(name)
+            for each in writers:  # copies that another process made before the whiteout
+                each.ask("delete", name)
 
     def exists(self, name: str) -> bool:
         """

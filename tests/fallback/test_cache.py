@@ -166,7 +166,8 @@ def test_a_second_copy() -> None:
     """A reader that comes to copy a file a second time leaves the copy as it is."""
     storage, upper, _ = over("a.txt", cache_reads=True)
     assert keep(storage, "a.txt") and keep(storage, "a.txt")
-    copy_up("a.txt", storage._layers.all[1], storage._layers.all[0])
+    layers = storage._layers
+    assert copy_up("a.txt", layers.all[1], layers.all[0], layers.whiteouts.hides)
     assert copies(upper) == ["a.txt"]
 
 
