@@ -6,6 +6,7 @@ import base64
 import json
 import pickle
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -18,11 +19,21 @@ _TYPE = "__type__"
 _VALUE = "value"
 
 
-class Serializer(NamedTuple):
+@dataclass(frozen=True)
+class Serializer:
     """A pair of functions that dump and load values."""
 
-    dumps: Callable[[Any], bytes]
+    dump: Callable[[Any], bytes]
     loads: Callable[[bytes], Any]
+
+    def dumps(self, value: Any) -> bytes:
+        """Return a value as bytes; raise ``TypeError`` for one that cannot be serialized."""
+        try:
+            return self.dump(value)
+        except RecursionError as error:
+            raise TypeError("the value is nested too deeply, or contains itself") from error
+        except (AttributeError, ValueError, pickle.PickleError) as error:
+            raise TypeError(f"the value cannot be serialized: {error}") from error
 
 
 class _Type(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from datetime import datetime, timedelta, timezone
 from enum import IntEnum
 
@@ -111,5 +112,66 @@ def test_a_json_store_reads_no_pickles():
     """A store with JSON never loads a pickle, whose code could run."""
     uri = new_uri()
     get_kvstore(f"{uri}?serializer=pickle").set("a", datetime(2026, 1, 1))
-    with pytest.raises(ValueError, match="decode"):
+    with pytest.raises(OSError, match=r"damaged.*'a'"):
         get_kvstore(uri).get("a")
+
+
+def circular(kind):
+    """Return a list or a dict that contains itself."""
+    value = kind()
+    value.append(value) if kind is list else value.update(a=value)
+    return value
+
+
+def nested(kind, levels=100_000):
+    """Return lists or dicts in each other."""
+    value = 1
+    for _ in range(levels):
+        value = [value] if kind is list else {"a": value}
+    return value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(circular(list), circular(dict), [circular(list)], {"a": circular(dict)}),
+        *(nested(list), nested(dict), 10**5000, [-(10**5000)], {"a": 10**5000}),
+    ],
+    ids=range(9),
+)
+def test_json_refuses_circular_deep_and_huge_values(value):
+    """set() raises TypeError for a value that JSON cannot hold, and stores nothing."""
+    store = get_kvstore(new_uri())
+    store.set("a", "before")
+    with pytest.raises(TypeError, match=r"nested too deeply|cannot be serialized"):
+        store.set("a", value)
+    assert store.get("a") == "before"
+
+
+def test_pickle_refuses_what_it_cannot_hold():
+    """set() raises TypeError for a value that cannot be pickled, and stores nothing."""
+    store = get_kvstore(new_uri(query="?serializer=pickle"))
+    for value in [lambda: 1, nested(list), sys]:
+        with pytest.raises(TypeError):
+            store.set("a", value)
+    store.set("a", circular(list))
+    assert store.get("a")[0][0] is not None
+    assert "a" in store
+
+
+@pytest.mark.parametrize("kind", [list, dict])
+def test_a_value_that_is_stored_can_be_read(kind):
+    """JSON reads each value that it accepts, however deeply nested."""
+    accepted = [levels for levels in range(0, 1200, 50) if accepts(nested(kind, levels))]
+    assert accepted[-1] >= 200
+    for levels in accepted:
+        assert JSON.loads(JSON.dumps(nested(kind, levels))) == nested(kind, levels)
+
+
+def accepts(value):
+    """Return whether JSON accepts a value."""
+    try:
+        JSON.dumps(value)
+    except TypeError:
+        return False
+    return True
