@@ -13,7 +13,7 @@ from typing import Any
 
 from django.core.signals import request_finished
 
-from .backends import Backend, find_class
+from .backends import Backend, Damaged, find_class
 from .uri import COMMON, Uri, parse
 
 # Per thread, not per context: sync_to_async() carries a context into another thread.
@@ -88,13 +88,15 @@ request_finished.connect(close_connections, dispatch_uid="inmemorystorage.kvstor
 @contextmanager
 def reporting(uri: str, label: str) -> Iterator[Backend]:
     """
-    Yield the backend for a URI, and raise its client's errors as ``OSError``.
+    Yield the backend for a URI, and raise its client's errors and `Damaged` as ``OSError``.
 
     :param label: the key or file name that the error reports.
     """
     backend = backend_for(uri)
     try:
         yield backend
+    except Damaged as error:
+        raise OSError(errno.EIO, f"{parse(uri)}: {error}", label) from error
     except backend.client_errors as error:
         if isinstance(error, OSError) and error.filename is not None:
             raise  # one of our own, where the client's errors include OSError

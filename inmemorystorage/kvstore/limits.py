@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
-from .backends import Backend
+from .backends import Backend, Damaged, decoded
 
 try:  # the extra "isal": the same CRC-32 (RFC 1952, section 8), several times faster
     from isal.isal_zlib import crc32
 except ImportError:
     from zlib import crc32
 
-__all__ = ["HASHED", "Pieces", "crc32", "fit"]
+__all__ = ["HASHED", "Pieces", "crc32", "delete_numbered", "fit", "is_count"]
 
 # The prefix of hashed keys.
 HASHED = "sha256-"
 
 # The first byte of a head; neither JSON nor a pickle starts with it.
 _MARK = b"\x01"
+
+# Numbered keys to read, to look for or to delete at once.
+_AT_ONCE = 64
 
 
 def fit(backend: Backend, prefix: str, key: str) -> str:
@@ -47,6 +50,27 @@ def _fits(backend: Backend, key: str) -> bool:
     return not backend.plain_keys or (key.isascii() and key.isprintable() and " " not in key)
 
 
+def is_count(value: Any) -> bool:
+    """Return whether a stored value can be a number of bytes or of keys."""
+    return type(value) is int and 0 <= value < 2**63
+
+
+def delete_numbered(backend: Backend, key: Callable[[int], str], count: int) -> None:
+    """
+    Delete keys that are numbered from 0.
+
+    The last ones go first: if this is interrupted, the first ones lead to the rest.
+
+    :param key: returns the key of a number.
+    :param count: the most keys that may exist, which may be far more than do exist.
+    """
+    end = _AT_ONCE
+    while end < count and any(map(backend.has_key, map(key, range(end, end + _AT_ONCE)))):
+        end += _AT_ONCE
+    for first in reversed(range(0, min(end, count), _AT_ONCE)):
+        backend.delete_many([*map(key, range(first, min(first + _AT_ONCE, count)))])
+
+
 class Head(NamedTuple):
     """The record stored under the key of a value that is cut into pieces."""
 
@@ -57,6 +81,14 @@ class Head(NamedTuple):
     def dump(self) -> bytes:
         """Return the head as stored."""
         return _MARK + json.dumps(self).encode()
+
+    @classmethod
+    def load(cls, stored: bytes) -> Head:
+        """Return the head as stored; ignore what later versions add."""
+        head = cls(*json.loads(stored[len(_MARK) :])[: len(cls._fields)])
+        if not is_count(head.number):
+            raise ValueError(f"{head.number!r} is not a number of pieces")
+        return head
 
 
 class Pieces:
@@ -70,27 +102,32 @@ class Pieces:
         self._backend = backend
         self._prefix = prefix
 
-    def get(self, key: str, label: str) -> bytes | None:
+    def join(self, key: str, value: bytes | None) -> bytes | None:
         """
-        Return the value of a key, or ``None`` for a missing key.
+        Return the whole value for what the backend returned for a key.
 
-        :param label: the key as errors report it.
-
-        Raises ``OSError`` if the engine has lost a part of the value.
+        Raises `Damaged` if the engine has lost a part of the value.
         """
-        return self.join(key, self._backend.get(key), label)
-
-    def join(self, key: str, value: bytes | None, label: str) -> bytes | None:
-        """Return the whole value for what the backend returned for a key, as `get` does."""
         while (head := _head(value)) is not None:
-            pieces = self._backend.get_many([*self._keys(head)])
-            whole = b"".join(each or b"" for each in pieces)
-            if crc32(whole) == head.checksum and None not in pieces:
+            whole = self._read(head)
+            if whole is not None:
                 return whole
             found, value = value, self._backend.get(key)
             if value == found:  # no other writer replaced it
-                raise OSError(errno.EIO, "the store has lost a part of this value", label)
+                raise Damaged("the store has lost a part of this value")
         return value
+
+    def _read(self, head: Head) -> bytes | None:
+        """Return the value of a head, ``None`` if a piece is missing or damaged."""
+        pieces: list[bytes] = []
+        while len(pieces) < head.number:
+            numbers = range(len(pieces), min(len(pieces) + _AT_ONCE, head.number))
+            found = self._backend.get_many([self._key(head, number) for number in numbers])
+            pieces += [each for each in found if each is not None]
+            if None in found:
+                return None
+        whole = b"".join(pieces)
+        return whole if crc32(whole) == head.checksum else None
 
     def set(self, key: str, value: bytes) -> None:
         """Store a value; concurrent readers see the old or the new one, whole."""
@@ -100,13 +137,13 @@ class Pieces:
             return
         stored = value if len(value) <= limit else self._cut(value, limit)
         # Read as late as possible: the pieces of a write in between would stay as orphans.
-        before = self._backend.get(key)
+        before = self._head(key)
         self._backend.set(key, stored)
         self._drop(before)
 
     def delete(self, key: str) -> None:
         """Delete a key and the pieces of its value."""
-        before = None if self._backend.value_max is None else self._backend.get(key)
+        before = None if self._backend.value_max is None else self._head(key)
         self._backend.delete(key)
         self._drop(before)
 
@@ -115,22 +152,29 @@ class Pieces:
         head = Head(uuid.uuid4().hex, -(-len(value) // limit), crc32(value))
         parts = (value[start : start + limit] for start in range(0, len(value), limit))
         try:
-            self._backend.set_many(zip(self._keys(head), parts, strict=True))
+            keys = map(partial(self._key, head), range(head.number))
+            self._backend.set_many(zip(keys, parts, strict=True))
         except Exception:
             with suppress(Exception):  # the first error is the one to report
-                self._backend.delete_many(self._keys(head))
+                self._drop(head)
             raise
         return head.dump()
 
-    def _drop(self, value: bytes | None) -> None:
-        if (head := _head(value)) is not None:
-            self._backend.delete_many(self._keys(head))
+    def _head(self, key: str) -> Head | None:
+        """Return the head of the value that a key has; a damaged one leads to no pieces."""
+        with suppress(Damaged):
+            return _head(self._backend.get(key))
+        return None
 
-    def _keys(self, head: Head) -> Iterator[str]:
-        return (fit(self._backend, self._prefix, f"{head.id}.{n}") for n in range(head.number))
+    def _drop(self, head: Head | None) -> None:
+        if head is not None:
+            delete_numbered(self._backend, partial(self._key, head), head.number)
+
+    def _key(self, head: Head, number: int) -> str:
+        return fit(self._backend, self._prefix, f"{head.id}.{number}")
 
 
 def _head(value: bytes | None) -> Head | None:
     if value is None or not value.startswith(_MARK):
         return None
-    return Head(*json.loads(value[len(_MARK) :]))
+    return decoded(Head.load, value)

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from ..options import hint
-from .backends import Backend
+from .backends import Backend, decoded
 from .connections import backend_for, reporting
 from .limits import Pieces, fit
 from .serializers import SERIALIZERS, Serializer
@@ -77,20 +77,23 @@ class KeyValueStore:
     def get(self, key: str, default: Any = None) -> Any:
         """Return the value of a key, or ``default`` for a missing key."""
         with reporting(self.uri, str(key)) as backend:
-            found = self._pieces(backend).get(self._key(backend, key), str(key))
-        return default if found is None else self._serializer.loads(found)
+            place = self._key(backend, key)
+            found = self._pieces(backend).join(place, backend.get(place))
+            return default if found is None else decoded(self._serializer.loads, found)
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
         """Return the values of the keys that exist, in as few requests as possible."""
         wanted = [*dict.fromkeys(keys)]
         with reporting(self.uri, ", ".join(map(str, wanted))) as backend:
             places = [self._key(backend, key) for key in wanted]
-            pieces = self._pieces(backend)
-            wholes = map(pieces.join, places, backend.get_many(places), map(str, wanted))
-            found = {
-                key: each for key, each in zip(wanted, wholes, strict=True) if each is not None
-            }
-        return {key: self._serializer.loads(value) for key, value in found.items()}
+            stored = backend.get_many(places)
+        found = {}
+        for key, place, value in zip(wanted, places, stored, strict=True):
+            with reporting(self.uri, str(key)) as backend:
+                whole = self._pieces(backend).join(place, value)
+                if whole is not None:
+                    found[key] = decoded(self._serializer.loads, whole)
+        return found
 
     def set(self, key: str, value: Any) -> None:
         """

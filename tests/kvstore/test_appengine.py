@@ -114,3 +114,15 @@ def test_errors(error: type[Exception], number: int, monkeypatch: pytest.MonkeyP
     with pytest.raises(OSError, match="failed on request") as raised:
         get_kvstore("appengine://").get("key")
     assert (raised.value.errno, raised.value.filename) == (number, "key")
+
+
+def test_an_entity_without_a_body() -> None:
+    """An entity that has lost its body raises EIO with its key."""
+    store = get_kvstore("googleappengine://Conformance")
+    backend: Any = make_backend(store.uri)
+    backend._entity("kvstore:v:a", None).put(**appengine._UNCACHED)
+    for use in [lambda: store.get("a"), lambda: store.get_many(["a"])]:
+        with pytest.raises(OSError, match=r"damaged.*'a'") as info:
+            use()
+        assert info.value.errno == errno.EIO
+    store.delete("a")

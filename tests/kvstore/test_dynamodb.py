@@ -6,15 +6,17 @@ import errno
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from io import StringIO
 from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.core.files.base import ContentFile
 from django.core.management import call_command
 from engines.aws import INSTALLED
 
-from inmemorystorage.kvstore import get_kvstore
+from inmemorystorage.kvstore import KeyValueStorage, get_kvstore
 from inmemorystorage.kvstore.backends import Entry, Inserted
 from inmemorystorage.kvstore.conformance import StoreConformance
 from inmemorystorage.kvstore.connections import make_backend
@@ -258,3 +260,27 @@ def test_credentials(endpoint: str) -> None:
     assert backend.client.meta.region_name == "eu-west-1"
     other: Any = make_backend(f"dynamodb://store?region=eu-west-1&endpoint_url={endpoint}")
     assert other.client._request_signer._credentials.access_key == "nobody"
+
+
+def test_damaged_items(uri: str) -> None:
+    """An item without its attributes raises EIO with a name."""
+    store, storage = get_kvstore(uri), KeyValueStorage(uri)
+    client, table = make_backend(uri).client, uri.partition("://")[2].partition("?")[0]
+    store.set("a", 1)
+    storage.save("d/a", ContentFile(b"content"))
+    places = [("kvstore:v:a", "=", "body"), ("kvstore:d:d", "/a", "meta")]
+    for place, entry, attribute in places:
+        client.update_item(
+            TableName=table,
+            Key={"place": {"S": place}, "entry": {"S": entry}},
+            UpdateExpression=f"REMOVE {attribute} SET expires = :text",
+            ExpressionAttributeValues={":text": {"S": "soon"}},
+        )
+    for use, name in [
+        *((partial(store.get, "a"), "a"), (partial(store.get_many, ["a"]), "a")),
+        *((partial(store.has_key, "a"), "a"), (partial(storage.open, "d/a"), "d/a")),
+        *((partial(storage.size, "d/a"), "d/a"), (partial(storage.listdir, "d"), "d")),
+    ]:
+        with pytest.raises(OSError, match="damaged") as info:
+            use()
+        assert (info.value.errno, info.value.filename) == (errno.EIO, name)

@@ -179,3 +179,20 @@ class TestRequests:
         with error as raised, reporting(uri, "key") as other:
             other.set("key", b"value")
         assert raised.value.errno == errno.ENOSPC
+
+
+@pytest.mark.parametrize(("name", "value"), [("count", "9"), ("count", "many"), ("0", "=")])
+def test_damaged_attributes(uri: str, name: str, value: str) -> None:
+    """A value whose attributes are damaged raises EIO with its key, and can be replaced."""
+    store = get_kvstore(uri)
+    store.set("damaged", "x" * 2000)
+    make_backend(uri).client.put_attributes(
+        DomainName="store",
+        ItemName="kvstore:v:damaged",
+        Attributes=[{"Name": name, "Value": value, "Replace": True}],
+    )
+    with pytest.raises(OSError, match=r"damaged.*'damaged'") as info:
+        store.get("damaged")
+    assert info.value.errno == errno.EIO
+    store.set("damaged", 1)
+    assert store.get("damaged") == 1

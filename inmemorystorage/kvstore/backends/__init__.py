@@ -10,9 +10,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from ...options import hint
-from .base import Backend, Entry, Inserted
+from .base import Backend, Damaged, Entry, Inserted, decoded
 
-__all__ = ["Backend", "Entry", "Inserted", "find_class"]
+__all__ = ["Backend", "Damaged", "Entry", "Inserted", "decoded", "find_class"]
 
 # The class of each scheme, and the extra that installs its client.
 SCHEMES: dict[str, tuple[str, str | None]] = {

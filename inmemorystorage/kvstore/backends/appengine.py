@@ -13,7 +13,7 @@ from google.appengine.api import datastore_errors
 from google.appengine.ext import ndb
 from google.appengine.runtime import apiproxy_errors
 
-from .base import Backend, batches
+from .base import Backend, batches, decoded
 
 _DEFAULT_KIND = "KeyValueStore"
 _KIND = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}").fullmatch
@@ -74,14 +74,14 @@ class AppEngineBackend(Backend):
 
     def get(self, key: str) -> bytes | None:
         """Return the value of a key, ``None`` for a missing key."""
-        return _value(self._key(key).get(**_UNCACHED))
+        return decoded(_value, self._key(key).get(**_UNCACHED))
 
     def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
         """Return the values of several keys, ``None`` for each missing key."""
         found: list[Any] = []
         for batch in batches(keys, _READ_AT_ONCE):
             found += ndb.get_multi([*map(self._key, batch)], **_UNCACHED)
-        return [_value(entity) for entity in found]
+        return [decoded(_value, entity) for entity in found]
 
     def set(self, key: str, value: bytes, ttl: float | None = None) -> None:
         """Store a value under a key; it never expires."""

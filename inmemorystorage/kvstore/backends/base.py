@@ -26,6 +26,18 @@ class Entry(NamedTuple):
     body: bytes = b""
 
 
+class Damaged(Exception):
+    """The engine does not have what was stored; raised again as ``OSError`` (``EIO``)."""
+
+
+def decoded(loads: Callable[[Any], _T], stored: Any) -> _T:
+    """Return what ``loads`` returns for stored data; raise `Damaged` for any exception."""
+    try:
+        return loads(stored)
+    except Exception as error:
+        raise Damaged("the store has damaged this data") from error
+
+
 class Inserted(Enum):
     """The result of inserting an entry."""
 

@@ -24,7 +24,7 @@ from django.db.models import Q, QuerySet
 from django.db.transaction import Atomic
 
 from ...options import hint
-from .base import Backend, Entry, Inserted, batches
+from .base import Backend, Entry, Inserted, batches, decoded
 
 # Django quotes a name without escaping quotes in it. PostgreSQL truncates longer names.
 _TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}").fullmatch
@@ -126,7 +126,7 @@ class DatabaseBackend(Backend):
         found: dict[str, bytes] = {}
         for batch in batches(keys, _ROWS):
             rows = self._rows.filter(key__in=batch, name=_VALUE).values_list("key", "body")
-            found.update((key, bytes(body)) for key, body in self._read(rows))
+            found.update((key, decoded(bytes, body)) for key, body in self._read(rows))
         return [found.get(key) for key in keys]
 
     def has_key(self, key: str) -> bool:
@@ -167,7 +167,7 @@ class DatabaseBackend(Backend):
             wanted = reduce(or_, (Q(key=directory, name=name) for directory, name in batch))
             rows = self._rows.filter(wanted).values_list("key", "name", *columns)
             for key, name, *rest in self._read(rows):
-                found[key, name] = Entry(*map(bytes, rest))
+                found[key, name] = Entry(*map(partial(decoded, bytes), rest))
         return [found.get(place) for place in places]
 
     def insert_entry(
@@ -203,7 +203,9 @@ class DatabaseBackend(Backend):
         last = _VALUE
         more = True
         while more:
-            page = [(name, bytes(meta)) for name, meta in rows.filter(name__gt=last)[:_PAGE]]
+            page = [
+                (name, decoded(bytes, meta)) for name, meta in rows.filter(name__gt=last)[:_PAGE]
+            ]
             yield from page
             if more := len(page) == _PAGE:
                 last = page[-1][0]

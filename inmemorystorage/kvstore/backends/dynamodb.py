@@ -11,7 +11,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from .aws import AwsBackend, attempts, code_of, codes_of
-from .base import Entry, Inserted, batches
+from .base import Entry, Inserted, batches, decoded
 
 # A sort key cannot be empty: values have this one, and entries their name after a slash.
 _VALUE = "="
@@ -60,17 +60,17 @@ class DynamoDBBackend(AwsBackend):
 
     def get(self, key: str) -> bytes | None:
         """Return the value of a key, ``None`` for a missing key."""
-        return _value(self._get(key, "body, expires"))
+        return decoded(_value, self._get(key, "body, expires"))
 
     def has_key(self, key: str) -> bool:
         """Return whether a key has a value."""
         found = self._get(key, "place, expires")
-        return found is not None and not _is_expired(found)
+        return found is not None and not decoded(_is_expired, found)
 
     def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
         """Return the values of several keys, ``None`` for each missing key."""
         items = self._read([_key(key) for key in dict.fromkeys(keys)], "place, body, expires")
-        found = {item["place"]["S"]: _value(item) for item in items}
+        found = {item["place"]["S"]: decoded(_value, item) for item in items}
         return [found.get(key) for key in keys]
 
     def set(self, key: str, value: bytes, ttl: float | None = None) -> None:
@@ -101,7 +101,8 @@ class DynamoDBBackend(AwsBackend):
         keys = [_entry_key(*place) for place in dict.fromkeys(places)]
         wanted = "place, entry, meta" + (", body" if bodies else "")
         found = {
-            (item["place"]["S"], _name(item)): _entry(item) for item in self._read(keys, wanted)
+            (item["place"]["S"], _name(item)): decoded(_entry, item)
+            for item in self._read(keys, wanted)
         }
         return [found.get(place) for place in places]
 
@@ -143,7 +144,9 @@ class DynamoDBBackend(AwsBackend):
             ExpressionAttributeValues={":place": {"S": directory}, ":slash": {"S": _ENTRY}},
             ProjectionExpression="entry, meta",
         )
-        return ((_name(item), bytes(item["meta"]["B"])) for page in pages for item in page["Items"])
+        return (
+            (_name(item), decoded(_entry, item).meta) for page in pages for item in page["Items"]
+        )
 
     def create(self) -> str | None:
         """Make the table and wait for it; return its description, ``None`` if it exists."""
@@ -268,7 +271,7 @@ def _value(item: _Item | None) -> bytes | None:
 
 
 def _entry(item: _Item) -> Entry:
-    return Entry(*(bytes(item[name]["B"]) for name in ("meta", "body") if name in item))
+    return Entry(bytes(item["meta"]["B"]), bytes(item.get("body", {}).get("B", b"")))
 
 
 def _name(item: _Item) -> str:

@@ -48,7 +48,7 @@ from redis.exceptions import (
 from redis.retry import Retry
 
 from ..uri import Uri, seconds, yes_or_no
-from .base import Backend, Entry, Inserted, batches
+from .base import Backend, Damaged, Entry, Inserted, batches, decoded
 from .servers import BATCH_BYTES, BATCH_KEYS, batches_of_values, network_errno, pack, unpack
 
 _PORT = 6379
@@ -254,12 +254,12 @@ class RedisBackend(Backend):
         return [None if meta is None else Entry(meta) for meta in self._sent(fields)]
 
     def _check_lost(self, places: list[tuple[str, str]]) -> None:
-        """Raise ``RedisError`` for entries of which the server evicted all but the meta."""
+        """Raise `Damaged` for entries of which the server evicted all but the meta."""
         metas = self.read_entries(places, bodies=False)
         kept = [place for place, meta in zip(places, metas, strict=True) if meta is not None]
         packed = self._sent([("EXISTS", _entry_keys(*place)[0]) for place in kept])
         if not all(packed):
-            raise RedisError("the server has evicted a part of this entry")
+            raise Damaged("the server has evicted a part of this entry")
 
     def insert_entry(
         self, directory: str, name: str, entry: Entry, *, marker: str | None
@@ -290,7 +290,7 @@ class RedisBackend(Backend):
     def list_entries(self, directory: str) -> Iterator[tuple[str, bytes]]:
         """Yield the name and the ``meta`` of each entry of a directory."""
         entries: dict[bytes, bytes] = self._client.hgetall(_metas(directory))
-        return ((_decode(name), meta) for name, meta in entries.items())
+        return ((decoded(_decode, name), meta) for name, meta in entries.items())
 
     def error_number(self, error: Exception) -> int:
         """Return the errno of the ``OSError`` that replaces a client's exception."""

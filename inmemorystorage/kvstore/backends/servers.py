@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
-import struct
 from collections.abc import Iterable, Iterator
 
 from .base import Entry, batches
@@ -15,7 +14,8 @@ from .base import Entry, batches
 BATCH_BYTES = 4 * (2**20 + 2**10)
 BATCH_KEYS = 512
 
-_LENGTH = struct.Struct(">I")
+# Bytes of the length of a packed meta.
+_LENGTH = 4
 
 # Exceptions whose errno is missing, or does not come from the operating system.
 _KINDS = {
@@ -34,14 +34,13 @@ def batches_of_values(values: Iterable[tuple[str, bytes]]) -> Iterator[list[tupl
 
 def pack(entry: Entry) -> bytes:
     """Return an entry as one value: the length of the meta, the meta, the body."""
-    return b"".join((_LENGTH.pack(len(entry.meta)), *entry))
+    return b"".join((len(entry.meta).to_bytes(_LENGTH, "big"), *entry))
 
 
 def unpack(value: bytes) -> Entry:
-    """Return the entry that `pack` packed."""
-    start = _LENGTH.size
-    end = start + _LENGTH.unpack_from(value)[0]
-    return Entry(value[start:end], value[end:])
+    """Return the entry that `pack` packed; other data has a meta that no reader accepts."""
+    end = _LENGTH + int.from_bytes(value[:_LENGTH], "big")
+    return Entry(value[_LENGTH:end], value[end:])
 
 
 def network_errno(error: BaseException | None) -> int | None:

@@ -8,6 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from .aws import AwsBackend, code_of
+from .base import decoded
 
 # https://docs.aws.amazon.com/AmazonSimpleDB/latest/DeveloperGuide/SDBLimits.html
 _ATTRIBUTE = 1024
@@ -39,9 +40,7 @@ class SimpleDBBackend(AwsBackend):
         values = {each["Name"]: each["Value"] for each in found}
         if _COUNT not in values:
             return None
-        # A previous, longer value may have left more attributes.
-        text = "".join(values[str(number)] for number in range(int(values[_COUNT])))
-        return base64.b64decode(text)
+        return decoded(_value, values)
 
     def has_key(self, key: str) -> bool:
         """Return whether a key has a value."""
@@ -80,6 +79,12 @@ class SimpleDBBackend(AwsBackend):
         self.client.put_attributes(
             DomainName=self.store, ItemName=key, Attributes=_attributes(value), **condition
         )
+
+
+def _value(values: dict[str, str]) -> bytes:
+    """Return the value in attributes; a previous, longer value may have left more of them."""
+    text = "".join(values[str(number)] for number in range(int(values[_COUNT])))
+    return base64.b64decode(text)
 
 
 def _attributes(value: bytes) -> list[dict[str, Any]]:

@@ -7,15 +7,18 @@ import errno
 import io
 import itertools
 import struct
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeAlias
 
 from django.core.files import File
 
 from ...content import as_bytes
-from ..limits import crc32
+from ..connections import reporting
+from ..limits import crc32, delete_numbered
 from .entries import EntryStore, Kind, Record
 from .orphans import LEASE, Orphan, Orphans, lease_expired
 
@@ -27,8 +30,6 @@ Chunk: TypeAlias = "bytes | memoryview[int]"
 _CHECKSUM = struct.Struct(">I")
 # Bytes that are sent at once.
 _BATCH = 4 * 1024 * 1024
-# Chunks that are looked for at once if their number is unknown.
-_PROBED = 64
 
 
 def pieces_of(content: Any, size: int) -> Iterator[bytes]:
@@ -126,26 +127,9 @@ class ContentStore:
         return whole if b"".join(map(_checksum, whole)) == wanted else None
 
     def drop(self, label: str, content: str, chunks: int) -> None:
-        """
-        Delete all chunks of a content, even if their number is unknown (0).
-
-        The last chunks go first: if this is interrupted, the first ones lead to the rest.
-        """
-        end = chunks or self._count(label, content)
-        for first in reversed(range(0, end, _PROBED)):
-            numbers = range(first, min(first + _PROBED, end))
-            self.entries.ask(label, "delete_many", [self.key(content, each) for each in numbers])
-
-    def _count(self, label: str, content: str) -> int:
-        """Return an upper bound for the number of chunks."""
-        end = 0
-        while self._has_any(label, content, end):
-            end += _PROBED
-        return end
-
-    def _has_any(self, label: str, content: str, first: int) -> bool:
-        keys = (self.key(content, first + number) for number in range(_PROBED))
-        return any(self.entries.ask(label, "has_key", key) for key in keys)
+        """Delete all chunks of a content, even if their number is unknown (0)."""
+        with reporting(self.entries.uri, label) as backend:
+            delete_numbered(backend, partial(self.key, content), chunks or sys.maxsize)
 
     def key(self, content: str, number: int) -> str:
         """Return the key of a chunk."""

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
-from ..backends import Backend, Entry, Inserted
+from ..backends import Backend, Entry, Inserted, decoded
 from ..connections import backend_for, reporting
-from ..limits import fit
+from ..limits import fit, is_count
 from ..store import namespace_of
+
+_T = TypeVar("_T")
 
 # The entry in each directory that may have others; no file has this name.
 MARKER = "."
@@ -92,28 +95,54 @@ class Record:
 
     def dump(self) -> bytes:
         """Return the stored form: the kind, then the fields that are not empty."""
-        values = {short: vars(self)[name] for short, name in _LONG.items() if vars(self)[name]}
+        values = {short: vars(self)[name] for short, (name, _) in _FIELDS.items()}
+        values = {short: value for short, value in values.items() if value}
         return self.kind.value + _DENSE.encode(values).encode()
 
     @classmethod
     def load(cls, meta: bytes) -> Record:
-        """Return the record of a stored form."""
-        values = json.loads(meta[1:])
-        return cls(Kind(meta[:1]), **{_LONG[short]: each for short, each in values.items()})
+        """Return the record of a stored form; ignore what later versions add."""
+        stored = json.loads(meta[1:])
+        values = {}
+        for short, (name, is_valid) in _FIELDS.items():
+            if short in stored:
+                values[name] = stored[short]
+                if not is_valid(values[name]):
+                    raise ValueError(f"{name}={values[name]!r}")
+        return cls(Kind(meta[:1]), **values)
 
 
 # Made once: json.dumps() with separators makes an encoder for each call.
 _DENSE = json.JSONEncoder(separators=(",", ":"))
-_LONG = {
-    "i": "inode",
-    "c": "content",
-    "s": "size",
-    "k": "chunk_size",
-    "h": "checksum",
-    "t": "created",
-    "m": "modified",
-    "x": "expires",
-    "n": "name",
+
+
+def is_text(value: Any) -> bool:
+    """Return whether a stored value is text."""
+    return isinstance(value, str)
+
+
+def is_time(value: Any) -> bool:
+    """Return whether a stored value is a time since the epoch, however far in the future."""
+    return type(value) in (int, float) and 0 <= value < math.inf
+
+
+def _is_date(value: Any) -> bool:
+    """Return whether a stored value is a time before the year 9999."""
+    return is_time(value) and value < _YEAR_9999
+
+
+_YEAR_9999 = 253_370_764_800
+# The name and the check of each stored field.
+_FIELDS = {
+    "i": ("inode", is_text),
+    "c": ("content", is_text),
+    "s": ("size", is_count),
+    "k": ("chunk_size", is_count),
+    "h": ("checksum", is_count),
+    "t": ("created", _is_date),
+    "m": ("modified", _is_date),
+    "x": ("expires", is_time),
+    "n": ("name", is_text),
 }
 
 
@@ -154,6 +183,11 @@ class EntryStore:
         with reporting(self.uri, label) as backend:
             return getattr(backend, operation)(*args, **options)
 
+    def decode(self, label: str, loads: Callable[[bytes], _T], stored: bytes) -> _T:
+        """Return what a function reads in stored data."""
+        with reporting(self.uri, label):
+            return decoded(loads, stored)
+
     def key(self, kind: str, key: str) -> str:
         """Return the backend's key for a key of one kind."""
         return fit(self.backend, f"{namespace_of(self.uri)}{kind}:", key)
@@ -170,8 +204,12 @@ class EntryStore:
         self, label: str, places: Sequence[tuple[str, str]], *, bodies: bool = False
     ) -> list[Found | None]:
         """Return the entries at several places; their bodies are empty without ``bodies``."""
-        entries = self.ask(label, "read_entries", places, bodies=bodies)
-        return [each and Found(Record.load(each.meta), each.meta, each.body) for each in entries]
+        with reporting(self.uri, label) as backend:
+            entries = backend.read_entries(places, bodies=bodies)
+            return [
+                each and Found(decoded(Record.load, each.meta), each.meta, each.body)
+                for each in entries
+            ]
 
     def insert(
         self, label: str, place: tuple[str, str], entry: Entry, *, inside: bool = True

@@ -15,7 +15,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ..backends import Entry
-from .entries import EntryStore, Found, Kind
+from ..limits import is_count
+from .entries import EntryStore, Found, Kind, is_text, is_time
 
 # Seconds after which a sweep may drop the noted content as an orphan, unless its note was renewed.
 LEASE = 3600.0
@@ -32,6 +33,15 @@ class OrphanNote(NamedTuple):
     def entry(self) -> Entry:
         """Return the note as an entry."""
         return Entry(json.dumps(self).encode())
+
+    @classmethod
+    def load(cls, meta: bytes) -> OrphanNote:
+        """Return the note of a stored form; ignore what later versions add."""
+        note = cls(*json.loads(meta)[: len(cls._fields)])
+        is_valid = is_time(note.due), is_text(note.directory), is_text(note.name)
+        if not (all(is_valid) and is_count(note.chunks)):
+            raise ValueError(f"{note!r}")
+        return note
 
 
 def lease_expired(label: str) -> OSError:
@@ -135,7 +145,7 @@ class Orphans:
             return 0
         directory, end = self._entries.key("s", ""), time.time() + LEASE - older_than
         notes = [
-            (content, meta, OrphanNote(*json.loads(meta)))
+            (content, meta, self._entries.decode(content, OrphanNote.load, meta))
             for content, meta in self._entries.list(directory, directory)
         ]
         return sum(self._sweep(*each) for each in notes if each[2].due <= end)

@@ -160,9 +160,22 @@ class Tree:
             raise os_error(errno.ENOTDIR, name.text)
         names: dict[bytes, list[str]] = {kind.value: [] for kind in Kind}
         for stored, meta in listed:
-            if stored != MARKER and not _is_expired(meta):
-                names[meta[:1]].append(_own_name(stored, meta))
+            if stored == MARKER:
+                continue
+            # Fast path: nothing else of a record matters.
+            if meta[:1] in names and b'"x":' not in meta and not stored.startswith(HASHED):
+                names[meta[:1]].append(stored)
+                continue
+            below, record = self._load(name, stored, meta)
+            if not record.is_expired:
+                names[record.kind.value].append(below.last)
         return names[Kind.DIRECTORY.value], names[Kind.FILE.value]
+
+    def _load(self, directory: Name, stored: str, meta: bytes) -> tuple[Name, Record]:
+        """Return the name and the record of an entry in a directory."""
+        label = directory.below(stored).text
+        record = self._entries.decode(label, Record.load, meta)
+        return directory.below(record.name or stored), record
 
     def _list(self, name: Name) -> Sequence[tuple[str, bytes]]:
         if not self._entries.backend.lists_entries:
@@ -291,8 +304,10 @@ class Tree:
         """Remove the expired files of a directory, if the backend can list it."""
         listed = self._list(directory) if self._entries.backend.lists_entries else []
         for stored, meta in listed:
-            if stored != MARKER and _is_expired(meta):
-                self._remove_expired(directory.below(_own_name(stored, meta)))
+            if stored != MARKER:
+                below, record = self._load(directory, stored, meta)
+                if record.is_expired:
+                    self._remove_expired(below)
 
     def sweep(self, directory: Name) -> None:
         """Remove the expired files of a directory, and those below it."""
@@ -329,11 +344,3 @@ class Tree:
         if self._entries.stored_name(name.last) != name.last:
             record = replace(record, name=name.last)
         return Entry(record.dump(), body)
-
-
-def _is_expired(meta: bytes) -> bool:
-    return b'"x":' in meta and Record.load(meta).is_expired
-
-
-def _own_name(stored: str, meta: bytes) -> str:
-    return Record.load(meta).name or stored if stored.startswith(HASHED) else stored
