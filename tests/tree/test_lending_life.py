@@ -100,10 +100,13 @@ def test_forked_process_outlives_its_parent():
     script = """
 path = Path(storage.path("d/a"))
 parent = os.getpid()
+reader, writer = os.pipe()
 if os.fork():
+    os.read(reader, 1)
     sys.exit()
 own = Path(storage.path("d/a"))
 own.write_bytes(b"before")
+os.write(writer, b".")
 while os.getppid() == parent:
     time.sleep(0.01)
 own.write_bytes(own.read_bytes() + b" and after")
