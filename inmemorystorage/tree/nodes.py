@@ -221,8 +221,9 @@ class InMemoryFile(InMemoryNode):
     def read_at(self, position: int, size: int | None = None) -> bytes:
         """Return ``size`` bytes from ``position`` on, or all; fewer at the end of the file."""
         self.access()
-        if size is None:
-            return self.content[position:]
+        return self.content[position:] if size is None else self._read(position, size)
+
+    def _read(self, position: int, size: int) -> bytes:
         content = self._content
         if type(content) is bytes:
             return content[position : position + size]
@@ -253,11 +254,26 @@ class InMemoryFile(InMemoryNode):
             end = start + len(data)
             if len(data):
                 self._record()
-                self._put(start, data)
-                self._touch()
                 if State.mirrors:
-                    self._push_bytes(start, data)
+                    self._write_through(start, data)
+                else:
+                    self._put(start, data)
+                    self._touch()
             return end
+
+    def _write_through(self, start: int, data: bytes | memoryview) -> None:
+        """Write to the tree and to the disk; leave the tree as it was if the disk is full."""
+        size, times, overwritten = self.size, self._times(), self._read(start, len(data))
+        self._put(start, data)
+        self._touch()
+        try:
+            self._push_bytes(start, data)
+        except OSError:
+            self._put(start, overwritten)
+            self._resize(size)
+            self.created, self.accessed, self.modified, self.changed = times
+            self._push_if_it_fits()
+            raise
 
     def truncate(self, size: int) -> None:
         """Cut the file to ``size`` bytes, or fill it with zeros up to there."""
@@ -265,28 +281,35 @@ class InMemoryFile(InMemoryNode):
             if State.mirrors:
                 self._pull()
             self._record()
-            if size > self.size:
-                self._put(size - 1, b"\0")
-            elif size < self.size:
-                self._charge(size - self.size)
-                if isinstance(self._content, SparseIO):
-                    self._content.truncate(size)
-                else:
-                    self._content = self.content[:size]
-            self._written()
+            before = self._before()
+            self._resize(size)
+            self._written(before)
+
+    def _resize(self, size: int) -> None:
+        if size > self.size:
+            self._put(size - 1, b"\0")
+        elif size < self.size:
+            self._charge(size - self.size)
+            if isinstance(self._content, SparseIO):
+                self._content.truncate(size)
+            else:
+                self._content = self.content[:size]
 
     def replace(self, content: Content, *, checks_quota: bool = True) -> None:
         """Replace the whole content by ``content``."""
         with lock:
             self._record()
+            before = self._before()
             self._charge(len(content) - self.size, checks_quota)
             self._content = content
-            self._written()
+            self._written(before)
 
     def snapshot(self) -> tuple[Any, ...]:
         """Return what `restore` takes: the times and the content, by reference."""
-        times = self.created, self.accessed, self.modified, self.changed
-        return *times, self.shared_content()
+        return *self._times(), self.shared_content()
+
+    def _times(self) -> tuple[float, ...]:
+        return self.created, self.accessed, self.modified, self.changed
 
     def take_out(self, before: tuple[Any, ...]) -> None:
         """Do nothing: a file has no entries."""
@@ -294,12 +317,11 @@ class InMemoryFile(InMemoryNode):
     def restore(self, before: tuple[Any, ...]) -> None:
         """Take the file back to a snapshot."""
         *times, content = before
+        self.created, self.accessed, self.modified, self.changed = times
         if content is not self._content:
             self._charge(len(content) - self.size, checks_quota=False)
             self._content = content.copy() if isinstance(content, SparseIO) else content
-            with contextlib.suppress(OSError):  # if the disk is full, the file is not lent
-                self._push()
-        self.created, self.accessed, self.modified, self.changed = times
+            self._push_if_it_fits()
 
     def merge(self, older: tuple[Any, ...] | None, newer: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return the older of two snapshots."""
@@ -332,9 +354,21 @@ class InMemoryFile(InMemoryNode):
         if State.quotas and self.parent is not None:
             self.parent.charge(amount, self.name, checks_quota)
 
-    def _written(self) -> None:
+    def _before(self) -> tuple[Any, ...] | None:
+        """Return a snapshot if the change after it may fail on a disk."""
+        return self.snapshot() if State.mirrors else None
+
+    def _written(self, before: tuple[Any, ...] | None) -> None:
         self._touch()
-        if State.mirrors:
+        if before is not None:
+            try:
+                self._push()
+            except OSError:
+                self.restore(before)
+                raise
+
+    def _push_if_it_fits(self) -> None:
+        with contextlib.suppress(OSError):  # if the disk is full, the file is not lent
             self._push()
 
     def _push(self) -> None:
@@ -570,7 +604,11 @@ class InMemoryDir(InMemoryNode):
             node.name = name
             dict.__setitem__(self.children, name, node)
             if State.mirrors:
-                self._push_new(name)
+                try:
+                    self._push(name)
+                except OSError:  # the disk is full: an entry that cannot be lent is not stored
+                    self._take_back(name, replaced)
+                    raise
         finally:
             _release()
 
@@ -664,12 +702,15 @@ class InMemoryDir(InMemoryNode):
         with contextlib.suppress(OSError):  # if the disk is full, the entry is not lent
             self._push(name)
 
-    def _push_new(self, name: str) -> None:
-        try:
-            self._push(name)
-        except OSError:  # the disk is full: an entry that cannot be lent is not stored either
+    def _take_back(self, name: str, replaced: InMemoryNode | None) -> None:
+        """Remove the new entry ``name``, or put back the one that it replaced, in its place."""
+        if replaced is None:
             self.unlink(name)
-            raise
+            return
+        node = self.children[name]
+        self.charge(-total_size(node), name)
+        node.parent = None
+        self._put_back(name, replaced)
 
     def _push(self, name: str) -> None:
         mirror, parts = self._mirror()

@@ -42,12 +42,18 @@ def interfere(monkeypatch):
     return happen
 
 
-def write_too_much(storage, name, mode="wb"):
-    """Write ten bytes through a handle while no file may have more than eight."""
+def write_too_much(storage, name, mode="r+b", room=8):
+    """Write ten bytes through a handle while no file may have more than ``room``."""
     file = storage.open(name, mode)
-    with full_disk(8), pytest.raises(OSError, match="too large"):
+    with full_disk(room), pytest.raises(OSError, match="too large"):
         file.file.raw.write(b"0123456789")
     file.close()
+
+
+def save_too_much(storage, name):
+    """Save ten bytes while no file may have more than eight."""
+    with full_disk(8), pytest.raises(OSError, match="too large"):
+        storage.save(name, b"0123456789")
 
 
 def test_file_that_does_not_fit_is_not_lent(storage):
@@ -59,23 +65,58 @@ def test_file_that_does_not_fit_is_not_lent(storage):
 
 
 @pytest.mark.parametrize(
-    ("mode", "content"),
-    [("wb", b"0123456789"), ("r+b", b"0123456789"), ("ab", b"content0123456789")],
+    ("mode", "content"), [("wb", b""), ("r+b", b"content"), ("ab", b"content")]
 )
-def test_write_to_a_full_disk_stays_in_the_tree(storage, mode, content):
-    """A write to a full disk is whole in the tree, and leaves nothing at the path."""
+def test_write_to_a_full_disk_changes_nothing(storage, mode, content):
+    """A write to a full disk raises, and leaves the file as it was in the tree and at its path."""
     lend(storage, "a")
     write_too_much(storage, "a", mode)
-    assert (on_disk(storage), read(storage, "a")) == ({}, content)
+    assert (on_disk(storage), read(storage, "a")) == ({"a": content}, content)
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_save_to_a_full_disk_changes_nothing(tmp_path, row):
+    """save() over a lent file raises if the disk is full, and leaves the file as it was."""
+    options = {"behaves_like": row, "allow_overwrite": True, "max_size": 20}
+    with lending(tmp_path / "media", **options) as storage:
+        lend(storage, "a")
+        storage.save("b", b"")
+        modified = storage.get_modified_time("a")
+        save_too_much(storage, "a")
+        assert (on_disk(storage), read(storage, "a")) == ({"a": b"content"}, b"content")
+        assert storage.listdir("") == ([], ["a", "b"])
+        assert storage.get_modified_time("a") == modified
+        storage.save("b", b"0123456789012")  # as much as there was room before
+
+
+def test_truncate_to_a_full_disk_changes_nothing(storage):
+    """truncate() past the room of a full disk raises, and leaves the file as it was."""
+    lend(storage, "a")
+    with storage.open("a", "r+b") as file:
+        with full_disk(8), pytest.raises(OSError, match="too large"):
+            file.truncate(10)
+        assert (on_disk(storage), read(storage, "a")) == ({"a": b"content"}, b"content")
+
+
+@pytest.mark.parametrize("position", [0, 2, 100_000])
+def test_large_write_to_a_full_disk_changes_nothing(storage, position):
+    """A write at any position that fails leaves the content, whether or not it made a hole."""
+    lend(storage, "a")
+    with storage.open("a", "r+b") as file:
+        file.seek(position)
+        with full_disk(8), pytest.raises(OSError, match="too large"):
+            file.file.raw.write(b"0123456789")
+        assert (on_disk(storage), read(storage, "a")) == ({"a": b"content"}, b"content")
 
 
 def test_file_is_lent_again_when_it_fits(storage):
     """The next change lends a file again that did not fit before."""
     path = lend(storage, "a")
-    write_too_much(storage, "a")
+    write_too_much(storage, "a", room=5)
+    assert not path.exists() and read(storage, "a") == b"content"
     with storage.open("a", "ab") as file:
         file.write(b"!")
-    assert path.read_bytes() == b"0123456789!"
+    assert path.read_bytes() == b"content!"
 
 
 def test_save_into_a_lent_directory_needs_room(storage):
