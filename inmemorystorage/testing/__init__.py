@@ -23,14 +23,13 @@ if TYPE_CHECKING:
         capture_storage_operations,
     )
     from .override import override_storages
-    from .replacement import InMemoryFileSystemStorage, rebase, replace_storage
+    from .replacement import replace_storage
     from .runner import InMemoryStorageRunner, InMemoryStorageRunnerMixin
     from .shared import shared_storage
     from .strict import RealStorageError, allow_real_storages, forbid_real_storages
     from .watch import deterministic_names, watch_handles
 
 __all__ = [
-    "InMemoryFileSystemStorage",
     "InMemoryStorageRunner",
     "InMemoryStorageRunnerMixin",
     "InMemoryStorageTestMixin",
@@ -50,7 +49,6 @@ __all__ = [
     "forbid_real_storages",
     "isolate_storages",
     "override_storages",
-    "rebase",
     "replace_storage",
     "shared_storage",
     "uploads",

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ..tree.journal import Journal, Savepoint
+from .levels import Level
 from .media import Media, all_media
 from .operations import capture_storage_operations
 from .tools import attribute
@@ -84,9 +84,9 @@ def _write(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
-def innermost_savepoint() -> Savepoint | None:
-    """Return the savepoint that began last, or ``None`` outside of all."""
-    return Journal.open[-1] if Journal.open else None
+def innermost_level() -> Level | None:
+    """Return the level that began last, or ``None`` outside of all."""
+    return Level.open[-1] if Level.open else None
 
 
 @contextlib.contextmanager
@@ -112,18 +112,18 @@ class FailureReporter:
     def __init__(self, directory: str) -> None:
         self.operations = capture_storage_operations(limit=LAST)
         self._directory = directory
-        self._savepoint: Savepoint | None = None
+        self._level: Level | None = None
         self._reported: set[str] = set()
 
     def startTest(self, proceed: Callable[..., None], test: unittest.TestCase) -> None:
-        """Begin with the savepoint of the test, and without the operations of its class."""
-        self._savepoint = innermost_savepoint()
+        """Begin with the level of the test, and without the operations of its class."""
+        self._level = innermost_level()
         self.operations.operations.clear()
         proceed(test)
 
     def stopTest(self, proceed: Callable[..., None], test: unittest.TestCase) -> None:
         """End; what fails next may be a class, which does not start."""
-        self._savepoint = None
+        self._level = None
         self.operations.operations.clear()
         proceed(test)
 
@@ -147,8 +147,8 @@ class FailureReporter:
         if test.id() in self._reported:
             return
         self._reported.add(test.id())
-        media = all_media(self._savepoint or innermost_savepoint())
+        media = all_media(self._level or innermost_level())
         for line in write_artifacts(self._directory, test.id(), media, self.operations):
             getattr(error[1], "add_note", lambda note: None)(line)  # Python 3.11
-        if self._savepoint is None:
+        if self._level is None:
             self.operations.operations.clear()  # a class or a module has failed, and has ended

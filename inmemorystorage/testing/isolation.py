@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from django.test import LiveServerTestCase
 
-from ..tree.journal import Savepoint
+from .levels import Level
 from .live import serve_live_media
 from .tools import TestTool, enable_for_class
 from .watch import Watch
@@ -19,28 +19,28 @@ Class = TypeVar("Class", bound=type[Any])
 
 class isolate_storages(TestTool):
     """
-    Undo at the end what happens to the files of any `InMemoryStorage` of the process.
+    Undo at the end what happens to files: those of any `InMemoryStorage`, and on a moved disk.
 
     Files and directories that were created, overwritten, appended to, truncated or deleted, their
     times and the room that they take are as they were before. It nests, and costs what changed.
 
-    A context manager (``with`` and ``async with``, which give the `Savepoint`), a decorator of
+    A context manager (``with`` and ``async with``, which give the `Level`), a decorator of
     functions and coroutines, and of classes: a ``TestCase`` then has a level for the class, where
     ``setUpClass()`` and ``setUpTestData()`` belong, and one for each test.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._savepoints: list[Savepoint] = []
+        self._levels: list[Level] = []
 
-    def enable(self) -> Savepoint:
+    def enable(self) -> Level:
         """Begin a level."""
-        self._savepoints.append(Savepoint())
-        return self._savepoints[-1]
+        self._levels.append(Level())
+        return self._levels[-1]
 
     def disable(self) -> None:
         """Undo what happened in the level that began last."""
-        self._savepoints.pop().rollback()
+        self._levels.pop().end()
 
     def decorate_class(self, cls: Class) -> Class:
         """Give a class of tests its levels."""
@@ -66,7 +66,7 @@ def isolate_class(cls: type[unittest.TestCase], watch: Watch | None = None) -> N
 def _isolated(run: Callable[..., Any], watch: Watch | None) -> Any:
     @functools.wraps(run)
     def wrapper(test: unittest.TestCase, *args: Any, **kwargs: Any) -> Any:
-        savepoint = Savepoint()
+        level = Level()
         try:
             if watch is not None:
                 watch.begin_test(test.id)
@@ -76,6 +76,6 @@ def _isolated(run: Callable[..., Any], watch: Watch | None) -> Any:
             try:
                 test.doCleanups()  # which a test that is skipped, say, leaves undone
             finally:
-                savepoint.rollback()
+                level.end()
 
     return wrapper

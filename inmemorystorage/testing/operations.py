@@ -7,6 +7,7 @@ is, and an operation costs what it costs.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import time
@@ -98,6 +99,8 @@ class Observer(Protocol):
 
 
 _observers: list[Observer] = []
+# What is done to a storage before each of its operations; it may replace the storage in place.
+_preparations: list[Callable[[Storage], None]] = []
 # What was put into classes; the original of each is its __wrapped__.
 _wrappers: weakref.WeakSet[Any] = weakref.WeakSet()
 # The storages whose operations run, the innermost last.
@@ -107,16 +110,36 @@ _DELEGATING = (FallbackStorage, ReadOnlyStorage)
 
 def add_observer(observer: Observer) -> None:
     """Ask an observer before the others, until `remove_observer`."""
-    if not _observers:
-        Storage.__init_subclass__ = classmethod(_wrap_derived)  # type: ignore[arg-type, assignment]
-        _follow_hooks({original: wrapper for wrapper, original in _wrap(Storage)})
+    _wrap_classes()
     _observers.append(observer)
 
 
 def remove_observer(observer: Observer) -> None:
-    """Stop asking an observer; put all classes back if it was the last."""
+    """Stop asking an observer; restore all classes if nothing is left to do."""
     _observers.remove(observer)
-    if not _observers:
+    _restore_classes()
+
+
+@contextlib.contextmanager
+def prepared_by(prepare: Callable[[Storage], None]) -> Iterator[None]:
+    """Call ``prepare`` with the storage before each operation in a block."""
+    _wrap_classes()
+    _preparations.append(prepare)
+    try:
+        yield
+    finally:
+        _preparations.remove(prepare)
+        _restore_classes()
+
+
+def _wrap_classes() -> None:
+    if not (_observers or _preparations):
+        Storage.__init_subclass__ = classmethod(_wrap_derived)  # type: ignore[arg-type, assignment]
+        _follow_hooks({original: wrapper for wrapper, original in _wrap(Storage)})
+
+
+def _restore_classes() -> None:
+    if not (_observers or _preparations):
         del Storage.__init_subclass__
         _unwrap(Storage)
         _follow_hooks({wrapper: wrapper.__wrapped__ for wrapper in _wrappers})
@@ -181,7 +204,7 @@ def _watched(op: str, function: Any) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def wrapper(storage: Any, /, *args: Any, **kwargs: Any) -> Any:
-        if _observers and isinstance(storage, Storage):
+        if (_observers or _preparations) and isinstance(storage, Storage):
             return _observe(Call(op, storage, args, kwargs), functools.partial(function, storage))
         return function(storage, *args, **kwargs)
 
@@ -226,7 +249,12 @@ class WatchedMethod:
 
 
 def _observe(call: Call, target: Callable[..., Any]) -> Any:
-    """Ask the observers to call ``target``."""
+    """Ask the observers to call ``target``, or the method of a storage that is replaced now."""
+    cls = type(call.storage)
+    for prepare in _preparations:
+        prepare(call.storage)
+    if type(call.storage) is not cls:
+        return getattr(call.storage, call.op)(*call.args, **call.kwargs)
     active = _active.get()
     if active:
         is_own = any(each is call.storage for each in active)

@@ -60,6 +60,13 @@ def _owner(path: str) -> str:
     return "installed" if path.startswith(_INSTALLED) else "project"
 
 
+def is_installed(cls: type) -> bool:
+    """Return whether a class is of an installed package, this library or the standard library."""
+    module = sys.modules.get(cls.__module__)
+    path = getattr(module, "__file__", None) or ""
+    return path.startswith(_PACKAGE) or _owner(path) == "installed"
+
+
 def storage_label(storage: Storage) -> str:
     """Return the alias of a storage, or ``app.Model.field``, or else its class."""
     return next(_labels(storage), type(storage).__name__)

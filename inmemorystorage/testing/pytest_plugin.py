@@ -17,23 +17,30 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ..tree.journal import Journal, Note, Savepoint
+from ..tree.journal import Journal
+from .levels import FixtureLevel, Level
 
 if TYPE_CHECKING:
     from .media import Media
     from .session import Session
 
 OVERRIDE, STRICT, OFF = "inmemorystorage_override", "inmemorystorage_strict", "false"
-ARTIFACTS = "inmemorystorage_artifacts"
+ARTIFACTS, LOAD = "inmemorystorage_artifacts", "inmemorystorage_load"
 
-_session = pytest.StashKey["Session"]()
-_savepoint = pytest.StashKey[Savepoint]()
+_session: pytest.StashKey[Session] = pytest.StashKey()
+_level = pytest.StashKey[Level]()
 _serving = pytest.StashKey[bool]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the settings of pytest.ini."""
-    parser.addini(OVERRIDE, "Replace all storages of the project by storages in memory.", "bool")
+    parser.addini(OVERRIDE, "Move or replace all storages of the project during tests.", "bool")
+    parser.addini(
+        LOAD,
+        "The project's files with which private directories begin: none, all, or patterns; by "
+        "default those that git tracks.",
+        default="",
+    )
     parser.addini(
         STRICT,
         "Fail tests that write to a storage that is not in memory; reads: that use one at all.",
@@ -59,20 +66,42 @@ def has_django() -> bool:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, Any, Any]:
+    """Move storages as soon as Django is set up, before conftests and tests are imported."""
+    if early_config.getini(OVERRIDE):
+        _begin_with_django(early_config)
+    return (yield)
+
+
+def _begin_with_django(config: pytest.Config) -> None:
+    """Begin the session when ``django.setup()`` returns, or now if it has."""
+    if has_django():
+        _begin_session(config)
+        return
+    import django
+
+    set_up = django.setup
+
+    def setup(*args: Any, **kwargs: Any) -> None:
+        set_up(*args, **kwargs)
+        if _session not in config.stash:
+            _begin_session(config)
+
+    django.setup = setup
+    config.add_cleanup(lambda: setattr(django, "setup", set_up))
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, Any, Any]:
-    """Replace and watch storages during the tests, if pytest.ini says so."""
+    """Watch storages during the tests, if pytest.ini says so."""
     config = session.config
     is_distributing = config.pluginmanager.has_plugin("dsession")  # of pytest-xdist: no test runs
-    run = None if is_distributing else _begin_session(config)
-    try:
-        return (yield)
-    finally:
-        if run is not None:
-            run.end()
-            del config.stash[_session]
+    if not is_distributing:
+        _begin_watch(config)
+    return (yield)
 
 
-def _begin_session(config: pytest.Config) -> Session | None:
+def _begin_watch(config: pytest.Config) -> None:
     overrides, strict = config.getini(OVERRIDE), config.getini(STRICT)
     if overrides and not has_django():
         raise pytest.UsageError(
@@ -80,17 +109,25 @@ def _begin_session(config: pytest.Config) -> Session | None:
             "settings in DJANGO_SETTINGS_MODULE."
         )
     is_used = overrides or strict != OFF or config.getini(ARTIFACTS)
-    if not (is_used and has_django()):
-        return None
-    from .session import Options, Session
+    if is_used and has_django():
+        if _session not in config.stash:
+            _begin_session(config)
+        config.stash[_session].begin_watch()
 
+
+def _begin_session(config: pytest.Config) -> None:
+    from . import session as sessions
+
+    basetemp = config.getoption("basetemp")
+    left = (str(basetemp),) if basetemp else ()
     try:
-        options = Options.read(overrides, strict, STRICT)
+        options = sessions.Options.read(
+            config.getini(OVERRIDE), config.getini(STRICT), config.getini(LOAD), left
+        )
     except ValueError as error:
         raise pytest.UsageError(str(error)) from error
-    session = config.stash[_session] = Session(options)
-    session.begin()
-    return session
+    config.stash[_session] = sessions.Session.begin(options)
+    config.add_cleanup(config.stash[_session].end)
 
 
 # The levels of files: of each test, and of each fixture that outlasts one.
@@ -100,9 +137,9 @@ def _begin_session(config: pytest.Config) -> Session | None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Begin the level of a test, which ends after its own fixtures and before wider ones."""
     stash = item.config.stash
-    if _savepoint in stash:  # that of a test that was skipped
-        stash[_savepoint].rollback()
-    stash[_savepoint] = Savepoint()
+    if _level in stash:  # that of a test that was skipped
+        stash[_level].end()
+    stash[_level] = Level()
     session = stash.get(_session, None)
     if session is not None:
         is_marked = session.watch.is_strict and item.get_closest_marker("real_storages")
@@ -119,8 +156,8 @@ def _tear_down(item: pytest.Item, teardown: Callable[[], None]) -> None:
         if _session in stash:
             stash[_session].watch.end_test()
     finally:
-        stash[_savepoint].rollback()
-        del stash[_savepoint]
+        stash[_level].end()
+        del stash[_level]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -132,11 +169,11 @@ def pytest_fixture_setup(
         return (yield)
     _serve_memory(fixturedef, request)
     session = request.config.stash.get(_session, None)
-    note = Note()
-    fixturedef.addfinalizer(note.undo)
-    with note.recording(), session.watch.paused() if session else contextlib.nullcontext():
+    level = FixtureLevel()
+    fixturedef.addfinalizer(level.end)
+    with level.recording(), session.watch.paused() if session else contextlib.nullcontext():
         result = yield
-    fixturedef.addfinalizer(note.resume)  # called first: the fixture's own clean-up is noted too
+    fixturedef.addfinalizer(level.resume)  # called first: the fixture's own clean-up belongs to it
     return result
 
 
@@ -171,7 +208,7 @@ def media(request: pytest.FixtureRequest) -> Media:
     """Return the files of the default storage: a mapping of names to contents."""
     from .media import Media
 
-    return Media(request.config.stash[_savepoint])
+    return Media(request.config.stash[_level])
 
 
 @pytest.fixture
@@ -216,12 +253,13 @@ def pytest_runtest_makereport(
 def _sections(item: pytest.Item) -> Iterator[tuple[str, str]]:
     stash = item.config.stash
     operations = list(stash[_session].watch.operations) if _session in stash else []
-    # After its teardown a test has no savepoint, and has left nothing.
-    if _savepoint in stash and Journal.has_trees and has_django():
+    # After its teardown a test has no level, and has left nothing.
+    level = stash.get(_level, None)
+    if level and (Journal.has_trees or level.snapshot) and has_django():
         from .artifacts import change_lines, write_artifacts
         from .media import all_media
 
-        media = list(all_media(stash[_savepoint]))
+        media = list(all_media(level))
         lines = change_lines(media)
         directory = item.config.getini(ARTIFACTS)
         if directory:

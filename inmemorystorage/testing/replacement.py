@@ -1,49 +1,55 @@
-"""What stands in a storage's place in tests: an in-memory storage that behaves like it."""
+"""Stand-ins in memory for storages that have no floor: buckets, key-value stores and others."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
+from collections.abc import Iterator
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import FileSystemStorage, Storage
 from django.core.files.storage import InMemoryStorage as DjangoInMemoryStorage
+from django.core.signals import setting_changed
+from django.utils.functional import cached_property
 
 from ..fallback import FallbackStorage, ReadOnlyStorage
 from ..kvstore import KeyValueStorage
 from ..storage import InMemoryStorage
-
-# The storages whose files end with the process.
-IN_MEMORY = (InMemoryStorage, DjangoInMemoryStorage)
+from .floor import is_static
+from .operations import prepared_by
+from .places import is_installed
+from .shared import is_shared
 
 
 @functools.singledispatch
-def replace_storage(storage: Storage) -> InMemoryStorage:
+def replace_storage(storage: Storage) -> Storage:
     """
-    Return an in-memory storage that behaves like ``storage``.
+    Return the in-memory storage whose code and files stand in for those of a storage.
 
-    This is the table of who behaves like whom, by class. ``FileSystemStorage`` and what derives
-    from it is replaced by an `InMemoryFileSystemStorage`; an in-memory storage stays; any other is
-    replaced by an `InMemoryStorage` with the default behavior. Others add their classes:
-    ``@replace_storage.register(TheirStorage)``, on a function that takes the storage and returns
-    the one in its place; `rebase` helps where projects derive classes from ``TheirStorage``.
+    A storage that needs no stand-in is returned itself: those that keep their files on a disk,
+    which is moved, or in memory, and those that delegate to such storages. The stand-in of any
+    other is an `InMemoryStorage` with the default behavior. Register a function for a class of
+    storages that needs another one: ``@replace_storage.register(TheirStorage)``, on a function
+    that takes the storage and returns an `InMemoryStorage`. The storage keeps the name of its class
+    and its attributes, and what classes override that derive from the one that implements it.
     """
     return InMemoryStorage()
 
 
-@replace_storage.register
-def _(storage: InMemoryStorage) -> InMemoryStorage:
+@replace_storage.register(FileSystemStorage)
+@replace_storage.register(InMemoryStorage)
+@replace_storage.register(DjangoInMemoryStorage)
+@replace_storage.register(FallbackStorage)
+@replace_storage.register(ReadOnlyStorage)
+def _stays(storage: Storage) -> Storage:
     return storage
 
 
 @replace_storage.register
-def _(storage: FallbackStorage) -> InMemoryStorage:
-    # It behaves like the first of its backends; what that has in memory is not for tests to see.
-    first = storage.backends[0]
-    return InMemoryStorage() if isinstance(first, IN_MEMORY) else replace_storage(first)
-
-
-@replace_storage.register
-def _(storage: KeyValueStorage) -> InMemoryStorage:
+def _(storage: KeyValueStorage) -> Storage:
+    if is_shared(storage):
+        return storage
     return InMemoryStorage(
         base_url=storage._base_url,
         behaves_like=storage.behavior.name,
@@ -53,67 +59,154 @@ def _(storage: KeyValueStorage) -> InMemoryStorage:
     )
 
 
-@replace_storage.register
-def _(storage: ReadOnlyStorage) -> InMemoryStorage:
-    return replace_storage(storage.find())
-
-
-class InMemoryFileSystemStorage(InMemoryStorage, FileSystemStorage):  # type: ignore[misc]
+class Replacements:
     """
-    A ``FileSystemStorage`` that keeps its files in memory, and lends its paths.
+    Replace storages by their stand-ins, in place, until `close()`.
 
-    Takes what ``FileSystemStorage`` takes.
+    A storage that is not known at first is replaced at its first operation, if the class that
+    implements it is installed, or implements one that was replaced before: what a test module
+    defines is left alone. Storages that are
+    equal, by their entry of STORAGES or as ``deconstruct()`` describes them, share their files.
     """
 
-    def __init__(
-        self,
-        location: Any = None,
-        base_url: str | None = None,
-        file_permissions_mode: int | None = None,
-        directory_permissions_mode: int | None = None,
-        allow_overwrite: bool = False,
-    ) -> None:
-        InMemoryStorage.__init__(
-            self,
-            base_url=base_url,
-            location=location,
-            file_permissions_mode=file_permissions_mode,
-            directory_permissions_mode=directory_permissions_mode,
-            allow_overwrite=allow_overwrite,
-            behaves_like="filesystem",
-            lend_paths=True,
-        )
+    def __init__(self) -> None:
+        self._stack = contextlib.ExitStack()
+        self._backends: set[type | None] = set()
+        self._settled: list[Storage] = []
+        self._stand_ins: list[tuple[Any, InMemoryStorage]] = []
+        self._stack.enter_context(prepared_by(self._replace_before_use))
+
+    def close(self) -> None:
+        """Restore all storages."""
+        self._stack.close()
+
+    def _replace_before_use(self, storage: Storage) -> None:
+        cls = type(storage)
+        backend = None if replace_storage.dispatch(cls) is _stays else backend_of(cls)
+        if backend is not None and (backend in self._backends or is_installed(backend)):
+            self.replace(storage)
+
+    def choose(self, storage: Storage, chosen: Storage) -> None:
+        """Replace a storage by one that the caller has chosen."""
+        self._settled.append(storage)
+        if vars(storage) is not vars(chosen):
+            self._stack.enter_context(turned_into(storage, type(chosen), vars(chosen)))
+
+    def replace(self, storage: Storage, entry: Any = None) -> None:
+        """Replace a storage, made of an entry of STORAGES if one is given, unless it stays."""
+        if is_static(storage) or any(storage is each for each in self._settled):
+            return
+        stand_in = replace_storage(storage)
+        if not isinstance(stand_in, InMemoryStorage) or stand_in is storage:
+            return
+        self._backends.add(backend_of(type(storage)))
+        self._share(stand_in, _description(storage, entry))
+        state = {**vars(storage), **vars(stand_in)}
+        # The stand-in follows the settings for both.
+        vars(stand_in).update(state)
+        kinds: Any = type(storage), type(stand_in)
+        cls = stand_in_class(*kinds)
+        self._stack.enter_context(turned_into(storage, cls, vars(stand_in)))
+        self._settled.append(storage)
+
+    def _share(self, stand_in: InMemoryStorage, description: Any) -> None:
+        """Give a stand-in the files of the one for an equal storage, if there is one."""
+        for known, other in self._stand_ins:
+            if known == description:
+                stand_in.filesystem = other._own_tree
+        self._stand_ins.append((description, stand_in))
 
 
-@replace_storage.register
-def _(storage: FileSystemStorage) -> InMemoryStorage:
-    kind: Any = type(storage)
-    cls = rebase(kind, InMemoryFileSystemStorage)
-    args, kwargs = storage._constructor_args  # type: ignore[attr-defined]
-    replacement: InMemoryStorage = cls(*args, **kwargs)
-    return replacement
+def _description(storage: Any, entry: Any) -> Any:
+    """Return what equal storages have in common."""
+    if hasattr(storage, "deconstruct"):
+        return type(storage), storage.deconstruct()
+    return entry or object()
+
+
+@contextlib.contextmanager
+def turned_into(storage: Storage, cls: type[Storage], state: dict[str, Any]) -> Iterator[None]:
+    """
+    Give a storage another class and another state for a block.
+
+    Projects and libraries keep references to storages that are unknown here, so the storage itself
+    is changed. Migrations go on to see the storage that the project wrote.
+    """
+    before: Any = storage.__class__, storage.__dict__
+    follow: Any = getattr(storage, "_clear_cached_properties", None)
+    follows = setting_changed.disconnect(follow)
+    if hasattr(storage, "deconstruct"):
+        described = storage.deconstruct()
+        state["deconstruct"] = lambda: described
+    try:
+        storage.__class__ = cls
+    except TypeError as error:
+        raise ImproperlyConfigured(
+            f"A {before[0].__name__} cannot be replaced by a storage in memory, since its class "
+            "has __slots__. Take them from the class."
+        ) from error
+    storage.__dict__ = state
+    try:
+        yield
+    finally:
+        storage.__class__, storage.__dict__ = before
+        if follows:
+            setting_changed.connect(follow)
+
+
+def backend_of(cls: type[Storage]) -> type | None:
+    """Return the class that implements a class of storages: it or a base, which opens or saves."""
+    implementing = [each for each in cls.__mro__ if not {"_open", "_save"}.isdisjoint(vars(each))]
+    return implementing[-1] if implementing else None
 
 
 @functools.cache
-def rebase(cls: Any, in_memory: type[InMemoryStorage]) -> type[InMemoryStorage]:
+def stand_in_class(cls: Any, in_memory: Any) -> Any:
     """
-    Return ``cls`` with ``in_memory`` under it, so that what a project's class overrides is kept.
+    Return a class that is called as ``cls`` is, with the code of ``in_memory``.
 
-    :param cls: a class of storages.
-    :param in_memory: derives from `InMemoryStorage` first, then from a base class of ``cls``; what
-        that base class does, the in-memory storage does in its place.
+    What classes override that derive from the one that implements ``cls`` is kept, and its
+    ``super()`` finds the methods of ``in_memory``.
     """
-    if issubclass(in_memory, cls):
+    backend = backend_of(cls)
+    if backend is None or issubclass(in_memory, cls):
         return in_memory
+    hidden = {
+        name: Unreachable(backend, name)
+        for name, value in _attributes(backend).items()
+        if isinstance(value, (property, cached_property)) and not hasattr(in_memory, name)
+    }
 
-    def reduce(self: InMemoryStorage) -> Any:
-        return _make_rebased, (cls, in_memory), self.__getstate__()
+    def reduce(storage: Any) -> Any:
+        return _unpickled, (cls, in_memory), storage.__getstate__()
 
-    names = {"__module__": cls.__module__, "__doc__": cls.__doc__, "__reduce__": reduce}
-    return type(cls.__name__, (cls, in_memory), names)
+    names = {**_names(backend), **hidden, "__reduce__": reduce}
+    base = type(backend.__name__, (in_memory, backend), names)
+    return base if cls is backend else type(cls.__name__, (cls, base), _names(cls))
 
 
-def _make_rebased(cls: Any, in_memory: Any) -> InMemoryStorage:
-    rebased: Any = rebase(cls, in_memory)
-    made: InMemoryStorage = rebased.__new__(rebased)
-    return made
+def _unpickled(cls: Any, in_memory: Any) -> Any:
+    kind = stand_in_class(cls, in_memory)
+    return kind.__new__(kind)
+
+
+def _attributes(cls: type) -> dict[str, Any]:
+    return {name: each for owner in reversed(cls.__mro__) for name, each in vars(owner).items()}
+
+
+def _names(cls: Any) -> dict[str, Any]:
+    return {name: getattr(cls, name) for name in ("__module__", "__qualname__", "__doc__")}
+
+
+class Unreachable:
+    """A property of a storage by which code would leave the memory: a connection, say."""
+
+    def __init__(self, cls: type, name: str) -> None:
+        self._label = f"{cls.__name__}.{name}"
+
+    def __get__(self, storage: Any, owner: Any = None) -> Any:
+        if storage is None:
+            return self
+        raise AttributeError(
+            f"{self._label} would reach a real storage; tests have one in memory instead."
+        )

@@ -24,12 +24,17 @@ class IsolatingTestSuite(unittest.TestSuite):
     ``--parallel``; so the session begins here too, in a process that does not have it.
     """
 
-    options = Options(overrides=False, strict="")
+    options = Options()
     artifacts = ""  # the directory below which those of failed tests are written, if they are
 
     def run(self, result: unittest.TestResult, debug: bool = False) -> unittest.TestResult:
         """Run the tests, with a level of files for each class and each test."""
-        session = Session.of_process(self.options)
+        session = Session.current
+        if session is None:
+            session = Session.begin(self.options)
+            session.begin_watch()
+        elif session.is_of_parent:
+            session.relocate()
         for cls in {type(test) for test in _test_cases(self)}:
             if "_has_isolated_storages" not in vars(cls):
                 cls._has_isolated_storages = True  # type: ignore[attr-defined]
@@ -50,10 +55,12 @@ def _test_cases(suite: unittest.TestSuite) -> Iterator[unittest.TestCase]:
 
 class InMemoryStorageRunnerMixin:
     """
-    Replace all storages by storages in memory, and roll their files back in every test case.
+    Move or replace all storages, and roll their files back in every test case.
 
     For a project with a runner of its own: ``class Runner(InMemoryStorageRunnerMixin, ItsRunner)``.
     ``inmemorystorage_override = False`` leaves the storages as they are;
+    ``inmemorystorage_load`` is ``"none"``, ``"all"`` or patterns: the files of the project with
+    which private directories begin, by default those that git tracks.
     ``inmemorystorage_strict = True`` forbids tests to write to a storage that is not in memory, and
     ``"reads"`` forbids all operations on one.
     ``inmemorystorage_artifacts = "DIR"``, or ``--storage-artifacts DIR`` on the command line,
@@ -63,6 +70,7 @@ class InMemoryStorageRunnerMixin:
     test_suite: Any = IsolatingTestSuite
     inmemorystorage_override = True
     inmemorystorage_strict: bool | str = False
+    inmemorystorage_load = ""
     inmemorystorage_artifacts: str | None = None
 
     def __init__(self, *args: Any, storage_artifacts: str | None = None, **kwargs: Any) -> None:
@@ -83,18 +91,19 @@ class InMemoryStorageRunnerMixin:
     @property
     def _options(self) -> Options:
         return Options.read(
-            self.inmemorystorage_override, self.inmemorystorage_strict, "inmemorystorage_strict"
+            self.inmemorystorage_override, self.inmemorystorage_strict, self.inmemorystorage_load
         )
 
     def setup_test_environment(self, **kwargs: Any) -> None:
-        """Replace the storages too."""
+        """Move and replace the storages first, before modules of tests are imported."""
+        self._session = Session.begin(self._options)
+        self._session.begin_watch()
         super().setup_test_environment(**kwargs)  # type: ignore[misc]
-        self._session = Session.of_process(self._options)
 
     def teardown_test_environment(self, **kwargs: Any) -> None:
-        """Put the storages back too."""
-        self._session.end()
+        """Restore the storages too."""
         super().teardown_test_environment(**kwargs)  # type: ignore[misc]
+        self._session.end()
 
     def build_suite(self, *args: Any, **kwargs: Any) -> unittest.TestSuite:
         """Return a suite whose parts know what a process of their own needs."""

@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from .floor import Floor
 from .live import serve_live_media
 from .override import override_storages
 from .tools import TestTool
@@ -25,26 +26,32 @@ class Options:
     """
     What a project chooses for a session.
 
-    :param overrides: whether all storages are replaced.
+    :param overrides: whether all storages are moved or replaced.
     :param strict: ``""``, ``"writes"`` or ``"reads"``: the operations on real storages that fail.
+    :param load: the project's files with which private directories begin; see `Loader`.
+    :param left: directories that are not moved.
     """
 
-    overrides: bool
-    strict: str
+    overrides: bool = False
+    strict: str = ""
+    load: str = ""
+    left: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, overrides: Any, strict: Any, name: str) -> Options:
-        """Return the options; raise ``ValueError`` with the ``name`` of a mistaken ``strict``."""
+    def read(
+        cls, overrides: Any, strict: Any, load: str = "", left: tuple[str, ...] = ()
+    ) -> Options:
+        """Return the options; raise ``ValueError`` for a mistaken ``strict``."""
         written = str(strict).lower()
         for known, ways in _STRICT.items():
             if written in ways:
-                return cls(bool(overrides), known)
-        raise ValueError(f"{name} must be true, false or reads, not {strict!r}.")
+                return cls(bool(overrides), known, load, left)
+        raise ValueError(f"inmemorystorage_strict must be true, false or reads, not {strict!r}.")
 
 
 class Session:
     """
-    Replace all storages during a run of tests, serve their files, and watch the tests.
+    Move and replace all storages during a run of tests, serve their files, and watch the tests.
 
     ``current`` is the session of the process; a forked process inherits it.
     """
@@ -53,33 +60,35 @@ class Session:
 
     def __init__(self, options: Options) -> None:
         self.watch = Watch(options.strict)
-        self._overrides = options.overrides
         self._exits = contextlib.ExitStack()
-        self._pid = 0
+        self._pid = os.getpid()
 
     @classmethod
-    def of_process(cls, options: Options) -> Session:
-        """Return the session of this process; begin it where it has not begun."""
-        session = cls.current
-        if session is None:
-            session = cls.current = cls(options)
-            session.begin()
-        elif session._pid != os.getpid():  # a forked process needs a MEDIA_ROOT of its own
-            session._override()
+    def begin(cls, options: Options) -> Session:
+        """Move and replace the storages, before modules of tests are imported."""
+        session = cls.current = cls(options)
+        with contextlib.ExitStack() as session._exits:
+            session._exits.callback(setattr, cls, "current", None)
+            if options.overrides:
+                session._enable(override_storages(load=options.load, left=options.left))
+            session._enable(serve_live_media())
+            session._exits = session._exits.pop_all()
         return session
 
-    def begin(self) -> None:
-        """Begin all that the options say."""
-        with contextlib.ExitStack() as self._exits:
-            self._override()
-            self._enable(serve_live_media())
-            self._enable(self.watch)
-            self._exits = self._exits.pop_all()
-
-    def _override(self) -> None:
+    def relocate(self) -> None:
+        """Give a forked process private directories of its own."""
         self._pid = os.getpid()
-        if self._overrides:
-            self._enable(override_storages())
+        if Floor.current is not None:
+            Floor.current.relocate()
+
+    @property
+    def is_of_parent(self) -> bool:
+        """Return whether the session is that of the parent process."""
+        return self._pid != os.getpid()
+
+    def begin_watch(self) -> None:
+        """Watch the tests, which run now."""
+        self._enable(self.watch)
 
     def _enable(self, tool: TestTool) -> None:
         tool.enable()
@@ -87,6 +96,4 @@ class Session:
 
     def end(self) -> None:
         """End all that began."""
-        if Session.current is self:
-            Session.current = None
         self._exits.close()

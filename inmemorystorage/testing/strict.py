@@ -10,14 +10,15 @@ from typing import Any
 
 from django.conf import ENVIRONMENT_VARIABLE
 from django.core.files.storage import FileSystemStorage, Storage
+from django.core.files.storage import InMemoryStorage as DjangoInMemoryStorage
 
 from ..fallback import FallbackStorage
 from ..project import labelled_layers
 from ..storage import InMemoryStorage
 from ..tree.mount import is_lent
+from .floor import Floor, is_static
 from .operations import Call, add_observer, remove_observer
 from .places import storage_label
-from .replacement import IN_MEMORY
 from .shared import is_shared
 from .tools import TestTool
 
@@ -31,8 +32,8 @@ class forbid_real_storages(TestTool):
     Fail operations that save, open for writing or delete on a storage that is not in memory.
 
     Raises `RealStorageError` before the operation does anything, and again at the end if the
-    project swallowed it. A ``FileSystemStorage`` on the private directory of a replaced MEDIA_ROOT
-    or on a temporary directory is allowed, and so is Django's ``InMemoryStorage``.
+    project swallowed it. A ``FileSystemStorage`` on a moved or a temporary directory is allowed,
+    and so is Django's ``InMemoryStorage``.
 
     :param reads: whether all other operations fail too; those that read static files never do.
     :param tells_of_swallowed: whether the error is raised again.
@@ -112,10 +113,11 @@ def is_in_memory(storage: Storage) -> bool:
     """Return whether what is written to a storage ends with the process, or with its test."""
     if isinstance(storage, FileSystemStorage) and not isinstance(storage, InMemoryStorage):
         location = os.fspath(storage.location)
-        return is_lent(location) or is_temporary(location)
+        is_moved = Floor.current is not None and Floor.current.holds(location)
+        return is_moved or is_lent(location) or is_temporary(location)
     if isinstance(storage, FallbackStorage):
         return all(is_in_memory(part) for _, part in labelled_layers("", storage))
-    return isinstance(storage, IN_MEMORY) or is_shared(storage)
+    return isinstance(storage, (InMemoryStorage, DjangoInMemoryStorage)) or is_shared(storage)
 
 
 def is_temporary(path: str) -> bool:
@@ -132,9 +134,3 @@ def is_temporary(path: str) -> bool:
 def is_below(path: str, directory: str) -> bool:
     """Return whether a path is below a directory, with links resolved."""
     return os.path.realpath(path).startswith(os.path.join(os.path.realpath(directory), ""))
-
-
-def is_static(storage: Storage) -> bool:
-    """Return whether a storage is one of Django's for static files."""
-    static: Any = sys.modules.get("django.contrib.staticfiles.storage")
-    return static is not None and isinstance(storage, static.StaticFilesStorage)

@@ -15,7 +15,8 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from django.core.files.storage import base
+from django.core.files.base import File
+from django.core.files.storage import FileSystemStorage, base
 
 from ..files import StoredFile
 from .operations import Call, add_observer, capture_storage_operations, remove_observer
@@ -29,20 +30,21 @@ LAST = 10
 
 class watch_handles(TestTool):
     """
-    Warn of handles on files in memory that are dropped unclosed, or are open at the end.
+    Warn of handles on files that are open at the end, or are dropped unclosed before.
 
-    That is a ``ResourceWarning``, as CPython gives it for real files, with the line that opened the
-    handle. A handle that another thread opened may still be in use at the end, as a live server's
-    response is, and is reported only if it is dropped.
+    The warning is a ``ResourceWarning``, as CPython gives it for real files that are dropped, with
+    the line that opened the handle. Handles of storages in memory and on a disk are watched. A
+    handle that another thread opened may still be in use at the end, as a live server's response
+    is, and is reported only if it is dropped.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._handles: weakref.WeakSet[WatchedFile] = weakref.WeakSet()
+        self._handles: weakref.WeakKeyDictionary[File[Any], Opened] = weakref.WeakKeyDictionary()
 
     def enable(self) -> None:
         """Begin to watch."""
-        self._handles = weakref.WeakSet()
+        self._handles = weakref.WeakKeyDictionary()
         self._thread = threading.get_ident()
         add_observer(self)
 
@@ -54,18 +56,19 @@ class watch_handles(TestTool):
     def forget(self) -> None:
         """Leave out the handles that were opened so far."""
         if self._handles:
-            self._handles = weakref.WeakSet()
+            self._handles = weakref.WeakKeyDictionary()
 
     def check(self) -> None:
         """Warn of the handles that are open, once."""
-        for handle in list(self._handles):
-            handle.warn()
+        for file, opened in list(self._handles.items()):
+            if not file.closed:
+                opened.warn(file)
         self.forget()
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
         """Leave out handles that a block opens: they may stay open for longer than a test."""
-        handles, self._handles = self._handles, weakref.WeakSet()
+        handles, self._handles = self._handles, weakref.WeakKeyDictionary()
         try:
             yield
         finally:
@@ -74,28 +77,45 @@ class watch_handles(TestTool):
     def observe(self, call: Call, proceed: Callable[[Call], Any]) -> Any:
         """Watch the handle that an operation opens."""
         file = proceed(call)
-        if call.op == "open" and not call.is_inner and isinstance(file, StoredFile):
-            file.__class__ = WatchedFile
-            file.opened_at = project_line()  # type: ignore[attr-defined]
+        is_in_memory = isinstance(file, StoredFile)
+        is_known = is_in_memory or isinstance(call.storage, FileSystemStorage)
+        if call.op == "open" and not call.is_inner and is_known and isinstance(file, File):
+            opened = Opened(call.name)
+            if is_in_memory:
+                file.__class__ = WatchedFile
+                file.opened = opened  # type: ignore[attr-defined]
             if threading.get_ident() == self._thread:
-                self._handles.add(file)  # type: ignore[arg-type]
+                self._handles[file] = opened
         return file
 
 
+class Opened:
+    """
+    Where a handle was opened; it warns once.
+
+    :param name: the name of the file.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._line: Line | None = project_line()
+
+    def warn(self, file: File[Any]) -> None:
+        """Warn of a file that is open."""
+        if self._line is not None:
+            message = f"unclosed file {self._name!r}, opened at {self._line}"
+            self._line = None
+            warnings.warn(message, ResourceWarning, stacklevel=2, source=file)
+
+
 class WatchedFile(StoredFile):
-    """A file that warns when it is dropped unclosed."""
+    """A file in memory that warns when it is dropped unclosed."""
 
-    opened_at: Line | None = None
-
-    def warn(self) -> None:
-        """Warn once, if the file is open."""
-        if self.opened_at and not self.closed:
-            line, self.opened_at = self.opened_at, None
-            message = f"unclosed file {self._stored_name!r} in memory, opened at {line}"
-            warnings.warn(message, ResourceWarning, stacklevel=2, source=self)
+    opened: Opened | None = None
 
     def __del__(self) -> None:
-        self.warn()
+        if self.opened and not self.closed:
+            self.opened.warn(self)
 
 
 class deterministic_names(TestTool):

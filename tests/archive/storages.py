@@ -22,6 +22,11 @@ class RemoteStorage(Storage):
         """Fail a test that uses the storage."""
         raise AssertionError(f"the network is used for {args}")
 
+    @property
+    def client(self) -> Any:
+        """Return a connection."""
+        return self.fail()
+
     _open = _save = delete = exists = listdir = size = url = fail
 
 

@@ -12,7 +12,7 @@ from django.core.files.base import ContentFile
 from inmemorystorage import InMemoryStorage
 from inmemorystorage.testing import InMemoryStorageTestMixin, isolate_storages
 from inmemorystorage.testing.runner import IsolatingTestSuite
-from inmemorystorage.testing.session import Options, Session
+from inmemorystorage.testing.session import Session
 
 storage = InMemoryStorage()
 
@@ -161,7 +161,7 @@ def test_the_suite_of_the_runner(request: pytest.FixtureRequest) -> None:
         def test_a(self) -> None:
             seen.append(change())
 
-    request.addfinalizer(lambda: Session.of_process(IsolatingTestSuite.options).end())
+    request.addfinalizer(lambda: Session.current and Session.current.end())
     for _ in range(2):
         nested = unittest.defaultTestLoader.loadTestsFromTestCase(Tests)
         assert IsolatingTestSuite([nested]).run(unittest.TestResult()).wasSuccessful()
@@ -185,17 +185,6 @@ def test_a_derived_test_case() -> None:
     assert unittest.defaultTestLoader.loadTestsFromTestCase(Derived)(unittest.TestResult())
     assert seen == [["before.txt", "new.txt"]]
     assert is_as_before()
-
-
-def test_a_session_of_a_forked_process() -> None:
-    """A process has one session; a forked one keeps it, and replaces the storages itself."""
-    options = Options(overrides=True, strict="")
-    session = Session.of_process(options)
-    assert Session.of_process(options) is session
-    session._pid = 0
-    assert Session.of_process(options) is session
-    session.end()
-    assert Session.current is None
 
 
 def test_the_mixin_of_a_mixin() -> None:

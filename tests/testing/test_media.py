@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, default_storage, storages
 
@@ -20,7 +20,6 @@ from inmemorystorage.testing import (
     capture_media,
     isolate_storages,
     override_storages,
-    replace_storage,
 )
 
 
@@ -95,15 +94,17 @@ def test_a_directory_in_the_place_of_another(media: Media) -> None:
     assert media.changed == ["moved/a.txt"]
 
 
-def test_files_that_others_write(media: Media) -> None:
-    """What is done at lent paths is seen too."""
-    with override_storages():
-        private = media.alias("private")
-        path = storages["private"].path("by-hand.txt")
-        with open(path, "w") as file:
-            file.write("by hand")
-        assert private.created == ["by-hand.txt"]
-        assert private["by-hand.txt"] == b"by hand"
+def test_files_that_other_code_writes(media: Media) -> None:
+    """Files that are written to paths of a disk are seen too."""
+    with override_storages(), isolate_storages() as level:
+        private = Media(level, "private")
+        path = Path(storages["private"].path("d/by-hand.txt"))
+        path.parent.mkdir(parents=True)
+        path.write_text("by hand")
+        assert private.created == ["d/by-hand.txt"]
+        assert private["d/by-hand.txt"] == b"by hand"
+        assert list(private) == ["d/by-hand.txt"] and "d" not in private
+        assert "└── d/\n    └── by-hand.txt (7)" in repr(private)
 
 
 @pytest.mark.parametrize(
@@ -123,26 +124,55 @@ def test_glob(media: Media, pattern: str, names: list[str]) -> None:
     assert media.glob(pattern) == names
 
 
-def test_storages_that_are_not_in_memory(media: Media) -> None:
-    """A storage whose files nobody can see here is refused, with the cure."""
-    with pytest.raises(
-        TypeError,
-        match=r"a archive.storages.SignedStorage, whose.*override_storages",
+def test_storages_that_cannot_be_seen(media: Media) -> None:
+    """The files of a bucket are an error with the cure."""
+    message = r"see the files of a archive.storages.RemoteStorage.*override_storages"
+    with pytest.raises(TypeError, match=message):
+        len(media.alias("remote"))
+
+
+def test_changes_on_a_disk_that_is_not_moved(tmp_path: Path) -> None:
+    """Files in a test's own directory are seen, and their changes are an error with the reason."""
+    with (
+        override_storages({"private": FileSystemStorage(tmp_path)}),
+        capture_media("default") as captured,
     ):
-        len(media.alias("private"))
+        storages["private"].save("a.txt", ContentFile(b""))
+        own = captured.alias("private")
+        assert list(own) == ["a.txt"]
+        with pytest.raises(TypeError, match="is not moved, so its changes are unknown"):
+            assert own.created
+
+
+def test_changes_on_a_disk() -> None:
+    """Files that a block creates, changes and deletes on a moved disk are told apart."""
+    with override_storages({"default": FileSystemStorage("/nowhere/media")}):
+        for name in ("kept.txt", "changed.txt", "d/gone.txt"):
+            save(name)
+        with capture_media() as captured:
+            write("changed.txt", b"other")
+            save("new.txt")
+            os.link(default_storage.path("new.txt"), default_storage.path("linked.txt"))
+            shutil.rmtree(default_storage.path("d"))
+            with isolate_storages():
+                save("undone.txt")
+                assert "undone.txt" in captured.created
+            found = captured.created, captured.changed, captured.deleted
+        assert found == (["linked.txt", "new.txt"], ["changed.txt"], ["d/gone.txt"])
+        save("later.txt")
+        assert (captured.created, captured.changed, captured.deleted) == found
 
 
 def test_a_location_that_is_removed() -> None:
-    """Where the directory of all files goes, all of them are deleted, and what is new is new."""
-    with override_storages():
-        disk = replace_storage(FileSystemStorage())
-        disk.save("d/gone.txt", ContentFile(b""))
-        disk.save("changed.txt", ContentFile(b""))
-        with override_storages({"default": disk}), capture_media() as captured:
-            shutil.rmtree(settings.MEDIA_ROOT)
+    """Files of a directory that is removed are deleted, and those saved again are changed."""
+    with override_storages({"default": FileSystemStorage("/nowhere/media")}):
+        save("d/gone.txt")
+        save("changed.txt")
+        with capture_media() as captured:
+            shutil.rmtree(default_storage.location)
             assert sorted(captured.deleted) == ["changed.txt", "d/gone.txt"]
-            default_storage.save("changed.txt", ContentFile(b"other"))
-            default_storage.save("new.txt", ContentFile(b""))
+            save("changed.txt", b"other")
+            save("new.txt")
             found = captured.created, captured.changed, captured.deleted
             assert found == (["new.txt"], ["changed.txt"], ["d/gone.txt"])
 

@@ -75,7 +75,7 @@ def test_a_handle_that_is_dropped(storage: InMemoryStorage) -> None:
         storage.open("d/a.txt").read()
         gc.collect()
         (message,) = told(caught)
-    assert message.startswith("unclosed file 'd/a.txt' in memory, opened at ")
+    assert message.startswith("unclosed file 'd/a.txt', opened at ")
     assert message.endswith(" in test_a_handle_that_is_dropped")
 
 

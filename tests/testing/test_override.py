@@ -1,9 +1,8 @@
-"""override_storages(): what it puts in the place of what, and that all is put back."""
+"""override_storages(): which storages move, which are replaced, and that all are restored."""
 
 from __future__ import annotations
 
 import copy
-import gc
 import os
 import pickle
 import unittest
@@ -17,7 +16,7 @@ from archive.models import Document, Draft, Letter
 from archive.storages import NOWHERE, LocatedStorage, RemoteStorage, SignedStorage, shared
 from django.apps import apps
 from django.conf import settings
-from django.contrib.staticfiles.storage import StaticFilesStorage, staticfiles_storage
+from django.contrib.staticfiles.storage import StaticFilesStorage
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage, default_storage, storages
@@ -25,10 +24,10 @@ from django.db import models
 from django.test import override_settings
 from projects import make_project
 
-from inmemorystorage import InMemoryStorage
-from inmemorystorage.testing import override_storages, rebase, replace_storage
+from inmemorystorage import FallbackStorage, InMemoryStorage
+from inmemorystorage.testing import override_storages, replace_storage
+from inmemorystorage.testing.floor import Floor
 from inmemorystorage.testing.tools import attribute
-from inmemorystorage.tree.mount import shared_tree
 
 HERE = Path(__file__).parent
 FIELDS = [
@@ -39,7 +38,7 @@ FIELDS = [
 
 @pytest.fixture
 def overridden() -> Iterator[None]:
-    """Replace all storages."""
+    """Move and replace all storages."""
     with override_storages():
         yield
 
@@ -55,7 +54,7 @@ def save(storage: Any, name: str = "a.txt", content: bytes = b"content") -> Any:
 
 
 def everything() -> list[Any]:
-    """Return all that is replaced, as it is now, the objects themselves."""
+    """Return all that is changed, as it is now, the objects themselves."""
     fields = [(field.storage, vars(field)) for field in file_fields()]
     return [
         [(storage, type(storage), dict(attributes)) for storage, attributes in fields],
@@ -75,8 +74,8 @@ def file_fields() -> list[Any]:
 
 @pytest.mark.usefixtures("overridden")
 @pytest.mark.parametrize("name", FIELDS)
-def test_each_field_is_in_memory(name: str) -> None:
-    """However a field got its storage, a file saved through it is in memory."""
+def test_no_field_reaches_its_disk_or_bucket(name: str) -> None:
+    """A file saved through a field can be read, and its real storage is not reached."""
     storage = storage_of(name)
     assert save(storage) == "a.txt"
     assert not Path(NOWHERE).exists()
@@ -86,14 +85,14 @@ def test_each_field_is_in_memory(name: str) -> None:
 
 @pytest.mark.usefixtures("overridden")
 @pytest.mark.parametrize("alias", ["default", "private", "remote"])
-def test_each_alias_is_in_memory(alias: str) -> None:
-    """So is a file saved through an alias."""
+def test_no_alias_reaches_its_disk_or_bucket(alias: str) -> None:
+    """A file saved through an alias exists, and its real storage is not reached."""
     assert isinstance(save(storages[alias]), str)
     assert storages[alias].exists("a.txt")
 
 
-def test_who_holds_a_storage_has_it_in_memory() -> None:
-    """A storage that a module has kept for itself is in memory too, and real again afterwards."""
+def test_a_storage_in_a_global_of_a_module() -> None:
+    """A storage that a module keeps is moved or replaced too, and restored afterwards."""
     kept = {"field": storage_of("remote"), "alias": storages["remote"], "private": shared}
     for_alias = InMemoryStorage()
     with override_storages({"remote": for_alias}):
@@ -102,69 +101,67 @@ def test_who_holds_a_storage_has_it_in_memory() -> None:
         assert for_alias.exists("a.txt")
     with pytest.raises(AssertionError, match="the network is used"):
         kept["alias"].exists("a.txt")
-    assert type(kept["private"]) is FileSystemStorage
+    assert not kept["private"].exists("a.txt")
 
 
 @pytest.mark.usefixtures("overridden")
 def test_models_that_extend_others() -> None:
-    """A proxy and a child have their parent's replacements, and the child's own field one too."""
+    """A proxy and a child use their parent's storages, and the child's own field is replaced."""
     assert storage_of("remote", Draft) is storage_of("remote", Letter) is storage_of("remote")
     assert save(storage_of("scan", Letter)) == "a.txt"
 
 
-def test_what_was_shared_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was one storage is one, what was not is not; one location is one tree."""
-    # As they are when a project starts; changes of the settings make the aliases' storages anew.
-    at_first = {"private": storage_of("alias"), "remote": storage_of("chosen")}
-    monkeypatch.setattr(storages, "_storages", at_first)
-    monkeypatch.setattr(storage_of("lazy"), "_wrapped", at_first["private"])
-    with override_storages():
-        assert storage_of("one") is storage_of("two")
-        assert storage_of("alias") is storage_of("lazy")._wrapped is storages["private"]
-        assert storage_of("chosen") is storages["remote"]
-        assert storage_of("remote") is not storage_of("other_remote")
-        save(storage_of("one"))
-        save(storage_of("remote"))
-        assert storage_of("same_place").exists("a.txt")
-        assert not storage_of("other_remote").exists("a.txt")
+@pytest.mark.usefixtures("overridden")
+def test_equal_storages_share_their_files() -> None:
+    """Storages of one directory share its files, and so do buckets with equal parameters."""
+    save(storage_of("one"))
+    assert storage_of("two").exists("a.txt") and storage_of("same_place").exists("a.txt")
+    save(storage_of("remote"))
+    assert storage_of("other_remote").exists("a.txt")
+    assert not storage_of("scan", Letter).exists("a.txt")
 
 
 @pytest.mark.usefixtures("overridden")
-def test_what_a_project_overrides_is_kept() -> None:
-    """A class derived from FileSystemStorage keeps its ways, with memory under it."""
+def test_a_disk_keeps_its_class() -> None:
+    """A storage on a disk keeps its class, its overrides and its attributes."""
     storage = storage_of("signed")
-    assert isinstance(storage, SignedStorage) and isinstance(storage, InMemoryStorage)
+    assert type(storage) is SignedStorage
     assert storage.url(save(storage)) == "/signed/a.txt?signed"
     assert save(storage, content=b"other") == "a.txt"
     assert Path(storage.path("a.txt")).read_bytes() == b"other"
 
 
 @pytest.mark.usefixtures("overridden")
-def test_a_disk_behaves_like_a_disk() -> None:
-    """A FileSystemStorage is replaced by one that is one to the last errno, and has its paths."""
-    storage = storage_of("inherited")
-    assert isinstance(storage, FileSystemStorage)
-    with pytest.raises(FileNotFoundError):
-        storage.open("missing/a.txt", "w")
-    assert Path(storage.path(save(storage))).read_bytes() == b"content"
+def test_a_bucket_keeps_the_name_and_the_overrides_of_its_class() -> None:
+    """What replaces a bucket has the name, the attributes and the overrides of its class."""
+    storage: Any = ProjectStorage("mine")
+    storage.tag = 1
+    assert storage.url(save(storage)) == "/media/A.TXT?mine"
+    assert isinstance(storage, InMemoryStorage) and isinstance(storage, ProjectStorage)
+    kind = type(storage)
+    names = kind.__name__, kind.__module__, kind.__qualname__
+    assert names == ("ProjectStorage", __name__, "ProjectStorage")
+    assert storage.bucket == "mine" and storage.tag == 1
+    with pytest.raises(AttributeError, match=r"RemoteStorage.client would reach a real storage"):
+        storage.client.list()
 
 
 @pytest.mark.usefixtures("overridden")
 def test_media_root_is_private() -> None:
-    """Who goes to MEDIA_ROOT by himself finds the files there, and writes where nobody looks."""
-    replacement = replace_storage(FileSystemStorage())
-    save(replacement, "kept.txt")
-    stray = FileSystemStorage()
+    """Storages on MEDIA_ROOT and code that works on its path see the same private files."""
+    storage, other = FileSystemStorage(), FileSystemStorage()
+    save(storage, "kept.txt")
     assert os.listdir(settings.MEDIA_ROOT) == ["kept.txt"]
-    save(stray, "d/stray.txt")
+    save(other, "d/other.txt")
     Path(settings.MEDIA_ROOT, "by-hand.txt").write_text("by hand")
-    assert replacement.listdir("") == (["d"], ["kept.txt", "by-hand.txt"])
-    assert stray.exists("kept.txt") and replacement.exists("d/stray.txt")
+    directories, names = storage.listdir("")
+    assert (directories, sorted(names)) == (["d"], ["by-hand.txt", "kept.txt"])
+    assert other.exists("kept.txt") and storage.exists("d/other.txt")
 
 
 @pytest.mark.parametrize("kind", [str, Path])
-def test_who_makes_storages_by_the_settings(kind: Any) -> None:
-    """A view that makes its storage by the settings has that one's files, and reaches no disk."""
+def test_locations_in_storages(kind: Any) -> None:
+    """A storage made by the OPTIONS in STORAGES shares the files of the alias."""
     disk = {"BACKEND": "archive.storages.LocatedStorage"}
     entries = {
         "located": disk | {"OPTIONS": {"location": kind(f"{NOWHERE}/located")}},
@@ -179,9 +176,9 @@ def test_who_makes_storages_by_the_settings(kind: Any) -> None:
             save(storages["located"])
             options = settings.STORAGES["located"]["OPTIONS"]
             assert isinstance(options["location"], kind)
-            stray = LocatedStorage(**options)
-            save(stray, "stray.txt")
-            assert stray.exists("a.txt") and storages["located"].exists("stray.txt")
+            other = LocatedStorage(**options)
+            save(other, "other.txt")
+            assert other.exists("a.txt") and storages["located"].exists("other.txt")
             assert settings.STORAGES["staticfiles"] == entries["staticfiles"]
         assert entries == settings.STORAGES
         assert storages["located"] is before
@@ -218,17 +215,40 @@ def test_options_of_the_default_storages(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("overridden")
 def test_a_media_root_that_a_test_overrides(tmp_path: Path) -> None:
-    """Where a test names a MEDIA_ROOT of its own, files are at the one that the settings name."""
+    """A MEDIA_ROOT that a test overrides is left as the test says."""
     before = settings.MEDIA_ROOT
-    with override_settings(MEDIA_ROOT=tmp_path):
-        for storage in (replace_storage(FileSystemStorage()), FileSystemStorage()):
-            name = save(storage, "own.txt")
-            assert Path(settings.MEDIA_ROOT, name).read_bytes() == b"content"
-        assert isinstance(settings.MEDIA_ROOT, Path)
-    with override_settings(MEDIA_ROOT=str(tmp_path)):
-        assert save(FileSystemStorage(), "stray.txt") == "stray.txt"
+    for kind in (str, Path):
+        with override_settings(MEDIA_ROOT=kind(tmp_path)):
+            name = save(FileSystemStorage(), f"{kind.__name__}.txt")
+            assert (tmp_path / name).read_bytes() == b"content"
+            assert kind(tmp_path) == settings.MEDIA_ROOT
     assert before == settings.MEDIA_ROOT
-    assert not list(tmp_path.iterdir())
+
+
+FILE_SYSTEM = "django.core.files.storage.FileSystemStorage"
+
+
+class ProjectStorage(RemoteStorage):
+    """A bucket with a project's changes."""
+
+    def get_valid_name(self, name: str) -> str:
+        """Return the name in capitals."""
+        return super().get_valid_name(name).upper()
+
+    def _save(self, name: str, content: Any) -> str:
+        return super()._save(name.upper(), content)  # type: ignore[no-any-return]
+
+    def url(self, name: str | None) -> str:
+        """Return a URL with the bucket."""
+        return f"{super().url(name)}?{self.bucket}"
+
+
+class OwnStorage(Storage):
+    """A storage that a test defines."""
+
+    def exists(self, name: str) -> bool:
+        """Raise an error."""
+        raise NotImplementedError("a test's own")
 
 
 class SlottedStorage(Storage):
@@ -238,7 +258,7 @@ class SlottedStorage(Storage):
 
 
 def test_storage_with_slots(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A storage that cannot be replaced is told with the reason, and all others are put back."""
+    """A storage that cannot be replaced is an error with the reason, and restores all others."""
     monkeypatch.setattr(Document._meta.get_field("one"), "storage", SlottedStorage())
     before = everything()
     with pytest.raises(ImproperlyConfigured, match=r"SlottedStorage cannot.*since.*__slots__"):
@@ -247,16 +267,12 @@ def test_storage_with_slots(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_private_directory_goes_with_the_override() -> None:
-    """Nothing keeps it: neither the storages, which live on, nor a cycle that waits for a gc."""
-    gc.collect()  # what other tests left
-    gc.disable()
-    try:
-        with override_storages():
-            save(storage_of("one"))
-            assert shared_tree.mirror is not None
-        assert shared_tree.mirror is None
-    finally:
-        gc.enable()
+    """The private directory is removed at the end."""
+    with override_storages():
+        save(storage_of("one"))
+        root = Floor.current and Floor.current.root
+        assert root and os.listdir(root)
+    assert not os.path.exists(root) and Floor.current is None
 
 
 def test_equal_storages_in_memory_stay_apart() -> None:
@@ -268,13 +284,13 @@ def test_equal_storages_in_memory_stay_apart() -> None:
             assert not storages["two"].exists("a.txt")
 
 
+@pytest.mark.usefixtures("overridden")
 def test_copies_of_replacements() -> None:
-    """A replacement can be pickled and copied, whatever class of a project it has."""
-    with override_storages():
-        storage = storage_of("signed")
-        save(storage)
+    """A storage that replaces another can be pickled and copied."""
+    for storage in (ProjectStorage(), storage_of("remote")):
+        name = save(storage)
         for copied in (pickle.loads(pickle.dumps(storage)), copy.copy(storage)):
-            assert type(copied) is type(storage) and copied.exists("a.txt")
+            assert type(copied) is type(storage) and copied.exists(name)
 
 
 def test_media_root_keeps_its_type() -> None:
@@ -286,22 +302,22 @@ def test_media_root_keeps_its_type() -> None:
 
 @pytest.mark.usefixtures("overridden")
 def test_storages_that_come_later() -> None:
-    """create_storage() gives a replacement; of equal parameters the same."""
+    """A storage that is made inside is replaced, and shares the files of its equals."""
     parameters = {"BACKEND": "archive.storages.RemoteStorage", "OPTIONS": {"bucket": "new"}}
     made = storages.create_storage(parameters)
     assert save(made) == "a.txt"
-    assert storages.create_storage(dict(parameters)) is made
-    assert storages["remote"] is not made
+    assert storages.create_storage(dict(parameters)).exists("a.txt")
+    assert not storages["remote"].exists("a.txt")
 
 
 @pytest.mark.usefixtures("overridden")
-def test_settings_that_change_meanwhile() -> None:
-    """A change of STORAGES makes storages anew, in memory too, with their files."""
-    remote = storages["remote"]
+def test_settings_that_change() -> None:
+    """Storages that Django makes again when settings change have their files."""
+    save(storages["remote"])
     with override_settings(STATIC_ROOT="/other"):
-        assert storages["remote"] is remote
-    backend = {"BACKEND": "archive.storages.RemoteStorage"}
-    with override_settings(STORAGES={"default": backend}):
+        assert storages["remote"].exists("a.txt")
+    remote = {"BACKEND": "archive.storages.RemoteStorage", "OPTIONS": {"bucket": "other"}}
+    with override_settings(STORAGES={"default": remote}):
         assert save(default_storage) == "a.txt"
 
 
@@ -321,20 +337,20 @@ def test_models_that_come_later() -> None:
 
 
 def test_staticfiles_stays() -> None:
-    """The storage of static files is not replaced, unless it is named."""
+    """The storage of static files is neither moved nor replaced, unless it is named."""
     for static_root in (None, "/static"):
         with override_settings(STATIC_ROOT=static_root):
             with override_storages():
                 assert type(storages["staticfiles"]) is StaticFilesStorage
-            with override_storages({"staticfiles": None}):
-                assert isinstance(storages["staticfiles"], InMemoryStorage)
-                assert isinstance(staticfiles_storage, StaticFilesStorage)
-                assert not static_root or save(staticfiles_storage) == "a.txt"
+                assert storages["staticfiles"].location == static_root
+            chosen = InMemoryStorage()
+            with override_storages({"staticfiles": chosen}):
+                assert storages["staticfiles"] is chosen
             assert type(storages["staticfiles"]) is StaticFilesStorage
 
 
 def test_staticfiles_stays_the_object_that_it_was() -> None:
-    """A storage of static files that somebody has used before is not replaced either."""
+    """A storage of static files that was used before is not replaced either."""
     before = storages["staticfiles"]
     state = vars(before)
     with override_storages():
@@ -358,8 +374,16 @@ def test_chosen_storages() -> None:
             assert storages["private"] is for_alias
 
 
-def test_who_holds_a_chosen_alias_has_the_chosen_storage(tmp_path: Path) -> None:
-    """A field whose storage is that of the alias has what was chosen, as it is."""
+def test_a_chosen_default() -> None:
+    """The storage that is chosen for the alias default is the default storage."""
+    chosen = InMemoryStorage()
+    with override_storages({"default": chosen}):
+        save(default_storage)
+        assert chosen.exists("a.txt") and storage_of("default").exists("a.txt")
+
+
+def test_a_field_on_a_chosen_alias(tmp_path: Path) -> None:
+    """A field whose storage is that of a chosen alias uses the chosen storage."""
     held = storage_of("alias")
     private = attribute(storages, "_storages", {"private": held})
     with private, override_storages({"private": FileSystemStorage(tmp_path)}):
@@ -369,16 +393,16 @@ def test_who_holds_a_chosen_alias_has_the_chosen_storage(tmp_path: Path) -> None
     assert type(held) is SignedStorage
 
 
-def test_a_callable_is_asked_again_for_a_chosen_alias() -> None:
-    """What it gave when the model was made is none of storages any more after settings change."""
+def test_a_callable_is_called_again_for_a_chosen_alias() -> None:
+    """A field whose callable returns the storage of a chosen alias uses the chosen storage."""
     with override_settings(STATIC_URL="/other/"), override_storages({"remote": InMemoryStorage()}):
         assert storage_of("chosen") is storages["remote"]
     assert type(storage_of("chosen")) is RemoteStorage
 
 
 @pytest.mark.usefixtures("overridden")
-def test_a_callable_that_cannot_be_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its field has the usual replacement."""
+def test_a_callable_that_fails_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A field whose callable fails now is replaced like any other."""
     field = Document._meta.get_field("chosen")
     monkeypatch.setitem(vars(field), "_storage_callable", lambda: storages["missing"])
     with override_storages({"remote": InMemoryStorage()}):
@@ -386,7 +410,7 @@ def test_a_callable_that_cannot_be_asked_again(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_storage_that_was_put_in_by_hand() -> None:
-    """It is replaced though STORAGES has no such alias."""
+    """A storage among ``storages`` is replaced although STORAGES has no such alias."""
     strange = RemoteStorage()
     with attribute(storages, "_storages", {"strange": strange}), override_storages():
         assert save(storages["strange"]) == "a.txt"
@@ -394,8 +418,8 @@ def test_a_storage_that_was_put_in_by_hand() -> None:
 
 
 @pytest.mark.parametrize("name", ["privat", "archive.Document.title", "Document.one"])
-def test_names_that_are_not_there(name: str) -> None:
-    """A mistaken name is an error that has those that there are, and nothing is replaced."""
+def test_names_that_do_not_exist(name: str) -> None:
+    """A mistaken name is an error that lists the names that exist, and nothing is replaced."""
     before = everything()
     with (
         pytest.raises(ImproperlyConfigured, match=f"'{name}' is neither.*Document.one.*private"),
@@ -405,8 +429,8 @@ def test_names_that_are_not_there(name: str) -> None:
     assert everything() == before
 
 
-def test_all_is_put_back() -> None:
-    """After nested use, and errors, each object has what it had, and no file is left."""
+def test_all_is_restored() -> None:
+    """After nested use, and errors, each object is as before, and no file is left."""
     before = everything()
     with suppress(KeyError), override_storages():
         inner = override_storages({"archive.Document.one": InMemoryStorage()})
@@ -420,14 +444,14 @@ def test_all_is_put_back() -> None:
         assert not storage_of("inherited").exists("a.txt")
 
 
-def test_an_error_half_way_puts_all_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where one storage cannot be replaced, none is."""
+def test_an_error_half_way_restores_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error while storages are replaced restores those that were."""
 
     def fail(storage: Any) -> Any:
         raise KeyError(storage)
 
     before = everything()
-    monkeypatch.setattr("inmemorystorage.testing.override.replace_storage", fail)
+    monkeypatch.setattr("inmemorystorage.testing.replacement.replace_storage", fail)
     with pytest.raises(KeyError):
         override_storages().enable()
     assert everything() == before
@@ -440,7 +464,7 @@ def test_migrations_see_no_change(tmp_path: Path) -> None:
     checked = project.python(
         """
         from django.core.management import call_command
-        from inmemorystorage import InMemoryStorage
+        from inmemorystorage import FallbackStorage, InMemoryStorage
         from inmemorystorage.testing import override_storages
         with override_storages({"uploads.Upload.default": InMemoryStorage()}):
             call_command("makemigrations", check=True, dry_run=True)
@@ -450,32 +474,23 @@ def test_migrations_see_no_change(tmp_path: Path) -> None:
 
 
 def test_the_table_is_open() -> None:
-    """Others say what stands for their storages, and keep what projects derive from them."""
-
-    class InMemoryRemoteStorage(InMemoryStorage, RemoteStorage):  # type: ignore[misc]
-        def __init__(self, bucket: str = "bucket") -> None:
-            InMemoryStorage.__init__(self, base_url=f"https://{bucket}.example/")
-
-    class ProjectStorage(RemoteStorage):
-        def get_valid_name(self, name: str) -> str:
-            return name.upper()
-
+    """A registered function chooses the replacement for a class of storages."""
     kept = replace_storage.registry.copy()
 
     @replace_storage.register
     def _(storage: RemoteStorage) -> InMemoryStorage:
-        return rebase(type(storage), InMemoryRemoteStorage)(storage.bucket)  # type: ignore[arg-type]
+        return InMemoryStorage(base_url=f"https://{storage.bucket}.example/")
 
+    storage: Any = ProjectStorage("mine")
     try:
-        storage = replace_storage(ProjectStorage("mine"))
-        assert storage.url(save(storage)) == "https://mine.example/a.txt"
-        assert storage.get_valid_name("a") == "A"
+        with override_storages():
+            assert storage.url(save(storage)) == "https://mine.example/A.TXT?mine"
     finally:
         replace_storage.register(RemoteStorage, kept[object])
 
 
 def test_as_a_decorator_of_a_test_case() -> None:
-    """A decorated TestCase has all storages replaced, from before setUpClass() on."""
+    """A decorated TestCase has all storages moved or replaced, from before setUpClass() on."""
     seen = []
 
     @override_storages({"archive.Document.chosen": InMemoryStorage()})
@@ -493,16 +508,37 @@ def test_as_a_decorator_of_a_test_case() -> None:
 
 
 def test_a_storage_that_cannot_be_deconstructed() -> None:
-    """A storage that migrations know nothing of is replaced like any."""
-    with override_settings(STORAGES={"plain": {"BACKEND": "archive.storages.PlainStorage"}}):
-        with override_storages():
-            assert save(storages["plain"]) == "a.txt"
+    """A storage without deconstruct() keeps its files when Django makes it again."""
+    entry = {"BACKEND": "archive.storages.PlainStorage"}
+    with override_settings(STORAGES={"plain": entry}), override_storages():
+        assert save(storages["plain"]) == "a.txt"
+        with override_settings(STATIC_ROOT="/other"):
+            assert storages["plain"].exists("a.txt")
 
 
 def test_settings_change_while_a_storage_in_memory_is_replaced(tmp_path: Path) -> None:
-    """A storage in memory that is another one for a while takes changes of settings as that one."""
+    """A storage in memory that a disk replaces follows settings as the disk does."""
     assert isinstance(storages["default"], InMemoryStorage)
     with override_storages({"default": FileSystemStorage(tmp_path)}):
         with override_settings(MEDIA_URL="/other/", MEDIA_ROOT="/other"):
             assert type(storages["default"]) is FileSystemStorage
     assert isinstance(storages["default"], InMemoryStorage)
+
+
+@pytest.mark.usefixtures("overridden")
+def test_storages_of_a_test_module() -> None:
+    """A storage whose class a test module defines is left alone."""
+    with pytest.raises(NotImplementedError, match="a test's own"):
+        OwnStorage().exists("a.txt")
+
+
+@pytest.mark.usefixtures("overridden")
+def test_layers_of_a_fallback_storage(tmp_path: Path) -> None:
+    """A FallbackStorage stays; its layers are moved or replaced."""
+    (tmp_path / "below.txt").write_bytes(b"below")
+    remote = {"BACKEND": "archive.storages.RemoteStorage", "OPTIONS": {"bucket": "layer"}}
+    below = {"BACKEND": FILE_SYSTEM, "OPTIONS": {"location": str(tmp_path)}}
+    storage = FallbackStorage(backends=[remote, below])
+    assert save(storage) == "a.txt" and type(storage) is FallbackStorage
+    with storage.open("below.txt") as file:
+        assert file.read() == b"below"

@@ -218,8 +218,9 @@ def test_leak():
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    """Return a project whose storages pytest replaces."""
+    """Return a project whose storages pytest moves."""
     project = make_project(tmp_path)
+    project.media.mkdir()
     project.write("pytest.ini", "[pytest]\ninmemorystorage_override = true\n")
     return project
 
@@ -235,7 +236,7 @@ def test_levels_of_fixtures(project: Project) -> None:
     project.write("test_1.py", HEAD + SCOPES)
     project.write("test_2.py", HEAD + AFTER_THE_MODULE)
     assert "7 passed" in run(project)
-    assert not project.media.exists()
+    assert not list(project.media.iterdir())
 
 
 def test_report_of_a_failure(project: Project) -> None:
@@ -253,7 +254,7 @@ def test_report_of_a_failure(project: Project) -> None:
 
 def test_strict(project: Project) -> None:
     """Strict mode fails the test that writes to a real storage, but not one that is marked."""
-    project.append("pytest.ini", "inmemorystorage_strict = true\n")
+    project.write("pytest.ini", "[pytest]\ninmemorystorage_strict = true\n")
     project.write("test_1.py", HEAD + STRICT)
     printed = run(project, "--strict-markers", fails=True)
     assert "1 failed, 2 passed, 2 errors" in printed
@@ -264,7 +265,7 @@ def test_strict(project: Project) -> None:
 
 def test_strict_reads(project: Project) -> None:
     """With reads strict mode fails every operation on a real storage."""
-    project.append("pytest.ini", "inmemorystorage_strict = reads\n")
+    project.write("pytest.ini", "[pytest]\ninmemorystorage_strict = reads\n")
     project.write("test_1.py", HEAD + "def test():\n    FileSystemStorage('real').exists('a')\n")
     assert "RealStorageError: exists('a') on the FileSystemStorage" in run(project, fails=True)
 
@@ -316,7 +317,7 @@ def test_tools(project: Project) -> None:
     run(project, fails=True)
     assert "6 passed, 2 errors" in printed  # warnings are errors there
     assert "No save() of '*' has failed: there were 0 of them" in printed
-    assert "ResourceWarning: unclosed file 'a.txt' in memory, opened at test_1.py" in printed
+    assert "ResourceWarning: unclosed file 'a.txt', opened at test_1.py" in printed
     names = [(project.directory / f"names-{each}").read_text().split() for each in (1, 2)]
     assert all(first == second for first, second in names)
     assert names[0] != names[1]

@@ -75,15 +75,27 @@ def test_as_a_decorator() -> None:
 
 
 def test_in_the_place_of_a_projects_storage() -> None:
-    """override_storages() takes it, and strict tests may write to it: to no other of its kind."""
+    """A shared storage can replace a project's storage, and strict tests may write to it."""
     other = KeyValueStorage("locmem://other")
     with (
         shared_storage("locmem://shared") as storage,
         override_storages({"default": storage}),
-        forbid_real_storages(tells_of_swallowed=False),
+        forbid_real_storages(reads=True),
     ):
         default_storage.save("a", ContentFile(b"content"))
         assert storage.exists("a")
+        other.save("a", ContentFile(b"content"))
+    assert not other.exists("a")
+
+
+def test_strict_mode_knows_shared_storages() -> None:
+    """Strict mode lets a shared storage pass, and no other storage on a store."""
+    other = KeyValueStorage("locmem://other")
+    with (
+        shared_storage("locmem://shared") as storage,
+        forbid_real_storages(tells_of_swallowed=False),
+    ):
+        storage.save("a", ContentFile(b"content"))
         with pytest.raises(RealStorageError):
             other.save("a", ContentFile(b"content"))
 

@@ -1,0 +1,563 @@
+"""
+The floor of storages on a disk: a private directory that stands for those of the project.
+
+A ``FileSystemStorage`` keeps its class, its state and its code; while a `Floor` is down, its
+``location`` is a directory below one private root, which mirrors absolute paths. Settings that name
+such a directory name the private one, and so do the constants that modules took from them.
+
+Whether a directory is moved is decided by the deepest directory above it that is known. Those that
+the settings and the storages of the project name are moved; temporary directories, static files and
+what a test overrides are left alone. Any other is moved once a storage works in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+import operator
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from multiprocessing.util import Finalize
+from pathlib import Path
+from typing import Any, ClassVar
+
+from django.apps import apps
+from django.conf import global_settings, settings
+from django.core.files.storage import FileSystemStorage, Storage, default_storage, storages
+from django.utils.functional import LazyObject, cached_property, empty
+from django.utils.module_loading import import_string
+
+from ..project import labelled_fields
+from .project_files import Loader
+from .snapshot import Snapshot
+
+PREFIX = "inmemorystorage-"
+SHARED_MEMORY = "/dev/shm"
+# The shared memory of a container may be too small for files.
+ENOUGH = 1 << 29
+STATICFILES = "staticfiles"
+# Of Django's own settings those that name a directory to which tests may write.
+_DJANGO_SETTINGS = {"MEDIA_ROOT", "STORAGES", "FILE_UPLOAD_TEMP_DIR"}
+
+MOVED, LEFT, UNKNOWN = "moved", "left", "unknown"
+
+
+class Floor:
+    """
+    A private directory that mirrors the directories of a project, and rolls back.
+
+    :param load: the files of the project that are there at first; see `Loader`.
+    :param left: directories to leave alone, beside the system's temporary directory.
+
+    ``snapshot`` is that of the directory; ``current`` the floor that is down.
+    """
+
+    current: ClassVar[Floor | None] = None
+    snapshot: Snapshot
+
+    def __init__(self, load: str = "", left: tuple[str, ...] = ()) -> None:
+        self.loader = Loader(load)
+        self._former_root = ""
+        self._make_root()
+        self._verdicts = _verdicts_before(left)
+        self._project = {*project_directories()}
+        self._above_project = self._project.union(*map(_above, self._project))
+        self._overridden: dict[str, str] = {}  # the verdicts for what a test overrides
+        self._memory: dict[str, str] = {}
+        self._loaded: set[str] = set()
+        self._settings = SettingsMove(self)
+
+    def _make_root(self) -> None:
+        outer = os.path.realpath(tempfile.mkdtemp(prefix=PREFIX, dir=_best_parent()))
+        self.root = os.path.join(outer, "files")
+        os.mkdir(self.root)
+        self._remove = Finalize(None, shutil.rmtree, (outer,), {"ignore_errors": True}, 0)
+
+    def __enter__(self) -> Floor:
+        self.begin()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.end()
+
+    def begin(self) -> None:
+        """Move the settings and the storages of the project."""
+        for path in named_directories():
+            self._bring(path)
+        for storage in known_storages():
+            with contextlib.suppress(Exception):  # a location may need a tenant, for instance
+                path = os.path.abspath(storage.location)
+                if self._verdict(path) != LEFT and not is_static(storage):
+                    self._bring(path)
+        self._take_snapshot()
+        self._settings.begin()
+        _patch()
+
+    def _take_snapshot(self) -> None:
+        self.snapshot = Snapshot(self.root, os.path.join(os.path.dirname(self.root), "clock"))
+        Floor.current, Snapshot.current = self, self.snapshot
+
+    def relocate(self) -> None:
+        """Give a forked process a private directory with a copy of the files of its parent."""
+        self._former_root = self.root
+        self._settings.restore()
+        self.snapshot.close()
+        self._make_root()
+        shutil.copytree(self._former_root, self.root, symlinks=True, dirs_exist_ok=True)
+        self._memory = {}
+        self._take_snapshot()
+        self._settings.begin()
+        self._settings.move_below(self._former_root, self.root)
+
+    def end(self) -> None:
+        """Restore all, and remove the directory."""
+        _unpatch()
+        self._settings.restore()
+        Floor.current = Snapshot.current = None
+        self.snapshot.close()
+        self._remove()
+
+    def path(self, named: str) -> str:
+        """Return the private path that stands for an absolute one of the project."""
+        drive, path = os.path.splitdrive(named)
+        return os.path.join(self.root + os.sep + drive.strip(":\\/"), path.lstrip(os.sep))
+
+    def named(self, path: str) -> str:
+        """Return the path of the project for which a private one stands; any other as it is."""
+        for root in (self.root, self._former_root):
+            if root and is_below(path, root):
+                return path[len(root) :] or os.sep
+        return path
+
+    def named_in(self, value: Any) -> Any:
+        """Return a value in which paths are those of the project, also in collections."""
+        if isinstance(value, str):
+            return self.named(value)
+        if isinstance(value, Path):
+            return Path(self.named(str(value)))
+        if type(value) in (list, tuple):
+            return type(value)(self.named_in(each) for each in value)
+        if type(value) is dict:
+            return {key: self.named_in(each) for key, each in value.items()}
+        return value
+
+    def is_on(self, named: Any) -> bool:
+        """Return whether a directory is moved, and is named by its path in the project."""
+        path = os.path.abspath(named)
+        return not self.holds(path) and self._verdict(path) == MOVED
+
+    def moved_path(self, named: Any) -> Any:
+        """Return the private path for one of the project: a string, or a ``Path`` for one."""
+        path = self.path(os.path.abspath(named))
+        if isinstance(named, Path):
+            return Path(path)
+        return os.path.join(path, "") if named.endswith(os.sep) else path
+
+    def moved_setting(self, value: str | Path) -> Any:
+        """Return the private path for what a setting names, or ``None`` if that is not moved."""
+        path = os.path.abspath(value)
+        is_meant = os.path.isabs(value) and path not in self._above_project
+        return self.moved_path(value) if is_meant and self.is_on(value) else None
+
+    def holds(self, path: str) -> bool:
+        """Return whether a path is the private directory, or is below it."""
+        return is_below(path, self.root)
+
+    def place(self, storage: Storage, named: Any) -> Any:
+        """Return the location that a storage has instead of the one that it names."""
+        if self._settings.changed():
+            paths = [os.path.abspath(path) for path in self._settings.overridden()]
+            self._overridden = {path: LEFT for path in paths if not self.holds(path)}
+            self._memory = {}
+        known = self._memory.get(named)
+        if known is not None:
+            return known
+        path = os.path.abspath(named)
+        if self._former_root and is_below(path, self._former_root):
+            return self.moved_path(self.named_in(named))
+        verdict = LEFT if self.holds(path) or is_static(storage) else self._verdict(path)
+        if verdict == UNKNOWN and is_at_work(storage) and path not in static_directories():
+            with self.snapshot.recording(self.snapshot.outermost):
+                self._bring(path)
+            self._settings.move()
+            verdict = MOVED
+        placed = self.moved_path(named) if verdict == MOVED else named
+        if verdict != UNKNOWN and not is_static(storage) and os.path.isabs(named):
+            self._memory[named] = placed
+        return placed
+
+    def _verdict(self, path: str) -> str:
+        """Return that of the deepest known directory which a path is, or is below."""
+        for each in (path, *_above(path)):
+            verdict = self._overridden.get(each) or self._verdicts.get(each)
+            if verdict is not None:
+                # Where a whole project is a location, not all that is in it is meant.
+                whole = self._above_project if verdict == MOVED else self._project
+                return UNKNOWN if each != path and each in whole else verdict
+        return UNKNOWN
+
+    def _bring(self, path: str) -> None:
+        """Have a directory on the floor, with the project's files if the real one exists."""
+        self._verdicts[path] = MOVED
+        real, *above = [path, *_above(path)]
+        for each in reversed(above):
+            if os.path.isdir(each) and not os.path.lexists(self.path(each)):
+                os.mkdir(self.path(each))
+        if os.path.isdir(real):
+            is_loaded = not self._loaded.isdisjoint([path, *above])
+            self._loaded.add(path)
+            if is_loaded:
+                os.makedirs(self.path(path), exist_ok=True)
+            else:
+                self.loader.load(real, self.path(path))
+
+        for each in itertools.takewhile(self._is_bare, above):
+            self._verdicts[each] = MOVED
+
+    def _is_bare(self, path: str) -> bool:
+        """Return whether a directory in the project holds nothing but directories that moved."""
+        if path in self._above_project or self._project.isdisjoint(_above(path)):
+            return False
+        entries = os.listdir(path) if os.path.isdir(path) else []
+        inside = {os.path.join(path, name) for name in entries}
+        return path not in self._verdicts and all(
+            self._verdicts.get(each) == MOVED for each in inside
+        )
+
+    def explain(self, error: BaseException | None) -> str:
+        """Return why a file is missing that the real directory has; nothing for other errors."""
+        path = error.filename if isinstance(error, FileNotFoundError) else None
+        if isinstance(path, (str, os.PathLike)) and self.holds(os.fspath(path)):
+            real = self.named(os.fspath(path))
+            if os.path.lexists(real):
+                return (
+                    f"{real} exists, but tests run on a private directory that begins with the "
+                    "files that git tracks. Name others in inmemorystorage_load: all, or patterns."
+                )
+        return ""
+
+
+def _best_parent() -> str | None:
+    with contextlib.suppress(OSError, AttributeError):
+        status = os.statvfs(SHARED_MEMORY)
+        if status.f_bavail * status.f_frsize >= ENOUGH and os.access(SHARED_MEMORY, os.W_OK):
+            return SHARED_MEMORY
+    return None
+
+
+def is_below(path: str, directory: str) -> bool:
+    """Return whether a path is a directory, or is below it."""
+    return path.startswith(directory) and path[len(directory) :][:1] in ("", os.sep)
+
+
+def _above(path: str) -> Iterator[str]:
+    while path != os.path.dirname(path):
+        path = os.path.dirname(path)
+        yield path
+
+
+# Which directories there are.
+
+
+def _verdicts_before(left: tuple[str, ...]) -> dict[str, str]:
+    temporary = tempfile.gettempdir()
+    verdicts: dict[str, str] = {}
+    for path in (temporary, os.path.realpath(temporary), *left):
+        verdicts[os.path.abspath(path)] = LEFT
+    for path in project_directories():
+        verdicts.setdefault(path, LEFT)
+    verdicts.update(dict.fromkeys(static_directories(), LEFT))
+    return verdicts
+
+
+def static_directories() -> set[str]:
+    """Return the directories in which static files are sought and collected."""
+    directories = [getattr(settings, "STATIC_ROOT", None)]
+    for each in settings.STATICFILES_DIRS:
+        directories.append(each[1] if isinstance(each, (list, tuple)) else each)
+    directories += [os.path.join(app.path, "static") for app in apps.get_app_configs()]
+    return {os.path.abspath(each) for each in directories if each}
+
+
+def project_directories() -> list[str]:
+    """Return the working directory, and that of the settings."""
+    module = sys.modules.get(str(settings.SETTINGS_MODULE or ""))
+    file = getattr(module, "__file__", None)
+    return [os.getcwd(), *([os.path.dirname(os.path.abspath(file))] if file else [])]
+
+
+def named_directories() -> Iterator[str]:
+    """Yield MEDIA_ROOT and the locations in STORAGES."""
+    if settings.MEDIA_ROOT:
+        yield os.path.abspath(settings.MEDIA_ROOT)
+    for location in locations_of(settings.STORAGES):
+        yield os.path.abspath(location)
+
+
+def locations_of(entries: dict[str, Any]) -> Iterator[str]:
+    """Yield the locations that an override of STORAGES gives to storages on a disk."""
+    for alias, entry in entries.items():
+        location = entry.get("OPTIONS", {}).get("location") if alias != STATICFILES else None
+        if location:
+            with contextlib.suppress(ImportError):  # raised where the alias is used
+                backend = import_string(entry["BACKEND"])
+                if isinstance(backend, type) and issubclass(backend, FileSystemStorage):
+                    yield location
+
+
+def known_storages() -> Iterator[Any]:
+    """Yield the storages on a disk that the project has made."""
+    made: list[Any] = [
+        each for alias, each in vars(storages)["_storages"].items() if alias != STATICFILES
+    ]
+    made += [default_storage, *(field.storage for _, field in labelled_fields())]
+    for each in made:
+        storage = vars(each).get("_wrapped", empty) if isinstance(each, LazyObject) else each
+        if isinstance(storage, FileSystemStorage):
+            yield storage
+
+
+def is_static(storage: Storage) -> bool:
+    """Return whether a storage is one of static files."""
+    static: Any = sys.modules.get("django.contrib.staticfiles.storage")
+    is_kind = static is not None and isinstance(storage, static.StaticFilesStorage)
+    return is_kind or vars(storages)["_storages"].get(STATICFILES) is storage
+
+
+def is_at_work(storage: Storage) -> bool:
+    """Return whether a method of the storage asks for its location, and not other code."""
+    frame = sys._getframe(2)
+    while frame.f_code.co_filename == __file__ or frame.f_code.co_name in _LOCATIONS:
+        assert frame.f_back is not None  # some other code asks
+        frame = frame.f_back
+    names = frame.f_code.co_varnames[: min(frame.f_code.co_argcount, 1)]
+    return any(frame.f_locals.get(name) is storage for name in names)
+
+
+# Settings.
+
+
+class SettingsMove:
+    """Move the settings that name directories on a floor, and the constants taken from them."""
+
+    def __init__(self, floor: Floor) -> None:
+        self._floor = floor
+        self._undo: list[Callable[[], None]] = []
+        self._moved: dict[str, Any] = {}
+        self._constants: dict[int, tuple[Any, Any]] = {}
+        self._seen: tuple[Any, ...] = ()
+        self._layer: Any = None
+
+    def begin(self) -> None:
+        """Move those that name the directories on the floor, in the settings that there are now."""
+        self._layer = vars(settings)["_wrapped"]
+        self.move()
+        self._seen = _state()
+
+    def move(self) -> None:
+        """Move those that name a directory that is new on the floor too."""
+        names = {"MEDIA_ROOT", "STORAGES"}
+        media_root = self._layer.MEDIA_ROOT
+        if self._floor.is_on(media_root):
+            self._set(vars(self._layer), "MEDIA_ROOT", self._floor.moved_path(media_root))
+        layer: Any = self._layer
+        while layer is not None and layer is not global_settings:
+            names |= {name for name in [*vars(layer)] if self._move(vars(layer), name)}
+            layer = vars(layer).get("default_settings")
+        for name in names:
+            vars(settings).pop(name, None)
+        self._moved |= {name: getattr(self._layer, name) for name in names}
+        if self._constants:
+            self._move_constants()
+
+    def restore(self) -> None:
+        """Undo the move."""
+        while self._undo:
+            self._undo.pop()()
+        for name in self._moved:
+            vars(settings).pop(name, None)
+
+    def changed(self) -> bool:
+        """Return whether a test has begun or ended an override since the last call."""
+        state = _state()
+        if all(now is before for now, before in zip(state, self._seen, strict=True)):
+            return False
+        self._seen = state
+        return True
+
+    def overridden(self) -> Iterator[str]:
+        """Yield the directories that a test overrides now."""
+        for name, moved in self._moved.items():
+            value: Any = getattr(settings, name, None)
+            if value is not moved:
+                yield from locations_of(value) if name == "STORAGES" else _paths_in(value)
+
+    def _move(self, container: Any, key: Any) -> bool:
+        """Move what an item names, in place where that is possible; return whether it did."""
+        value = container[key]
+        if isinstance(key, str) and not _is_movable(key, value):
+            return False
+        moved: Any = None
+        if isinstance(value, (str, Path)):
+            moved = self._floor.moved_setting(value)
+        elif type(value) is tuple:
+            parts = list(value)
+            moves = [self._move(parts, position) for position in range(len(parts))]
+            moved = tuple(parts) if any(moves) else None
+        elif type(value) in (dict, list):
+            keys = list(value) if isinstance(value, dict) else range(len(value))
+            moves = [self._move(value, each) for each in keys]
+            return any(moves)
+        if moved is not None:
+            self._set(container, key, moved)
+        return moved is not None
+
+    def _set(self, container: Any, key: Any, value: Any) -> None:
+        if isinstance(container, list) or key in container:
+            before = container[key]
+            self._undo.append(functools.partial(operator.setitem, container, key, before))
+            self._constants[id(before)] = before, value
+        else:
+            self._undo.append(functools.partial(operator.delitem, container, key))
+        container[key] = value
+
+    def move_below(self, former: str, root: str) -> None:
+        """Move the constants of modules, and of classes in them, that are below a directory."""
+        for module in list(sys.modules.values()):
+            namespace = getattr(module, "__dict__", {})
+            classes = [each for each in namespace.values() if isinstance(each, type)]
+            self._move_in(namespace, former, root, namespace.__setitem__)
+            for cls in classes:
+                if cls.__module__ == namespace.get("__name__"):
+                    self._move_in(vars(cls), former, root, functools.partial(setattr, cls))
+
+    def _move_in(
+        self, namespace: Mapping[str, Any], former: str, root: str, put: Callable[[str, Any], None]
+    ) -> None:
+        for name, value in list(namespace.items()):
+            if _is_path(value) and is_below(str(value), former):
+                put(name, type(value)(root + str(value)[len(former) :]))
+
+    def _move_constants(self) -> None:
+        """Move the globals of modules that are the very object that a setting was."""
+        constants = {key: each for key, each in self._constants.items() if _is_path(each[0])}
+        self._constants = {}
+        for module in list(sys.modules.values()):
+            namespace = getattr(module, "__dict__", {})
+            for name, value in list(namespace.items()):
+                if id(value) in constants:
+                    self._set(namespace, name, constants[id(value)][1])
+
+
+# Settings whose names are in capitals, and whose values are no addresses.
+def _is_movable(key: str, value: Any) -> bool:
+    is_setting = key.isupper() and hasattr(global_settings, key) and key not in _DJANGO_SETTINGS
+    return not is_setting and "URL" not in key.upper() and value is not None
+
+
+def _is_path(value: Any) -> bool:
+    """Return whether a value cannot be anything but a path: no short string that is shared."""
+    return isinstance(value, (str, Path)) and os.path.isabs(value)
+
+
+def _paths_in(value: Any) -> Iterator[Any]:
+    if isinstance(value, (str, Path)):
+        yield value
+    elif isinstance(value, (dict, list, tuple)):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _paths_in(each)
+
+
+def _state() -> tuple[Any, ...]:
+    return vars(settings)["_wrapped"], settings.MEDIA_ROOT, settings.STORAGES
+
+
+# Classes.
+
+
+class MovedLocation:
+    """An attribute of storages that names a directory, as the floor has it."""
+
+    def __init__(self, original: Any, name: str) -> None:
+        self.original = original
+        self._name = name
+
+    def __get__(self, storage: Any, owner: Any = None) -> Any:
+        if storage is None:
+            return self.original
+        named = self._named(storage)
+        return (
+            named if named is None or Floor.current is None else Floor.current.place(storage, named)
+        )
+
+    def __set__(self, storage: Any, value: Any) -> None:
+        if hasattr(self.original, "__set__"):
+            self.original.__set__(storage, value)
+        else:
+            vars(storage)[self._name] = value
+
+    def __delete__(self, storage: Any) -> None:
+        if hasattr(self.original, "__delete__"):
+            self.original.__delete__(storage)
+        else:
+            del vars(storage)[self._name]
+
+    def _named(self, storage: Any) -> Any:
+        """Return the value that it has without a floor; what can be cached is not."""
+        if hasattr(self.original, "__set__"):
+            return self.original.__get__(storage, type(storage))
+        if self._name in vars(storage):
+            return vars(storage)[self._name]
+        if isinstance(self.original, cached_property):
+            return self.original.func(storage)
+        return self.original
+
+
+def _described(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    @functools.wraps(original)
+    def deconstruct(storage: Any) -> Any:
+        """Return the paths that the project wrote."""
+        described = original(storage)
+        return described if Floor.current is None else Floor.current.named_in(described)
+
+    return deconstruct
+
+
+_patched: list[tuple[Any, str, Any]] = []
+_LOCATIONS = ("base_location", "location")
+
+
+def _patch() -> None:
+    """Let all storages on a disk ask for their floor, those of classes that come later too."""
+    FileSystemStorage.__init_subclass__ = classmethod(_patch_derived)  # type: ignore[assignment, arg-type]
+    _patch_class(FileSystemStorage)
+
+
+def _patch_derived(cls: Any, **options: Any) -> None:
+    super(FileSystemStorage, cls).__init_subclass__(**options)
+    _patch_class(cls)
+
+
+def _patch_class(cls: Any) -> None:
+    for name in _LOCATIONS:
+        if name in vars(cls):
+            _set_attribute(cls, name, MovedLocation(vars(cls)[name], name))
+    if "deconstruct" in vars(cls):
+        _set_attribute(cls, "deconstruct", _described(vars(cls)["deconstruct"]))
+    for derived in cls.__subclasses__():
+        _patch_class(derived)
+
+
+def _set_attribute(cls: Any, name: str, value: Any) -> None:
+    _patched.append((cls, name, vars(cls)[name]))
+    setattr(cls, name, value)
+
+
+def _unpatch() -> None:
+    del FileSystemStorage.__init_subclass__
+    while _patched:
+        setattr(*_patched.pop())

@@ -1,0 +1,157 @@
+"""The files of a project with which its private directories begin."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import stat
+import subprocess
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
+
+# Outside of a git checkout no more bytes are copied, and nowhere are more entries looked at.
+LIMIT = 50 << 20
+ENTRIES = 20_000
+OPTION = "inmemorystorage_load"
+
+
+class Loader:
+    """
+    Copy the files of a project.
+
+    :param choice: ``"none"``; ``"all"``; patterns as ``fnmatch`` takes them, of paths relative to
+        the location; or nothing: the files that git tracks, and outside of a git checkout all, if
+        they are no more than 50 MB. Files that this process made are copied too.
+
+    ``notes`` has a sentence for each location whose files were too many.
+    """
+
+    def __init__(self, choice: str = "") -> None:
+        self.choice = choice
+        self.notes: list[str] = []
+
+    def load(self, source: str, target: str) -> None:
+        """Copy the chosen files of a directory to another one, which is made where it is not."""
+        os.makedirs(target, exist_ok=True)
+        for name in self._chosen(source):
+            _copy(source, target, name)
+        shutil.copystat(source, target)
+
+    def _chosen(self, source: str) -> Iterable[str]:
+        if self.choice == "none":
+            return []
+        if self.choice == "all":
+            return names_below(source)
+        if self.choice:
+            patterns = self.choice.split()
+            return (
+                name
+                for name in names_below(source)
+                if any(fnmatchcase(name, pattern) for pattern in patterns)
+            )
+        tracked = tracked_files(source)
+        if tracked is None:
+            return self._up_to_limit(source)
+        made = files_made_by_this_process(source)
+        return dict.fromkeys([*tracked, *made])
+
+    def _up_to_limit(self, source: str) -> list[str]:
+        names: list[str] = []
+        size = 0
+        for name in names_below(source):
+            names.append(name)
+            size += os.lstat(os.path.join(source, name)).st_size
+            if size > LIMIT or len(names) > ENTRIES:
+                self.notes.append(
+                    f"The files in {source} are too many to begin tests with. Set {OPTION} to "
+                    "none, all, or the patterns of those that tests need."
+                )
+                return list(files_made_by_this_process(source))
+        return names
+
+
+def names_below(directory: str) -> Iterator[str]:
+    """Yield the relative paths of all files, links and empty directories below a directory."""
+    for path, directories, files in os.walk(directory):
+        links = [name for name in directories if os.path.islink(os.path.join(path, name))]
+        names = [*files, *links] if files or directories else [""]
+        for name in names:
+            relative = os.path.relpath(os.path.join(path, name), directory)
+            if relative != os.curdir:
+                yield relative
+
+
+def tracked_files(directory: str) -> list[str] | None:
+    """Return the files that git tracks below a directory, ``None`` outside of a checkout."""
+    names = _ls_files(directory)
+    # A checkout may ignore the whole project: a virtual environment in it, for instance.
+    if names or (names is not None and _ls_files(os.getcwd())):
+        return names
+    return None
+
+
+def _ls_files(directory: str) -> list[str] | None:
+    command = ["git", "-c", "safe.directory=*", "ls-files", "-z"]
+    # A hook of git runs the tests with variables that name another index.
+    environment = {name: each for name, each in os.environ.items() if not name.startswith("GIT_")}
+    try:
+        done = subprocess.run(
+            command, cwd=directory, env=environment, capture_output=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return [os.fsdecode(name) for name in done.stdout.split(b"\0") if name]
+
+
+def files_made_by_this_process(directory: str) -> Iterator[str]:
+    """Yield the files that changed after this process began, where the system tells when."""
+    begin = process_began()
+    if begin is not None:
+        for name in itertools.islice(names_below(directory), ENTRIES):
+            if os.lstat(os.path.join(directory, name)).st_ctime >= begin:
+                yield name
+
+
+def process_began() -> float | None:
+    """Return when this process began, in seconds since the epoch, ``None`` if that is unknown."""
+    try:
+        with open("/proc/self/stat", "rb") as file:
+            ticks = int(file.read().rpartition(b")")[2].split()[19])
+        with open("/proc/stat", "rb") as file:
+            boot = next(int(line.split()[1]) for line in file if line.startswith(b"btime"))
+    except OSError:
+        return None
+    return boot + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _copy(source: str, target: str, name: str) -> None:
+    """Copy a file, or an empty directory; a link that leads out is copied as what it names."""
+    path = os.path.join(source, name)
+    try:
+        status = os.lstat(path)
+        if stat.S_ISLNK(status.st_mode) and not _leads_inside(path, source):
+            status = os.stat(path)
+    except FileNotFoundError:  # git tracks it, but it was deleted
+        return
+    _make_parents(source, target, os.path.dirname(name))
+    copy = os.path.join(target, name)
+    if stat.S_ISLNK(status.st_mode):
+        os.symlink(os.readlink(path), copy)
+    elif stat.S_ISREG(status.st_mode):
+        shutil.copy2(path, copy)
+    elif stat.S_ISDIR(status.st_mode) and not os.path.islink(path):
+        os.makedirs(copy, exist_ok=True)
+
+
+def _leads_inside(link: str, directory: str) -> bool:
+    destination = os.readlink(link)
+    path = os.path.normpath(os.path.join(os.path.dirname(link), destination))
+    return not os.path.isabs(destination) and path.startswith(os.path.join(directory, ""))
+
+
+def _make_parents(source: str, target: str, name: str) -> None:
+    if name and not os.path.isdir(os.path.join(target, name)):
+        _make_parents(source, target, os.path.dirname(name))
+        os.mkdir(os.path.join(target, name))
+        shutil.copystat(os.path.join(source, name), os.path.join(target, name))

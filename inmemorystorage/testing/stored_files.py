@@ -1,0 +1,215 @@
+"""The files of a storage as a test sees them: in memory, and on a disk."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeGuard
+
+from django.core.files.storage import FileSystemStorage, Storage
+
+from ..storage import InMemoryStorage
+from ..tree.nodes import InMemoryDir, InMemoryFile, InMemoryNode
+from ..walk import Branch, draw_tree
+from .levels import Level
+from .snapshot import Entry
+
+
+class Changes(NamedTuple):
+    """
+    The contents of files that may have changed, by name.
+
+    ``before`` has those of the files that a level found, ``now`` those of the files that exist.
+    """
+
+    before: dict[str, bytes]
+    now: dict[str, bytes]
+
+
+def files_of(storage: Storage) -> FilesInMemory | FilesOnDisk:
+    """Return the files of a storage; raise ``TypeError`` for one that is a bucket, for instance."""
+    if isinstance(storage, InMemoryStorage):
+        return FilesInMemory(storage)
+    if isinstance(storage, FileSystemStorage):
+        return FilesOnDisk(storage)
+    raise TypeError(
+        f"A test cannot see the files of a {type(storage).__module__}.{type(storage).__name__}. "
+        "Use override_storages(), which replaces it."
+    )
+
+
+class FilesInMemory:
+    """The files of a storage in memory."""
+
+    def __init__(self, storage: InMemoryStorage) -> None:
+        storage._mount.pull_all()  # what was done at lent paths is seen
+        self._storage = storage
+
+    def names(self) -> list[str]:
+        """Return the names of all files, sorted."""
+        return sorted(name for name, _ in files_at(self._storage.filesystem, ""))
+
+    def read(self, name: str) -> bytes:
+        """Return the content of a file; raise ``KeyError`` if there is none of that name."""
+        return dict(files_at(self._storage.filesystem, ""))[name].content
+
+    def changes(self, level: Level | None) -> Changes:
+        """Return the contents of the files that may have changed in a level."""
+        noted = {} if level is None else level.savepoint.noted()
+        changes = TreeChanges(self._storage.filesystem, noted)
+        return Changes(changes.before, changes.now)
+
+    def draw(self) -> str:
+        """Return a tree of the files, as text."""
+        return self._storage.tree()
+
+
+class FilesOnDisk:
+    """The regular files of a storage on a disk."""
+
+    def __init__(self, storage: FileSystemStorage) -> None:
+        self._location = os.path.abspath(storage.location)
+
+    def names(self) -> list[str]:
+        """Return the names of all files, sorted."""
+        return sorted(self._names())
+
+    def _names(self) -> Iterator[str]:
+        for directory, _, files in os.walk(self._location):
+            for name in files:
+                path = os.path.join(directory, name)
+                if stat.S_ISREG(os.lstat(path).st_mode):
+                    yield self._name(path)
+
+    def _name(self, path: str) -> str:
+        return os.path.relpath(path, self._location).replace(os.sep, "/")
+
+    def read(self, name: str) -> bytes:
+        """Return the content of a file; raise ``KeyError`` if there is none of that name."""
+        try:
+            with open(os.path.join(self._location, name), "rb") as file:
+                return file.read()
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            raise KeyError(name) from None
+
+    def changes(self, level: Level | None) -> Changes:
+        """Return the contents of the files that may have changed in a level."""
+        snapshot = None if level is None else level.snapshot
+        if snapshot is None:
+            return Changes({}, {})
+        above = os.path.join(self._location, "")
+        if not above.startswith(os.path.join(snapshot.directory, "")):
+            raise TypeError(
+                f"{self._location} is not moved, so its changes are unknown. Use its files, or let "
+                "the kit move it: leave MEDIA_ROOT and STORAGES as the settings have them."
+            )
+        changed = [
+            (self._name(path), entries)
+            for path, entries in snapshot.changes(level).items()
+            if path.startswith(above)
+        ]
+        before = {name: entry.content for name, (entry, _) in changed if _is_file(entry)}
+        now = {name: entry.content for name, (_, entry) in changed if _is_file(entry)}
+        return Changes(before, now)
+
+    def draw(self) -> str:
+        """Return a tree of the files, as text."""
+        tree: dict[str, Any] = {}
+        for name in self._names():
+            *parts, last = name.split("/")
+            directory = tree
+            for part in parts:
+                directory = directory.setdefault(f"{part}/", {})
+            size = os.lstat(os.path.join(self._location, name)).st_size
+            directory[f"{last} ({size:,})"] = {}
+        return "\n".join([f"{self._location}/", *draw_tree(_branches(tree))])
+
+
+def _branches(tree: dict[str, Any]) -> Iterable[Branch]:
+    for label, below in sorted(tree.items(), key=lambda each: (not each[1], each[0])):
+        yield label, _branches(below)
+
+
+def _is_file(entry: Entry | None) -> TypeGuard[Entry]:
+    return entry is not None and stat.S_ISREG(entry.status.st_mode)
+
+
+class TreeChanges:
+    """
+    The contents of those files below a directory that may have changed.
+
+    :param top: the directory.
+    :param noted: what the journal has noted: of nodes how they were.
+    """
+
+    def __init__(self, top: InMemoryDir, noted: Mapping[Any, Any]) -> None:
+        self._noted = noted
+        self.now: dict[str, bytes] = {}
+        self.before: dict[str, bytes] = {}
+        root, place = top.location()
+        for node, before in noted.items():
+            node_root, parts = node.location()
+            if node_root is not root:
+                continue
+            is_below = parts[: len(place)] == place
+            name = "/".join(parts[len(place) :])
+            if is_below and isinstance(node, InMemoryDir):
+                self._compare_entries(node, f"{name}/" if name else "", before.entries)
+            elif is_below:
+                self._compare_file(name, node)
+            elif isinstance(node, InMemoryDir):
+                self._compare_top(top, place, parts, before.entries)
+
+    def _compare_file(self, name: str, file: InMemoryFile) -> None:
+        if not self._is_new(file):
+            self.now[name] = file.content
+            self.before[name] = self._content_before(file)
+
+    def _compare_top(
+        self, top: InMemoryDir, place: list[str], above: list[str], entries: Any
+    ) -> None:
+        """Compare with the directory that was in the place of this one, if one above knows."""
+        depth = len(above)
+        if place[:depth] != above or place[depth : depth + 1] not in ([name] for name in entries):
+            return
+        old = entries[place[depth]]
+        for part in place[depth + 1 :]:
+            old = self._entries_before(old).get(part)
+        self.now |= {name: file.content for name, file in files_at(top, "")}
+        self.before |= dict(self._files_before(old, ""))
+
+    def _entries_before(self, node: Any) -> dict[str, Any]:
+        if not isinstance(node, InMemoryDir):
+            return {}
+        noted = self._noted[node].entries if node in self._noted else {}
+        return {**node.children.copy(), **noted}
+
+    def _compare_entries(self, directory: InMemoryDir, above: str, entries: Any) -> None:
+        for name, before in entries.items():
+            now = directory.children.get(name)
+            self.now |= {each: file.content for each, file in files_at(now, above + name)}
+            self.before |= dict(self._files_before(before, above + name))
+
+    def _files_before(self, node: Any, name: str) -> Iterator[tuple[str, bytes]]:
+        if isinstance(node, InMemoryFile):
+            yield name, self._content_before(node)
+        for entry, child in self._entries_before(node).items():
+            yield from self._files_before(child, f"{name}/{entry}" if name else entry)
+
+    def _content_before(self, file: InMemoryFile) -> bytes:
+        return bytes(self._noted[file][-1]) if file in self._noted else file.content
+
+    def _is_new(self, file: InMemoryFile) -> bool:
+        """Return whether a file is an entry that is noted, and so compared there."""
+        above = self._noted.get(file.parent)
+        return above is not None and file.name in above.entries
+
+
+def files_at(node: InMemoryNode | None, name: str) -> Iterator[tuple[str, InMemoryFile]]:
+    """Yield a file, or the files below a directory, with their names."""
+    if isinstance(node, InMemoryFile):
+        yield name, node
+    elif isinstance(node, InMemoryDir):
+        for entry, child in node.children.copy().items():
+            yield from files_at(child, f"{name}/{entry}" if name else entry)
