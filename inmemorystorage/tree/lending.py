@@ -17,7 +17,7 @@ import contextlib
 import os
 import stat
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from .journal import Journal, lock
 from .nodes import InMemoryDir, InMemoryFile, InMemoryNode, State
@@ -251,7 +251,7 @@ class TreeMirror:
         """Pull all that was done on the disk."""
         with self._working() as works:
             if works and self._pull_name(""):
-                self._pull_below("", frozenset())
+                self._pull_below("")
 
     def _pull_path(self, parts: list[str]) -> bool:
         """Pull a name and the directories above it; return whether it is a directory."""
@@ -277,14 +277,17 @@ class TreeMirror:
 
     def _pull_entries(self, name: str) -> list[str]:
         """Pull the entries of a directory; return the directories among them."""
-        entries = {*self._private.entries(name), *self._loans.right_below(name)}
-        return [entry for entry in sorted(entries) if self._pull_name(entry)]
+        return self._pull_names({*self._private.entries(name), *self._loans.right_below(name)})
 
-    def _pull_below(self, name: str, above: frozenset[Signature | None]) -> None:
-        inode = self._loans.get(name)
-        if inode not in above:  # otherwise a symbolic link leads in a circle
-            for directory in self._pull_entries(name):
-                self._pull_below(directory, above | {inode})
+    def _pull_names(self, names: Iterable[str]) -> list[str]:
+        return [name for name in sorted(names) if self._pull_name(name)]
+
+    def _pull_below(self, name: str, is_link: bool = False) -> None:
+        """Pull all that is below a directory; behind a link, which may lead to /, what is lent."""
+        is_link = is_link or self._private.is_link(name)
+        lent = self._loans.right_below(name)
+        for directory in self._pull_names(lent) if is_link else self._pull_entries(name):
+            self._pull_below(directory, is_link)
 
     def _pull_file(self, name: str, status: os.stat_result) -> None:
         loan = self._loans.get(name)

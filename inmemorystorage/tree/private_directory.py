@@ -86,6 +86,10 @@ class PrivateDirectory:
         except (FileNotFoundError, NotADirectoryError):
             return []
 
+    def is_link(self, name: str) -> bool:
+        """Return whether a symbolic link is at a name."""
+        return os.path.islink(self.path(name))
+
     def make_directory(self, name: str) -> bool:
         """
         Make a directory below an existing one, and remove a file of its name.

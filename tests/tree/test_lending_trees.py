@@ -1,6 +1,7 @@
 """Directories, links and other entries that programs make at lent paths."""
 
 import os
+import pickle
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 from tree.lent import FILESYSTEM, ROWS, lend, lending, on_disk, read
 
 from inmemorystorage import InMemoryStorage
+from inmemorystorage.tree.journal import Note
+from inmemorystorage.tree.private_directory import PrivateDirectory
 
 
 @pytest.fixture(params=ROWS)
@@ -125,12 +128,34 @@ def test_link_to_a_file_is_a_file(storage, tmp_path):
 
 
 def test_link_to_a_directory_is_a_directory(storage, tmp_path):
-    """A link to a directory is a directory, and a circle of links ends."""
+    """A link to a directory is a directory, whose entries are found by name."""
     (tmp_path / "source").mkdir()
     (tmp_path / "source" / "a").write_bytes(b"outside")
     Path(storage.path("d")).symlink_to(tmp_path / "source")
     (tmp_path / "source" / "circle").symlink_to(tmp_path / "source")
-    assert storage.tree().splitlines()[1:] == ["└── d/", "    ├── a (7)", "    └── circle/"]
+    assert read(storage, "d/a") == read(storage, "d/circle/circle/a") == b"outside"
+    assert storage.listdir("d") == (["circle"], ["a"])
+    (tmp_path / "source" / "a").unlink()
+    assert storage.tree().splitlines()[1:3] == ["└── d/", "    └── circle/"]
+
+
+def test_link_to_the_whole_disk_is_not_walked(storage, tmp_path, monkeypatch):
+    """Operations on all files do not walk what is behind a link, also after it was looked at."""
+    source = tmp_path / "source"
+    (source / "e" / "f").mkdir(parents=True)
+    (source / "e" / "f" / "a").write_bytes(b"outside")
+    Path(storage.path("d")).symlink_to(source)
+    assert storage.listdir("d/e") == (["f"], [])
+    listed = []
+    entries = PrivateDirectory.entries
+    monkeypatch.setattr(
+        PrivateDirectory, "entries", lambda self, name: listed.append(name) or entries(self, name)
+    )
+    for act in (repr, InMemoryStorage.tree, pickle.dumps):
+        act(storage)
+    with Note().recording():
+        pass
+    assert listed and not [name for name in listed if Path(name).name in ("d", "e", "f")]
 
 
 def test_broken_link_does_not_exist(storage):
