@@ -200,20 +200,34 @@ class FallbackStorage(Storage):
         """
         layers, wanted = self._layers, normalize(name)
         writer = layers.writers(wanted)[0]
-        is_its_own = not writer.overwrites and writer.has_file(wanted)
-        if writer.has_method("get_available_name"):
+        if self._overrides("exists", "is_name_available"):
+            return self._choose_name(name, max_length)
+        asks_writer = not self._overrides("get_alternative_name")
+        if asks_writer and writer.has_method("get_available_name"):
+            is_its_own = not writer.overwrites and writer.has_file(wanted)
             name = writer.ask("get_available_name", name, max_length=max_length)
-        available = normalize(name)
-        # A writer that returns the name of its own file overwrites it, or has just deleted it.
-        if writer.overwrites or (is_its_own and available == wanted):
+            # A writer that returns the name of its own file overwrites it, or has just deleted it.
+            if is_its_own and normalize(name) == wanted:
+                return name
+        is_taken = not writer.overwrites and layers.may_be_taken(normalize(name))
+        if asks_writer and not is_taken:
             return name
-        if not layers.may_be_taken(available):
-            return name
-        asked: Any = _NewNames(self, name)
-        return Storage.get_available_name(asked, name, max_length=max_length)
+        return self._choose_name(name, max_length, taken=name if is_taken else None)
+
+    def _overrides(self, *hooks: str) -> bool:
+        """Return whether a subclass, or this instance, overrides one of these methods."""
+        found = {getattr(getattr(self, hook), "__func__", None) for hook in hooks}
+        return not found <= {getattr(FallbackStorage, hook) for hook in hooks}
+
+    def _choose_name(self, name: str, max_length: int | None, taken: str | None = None) -> str:
+        """Return a name that this storage's own hooks make and call available."""
+        names = _NewNames(self, max_length, taken)
+        return Storage.get_available_name(names, name, max_length=max_length)
 
     def generate_filename(self, filename: str | os.PathLike[str]) -> str:
         """Return the name under which the first backend would save ``filename``."""
+        if self._overrides("get_valid_name"):
+            return super().generate_filename(filename)
         return self._make_name("generate_filename", filename)
 
     def _make_name(self, operation: str, *args: Any) -> str:
@@ -370,24 +384,22 @@ class FallbackStorage(Storage):
         return copy.copy(self)
 
 
-class _NewNames:
+class _NewNames(Storage):
     """
     Offer names of a `FallbackStorage`, or Django's where those repeat themselves.
 
-    It is no ``Storage``, whose operations tests may count.
+    :param taken: a name that is not available, whatever the storage says.
     """
 
-    # Django before 5.1 has none, and calls exists() instead.
-    is_name_available = getattr(Storage, "is_name_available", None)
-
-    def __init__(self, storage: FallbackStorage, taken: str) -> None:
+    def __init__(self, storage: FallbackStorage, max_length: int | None, taken: str | None) -> None:
         self._storage = storage
+        self._max_length = max_length
         self._taken = taken
         self._tried: set[str] = set()
 
     def exists(self, name: str) -> bool:
-        """Return whether a name is taken."""
-        return name == self._taken or self._storage.exists(name)
+        """Return whether a name is not available."""
+        return name == self._taken or not self._storage.is_name_available(name, self._max_length)
 
     def get_alternative_name(self, file_root: str, file_ext: str) -> str:
         """Return a name that was not returned before."""
