@@ -55,23 +55,27 @@ class KeyValueFile(File):  # type: ignore[type-arg]
     :param device: the open file.
     :param stored_name: its name in the storage.
     :param mode: how it was opened.
-    :param reopen: returns the file with a stored name, opened again in a mode; raises
-        ``ValueError`` if there is none.
+    :param reopen: returns the file with a stored name, opened again with arguments of ``open()``;
+        raises ``ValueError`` if there is none.
     """
 
     def __init__(
-        self, device: _Device, stored_name: str, mode: str, reopen: Callable[[str, str], _Device]
+        self, device: _Device, stored_name: str, mode: str, reopen: Callable[..., _Device]
     ) -> None:
         self.name: str = os.fspath(stored_name)
         self._stored_name = stored_name
         self._reopen = reopen
         self._begin(device, mode)
 
-    def _begin(self, device: _Device, mode: str) -> None:
+    def _begin(self, device: _Device, mode: str, *args: Any, **kwargs: Any) -> None:
+        try:
+            self.file: Any = _stack(device, mode, *args, **kwargs)
+        except BaseException:
+            device.close()
+            raise
+        self.mode = self.file.mode
         self._device = device
         self._size: int | None = None
-        self.file: Any = _stack(device, mode)
-        self.mode = self.file.mode
 
     @property
     def size(self) -> int:
@@ -90,13 +94,16 @@ class KeyValueFile(File):  # type: ignore[type-arg]
         """
         Rewind the handle, or open the file again if it is closed.
 
-        Raises ``ValueError`` if the file is closed and no longer in the storage.
+        The arguments are those of ``open()`` without an opener; as by Django's ``File``, they are
+        ignored if the handle is open. Raises ``ValueError`` if the file is closed and no longer in
+        the storage.
         """
         if not self.closed:
             self.seek(0)
             return self
         mode = mode or self.mode
-        self._begin(self._reopen(self._stored_name, mode), mode)
+        device = self._reopen(self._stored_name, mode, *args, **kwargs)
+        self._begin(device, mode, *args, **kwargs)
         return self
 
     def flush(self) -> None:
@@ -105,18 +112,26 @@ class KeyValueFile(File):  # type: ignore[type-arg]
         self._device.flush()
 
 
-def _stack(device: _Device, mode: str) -> Any:
-    """Return what ``open()`` puts on a raw device."""
-    buffered: Any
-    if "+" in mode:
-        buffered = io.BufferedRandom(device, _BUFFER)
-    elif device.readable():
-        buffered = io.BufferedReader(device, _BUFFER)
-    else:
-        buffered = io.BufferedWriter(device, _BUFFER)
+def _stack(
+    device: _Device,
+    mode: str,
+    buffering: int = -1,
+    encoding: str | None = None,
+    errors: str | None = None,
+    newline: str | None = None,
+    closefd: bool = True,  # check_mode() refuses any other value
+) -> Any:
+    """Return what ``open()`` puts on a raw device, for arguments that `check_mode` accepts."""
+    if buffering == 0:
+        if "b" in mode:
+            return device
+        raise ValueError("can't have unbuffered text I/O")
+    writing = io.BufferedRandom if "+" in mode else io.BufferedWriter
+    kind: Any = io.BufferedReader if mode in _READING else writing
+    buffered = kind(device, buffering if buffering > 1 else _BUFFER)
     if "b" in mode:
         return buffered
-    text: Any = io.TextIOWrapper(buffered, encoding="utf-8")
+    text: Any = io.TextIOWrapper(buffered, encoding or "utf-8", errors, newline, buffering == 1)
     text.mode = mode
     return text
 
@@ -220,9 +235,10 @@ class KeyValueStorage(_Deconstructible, NamingMixin, SignedUrlMixin):
             raise os_error(errno.EISDIR, resolved.text)
         return self._tree.content(resolved, found, shown)
 
-    def _reopen_device(self, name: str, mode: str) -> _Device:
+    def _reopen_device(self, name: str, mode: str, *args: Any, **kwargs: Any) -> _Device:
         if not self.exists(name):
             raise ValueError("The file cannot be reopened.")
+        check_mode(name, mode, *args, **kwargs)
         return self._open_device(name, mode)
 
     def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:

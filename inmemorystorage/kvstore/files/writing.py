@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 from ...exceptions import os_error
 from ..limits import crc32
@@ -19,13 +20,15 @@ from .tree import Name, Tree
 _PIECE = 1024 * 1024
 
 
-def check_mode(shown: str, mode: str) -> None:
-    """Raise what ``open()`` raises for a name or a mode that cannot exist."""
+def check_mode(shown: str, mode: str, *args: Any, **kwargs: Any) -> None:
+    """Raise what ``open()`` raises before it opens a file."""
 
-    def open_null(path: str, flags: int) -> int:
-        return os.open(os.devnull, os.O_RDWR)
+    def opener(path: str, flags: int) -> NoReturn:
+        raise _Accepted
 
-    open(shown, mode, encoding=None if "b" in mode else "utf-8", opener=open_null).close()
+    ask: Any = open  # whose overloads have no *args
+    with contextlib.suppress(_Accepted):
+        ask(shown, mode, *args, opener=opener, **kwargs)
 
 
 class WriteBuffer(io.FileIO):
@@ -204,6 +207,10 @@ class WriteBuffer(io.FileIO):
     def size(self) -> int:
         """Return the number of bytes in the copy."""
         return os.fstat(self._copy).st_size
+
+
+class _Accepted(Exception):
+    """``open()`` accepts its arguments."""
 
 
 class _Gone(Exception):
