@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import itertools
 import posixpath
 from collections.abc import Iterator
 
 from django.core.files.base import ContentFile
 
+from ..exceptions import os_error
 from .layer import Layer, is_inside, logger
+
+# The longest name in bytes, and so the most whiteouts that may hide one: POSIX's PATH_MAX. Names
+# in buckets are shorter.
+_MAX_BYTES = 4095
+# After so many directories, look whether there are whiteouts further down: most names have fewer.
+_STRIDE = 8
+
+
+def _is_too_long(name: str) -> bool:
+    return len(name.encode(errors="surrogatepass")) > _MAX_BYTES
 
 
 def ancestors(name: str) -> Iterator[str]:
@@ -71,6 +84,13 @@ class StoredNames:
             if each != self._reserved:
                 yield from self.walk(posixpath.join(directory, each))
 
+    def may_have_below(self, directory: str) -> bool:
+        """Return whether there are names below a directory, or the layer cannot list them."""
+        try:
+            return any(self._listdir(posixpath.join(self._top, directory)))
+        except NotImplementedError:
+            return True
+
     def _listdir(self, directory: str) -> tuple[list[str], list[str]]:
         try:
             directories, files = self._layer.ask("listdir", directory)
@@ -90,16 +110,27 @@ class Whiteouts:
         self._names = StoredNames(layer, reserved, "deleted")
 
     def add(self, name: str) -> None:
-        """Hide a name, with everything below it."""
+        """Hide a name, with everything below it; raise ``OSError`` if it is too long."""
+        if _is_too_long(name):
+            raise os_error(errno.ENAMETOOLONG, name)
         self._names.add(name)
 
     def hides(self, name: str) -> bool:
         """Return whether a name, or a directory above it, is hidden."""
-        if not is_inside(name):
+        if not is_inside(name) or _is_too_long(name):
             return False
         with _warn_on_failure(name):
-            return any(each in self._names for each in [*ancestors(name), name])
+            return any(each in self._names for each in self._candidates(name))
         return False
+
+    def _candidates(self, name: str) -> Iterator[str]:
+        """Yield a name and those above it, as far as there are whiteouts, from the outermost."""
+        above = ""
+        for depth, each in enumerate(itertools.chain(ancestors(name), [name])):
+            if depth % _STRIDE == _STRIDE - 1 and not self._names.may_have_below(above):
+                return
+            yield each
+            above = each
 
     def hidden_in(self, directory: str) -> set[str]:
         """Return the last parts of the names that are hidden in a directory."""

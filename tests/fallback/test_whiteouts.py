@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import pickle
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage
-from fallback.layers import Failing, Only, get, over, put, stocked
+from fallback.layers import ARGUMENTS, Failing, Only, Recording, get, over, put, stocked
 
 from inmemorystorage import FallbackStorage, InMemoryStorage
 
@@ -164,6 +165,66 @@ def test_deleting_a_missing_name() -> None:
     with pytest.raises(ValueError, match="name must be given"):
         storage.delete("")
     assert upper.listdir("") == ([], [])
+
+
+class NoListing(Recording):
+    """A storage without listings."""
+
+    def listdir(self, path: str) -> Any:
+        """Refuse, as Django's base class does."""
+        raise NotImplementedError
+
+
+DEEP = {depth: "/".join(["d"] * depth + ["a"]) for depth in (0, 1, 7, 8, 9, 15, 16, 17, 40)}
+
+
+@pytest.mark.parametrize("kind", [InMemoryStorage, Bucket, NoListing])
+@pytest.mark.parametrize("depth", DEEP)
+def test_whiteouts_at_any_depth(kind: Any, depth: int) -> None:
+    """A deleted file stays deleted at any depth, and no other file is hidden."""
+    lower = stocked(*DEEP.values(), kind=Bucket)
+    storage = FallbackStorage([kind(), lower])
+    storage.delete(DEEP[depth])
+    assert [name for name in DEEP.values() if not storage.exists(name)] == [DEEP[depth]]
+
+
+@pytest.mark.parametrize("depth", [1, 8, 9, 17])
+def test_a_deleted_directory_at_any_depth(depth: int) -> None:
+    """A deleted directory hides the files below it at any depth, and no other file."""
+    lower = stocked(*DEEP.values())
+    storage = FallbackStorage([InMemoryStorage(), lower])
+    storage.delete("/".join(["d"] * depth))
+    hidden = {name for name in DEEP.values() if not storage.exists(name)}
+    assert hidden == {DEEP[each] for each in DEEP if each >= depth}
+
+
+OPERATIONS = [*ARGUMENTS, "which", "get_available_name", "is_name_available", "delete"]
+
+
+@pytest.mark.parametrize("name", ["d/" * 4000 + "a", "d/" * 2000 + "a"], ids=["8 KB", "4 KB"])
+@pytest.mark.parametrize("kind", [Recording, NoListing])
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_a_name_of_many_directories(operation: str, kind: Any, name: str) -> None:
+    """A name of thousands of directories costs the upper layer a few calls, as any other."""
+    upper = kind()
+    storage = FallbackStorage([upper, stocked("d/e/a.txt")])
+    storage.delete("d/e/a.txt")
+    upper.calls.clear()
+    arguments = (name, *ARGUMENTS.get(operation, ())[1:])
+    with suppress(OSError, NotImplementedError):
+        getattr(storage, operation)(*arguments)
+    # Without listings, each directory of a name that is not too long is asked for.
+    assert len(upper.calls) < (50 if kind is Recording or len(name) > 4096 else 5000)
+
+
+def test_a_name_that_is_too_long_to_hide() -> None:
+    """delete() raises for a lower layer's file whose name is too long for a whiteout."""
+    name = "d/" * 4000 + "a"
+    lower = stocked(name, kind=Bucket)
+    storage = FallbackStorage([Bucket(), lower])
+    with pytest.raises(OSError, match="File name too long"):
+        storage.delete(name)
+    assert storage.exists(name)
 
 
 def test_unreadable_whiteouts(caplog: pytest.LogCaptureFixture) -> None:
