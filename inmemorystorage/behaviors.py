@@ -29,6 +29,9 @@ class Behavior:
         taken name; otherwise it raises ``FileExistsError``.
     :param keeps_partial_save: ``save()`` stores what it has read when reading the content raises.
     :param created_is_changed: the created time is the inode change time, as in ``getctime()``.
+    :param opening_accesses: the accessed time changes when a file is opened and when an entry of a
+        directory is added or removed; otherwise only when a file is read.
+    :param slash_is_root: ``listdir("/")`` lists the location; otherwise it leads out of it.
     :param directory_size: bytes that ``size()`` returns for a directory; ``None`` raises.
     :param name_max: the most bytes in one component of a name, POSIX's ``NAME_MAX``.
     :param path_max: the most bytes in a path with its final NUL, POSIX's ``PATH_MAX``.
@@ -45,6 +48,8 @@ class Behavior:
     yields_to_names: bool
     keeps_partial_save: bool
     created_is_changed: bool
+    opening_accesses: bool
+    slash_is_root: bool
     directory_size: int | None
     name_max: int
     path_max: int
@@ -64,6 +69,8 @@ _ROWS = [
         yields_to_names=True,
         keeps_partial_save=False,
         created_is_changed=False,
+        opening_accesses=True,
+        slash_is_root=True,
         directory_size=None,
         name_max=sys.maxsize,
         path_max=4096,
@@ -81,6 +88,8 @@ _ROWS = [
         yields_to_names=False,
         keeps_partial_save=True,
         created_is_changed=True,
+        opening_accesses=False,
+        slash_is_root=False,
         directory_size=4096,
         name_max=255,
         path_max=4096,

@@ -223,22 +223,29 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
     # Django's storage API.
 
     def _open(self, name: str, mode: str = "rb") -> StoredFile:
-        file = StoredFile(self._open_node(name, mode), name, mode, self)
-        if type(self).path is not InMemoryStorage.path:  # which may return another path later
+        node: InMemoryNode | None = None
+        if mode == "rb":
+            try:
+                node = self._mount.find(name)
+            except NotCached:  # not in its context, or errors of the slow path would have one
+                node = None
+        if not isinstance(node, InMemoryFile):
+            node = self._open_node(name, mode)
+        elif self.behavior.opening_accesses:
+            node.access()
+        file = StoredFile(node, name, mode, self)
+        # An override of path() may return another path later.
+        if self.behavior.has_paths and type(self).path is not InMemoryStorage.path:
             file.name = self._file_name(name, lends=True)
         return file
 
     def _open_node(self, name: str, mode: str) -> InMemoryFile:
-        """Return the file at ``name``; make, refuse or truncate it according to ``mode``."""
-        if mode == "rb":
-            try:
-                node = self._mount.find(name)
-            except NotCached:
-                node = None
-            if isinstance(node, InMemoryFile):
-                return node
+        """Slow path: return the file at ``name``, made, refused or truncated by ``mode``."""
         place = self._current_place(name)
-        return open_file(place, parse_mode(mode, place.path).flags, self.behavior)
+        node = open_file(place, parse_mode(mode, place.path).flags, self.behavior)
+        if self.behavior.opening_accesses:
+            node.access()
+        return node
 
     def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
         """
@@ -389,6 +396,8 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
 
         Raises `PathDoesNotExist`, and ``NotADirectoryError`` for a file.
         """
+        if path == "/" and self.behavior.slash_is_root:
+            path = ""
         node = self._node(path)
         if not isinstance(node, InMemoryDir):
             raise os_error(errno.ENOTDIR, self._place(path).path)
@@ -404,8 +413,15 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
         return self.behavior.directory_size
 
     def get_accessed_time(self, name: str) -> datetime:
-        """Return when the file was last read; aware in UTC if USE_TZ is set."""
-        return as_datetime(self._node(name).accessed)
+        """
+        Return when the file was last read; aware in UTC if USE_TZ is set.
+
+        By default when it was last opened or read, and when a directory was last changed.
+        """
+        node = self._node(name)
+        if self.behavior.opening_accesses and isinstance(node, InMemoryDir):
+            return as_datetime(node.modified)
+        return as_datetime(node.accessed)
 
     def get_created_time(self, name: str) -> datetime:
         """Return when the file was made; aware in UTC if USE_TZ is set."""

@@ -8,6 +8,7 @@ import threading
 from unittest import mock
 
 import pytest
+import time_machine
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import Storage
@@ -404,6 +405,13 @@ class TestVersion21:
         assert storage.listdir("") == [["d"], []]
         assert storage.listdir("d") == ([], ["f"])
 
+    def test_slash_is_the_root(self, storage):
+        """listdir("/") lists the storage; other names with a slash lead out of it."""
+        storage.save("d/f", b"")
+        assert storage.listdir("/") == [["d"], []]
+        with pytest.raises(SuspiciousFileOperation):
+            storage.listdir("/d")
+
     def test_old_names_of_times(self, storage):
         """accessed_time(), created_time() and modified_time() return the get_ forms."""
         storage.save("f", b"")
@@ -427,3 +435,42 @@ class TestVersion21:
         with pytest.raises(io.UnsupportedOperation):
             storage.open("f").write(b"x")
         assert storage.open("f").read() == b"text"
+
+
+ACCESSES = {
+    "open to read": lambda storage: storage.open("d/f").close(),
+    "open to append": lambda storage: storage.open("d/f", "a").close(),
+    "reopen": lambda storage: storage.handle.open().close(),
+    "read": lambda storage: storage.handle.open().read(),
+}
+
+
+@pytest.mark.parametrize("access", ACCESSES)
+@pytest.mark.parametrize("behaves_like", ["memory", "filesystem"])
+def test_accessed_time_of_a_file(behaves_like, access, tmp_path):
+    """Opening a file changes its accessed time in the memory row, reading it in both."""
+    storage = InMemoryStorage(behaves_like=behaves_like, location=tmp_path)
+    with time_machine.travel(1_000_000_000, tick=False) as clock:
+        storage.save("d/f", b"content")
+        storage.handle = storage.open("d/f")
+        storage.handle.close()
+        before = storage.get_accessed_time("d/f")
+        clock.shift(1)
+        ACCESSES[access](storage)
+        changes = storage.get_accessed_time("d/f") > before
+    assert changes == (behaves_like == "memory" or access == "read")
+
+
+@pytest.mark.parametrize("change", ["save", "delete"])
+@pytest.mark.parametrize("behaves_like", ["memory", "filesystem"])
+def test_accessed_time_of_a_directory(behaves_like, change, tmp_path):
+    """A new or a deleted entry changes a directory's accessed time in the memory row."""
+    storage = InMemoryStorage(behaves_like=behaves_like, location=tmp_path)
+    with time_machine.travel(1_000_000_000, tick=False) as clock:
+        storage.save("d/f", b"content")
+        before = storage.get_accessed_time("d")
+        clock.shift(1)
+        {"save": lambda: storage.save("d/g", b""), "delete": lambda: storage.delete("d/f")}[
+            change
+        ]()
+        assert (storage.get_accessed_time("d") > before) == (behaves_like == "memory")

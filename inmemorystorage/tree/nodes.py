@@ -220,13 +220,18 @@ class InMemoryFile(InMemoryNode):
 
     def read_at(self, position: int, size: int | None = None) -> bytes:
         """Return ``size`` bytes from ``position`` on, or all; fewer at the end of the file."""
-        self.access()
+        # As access() does; its call would take a tenth of the time of open() and read().
+        if State.mirrors:
+            self._pull()
+        if Journal.savepoint is not None:
+            self._record()
+        self.accessed = time.time()
+        content = self._content
+        if type(content) is bytes:
+            return content[position:] if size is None else content[position : position + size]
         return self.content[position:] if size is None else self._read(position, size)
 
     def _read(self, position: int, size: int) -> bytes:
-        content = self._content
-        if type(content) is bytes:
-            return content[position : position + size]
         with lock:
             stream = self._stream()
             stream.seek(position)

@@ -34,15 +34,16 @@ LENT = ours("ours, lent paths", behaves_like="filesystem", lend_paths=True)
 SUITE_ROWS = (DISK, DJANGO, PLAIN, LENT)
 KIT_ROWS = (DISK, KIT)
 IN_MEMORY_ROWS = (DISK, DJANGO, PLAIN, LIKE_DISK)
+PREDECESSOR_ROWS = (PLAIN,)
 
 
 @dataclass(frozen=True)
 class Suite:
     """A source distribution, and how to run its tests.
 
-    `folder` is the part of the distribution that the tests need and run in; `paths`, relative to
-    it, are importable; `command` has the interpreter's arguments; `settings` is the suite's own
-    settings module. At least `at_least` tests must run.
+    `folder` is the part of the distribution that the tests need and run in, without the entries
+    named in `without`; `paths`, relative to it, are importable; `command` has the interpreter's
+    arguments; `settings` is the suite's own settings module. At least `at_least` tests must run.
     The storage is always the default storage; with `swap` it also replaces that class of
     `django.core.files.storage`.
     """
@@ -54,6 +55,7 @@ class Suite:
     at_least: int
     folder: str = "."
     paths: tuple[str, ...] = (".",)
+    without: tuple[str, ...] = ()
     swap: str = ""
     runner: str = "recorder.RecordingRunner"
 
@@ -108,4 +110,14 @@ IN_MEMORY_TESTS = replace(
     at_least=23,
     swap="InMemoryStorage",
     runner="recorder.FreshRootRunner",
+)
+
+# They import this package's storage, whose name the distribution's own package has.
+PREDECESSOR_TESTS = Suite(
+    title="dj-inmemorystorage 2.1.0",
+    requirement="dj-inmemorystorage==2.1.0",
+    command=("-m", "django", "test", "tests"),
+    settings="django.conf.global_settings",
+    at_least=14,
+    without=("inmemorystorage",),
 )

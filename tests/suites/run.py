@@ -24,6 +24,8 @@ from suites.catalogue import (
     KIT_ROWS,
     LENT,
     PLAIN,
+    PREDECESSOR_ROWS,
+    PREDECESSOR_TESTS,
     SUITE_ROWS,
     SUITES,
     SWAPPED_SUITES,
@@ -33,7 +35,13 @@ from suites.catalogue import (
 from suites.report import LEGEND, differences, table
 from suites.sources import fetch
 from suites.trial import ByRow, Outcomes, run
-from suites.verdict import ListedByRow, judge_in_memory_tests, judge_kit, judge_suite
+from suites.verdict import (
+    ListedByRow,
+    judge_in_memory_tests,
+    judge_kit,
+    judge_predecessor_tests,
+    judge_suite,
+)
 
 WORKERS = 2
 Runs = Mapping[tuple[Suite, Row], Future[Outcomes]]
@@ -78,6 +86,13 @@ SECTIONS = (
         IN_MEMORY_ROWS,
         judge_in_memory_tests,
         {PLAIN: expected.AS_DJANGO_IN_MEMORY},
+    ),
+    Section(
+        "The predecessor's own tests",
+        (PREDECESSOR_TESTS,),
+        PREDECESSOR_ROWS,
+        judge_predecessor_tests,
+        {PLAIN: expected.AS_PREDECESSOR},
     ),
 )
 

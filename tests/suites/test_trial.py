@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from suites import trial
 from suites.catalogue import DJANGO, Suite
 from suites.trial import Outcome, Outcomes, run
 
@@ -16,6 +17,7 @@ SUITE = Suite(
     settings="own_settings",
     at_least=1,
     swap="FileSystemStorage",
+    without=("django",),
 )
 SETTINGS = """
 INSTALLED_APPS = []
@@ -75,6 +77,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write the suite's distribution."""
     home = tmp_path_factory.mktemp("source")
     (home / "checks").mkdir(parents=True)
+    (home / "django").write_text("")
     (home / "own_settings.py").write_text(SETTINGS)
     (home / "checks" / "tests.py").write_text(CHECKS)
     (home / "checks" / "__init__.py").write_text("")
@@ -108,11 +111,25 @@ def test_run(outcomes: Outcomes) -> None:
     }
 
 
+def test_left_out(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A suite runs in a directory without the entries that are left out."""
+    entries: list[str] = []
+
+    def execute(command: tuple[str, ...], home: Path, environ: dict[str, str]) -> str:
+        entries.extend(path.name for path in home.iterdir())
+        return ""
+
+    monkeypatch.setattr(trial, "execute", execute)
+    run(SUITE, DJANGO, source)
+    assert sorted(entries) == ["checks", "own_settings.py"]
+
+
 def test_source_is_unchanged(source: Path, outcomes: Outcomes) -> None:
     """A suite runs in a copy, and its source stays unchanged."""
     assert {path.name for path in source.rglob("*")} == {
         "own_settings.py",
         "checks",
+        "django",
         "tests.py",
         "__init__.py",
     }

@@ -7,7 +7,13 @@ import pytest
 
 from suites.catalogue import DISK, DJANGO, FORMTOOLS, KIT, LENT, LIKE_DISK, PLAIN, Row
 from suites.trial import Outcome, Outcomes
-from suites.verdict import WATCH, judge_in_memory_tests, judge_kit, judge_suite
+from suites.verdict import (
+    WATCH,
+    judge_in_memory_tests,
+    judge_kit,
+    judge_predecessor_tests,
+    judge_suite,
+)
 
 pytestmark = pytest.mark.once
 
@@ -125,3 +131,12 @@ def test_the_runner_added() -> None:
     assert len(judge_kit(SUITE, {DISK: before, KIT: before}, listed)) == 1
     assert len(judge_kit(SUITE, {DISK: before, KIT: before | {WATCH: FAILED}}, listed)) == 1
     assert len(judge_kit(SUITE, {DISK: before, KIT: watched | {"test": FAILED}}, listed)) == 1
+
+
+def test_predecessor() -> None:
+    """An unlisted test of the predecessor that fails is a fault, and a listed one that passes."""
+    fails, listed = {PLAIN: {"test": FAILED}}, {PLAIN: {"test": "reason"}}
+    assert not judge_predecessor_tests(SUITE, fails, listed)
+    assert len(judge_predecessor_tests(SUITE, fails, {PLAIN: {}})) == 1
+    assert len(judge_predecessor_tests(SUITE, {PLAIN: {"test": PASSED}}, listed)) == 1
+    assert len(judge_predecessor_tests(SUITE, {PLAIN: {}}, {PLAIN: {}})) == 1

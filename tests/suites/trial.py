@@ -37,7 +37,8 @@ def run(suite: Suite, row: Row, source: Path) -> Outcomes:
     """
     with tempfile.TemporaryDirectory(prefix="suite-") as work:
         home, temp, report = (Path(work, name) for name in ("home", "temp", "outcomes.json"))
-        shutil.copytree(source / suite.folder, home)
+        without = shutil.ignore_patterns(*suite.without)
+        shutil.copytree(source / suite.folder, home, ignore=without)
         temp.mkdir()
         places = {"TMPDIR": str(temp), "SUITE_OUTCOMES": str(report)}
         printed = execute(suite.command, home, environment(suite, row, home) | places)

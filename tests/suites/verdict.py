@@ -54,6 +54,12 @@ def judge_in_memory_tests(suite: Suite, by_row: ByRow, listed: ListedByRow) -> l
     ]
 
 
+def judge_predecessor_tests(suite: Suite, by_row: ByRow, listed: ListedByRow) -> list[str]:
+    """Return the predecessor's unlisted tests that our default storage fails."""
+    fails = bad(by_row[PLAIN])
+    return too_few(suite, by_row) + against_list(PLAIN, by_row, fails, listed[PLAIN])
+
+
 def too_few(suite: Suite, by_row: ByRow) -> list[str]:
     """Return a fault per row on which the suite ran too few tests."""
     return [
