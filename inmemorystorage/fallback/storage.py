@@ -322,7 +322,8 @@ class FallbackStorage(Storage):
         Each name is listed once: as a directory or as a file, as the first backend that has it
         says. Raises the first backend's error if all fail.
         """
-        return self._layers.listdir(normalize(path or ""))
+        # A slash is the top directory to some layers, as on S3, and outside of others.
+        return self._layers.listdir(normalize("" if path == "/" else path or ""))
 
     def size(self, name: str) -> int:
         """Return the size of a file in bytes; raise ``FileNotFoundError`` if none exists."""

@@ -395,6 +395,8 @@ class KeyValueStorage(_Deconstructible, NamingMixin, SignedUrlMixin):
         Raises `PathDoesNotExist`, ``NotADirectoryError`` for a file, and ``NotImplementedError``
         if the store cannot list.
         """
+        if path == "/" and self.behavior.slash_is_root:
+            path = ""
         return self._tree.names(self._resolve(path))
 
     def size(self, name: str) -> int:

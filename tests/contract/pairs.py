@@ -50,6 +50,7 @@ def combine(upper: Capabilities, lower: Capabilities) -> Capabilities:
     return replace(
         upper,
         has_paths_below=not upper.has_paths and lower.has_paths,
+        lists_slash=True,
         looks_before_paths=upper.refuses_names or lower.refuses_names,
         # The URL of a missing file is the last layer's.
         has_media_urls=lower.has_media_urls,

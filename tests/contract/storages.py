@@ -36,6 +36,7 @@ class Capabilities:
     :param opens_like_python: open() takes Python's modes, and its handles behave like Python's.
     :param has_directories: a directory exists by itself, and is not a file.
     :param refuses_names: every method refuses a name outside of the storage or with NUL in it.
+    :param lists_slash: ``listdir("/")`` lists the storage.
     :param takes_odd_characters: a name may contain a newline.
     :param takes_every_content: save() also takes text and streams that cannot seek, and removes
         the temporary file of an upload.
@@ -63,6 +64,7 @@ class Capabilities:
     opens_like_python: bool = True
     has_directories: bool = True
     refuses_names: bool = True
+    lists_slash: bool = False
     takes_odd_characters: bool = True
     takes_every_content: bool = True
     gives_each_a_name: bool = True
@@ -161,6 +163,7 @@ MEMORY = Capabilities(
     has_paths=False,
     has_files_at_paths=False,
     limits_names=False,
+    lists_slash=True,
     keeps_partial_saves=False,
 )
 BUCKET = replace(

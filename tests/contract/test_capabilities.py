@@ -47,6 +47,13 @@ def refuses_names(storage: Storage) -> bool:
 
 
 @probe
+def lists_slash(storage: Storage) -> bool:
+    """List a slash."""
+    put(storage, "d/a")
+    return storage.listdir("/") == (["d"], [])
+
+
+@probe
 def takes_odd_characters(storage: Storage) -> bool:
     """Save under a name with a newline."""
     put(storage, "a\nb")
