@@ -145,6 +145,11 @@ class Floor:
             return {key: self.named_in(each) for key, each in value.items()}
         return value
 
+    @property
+    def moved_directories(self) -> list[str]:
+        """Return the directories of the project that are moved, by their real paths."""
+        return [path for path, verdict in self._verdicts.items() if verdict == MOVED]
+
     def is_on(self, named: Any) -> bool:
         """Return whether a directory is moved, and is named by its path in the project."""
         path = os.path.abspath(named)
@@ -227,18 +232,6 @@ class Floor:
         return path not in self._verdicts and all(
             self._verdicts.get(each) == MOVED for each in inside
         )
-
-    def explain(self, error: BaseException | None) -> str:
-        """Return why a file is missing that the real directory has; nothing for other errors."""
-        path = error.filename if isinstance(error, FileNotFoundError) else None
-        if isinstance(path, (str, os.PathLike)) and self.holds(os.fspath(path)):
-            real = self.named(os.fspath(path))
-            if os.path.lexists(real):
-                return (
-                    f"{real} exists, but tests run on a private directory that begins with the "
-                    "files that git tracks. Name others in inmemorystorage_load: all, or patterns."
-                )
-        return ""
 
 
 def _best_parent() -> str | None:

@@ -42,7 +42,7 @@ def project_line() -> Line:
     frame: FrameType | None = sys._getframe(1)
     installed: FrameType | None = None
     while frame is not None:
-        owner = _owner(frame.f_code.co_filename)
+        owner = owner_of(frame.f_code.co_filename)
         if owner == "project":
             break
         if owner == "installed":
@@ -54,7 +54,8 @@ def project_line() -> Line:
 
 
 @functools.cache
-def _owner(path: str) -> str:
+def owner_of(path: str) -> str:
+    """Return whether the code of a file is of the ``framework``, ``installed``, or ``project``."""
     if path.startswith(_OURS):
         return "framework"
     return "installed" if path.startswith(_INSTALLED) else "project"
@@ -64,7 +65,7 @@ def is_installed(cls: type) -> bool:
     """Return whether a class is of an installed package, this library or the standard library."""
     module = sys.modules.get(cls.__module__)
     path = getattr(module, "__file__", None) or ""
-    return path.startswith(_PACKAGE) or _owner(path) == "installed"
+    return path.startswith(_PACKAGE) or owner_of(path) == "installed"
 
 
 def storage_label(storage: Storage) -> str:

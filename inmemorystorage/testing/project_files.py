@@ -7,6 +7,7 @@ import os
 import shutil
 import stat
 import subprocess
+import time
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 
@@ -118,9 +119,8 @@ def process_began() -> float | None:
     try:
         with open("/proc/self/stat", "rb") as file:
             ticks = int(file.read().rpartition(b")")[2].split()[19])
-        with open("/proc/stat", "rb") as file:
-            boot = next(int(line.split()[1]) for line in file if line.startswith(b"btime"))
-    except OSError:
+        boot = time.clock_gettime(time.CLOCK_REALTIME) - time.clock_gettime(time.CLOCK_BOOTTIME)
+    except (OSError, AttributeError):  # only Linux has them
         return None
     return boot + ticks / os.sysconf("SC_CLK_TCK")
 

@@ -246,12 +246,18 @@ def pytest_runtest_makereport(
     """Add the files that the test made, and its last operations."""
     report = yield
     if report.failed:
-        report.sections += _sections(item)
+        report.sections += _sections(item, call)
     return report
 
 
-def _sections(item: pytest.Item) -> Iterator[tuple[str, str]]:
+def _sections(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[tuple[str, str]]:
     stash = item.config.stash
+    if _session in stash and call.excinfo is not None:
+        from .hints import hints
+
+        sentences = hints(call.excinfo.value)
+        if sentences:
+            yield "Private directories", "\n".join(sentences)
     operations = list(stash[_session].watch.operations) if _session in stash else []
     # After its teardown a test has no level, and has left nothing.
     level = stash.get(_level, None)
@@ -269,3 +275,12 @@ def _sections(item: pytest.Item) -> Iterator[tuple[str, str]]:
             yield "Files that the test has left", "\n".join(lines)
     if operations:
         yield "Last operations on storages", "\n".join(map(str, operations))
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Tell of directories whose files were too many to begin with."""
+    session = config.stash.get(_session, None)
+    for note in session.notes if session else ():
+        terminalreporter.write_line(note, yellow=True)

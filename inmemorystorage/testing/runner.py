@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import unittest
 from argparse import ArgumentParser
@@ -12,6 +13,7 @@ from typing import Any
 from django.test.runner import DiscoverRunner
 
 from .artifacts import artifacts_of
+from .hints import hinting
 from .isolation import isolate_class
 from .session import Options, Session
 
@@ -40,6 +42,7 @@ class IsolatingTestSuite(unittest.TestSuite):
                 cls._has_isolated_storages = True  # type: ignore[attr-defined]
                 isolate_class(cls, session.watch)
         with contextlib.ExitStack() as stack:
+            stack.enter_context(hinting(result))
             if self.artifacts:
                 stack.enter_context(artifacts_of(result, self.artifacts))
             return super().run(result, debug)
@@ -102,6 +105,8 @@ class InMemoryStorageRunnerMixin:
 
     def teardown_test_environment(self, **kwargs: Any) -> None:
         """Restore the storages too."""
+        for note in self._session.notes:
+            self.log(note, level=logging.WARNING)  # type: ignore[attr-defined]
         super().teardown_test_environment(**kwargs)  # type: ignore[misc]
         self._session.end()
 

@@ -86,6 +86,11 @@ class Session:
         """Return whether the session is that of the parent process."""
         return self._pid != os.getpid()
 
+    @property
+    def notes(self) -> list[str]:
+        """Return what the user should know about the files that were loaded."""
+        return [] if Floor.current is None else Floor.current.loader.notes
+
     def begin_watch(self) -> None:
         """Watch the tests, which run now."""
         self._enable(self.watch)

@@ -341,18 +341,6 @@ def test_mocks_run(floor: Floor) -> None:
                 getattr(default_storage, name)("a.txt")
 
 
-def test_a_missing_file(home: Path, floor: Floor) -> None:
-    """The floor explains why a file is missing that the project has, and only that."""
-    (home / "media").mkdir()
-    (home / "media" / "a.txt").write_bytes(b"")
-    with pytest.raises(FileNotFoundError) as caught:
-        default_storage.open("a.txt")
-    assert "inmemorystorage_load" in floor.explain(caught.value)
-    with pytest.raises(FileNotFoundError) as caught:
-        default_storage.open("b.txt")
-    assert floor.explain(caught.value) == floor.explain(KeyError()) == ""
-
-
 @pytest.mark.parametrize("exists", [True, False])
 def test_the_directory_exists_as_the_real_one(
     home: Path, before: dict[str, Any], exists: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,16 @@ def test_in_set_up_fails():
 
 def test_that_passes():
     save("not-told.txt")
+"""
+BY_HAND = """
+from pathlib import Path
+
+def test_path():
+    path = Path(__file__).parent / "media" / save("a.txt")
+    assert path.exists()
+
+def test_file():
+    default_storage.open("kept.txt")
 """
 STRICT = """
 real = FileSystemStorage(location="real")
@@ -250,6 +261,26 @@ def test_report_of_a_failure(project: Project) -> None:
     assert printed.count(" Files that the test has left ") == 1
     assert printed.count(" Last operations on storages ") == 1
     assert "not-told.txt" not in printed
+
+
+def test_hints(project: Project) -> None:
+    """A test that fails for a real path, or a file that was not loaded, shows the reason."""
+    (project.media / "kept.txt").write_text("")
+    project.append("pytest.ini", "inmemorystorage_load = none\n")
+    project.write("test_1.py", HEAD + BY_HAND)
+    printed = run(project, fails=True)
+    assert "2 failed" in printed and printed.count(" Private directories ") == 2
+    assert f"{project.media}/kept.txt exists, but tests run on a private" in printed
+    assert f"{project.media}/a.txt is a real path of the project, but" in printed
+
+
+def test_too_many_files(project: Project) -> None:
+    """A directory with too many files to begin with is reported at the end."""
+    with (project.media / "big.bin").open("wb") as file:
+        file.truncate(51 << 20)
+    time.sleep(0.05)  # the kernel tells in hundredths of a second when a process began
+    project.write("test_1.py", HEAD + "def test():\n    assert files() == []\n")
+    assert f"The files in {project.media} are too many" in run(project)
 
 
 def test_strict(project: Project) -> None:
