@@ -135,21 +135,35 @@ def test_kit_is_measured(capsys: pytest.CaptureFixture[str], benchmark: Any) -> 
     """kit.py prints a row for each number of files and each operation."""
     import kit
 
-    assert kit.main(["--files", "10", "20", "--rounds", "1"]) == 0
+    no_suites = [*("--empty", "0", "--saving", "0", "--changing", "0"), "--no-easy-thumbnails"]
+    assert kit.main(["--files", "10", "20", "--rounds", "1", *no_suites]) == 0
     rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines() if "|" in line]
     assert sum(is_figure(cell) for row in rows for cell in row[1:]) == 2 * 3 + 2 * 3
 
 
-def test_suites_are_measured(tmp_path: Path) -> None:
-    """suites.py prints a row for each suite, with three figures for each runner."""
-    script = RUN.with_name("suites.py")
-    small = ["--empty", "100", "--saving", "100", "--rounds", "1"]
+def test_line_of_the_kit_is_measured(tmp_path: Path) -> None:
+    """kit.py prints a row for each suite and each runner."""
+    small = ["--files", "10", "--rounds", "1", "--suite-rounds", "2", "--no-easy-thumbnails"]
+    suites = ["--empty", "150", "--saving", "20", "--changing", "5"]
     run = subprocess.run(
-        [sys.executable, str(script), *small], cwd=tmp_path, capture_output=True, text=True
+        [sys.executable, str(RUN.with_name("kit.py")), *small, *suites],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
     )
     assert run.returncode == 0 and not run.stderr, run.stderr
-    rows = [line.split(" | ") for line in run.stdout.splitlines() if "|" in line]
-    assert sum(is_figure(cell) for row in rows for cell in row[1:]) == 2 * 2 * 3
+    rows = [line for line in run.stdout.splitlines() if line.startswith("| ")]
+    assert sum("Django's runner" in row or ", pytest" in row for row in rows) == 3 * 2
+
+
+def test_copy_of_easy_thumbnails_is_made_where_it_is_installed(
+    tmp_path: Path, benchmark: Any
+) -> None:
+    """easy_thumbnails_suite() copies the package, or returns None without it and its needs."""
+    from harness.suites import easy_thumbnails_suite
+
+    suite = easy_thumbnails_suite(tmp_path / "thumbnails")
+    assert suite is None or (tmp_path / "thumbnails" / "easy_thumbnails" / "tests").is_dir()
 
 
 def test_serving_is_measured(tmp_path: Path) -> None:
