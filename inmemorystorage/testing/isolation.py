@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from django.test import LiveServerTestCase
 
-from .levels import Level
+from .levels import Level, isolate_examples
 from .live import serve_live_media
 from .tools import TestTool, enable_for_class
 from .watch import Watch
@@ -59,6 +59,7 @@ def isolate_class(cls: type[unittest.TestCase], watch: Watch | None = None) -> N
     if issubclass(cls, LiveServerTestCase):
         enable_for_class(cls, serve_live_media())
     enable_for_class(cls, isolate_storages())
+    isolate_examples(cls)
     for name in ("__call__", "debug"):
         setattr(cls, name, _isolated(getattr(cls, name), watch))
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ..tree.journal import Note, Savepoint
 from .snapshot import Snapshot
@@ -75,3 +76,28 @@ class FixtureLevel:
         finally:
             if self._snapshot is not None:
                 self._snapshot.end(self)
+
+
+def isolate_examples(cls: Any) -> None:
+    """Give a test case of ``hypothesis.extra.django`` a level for each example, as rows have."""
+    if not hasattr(cls, "setup_example") or hasattr(cls.setup_example, "__wrapped__"):
+        return
+    set_up, tear_down = cls.setup_example, cls.teardown_example
+
+    @functools.wraps(set_up)
+    def setup_example(test: Any) -> None:
+        level = test._level_of_example = Level()
+        try:
+            set_up(test)
+        except BaseException:
+            level.end()
+            raise
+
+    @functools.wraps(tear_down)
+    def teardown_example(test: Any, example: Any) -> None:
+        try:
+            tear_down(test, example)
+        finally:
+            test._level_of_example.end()
+
+    cls.setup_example, cls.teardown_example = setup_example, teardown_example

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..tree.journal import Journal
-from .levels import FixtureLevel, Level
+from .levels import FixtureLevel, Level, isolate_examples
 
 if TYPE_CHECKING:
     from .media import Media
@@ -142,6 +142,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     stash[_level] = Level()
     session = stash.get(_session, None)
     if session is not None:
+        isolate_examples(getattr(item, "cls", None))
         is_marked = session.watch.is_strict and item.get_closest_marker("real_storages")
         session.watch.begin_test(lambda: item.nodeid, allows_real=bool(is_marked))
     # The last of the finalizers of a test; what addfinalizer() adds now is not there to stay.

@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import unittest
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.django import SimpleTestCase as HypothesisTestCase
 
 from inmemorystorage import InMemoryStorage
 from inmemorystorage.testing import InMemoryStorageTestMixin, isolate_storages
+from inmemorystorage.testing.levels import Level
 from inmemorystorage.testing.runner import IsolatingTestSuite
 from inmemorystorage.testing.session import Session
 
@@ -194,3 +199,37 @@ def test_the_mixin_of_a_mixin() -> None:
         pass
 
     assert "__call__" not in vars(Mixin)
+
+
+def test_examples() -> None:
+    """The files of an example roll back with it, as its rows do."""
+    seen = []
+
+    @isolate_storages()
+    class Tests(HypothesisTestCase):
+        @given(st.integers())
+        def test_a(self, number: int) -> None:
+            seen.append(change())
+
+    result = unittest.TestResult()
+    unittest.defaultTestLoader.loadTestsFromTestCase(Tests)(result)
+    assert result.wasSuccessful(), result.errors
+    assert len(seen) > 1
+    assert all(files == ["before.txt", "new.txt"] for files in seen)
+
+
+def test_an_example_that_cannot_begin() -> None:
+    """The level of an example ends if the example cannot be set up."""
+
+    @isolate_storages()
+    class Tests(unittest.TestCase):
+        def setup_example(self) -> None:
+            raise KeyError
+
+        def teardown_example(self, example: Any) -> None:
+            raise AssertionError("not reached")
+
+    before = Level.open.copy()
+    with pytest.raises(KeyError):
+        Tests("setup_example").setup_example()
+    assert Level.open == before
