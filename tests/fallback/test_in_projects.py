@@ -82,22 +82,14 @@ def test_copies_roll_back() -> None:
     assert get(storage, "b.txt") == b"b.txt" and get(storage, "a.txt") == b"a.txt"
 
 
-def test_it_is_replaced_in_tests(default: Any) -> None:
-    """override_storages() replaces it by an empty storage, and restores it."""
+def test_it_stays_in_tests(default: Any) -> None:
+    """override_storages() keeps it, and the files of its upper layer roll back at the end."""
     with override_storages():
-        assert isinstance(default, InMemoryStorage) and default.listdir("") == ([], [])
         put(default_storage, "a.txt")
-    assert type(default) is FallbackStorage and default.listdir("") == ([], ["lower.txt"])
-
-
-def test_the_replacement_behaves_like_the_first_layer(tmp_path: Path) -> None:
-    """replace_storage() returns an empty storage that behaves like the first layer."""
-    upper, lower = stocked("a.txt"), FileSystemStorage(tmp_path, base_url="/files/")
-    memory = replace_storage(FallbackStorage([upper, lower]))
-    assert memory.behavior.name == "memory" and memory.listdir("") == ([], [])
-    for writable in (None, []):
-        disk = replace_storage(FallbackStorage([lower, upper], writable=writable))
-        assert (disk.behavior.name, disk.base_url) == ("filesystem", "/files/")
+        assert default.listdir("") == ([], ["a.txt", "lower.txt"])
+        assert type(default) is FallbackStorage
+    assert default.listdir("") == ([], ["lower.txt"])
+    assert replace_storage(default) is default
 
 
 def test_real_layers_are_forbidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
