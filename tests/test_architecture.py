@@ -60,7 +60,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "serving": {"project", "storage", "transfer", "walk"},
     # The kit for tests.
     "testing": {
-        *("fallback", "files", "kvstore", "project", "serving", "storage", "tree", "walk"),
+        *("fallback", "files", "forks", "kvstore", "project", "serving", "storage", "tree"),
+        "walk",
     },
 }
 ENGINE = [

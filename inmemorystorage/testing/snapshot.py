@@ -22,6 +22,7 @@ from collections.abc import Callable, Collection, Iterator, MutableMapping
 from typing import Any, ClassVar
 from weakref import WeakValueDictionary
 
+from ..forks import PerProcess
 from .inotify import DirectoryWatch
 
 _NO_ATIME: int = getattr(os, "O_NOATIME", 0)
@@ -145,7 +146,7 @@ class Snapshot:
     def __init__(self, directory: str, clock: str) -> None:
         self.directory = directory
         self._clock = clock
-        self._lock = threading.RLock()
+        self._lock = PerProcess(threading.RLock)
         self._view: dict[str, dict[str, Entry]] = {}  # of each directory, the entries by name
         self._top: dict[str, Entry] = {}  # of the directory itself
         self._layers: list[tuple[object, Layer]] = []
@@ -154,7 +155,7 @@ class Snapshot:
         self._unsure: set[str] = set()  # directories in which something could not be put back
         self._inodes: WeakValueDictionary[int, Inode] = WeakValueDictionary()
         self._watch = DirectoryWatch()
-        with self._lock:
+        with self._lock.value:
             self._watch.start([directory])
             found: Found = {directory: os.lstat(directory)}
             self._take(found | self._new_in(directory))
@@ -167,14 +168,14 @@ class Snapshot:
     def begin(self, level: object = None) -> object:
         """Begin a new level, or resume one: changes belong to it, unless to one inside it."""
         level = object() if level is None else level
-        with self._lock:
+        with self._lock.value:
             self._take(self._look())
             self._active += [level, *self._inside.pop(level, [])]
         return level
 
     def pause(self, level: object) -> None:
         """Let changes belong to the level before this one, which keeps the levels inside it."""
-        with self._lock:
+        with self._lock.value:
             self._take(self._look())
             place = self._last_place(level)
             self._inside[level] = self._active[place + 1 :]
@@ -191,7 +192,7 @@ class Snapshot:
 
     def release(self, level: object) -> None:
         """End a level without undoing anything: its changes belong to the outer level."""
-        with self._lock:
+        with self._lock.value:
             self._take(self._look())
             outer = self._active[max(self._active.index(level) - 1, 0)]
             del self._active[self._last_place(level)]
@@ -201,7 +202,7 @@ class Snapshot:
 
     def end(self, level: object) -> None:
         """Undo the changes of a level; do nothing if it has ended already."""
-        with self._lock:
+        with self._lock.value:
             found = self._look()
             if level is not self._active[-1]:
                 self._take(found)
@@ -217,7 +218,7 @@ class Snapshot:
 
     def changes(self, level: object) -> dict[str, tuple[Entry | None, Entry | None]]:
         """Return what is at the paths that a level and those inside it changed, before and now."""
-        with self._lock:
+        with self._lock.value:
             self._take(self._look())
             if level not in self._active:
                 return {}
@@ -230,7 +231,7 @@ class Snapshot:
 
     def close(self) -> None:
         """Leave the directory alone from now on; levels that are open end without an effect."""
-        with self._lock:
+        with self._lock.value:
             self._watch.stop()
             self._view, self._layers = {}, []
 
