@@ -287,8 +287,8 @@ class KeyValueStorage(_Deconstructible, NamingMixin, SignedUrlMixin):
 
     def _save_body(self, name: str, body: bytes) -> Name:
         """Store content in the entry of an available name."""
-        record, overwrites = self._contents.record(body), self._allow_overwrite
-        resolved = self._resolve(name)
+        resolved, overwrites = self._resolve(name), self._allow_overwrite
+        record = self._contents.record(resolved.text, body)
         while not self._put(resolved, record, body, overwrites):
             name, overwrites = self._other_name(name)
             resolved = self._resolve(name)
@@ -298,7 +298,9 @@ class KeyValueStorage(_Deconstructible, NamingMixin, SignedUrlMixin):
         """Claim an available name, and store content there in chunks."""
         overwrites = self._allow_overwrite
         while True:
-            resolved, claim = self._resolve(name), Record.new(Kind.CLAIM, _CLAIMED)
+            resolved = self._resolve(name)
+            expires = self._contents.entries.expiry(resolved.text, _CLAIMED)
+            claim = Record.new(Kind.CLAIM, expires)
             place = self._tree.place(resolved)
             with ChunkedUpload(self._contents, resolved.text, place, claim.content) as upload:
                 if overwrites:
@@ -337,7 +339,7 @@ class KeyValueStorage(_Deconstructible, NamingMixin, SignedUrlMixin):
 
     def _overwrite(self, name: Name, record: Record, body: bytes) -> None:
         def change(found: Found | None) -> tuple[Record, bytes]:
-            stays = self.behavior.overwrites_in_place and found and found.record.is_there
+            stays = self.behavior.overwrites_in_place and found and found.is_there
             return (found.record.changed(record) if found and stays else record), body
 
         self._tree.put(name, change)
@@ -358,17 +360,16 @@ class KeyValueStorage(_Deconstructible, NamingMixin, SignedUrlMixin):
         return own or "get_available_name" in vars(self) or self._has_patched_names()
 
     def _is_taken(self, name: str) -> bool:
-        record = self._find(name)
-        return record is not None and not record.is_expired
+        found = self._find(name)
+        return found is not None and not found.is_expired
 
-    def _find(self, name: str) -> Record | None:
-        """Return the record at a name; ``None`` for a missing file, and for an invalid name."""
+    def _find(self, name: str) -> Found | None:
+        """Return the entry at a name; ``None`` for a missing file, and for an invalid name."""
         try:
             resolved = self._resolve(name)
         except (OSError, ValueError):
             return None
-        found = self._tree.find(resolved)
-        return None if found is None else found.record
+        return self._tree.find(resolved)
 
     def delete(self, name: str) -> None:
         """
@@ -385,8 +386,8 @@ class KeyValueStorage(_Deconstructible, NamingMixin, SignedUrlMixin):
 
     def exists(self, name: str) -> bool:
         """Return whether a file or a directory has the name."""
-        record = self._find(name)
-        return record is not None and record.is_there
+        found = self._find(name)
+        return found is not None and found.is_there
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
         """
@@ -435,19 +436,23 @@ class KeyValueStorage(_Deconstructible, NamingMixin, SignedUrlMixin):
         Saving a file in chunks sweeps from time to time, and with a ``ttl`` saving deletes expired
         files in the same directory.
         """
-        if self._contents.ttl is not None and self._contents.entries.backend.lists_entries:
+        if self._expires():
             self._tree.sweep(self._resolve(""))
         return self._contents.orphans.sweep(older_than)
 
     def _sweep_if_due(self, saved: Name, has_chunks: bool) -> None:
         """Sweep from time to time, and suppress errors: the file is saved already."""
-        ttl, attempt = self._contents.ttl, self._contents.entries.attempt
+        attempt = self._contents.entries.attempt
         if has_chunks and self._is_due(None, LEASE / 4):
             with attempt():
                 self._contents.orphans.sweep(LEASE)
-        if ttl is not None and self._is_due(saved.directory, ttl):
+        if self._expires() and self._is_due(saved.directory, cast("float", self._contents.ttl)):
             with attempt():
                 self._tree.sweep_directory(saved.parent)
+
+    def _expires(self) -> bool:
+        """Return whether files expire, and the store can list them."""
+        return self._contents.ttl is not None and self._contents.entries.backend.lists_entries
 
     def _is_due(self, directory: str | None, seconds: float) -> bool:
         """Return whether the last sweep was that long ago, and remember this one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -66,6 +67,8 @@ class Backend(ABC):
     :cvar adds: `add` is implemented, and atomic.
     :cvar has_entries: the methods for entries are implemented, except for `list_entries`.
     :cvar lists_entries: `list_entries` is implemented.
+    :cvar clock_margin: seconds that clocks may differ by, if `now` is this machine's: files live
+        longer by them. 0 for a clock that all processes share.
 
     :param store: the URI's text between ``://`` and ``?``.
     :param parameters: the URI's parameters, converted.
@@ -81,6 +84,7 @@ class Backend(ABC):
     adds: bool = False
     has_entries: bool = False
     lists_entries: bool = False
+    clock_margin: float = 15 * 60
 
     def __init__(self, store: str, parameters: Mapping[str, Any]) -> None:
         self.store = store
@@ -160,6 +164,10 @@ class Backend(ABC):
     def list_entries(self, directory: str) -> Iterator[tuple[str, bytes]]:
         """Yield the name and the ``meta`` of each entry of a directory."""
         raise NotImplementedError
+
+    def now(self) -> float:
+        """Return the engine's time in seconds since the epoch; this machine's if it has none."""
+        return time.time()
 
     def create(self) -> str | None:
         """

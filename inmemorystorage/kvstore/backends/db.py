@@ -49,6 +49,7 @@ class Vendor(NamedTuple):
     The limits of a database, and how it keeps rows consistent.
 
     :param lock: SQL that prevents deleting the rows of a query until the transaction ends.
+    :param clock: SQL of the server's time; SQLite has this machine's.
     :param collation: compares keys where the database's default may treat different ones as equal.
     """
 
@@ -57,14 +58,21 @@ class Vendor(NamedTuple):
     value_max: int | None = None
     has_entries: bool = True
     lock: str = ""
+    clock: str = ""
     collation: str | None = None
 
 
 VENDORS = {
     "sqlite": Vendor(plain_keys=False),  # a writer locks the whole database
-    "postgresql": Vendor(lock=" FOR KEY SHARE"),  # its text cannot contain NUL
+    # Its text cannot contain NUL. Its now() is when the transaction began.
+    "postgresql": Vendor(lock=" FOR KEY SHARE", clock="EXTRACT(EPOCH FROM clock_timestamp())"),
     # MySQL's default collations ignore case, and all of them ignore trailing blanks.
-    "mysql": Vendor(value_max=_LONGEST, lock=" LOCK IN SHARE MODE", collation="utf8mb4_bin"),
+    "mysql": Vendor(
+        value_max=_LONGEST,
+        lock=" LOCK IN SHARE MODE",
+        clock="UNIX_TIMESTAMP(NOW(6))",
+        collation="utf8mb4_bin",
+    ),
 }
 _OTHERS = Vendor(key_max=0, value_max=_LONGEST, has_entries=False)
 
@@ -100,6 +108,7 @@ class DatabaseBackend(Backend):
     parameters: ClassVar[Mapping[str, Callable[[str], Any]]] = {"alias": _alias}
     client_errors = (DatabaseError, InterfaceError)
     adds = True
+    clock_margin = 0
 
     def __init__(self, store: str, parameters: Mapping[str, Any]) -> None:
         super().__init__(store, parameters)
@@ -209,6 +218,14 @@ class DatabaseBackend(Backend):
             yield from page
             if more := len(page) == _PAGE:
                 last = page[-1][0]
+
+    def now(self) -> float:
+        """Return the time of the database's server."""
+        if not self._vendor.clock:
+            return super().now()
+        with connections[self._using].cursor() as cursor:
+            cursor.execute(f"SELECT {self._vendor.clock}")
+            return float(cursor.fetchone()[0])
 
     def create(self) -> str | None:
         """Make the table; return its description, ``None`` if it exists."""

@@ -27,6 +27,7 @@ class LocmemBackend(Backend):
     """A store in the memory of this process."""
 
     adds = has_entries = lists_entries = True
+    clock_margin = 0
 
     def __init__(self, store: str, parameters: Mapping[str, Any]) -> None:
         super().__init__(store, parameters)

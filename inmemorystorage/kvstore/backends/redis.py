@@ -146,6 +146,8 @@ redis.call('HDEL', KEYS[1], ARGV[1])
 redis.call('UNLINK', KEYS[2], KEYS[3])
 return 1
 """)
+# As a script, a cluster runs it on the node that has its key.
+_NOW = _script("return redis.call('TIME')")
 
 
 def _one_of(*words: str) -> Callable[[str], str]:
@@ -178,6 +180,7 @@ class RedisBackend(Backend):
     }
     client_errors = (RedisError, RedisClusterException)
     adds = has_entries = lists_entries = takes_views = True
+    clock_margin = 0
 
     def __init__(
         self, store: str, parameters: Mapping[str, Any], connect: Callable[[], Any]
@@ -250,12 +253,20 @@ class RedisBackend(Backend):
                     [each for each, e in zip(places, entries, strict=True) if e is None]
                 )
             return entries
+        if len(places) > 1:  # directories above a name, whose entries are short
+            mget = getattr(self._client, "mget_nonatomic", self._client.mget)
+            packed = mget([_entry_keys(*place)[0] for place in places])
+            return [None if each is None else Entry(unpack(each).meta) for each in packed]
+        return self._metas(places)
+
+    def _metas(self, places: Sequence[tuple[str, str]]) -> list[Entry | None]:
+        """Return the entries at several places, as listings show them."""
         fields = [("HGET", _metas(directory), _encode(name)) for directory, name in places]
         return [None if meta is None else Entry(meta) for meta in self._sent(fields)]
 
     def _check_lost(self, places: list[tuple[str, str]]) -> None:
         """Raise `Damaged` for entries of which the server evicted all but the meta."""
-        metas = self.read_entries(places, bodies=False)
+        metas = self._metas(places)
         kept = [place for place, meta in zip(places, metas, strict=True) if meta is not None]
         packed = self._sent([("EXISTS", _entry_keys(*place)[0]) for place in kept])
         if not all(packed):
@@ -291,6 +302,11 @@ class RedisBackend(Backend):
         """Yield the name and the ``meta`` of each entry of a directory."""
         entries: dict[bytes, bytes] = self._client.hgetall(_metas(directory))
         return ((decoded(_decode, name), meta) for name, meta in entries.items())
+
+    def now(self) -> float:
+        """Return the time of the server; of a cluster, that of one node."""
+        seconds, microseconds = self._run(_NOW, [_metas("")], ())
+        return int(seconds) + int(microseconds) / 1e6
 
     def error_number(self, error: Exception) -> int:
         """Return the errno of the ``OSError`` that replaces a client's exception."""

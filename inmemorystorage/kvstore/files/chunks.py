@@ -103,9 +103,10 @@ class ContentStore:
             return b"", itertools.chain(first, chunks)
         return b"".join(first), None
 
-    def record(self, body: bytes = b"") -> Record:
+    def record(self, label: str, body: bytes = b"") -> Record:
         """Return the record of a file whose content is the body of its entry."""
-        return Record.new(Kind.FILE, self.ttl, size=len(body), checksum=crc32(body))
+        expires = self.entries.expiry(label, self.ttl)
+        return Record.new(Kind.FILE, expires, size=len(body), checksum=crc32(body))
 
     def read(
         self, label: str, record: Record, checksums: bytes, first: int, count: int
@@ -235,7 +236,7 @@ class ChunkedUpload:
         if self._contents.ttl is not None and time.monotonic() - started > LEASE:
             raise lease_expired(self._orphan.label)  # the first chunks may have expired
         record = replace(
-            self._contents.record(),
+            self._contents.record(self._orphan.label),
             content=self._orphan.content,
             size=size,
             chunk_size=length,

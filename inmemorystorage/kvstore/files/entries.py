@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import math
 import secrets
@@ -10,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from ..backends import Backend, Entry, Inserted, decoded
 from ..connections import backend_for, reporting
@@ -18,6 +19,8 @@ from ..limits import fit, is_count
 from ..store import namespace_of
 
 _T = TypeVar("_T")
+# Returns a time in seconds since the epoch.
+Clock: TypeAlias = Callable[[], float]
 
 # The entry in each directory that may have others; no file has this name.
 MARKER = "."
@@ -64,25 +67,18 @@ class Record:
     name: str | None = None
 
     @classmethod
-    def new(cls, kind: Kind, ttl: float | None = None, **values: Any) -> Record:
-        """Return a record made now, which expires after ``ttl`` seconds."""
+    def new(cls, kind: Kind, expires: float | None = None, **values: Any) -> Record:
+        """Return a record made now."""
         now = time.time()
-        expires = None if ttl is None else now + ttl
         return cls(kind, new_id(), new_id(), created=now, modified=now, expires=expires, **values)
 
     def changed(self, content: Record) -> Record:
         """Return the record of this file with another content."""
         return replace(content, inode=self.inode, created=self.created, name=self.name)
 
-    @property
-    def is_there(self) -> bool:
-        """Return whether readers see the entry."""
-        return self.kind is not Kind.CLAIM and not self.is_expired
-
-    @property
-    def is_expired(self) -> bool:
-        """Return whether the entry has expired."""
-        return self.expires is not None and self.expires <= time.time()
+    def is_expired(self, clock: Clock) -> bool:
+        """Return whether the entry has expired; ask the clock only if it ever does."""
+        return self.expires is not None and self.expires <= clock()
 
     @property
     def chunks(self) -> int:
@@ -153,6 +149,17 @@ class Found:
     record: Record
     meta: bytes
     body: bytes = b""
+    clock: Clock = time.time
+
+    @property
+    def is_there(self) -> bool:
+        """Return whether readers see the entry."""
+        return self.record.kind is not Kind.CLAIM and not self.is_expired
+
+    @property
+    def is_expired(self) -> bool:
+        """Return whether the entry has expired."""
+        return self.record.is_expired(self.clock)
 
 
 @dataclass(frozen=True)
@@ -183,6 +190,14 @@ class EntryStore:
         with reporting(self.uri, label) as backend:
             return getattr(backend, operation)(*args, **options)
 
+    def clock(self, label: str) -> Clock:
+        """Return a function that asks the engine's clock once, and returns that time."""
+        return functools.cache(functools.partial(self.ask, label, "now"))
+
+    def expiry(self, label: str, ttl: float | None) -> float | None:
+        """Return when what is stored now expires, by any process's clock."""
+        return None if ttl is None else self.ask(label, "now") + ttl + self.backend.clock_margin
+
     def decode(self, label: str, loads: Callable[[bytes], _T], stored: bytes) -> _T:
         """Return what a function reads in stored data."""
         with reporting(self.uri, label):
@@ -205,10 +220,9 @@ class EntryStore:
     ) -> list[Found | None]:
         """Return the entries at several places; their bodies are empty without ``bodies``."""
         with reporting(self.uri, label) as backend:
-            entries = backend.read_entries(places, bodies=bodies)
+            entries, clock = backend.read_entries(places, bodies=bodies), self.clock(label)
             return [
-                each and Found(decoded(Record.load, each.meta), each.meta, each.body)
-                for each in entries
+                each and Found(decoded(Record.load, each.meta), *each, clock) for each in entries
             ]
 
     def insert(

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import errno
 import json
-import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -79,14 +78,14 @@ class Orphan:
 
     def note(self) -> None:
         """Store the note."""
-        entry = self._entry(time.time() + LEASE)
+        entry = self._entry(self._due())
         if self._entries.backend.lists_entries:
             self._entries.insert(self.label, self._note_place, entry, inside=False)
         self._meta = entry.meta
 
     def renew(self) -> None:
         """Renew the lease; raise ``OSError`` if a sweep has dropped the content."""
-        if not self.replace_note(time.time() + LEASE):
+        if not self.replace_note(self._due()):
             raise lease_expired(self.label)
 
     def replace_note(self, due: float) -> bool:
@@ -113,6 +112,11 @@ class Orphan:
     def remove(self, found: Found) -> bool:
         """Remove the entry that `find` returned; return False if it has changed."""
         return self._entries.remove(self.label, self.place, found.meta)
+
+    def _due(self) -> float:
+        """Return when a lease that begins now expires."""
+        now: float = self._entries.ask(self.label, "now")
+        return now + LEASE
 
     def _entry(self, due: float) -> Entry:
         return OrphanNote(due, *self.place, self.chunks).entry()
@@ -143,7 +147,8 @@ class Orphans:
         """Drop the orphans that were noted this many seconds ago; return how many."""
         if not self._entries.backend.lists_entries:
             return 0
-        directory, end = self._entries.key("s", ""), time.time() + LEASE - older_than
+        directory = self._entries.key("s", "")
+        end = self._entries.ask(directory, "now") + LEASE - older_than
         notes = [
             (content, meta, self._entries.decode(content, OrphanNote.load, meta))
             for content, meta in self._entries.list(directory, directory)

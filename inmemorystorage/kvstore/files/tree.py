@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import itertools
 import os
 import posixpath
 from collections.abc import Callable, Iterator, Sequence
@@ -20,10 +19,12 @@ from ..backends import Entry, Inserted
 from ..limits import HASHED
 from ..uri import parse
 from .chunks import ContentStore
-from .entries import MARKER, Found, Kind, Record
+from .entries import MARKER, Clock, Found, Kind, Record
 from .orphans import Orphan
 from .reading import ContentIO
 
+# Directories above a name to read at once: all of a usual one.
+_READ_AT_ONCE = 32
 # The entry at a marker.
 _OPEN = Entry(Kind.DIRECTORY.value)
 
@@ -57,10 +58,19 @@ class Name(NamedTuple):
         text = "/".join(filter(None, [self.text, last]))
         return Name(text, self.path, last)
 
+    @property
+    def ends(self) -> list[int]:
+        """Return where the path of each directory above ends, the highest first."""
+        return [end for end, each in enumerate(f"{self.directory}/") if end and each == "/"]
+
+    def ancestor(self, end: int) -> Name:
+        """Return the name of the directory above whose path ends there."""
+        path = self.directory[:end]
+        return Name(path, *_split(path))
+
     def above(self) -> list[Name]:
         """Return the names of all directories above, the highest first."""
-        paths = itertools.accumulate(filter(None, self.directory.split("/")), "{}/{}".format)
-        return [Name(path, *_split(path)) for path in paths]
+        return [*map(self.ancestor, self.ends)]
 
 
 def _split(path: str) -> tuple[str, str]:
@@ -133,7 +143,7 @@ class Tree:
     def look_up(self, name: Name, *, body: bool = False) -> Found:
         """Return the file or the directory at a name; raise what stat(2) raises."""
         found = self.find(name, body=body)
-        if found is None or not found.record.is_there:
+        if found is None or not found.is_there:
             raise self.missing(name)
         return found
 
@@ -148,10 +158,21 @@ class Tree:
 
     def missing(self, name: Name) -> OSError:
         """Return the error for a missing name: ``ENOTDIR`` below a file, else ``ENOENT``."""
-        above = name.above()
-        found = self._entries.read(name.text, [self.place(each) for each in above])
-        is_below_file = any(each and each.record.kind is Kind.FILE for each in found)
+        deepest = self._deepest(name)
+        is_below_file = deepest is not None and deepest.record.kind is Kind.FILE
         return os_error(errno.ENOTDIR if is_below_file else errno.ENOENT, name.text)
+
+    def _deepest(self, name: Name) -> Found | None:
+        """Return the deepest entry above a name; those above it exist, those below it do not."""
+        ends, deepest = name.ends, None
+        while ends:
+            step = -(-len(ends) // _READ_AT_ONCE)
+            places = [self.place(name.ancestor(end)) for end in ends[step - 1 :: step]]
+            found = [*self._entries.read(name.text, places), None]
+            number = found.index(None)
+            deepest = found[number - 1] if number else deepest
+            ends = ends[number * step : (number + 1) * step - 1]
+        return deepest
 
     def names(self, name: Name) -> tuple[list[str], list[str]]:
         """Return the directories and the files in a directory; raise what scandir(3) raises."""
@@ -159,6 +180,7 @@ class Tree:
         if not listed and name.last and self.look_up(name).record.kind is Kind.FILE:
             raise os_error(errno.ENOTDIR, name.text)
         names: dict[bytes, list[str]] = {kind.value: [] for kind in Kind}
+        clock = self._entries.clock(name.text)
         for stored, meta in listed:
             if stored == MARKER:
                 continue
@@ -166,16 +188,22 @@ class Tree:
             if meta[:1] in names and b'"x":' not in meta and not stored.startswith(HASHED):
                 names[meta[:1]].append(stored)
                 continue
-            below, record = self._load(name, stored, meta)
-            if not record.is_expired:
-                names[record.kind.value].append(below.last)
+            below, found = self._load(name, stored, meta, clock)
+            if not found.is_expired:
+                names[found.record.kind.value].append(below.last)
         return names[Kind.DIRECTORY.value], names[Kind.FILE.value]
 
-    def _load(self, directory: Name, stored: str, meta: bytes) -> tuple[Name, Record]:
-        """Return the name and the record of an entry in a directory."""
+    def _below(self, directory: Name) -> list[tuple[Name, Found]]:
+        """Return the names and the entries in a directory, claims and expired files included."""
+        clock = self._entries.clock(directory.text)
+        listed = [each for each in self._list(directory) if each[0] != MARKER]
+        return [self._load(directory, *each, clock) for each in listed]
+
+    def _load(self, directory: Name, stored: str, meta: bytes, clock: Clock) -> tuple[Name, Found]:
+        """Return the name and the entry for a stored name in a directory."""
         label = directory.below(stored).text
         record = self._entries.decode(label, Record.load, meta)
-        return directory.below(record.name or stored), record
+        return directory.below(record.name or stored), Found(record, meta, clock=clock)
 
     def _list(self, name: Name) -> Sequence[tuple[str, bytes]]:
         if not self._entries.backend.lists_entries:
@@ -211,7 +239,7 @@ class Tree:
         found = self.find(name)
         if found is None or found.record.kind is Kind.DIRECTORY:
             return found is not None
-        if found.record.is_expired:
+        if found.is_expired:
             self.remove(name, found)
             return False
         raise os_error(if_file, name.text)
@@ -243,7 +271,7 @@ class Tree:
         found = self.find(name)
         if found is None:
             return True
-        return found.record.is_expired and self.remove(name, found)
+        return found.is_expired and self.remove(name, found)
 
     def put(self, name: Name, change: Callable[[Found | None], tuple[Record, bytes]]) -> None:
         """
@@ -300,45 +328,48 @@ class Tree:
             if error.errno != errno.ENOSPC:
                 raise
 
-    def sweep_directory(self, directory: Name) -> None:
-        """Remove the expired files of a directory, if the backend can list it."""
-        listed = self._list(directory) if self._entries.backend.lists_entries else []
-        for stored, meta in listed:
-            if stored != MARKER:
-                below, record = self._load(directory, stored, meta)
-                if record.is_expired:
-                    self._remove_expired(below)
+    def sweep_directory(self, directory: Name) -> list[Name]:
+        """Remove the expired files of a directory; return the directories in it."""
+        below = self._below(directory)
+        for name, found in below:
+            if found.is_expired:
+                self.remove(name, found)
+        return [name for name, found in below if found.record.kind is Kind.DIRECTORY]
 
     def sweep(self, directory: Name) -> None:
         """Remove the expired files of a directory, and those below it."""
-        self.sweep_directory(directory)
-        for own in self.names(directory)[0]:
-            with contextlib.suppress(FileNotFoundError):  # another process deletes it
-                self.sweep(directory.below(own))
+        directories = [directory]
+        for each in directories:  # which grow
+            directories += self.sweep_directory(each)
 
     def delete(self, name: Name) -> None:
         """Delete a file, or a directory as the behavior says; raise what unlink(2) raises."""
         found = self.look_up(name)
-        if found.record.kind is Kind.DIRECTORY:
-            self._delete_directory(name, found)
-        else:
+        if found.record.kind is Kind.FILE:
             self.remove(name, found)  # unless another process has deleted or replaced it
-
-    def _delete_directory(self, name: Name, found: Found) -> None:
+            return
         self._list(name)  # raises before anything is changed
+        directories = [(name, found)]
+        for directory, _ in directories:  # which grow
+            directories += self._empty(directory)
+        for directory, found in reversed(directories):
+            if directory.last:
+                self.remove(directory, found)
+                if self._list(directory):
+                    self.make_directories([*directory.above(), directory])
+
+    def _empty(self, directory: Name) -> list[tuple[Name, Found]]:
+        """Delete the files of a directory, which takes no others then; return its directories."""
         # Without its marker the directory takes no entries, unless it is made again.
-        self._entries.remove(name.text, self._marker(name), _OPEN.meta)
-        if not self.behavior.deletes_trees and any(self.names(name)):
-            self._entries.insert(name.text, self._marker(name), _OPEN, inside=False)
-            raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), name.text)
-        for own in itertools.chain(*self.names(name)):
-            with contextlib.suppress(FileNotFoundError):
-                self.delete(name.below(own))
-        self.sweep_directory(name)
-        if name.last:
-            self.remove(name, found)
-            if self._list(name):
-                self.make_directories([*name.above(), name])
+        self._entries.remove(directory.text, self._marker(directory), _OPEN.meta)
+        below = self._below(directory)
+        if not self.behavior.deletes_trees and any(found.is_there for _, found in below):
+            self._entries.insert(directory.text, self._marker(directory), _OPEN, inside=False)
+            raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), directory.text)
+        for name, found in below:
+            if found.record.kind is Kind.FILE or found.is_expired:
+                self.remove(name, found)
+        return [each for each in below if each[1].record.kind is Kind.DIRECTORY]
 
     def _entry(self, record: Record, name: Name, body: bytes = b"") -> Entry:
         if self._entries.stored_name(name.last) != name.last:

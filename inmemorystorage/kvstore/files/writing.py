@@ -14,7 +14,7 @@ from typing import IO, Any, NoReturn
 from ...exceptions import os_error
 from ..limits import crc32
 from .chunks import ChunkedUpload
-from .entries import Found, Kind, Record
+from .entries import Clock, Found, Kind, Record
 from .tree import Name, Tree
 
 _PIECE = 1024 * 1024
@@ -85,7 +85,7 @@ class WriteBuffer(io.FileIO):
     def _begin(self) -> Found:
         """Create or truncate the file as the flags say, and return its entry."""
         found = self._tree.find(self._name, body=True)
-        there = found if found is not None and found.record.is_there else None
+        there = found if found is not None and found.is_there else None
         if there is not None and there.record.kind is Kind.DIRECTORY:
             raise os_error(errno.EISDIR, self._name.text)
         if self._flags & os.O_EXCL and there is not None:
@@ -107,11 +107,11 @@ class WriteBuffer(io.FileIO):
             raise missing
 
     def _put_empty(self) -> Found:
-        record = self._contents.record()
+        record = self._contents.record(self._name.text)
 
         def change(found: Found | None) -> tuple[Record, bytes]:
             nonlocal record
-            if found is not None and found.record.is_there:
+            if found is not None and found.is_there:
                 record = found.record.changed(record)
             return record, b""
 
@@ -161,7 +161,7 @@ class WriteBuffer(io.FileIO):
 
     def _store(self) -> None:
         body, chunks = self._contents.split(self._pieces())
-        record = self._contents.record(body)
+        record = self._contents.record(self._name.text, body)
         if chunks is None:
             self._put(record, body)
             return
@@ -173,7 +173,7 @@ class WriteBuffer(io.FileIO):
 
     def _put(self, record: Record, body: bytes) -> None:
         def change(found: Found | None) -> tuple[Record, bytes]:
-            if found is None and self._record.is_expired:
+            if found is None and self._record.is_expired(self._clock()):
                 return record, body  # the file expired, and is created again
             if found is None or found.record.inode != self._record.inode:
                 raise _Gone
@@ -183,6 +183,9 @@ class WriteBuffer(io.FileIO):
 
         self._tree.put(self._name, change)
         self._record = self._record.changed(record)
+
+    def _clock(self) -> Clock:
+        return self._contents.entries.clock(self._name.text)
 
     def _follow(self) -> None:
         """Insert the data that other processes appended before the data that this appends."""
