@@ -5,10 +5,23 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from ..tree.journal import Note, Savepoint
 from .snapshot import Snapshot
+
+# The states of nodes by their keys; ``None``: the node does not exist.
+States = dict[Any, Any]
+
+
+class Capturing(Protocol):
+    """Files without a journal, whose states are captured when a level begins."""
+
+    def capture(self) -> States:
+        """Return the states of all nodes."""
+
+    def apply(self, states: States) -> None:
+        """Restore the states of some nodes."""
 
 
 class Level:
@@ -16,28 +29,41 @@ class Level:
     The changes of files since the level was made; levels nest.
 
     ``savepoint`` has the changes of trees in memory; ``snapshot`` is the `Snapshot` of the floor
-    that was down when the level began, or ``None``; ``open`` has the levels that have not ended.
+    that was down when the level began, or ``None``; ``open`` has the levels that have not ended,
+    and ``captured`` the files that they capture.
     """
 
     open: ClassVar[list[Level]] = []
+    captured: ClassVar[list[Capturing]] = []
 
     def __init__(self) -> None:
-        self.open.append(self)
+        self._before = {files: files.capture() for files in self.captured}
         self.savepoint = Savepoint()
         self.snapshot = Snapshot.current
         if self.snapshot is not None:
             self.snapshot.begin(self)
+        self.open.append(self)
+
+    def add(self, files: Capturing, states: States) -> None:
+        """Let states be those before the level."""
+        if files in self._before:
+            self._before[files].update(states)
+
+    def changes(self, files: Capturing) -> tuple[States, States]:
+        """Return the states that changed in the level, before and now."""
+        return _difference(self._before.get(files, {}), files.capture())
 
     def end(self) -> None:
         """Undo the changes; do nothing if the level has ended."""
         if self not in self.open:
             return
         self.open.remove(self)
-        try:
-            self.savepoint.rollback()
-        finally:
+        with contextlib.ExitStack() as stack:
             if self.snapshot is not None:
-                self.snapshot.end(self)
+                stack.callback(self.snapshot.end, self)
+            for files in self._before:
+                stack.callback(files.apply, self.changes(files)[0])
+            stack.callback(self.savepoint.rollback)
 
     def release(self) -> None:
         """End without undoing anything: the changes belong to the outer level."""
@@ -53,6 +79,8 @@ class FixtureLevel:
     def __init__(self) -> None:
         self._note = Note()
         self._snapshot = Snapshot.current
+        self._before: dict[Capturing, States] = {files: {} for files in Level.captured}
+        self._resumed: dict[Capturing, States] = {}
 
     @contextlib.contextmanager
     def recording(self) -> Iterator[None]:
@@ -61,21 +89,46 @@ class FixtureLevel:
             stack.enter_context(self._note.recording())
             if self._snapshot is not None:
                 stack.enter_context(self._snapshot.recording(self))
-            yield
+            captured = {files: files.capture() for files in self._before}
+            try:
+                yield
+            finally:
+                for files, states in captured.items():
+                    self._take(files, *_difference(states, files.capture()))
+
+    def _take(self, files: Capturing, before: States, now: States) -> None:
+        """Let changes be those of the fixture, which levels of tests found when they began."""
+        self._before[files] = before | self._before[files]
+        for level in Level.open:
+            level.add(files, now)
 
     def resume(self) -> None:
         """Let changes belong to the fixture until it ends."""
+        self._resumed = {files: files.capture() for files in self._before}
         self._note.resume()
         if self._snapshot is not None:
             self._snapshot.begin(self)
 
     def end(self) -> None:
         """Undo the changes."""
-        try:
-            self._note.undo()
-        finally:
+        for files, states in self._resumed.items():
+            self._take(files, *_difference(states, files.capture()))
+        with contextlib.ExitStack() as stack:
             if self._snapshot is not None:
-                self._snapshot.end(self)
+                stack.callback(self._snapshot.end, self)
+            for files, before in self._before.items():
+                stack.callback(self._undo, files, before)
+            stack.callback(self._note.undo)
+
+    def _undo(self, files: Capturing, before: States) -> None:
+        files.apply(before)
+        for level in Level.open:
+            level.add(files, before)
+
+
+def _difference(before: States, now: States) -> tuple[States, States]:
+    keys = [key for key in before | now if before.get(key) != now.get(key)]
+    return {key: before.get(key) for key in keys}, {key: now.get(key) for key in keys}
 
 
 def isolate_examples(cls: Any) -> None:

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from django.core.files.storage import Storage, storages
 
 from .levels import Level
-from .stored_files import Changes, FilesInMemory, FilesOnDisk, files_of
+from .stored_files import Changes, StoredFiles, files_of
 from .tools import TestTool
 
 
@@ -72,7 +72,7 @@ class Media(Mapping[str, bytes]):
         both = [name for name in changes.before if name in changes.now]
         return [name for name in both if changes.before[name] != changes.now[name]]
 
-    def _files(self) -> FilesInMemory | FilesOnDisk:
+    def _files(self) -> StoredFiles:
         return files_of(self.storage)
 
     def _changes(self) -> Changes:

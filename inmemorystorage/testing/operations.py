@@ -105,6 +105,8 @@ _preparations: list[Callable[[Storage], None]] = []
 _wrappers: weakref.WeakSet[Any] = weakref.WeakSet()
 # The storages whose operations run, the innermost last.
 _active: ContextVar[tuple[Storage, ...]] = ContextVar("_active", default=())
+# Whether operations are left to themselves.
+_is_quiet: ContextVar[bool] = ContextVar("_is_quiet", default=False)
 _DELEGATING = (FallbackStorage, ReadOnlyStorage)
 
 
@@ -130,6 +132,16 @@ def prepared_by(prepare: Callable[[Storage], None]) -> Iterator[None]:
     finally:
         _preparations.remove(prepare)
         _restore_classes()
+
+
+@contextlib.contextmanager
+def unobserved() -> Iterator[None]:
+    """Ask no observer about the operations of a block."""
+    token = _is_quiet.set(True)
+    try:
+        yield
+    finally:
+        _is_quiet.reset(token)
 
 
 def _wrap_classes() -> None:
@@ -250,6 +262,8 @@ class WatchedMethod:
 
 def _observe(call: Call, target: Callable[..., Any]) -> Any:
     """Ask the observers to call ``target``, or the method of a storage that is replaced now."""
+    if _is_quiet.get():
+        return target(*call.args, **call.kwargs)
     cls = type(call.storage)
     for prepare in _preparations:
         prepare(call.storage)

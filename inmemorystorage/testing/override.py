@@ -13,6 +13,7 @@ from django.db.models import Model
 from django.db.models.signals import class_prepared
 
 from ..project import field_label, file_fields, labelled_storages, storage_layers, unwrap
+from . import django_memory
 from .floor import STATICFILES, Floor
 from .isolation import isolate_storages
 from .places import check_name
@@ -61,6 +62,7 @@ class override_storages(TestTool):
         with contextlib.ExitStack() as stack:
             if Floor.current is None:
                 stack.enter_context(Floor(self._load, self._left))
+                stack.enter_context(django_memory.rolled_back())
             stack.enter_context(isolate_storages())
             replacements = Replacements()
             stack.callback(replacements.close)

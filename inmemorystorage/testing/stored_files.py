@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeGuard
 
 from django.core.files.storage import FileSystemStorage, Storage
+from django.core.files.storage import InMemoryStorage as DjangoInMemoryStorage
 
+from ..fallback import FallbackStorage
+from ..kvstore import KeyValueStorage
 from ..storage import InMemoryStorage
 from ..tree.nodes import InMemoryDir, InMemoryFile, InMemoryNode
-from ..walk import Branch, draw_tree
+from ..walk import Branch, draw_tree, scan, walk
+from .django_memory import DjangoMemory
 from .levels import Level
+from .operations import unobserved
 from .snapshot import Entry
 
 
@@ -27,12 +33,14 @@ class Changes(NamedTuple):
     now: dict[str, bytes]
 
 
-def files_of(storage: Storage) -> FilesInMemory | FilesOnDisk:
+def files_of(storage: Storage) -> StoredFiles:
     """Return the files of a storage; raise ``TypeError`` for one that is a bucket, for instance."""
     if isinstance(storage, InMemoryStorage):
         return FilesInMemory(storage)
     if isinstance(storage, FileSystemStorage):
         return FilesOnDisk(storage)
+    if isinstance(storage, (DjangoInMemoryStorage, FallbackStorage, KeyValueStorage)):
+        return FilesThroughStorage(storage)
     raise TypeError(
         f"A test cannot see the files of a {type(storage).__module__}.{type(storage).__name__}. "
         "Use override_storages(), which replaces it."
@@ -115,15 +123,62 @@ class FilesOnDisk:
 
     def draw(self) -> str:
         """Return a tree of the files, as text."""
-        tree: dict[str, Any] = {}
-        for name in self._names():
-            *parts, last = name.split("/")
-            directory = tree
-            for part in parts:
-                directory = directory.setdefault(f"{part}/", {})
-            size = os.lstat(os.path.join(self._location, name)).st_size
-            directory[f"{last} ({size:,})"] = {}
-        return "\n".join([f"{self._location}/", *draw_tree(_branches(tree))])
+        sizes = {
+            name: os.lstat(os.path.join(self._location, name)).st_size for name in self._names()
+        }
+        return _draw(f"{self._location}/", sizes)
+
+
+class FilesThroughStorage:
+    """The files of a storage that can list them, by its own operations."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def names(self) -> list[str]:
+        """Return the names of all files, sorted."""
+        with unobserved(), contextlib.suppress(FileNotFoundError):
+            return sorted(each.name for each in walk(scan(self._storage)) if not each.is_directory)
+        return []
+
+    def read(self, name: str) -> bytes:
+        """Return the content of a file; raise ``KeyError`` if there is none of that name."""
+        try:
+            with unobserved(), self._storage.open(name, "rb") as file:
+                return bytes(file.read())
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            raise KeyError(name) from None
+
+    def changes(self, level: Level | None) -> Changes:
+        """Return the contents of the files that may have changed in a level."""
+        if level is None:
+            return Changes({}, {})
+        if DjangoMemory.current is None or not isinstance(self._storage, DjangoInMemoryStorage):
+            raise TypeError(
+                f"The changes of a {type(self._storage).__name__} are unknown; its files can be "
+                "seen all the same."
+            )
+        return Changes(*DjangoMemory.current.changes(level, self._storage))
+
+    def draw(self) -> str:
+        """Return a tree of the files, as text."""
+        with unobserved():
+            sizes = {name: self._storage.size(name) for name in self.names()}
+        return _draw(f"{type(self._storage).__name__}/", sizes)
+
+
+StoredFiles = FilesInMemory | FilesOnDisk | FilesThroughStorage
+
+
+def _draw(title: str, sizes: Mapping[str, int]) -> str:
+    tree: dict[str, Any] = {}
+    for name, size in sizes.items():
+        *parts, last = name.split("/")
+        directory = tree
+        for part in parts:
+            directory = directory.setdefault(f"{part}/", {})
+        directory[f"{last} ({size:,})"] = {}
+    return "\n".join([title, *draw_tree(_branches(tree))])
 
 
 def _branches(tree: dict[str, Any]) -> Iterable[Branch]:
