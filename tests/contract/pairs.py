@@ -61,4 +61,4 @@ memory = Subject("memory", in_memory, MEMORY)
 disk = Subject("disk", on_disk, DISK)
 bucket = Subject("bucket", in_bucket, BUCKET, IN_BUCKETS)
 
-PAIRS = [over(memory, disk), over(memory, bucket), over(disk, bucket)]
+PAIRS = [over(memory, disk), over(memory, bucket), over(disk, bucket), over(bucket, memory)]

@@ -6,12 +6,14 @@ import copy
 import io
 import pickle
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from buckets import Bucket, Server, needs_s3, s3_server, silent_port
 from django.core.exceptions import SuspiciousFileOperation
+from django.core.files import File
 from django.core.files.base import ContentFile
 from django.utils.module_loading import import_string
 from PIL import Image
@@ -293,3 +295,27 @@ def test_whiteouts_in_a_bucket(bucket: Bucket, name: str) -> None:
         with pytest.raises(SuspiciousFileOperation):
             change(f"{name[:-1]}b")
     assert (storage.exists("a"), storage.exists("b")) == (True, False)
+
+
+HOLDERS: list[Callable[[Any], Any]] = [
+    lambda file: file,
+    File,
+    lambda file: file.file,
+    lambda file: File(file.file),
+]
+
+
+@pytest.mark.parametrize("hold", HOLDERS)
+def test_handles_write_nothing_to_a_bucket(bucket: Bucket, hold: Callable[[Any], Any]) -> None:
+    """A handle of a bucket's file writes nothing there, whatever holds it."""
+    before = bucket.tags()
+    bucket.server.requests.clear()
+    opened = over(bucket).open("texts/1/1.txt")
+    held = hold(opened)
+    for write in (lambda: held.write(b"mine"), lambda: held.truncate(0)):
+        with pytest.raises(io.UnsupportedOperation):
+            write()
+    opened.close()
+    with suppress(ValueError, AttributeError), held.open("wb") as file:
+        file.write(b"mine")
+    assert (bucket.changes(), bucket.tags()) == ([], before)
