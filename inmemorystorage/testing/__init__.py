@@ -1,4 +1,4 @@
-"""Files in tests: rolled back, replaced, seen, counted and made to fail."""
+"""Move storages to private directories in tests, roll their files back, and see what happened."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ __all__ = [
     "watch_handles",
 ]
 
-# What has them; imported when a name is asked for, since pytest loads its plugin without Django.
+# The modules that define them, imported on first access: pytest loads its plugin without Django.
 _MODULES = (
     *("asserts", "faults", "isolation", "media", "operations", "override"),
     *("replacement", "runner", "shared", "strict", "watch"),

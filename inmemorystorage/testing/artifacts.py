@@ -1,4 +1,4 @@
-"""What a failed test left, written to a directory where its files can be looked at."""
+"""Write the files that a failed test left to a directory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .tools import attribute
 from .watch import LAST
 
 CHANGES, OPERATIONS = "changes.txt", "operations.txt"
-# Ids that make a directory's name that is short, and that no other id makes.
+# Test ids whose directory names are short, and differ from those of all other ids.
 _PLAIN = re.compile(r"\w[\w./:-]{0,119}(\[[\w.-]{0,60}\])?", re.ASCII)
 
 
@@ -41,11 +41,11 @@ def write_artifacts(
     operations: Iterable[object],
 ) -> list[str]:
     """
-    Write what a test left, and return the line of its report that says where.
+    Write what a test left, and return the line for its report that names the directory.
 
     The files that it created or changed are written to ``directory/test id/alias/…``; beside the
-    aliases `CHANGES` and `OPERATIONS` tell of the changes and of the last operations. They replace
-    those of an earlier failure of the test. Of a test that did nothing to files nothing is written.
+    aliases, `CHANGES` lists the changes and `OPERATIONS` the last operations. They replace those of
+    an earlier failure of the test. Nothing is written for a test that used no storage.
 
     :param media: the files of each storage, with its alias.
     """
@@ -62,13 +62,13 @@ def write_artifacts(
         for alias, files in media:
             for name in (*files.created, *files.changed):
                 _write(target / directory_name(alias) / name, files[name])
-    except OSError as error:  # the test has failed, and for another reason
+    except OSError as error:  # the test must fail for its first reason
         return [f"Its artifacts could not be written to {target}: {error}"]
     return [f"Its artifacts are in {target}"]
 
 
 def directory_name(label: str) -> str:
-    """Return a name for a directory: the label, in characters that every system takes."""
+    """Return a name for a directory: the label, in characters that every system allows."""
     name = re.sub(r"[^\w.\[\]-]+", "-", label, flags=re.ASCII).strip("-")
     if _PLAIN.fullmatch(label):
         return name
@@ -85,13 +85,13 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def innermost_level() -> Level | None:
-    """Return the level that began last, or ``None`` outside of all."""
+    """Return the level that began last, or ``None`` outside of levels."""
     return Level.open[-1] if Level.open else None
 
 
 @contextlib.contextmanager
 def artifacts_of(result: unittest.TestResult, directory: str) -> Iterator[None]:
-    """Write the artifacts of each test that a result is told to have failed."""
+    """Write the artifacts of each test whose failure is reported to a result."""
     reporter = FailureReporter(directory)
     with contextlib.ExitStack() as stack:
         stack.enter_context(reporter.operations)
@@ -103,10 +103,10 @@ def artifacts_of(result: unittest.TestResult, directory: str) -> Iterator[None]:
 
 class FailureReporter:
     """
-    What methods of a ``unittest.TestResult`` do before ``proceed``, which is the method itself.
+    Wrap methods of a ``unittest.TestResult``, which are passed as ``proceed``.
 
-    On Python 3.11 and later a result is told of a failure before ``tearDown()``, which may remove
-    files; on Python 3.10 after it. As late as that are no files of a first failure replaced.
+    On Python 3.11 and later, failures are reported before ``tearDown()``, which may remove files;
+    on Python 3.10 after it. A later failure of the same test does not replace the artifacts.
     """
 
     def __init__(self, directory: str) -> None:
@@ -116,13 +116,13 @@ class FailureReporter:
         self._reported: set[str] = set()
 
     def startTest(self, proceed: Callable[..., None], test: unittest.TestCase) -> None:
-        """Begin with the level of the test, and without the operations of its class."""
+        """Remember the level of the test, and forget the operations of its class."""
         self._level = innermost_level()
         self.operations.operations.clear()
         proceed(test)
 
     def stopTest(self, proceed: Callable[..., None], test: unittest.TestCase) -> None:
-        """End; what fails next may be a class, which does not start."""
+        """Forget the test; the next failure may be that of a class, which does not start."""
         self._level = None
         self.operations.operations.clear()
         proceed(test)
@@ -143,7 +143,7 @@ class FailureReporter:
         proceed(test, subtest, error)
 
     def _report(self, test: unittest.TestCase, error: Any) -> None:
-        """Write the artifacts once, at the first failure; note in the traceback where they are."""
+        """Write the artifacts at the first failure, and add their directory to the traceback."""
         if test.id() in self._reported:
             return
         self._reported.add(test.id())
@@ -151,4 +151,4 @@ class FailureReporter:
         for line in write_artifacts(self._directory, test.id(), media, self.operations):
             getattr(error[1], "add_note", lambda note: None)(line)  # Python 3.11
         if self._level is None:
-            self.operations.operations.clear()  # a class or a module has failed, and has ended
+            self.operations.operations.clear()  # a class or a module failed, and has ended

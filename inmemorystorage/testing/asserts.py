@@ -1,4 +1,4 @@
-"""Assertions about files, as functions, and the mixin for a project's test cases."""
+"""Assertions about files, as functions and in a mixin for test cases."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from .watch import Watch
 
 def assertStored(name: str, content: bytes | str | None = None, *, alias: str = "default") -> None:
     """
-    Fail unless there is a file of that name, with that content if one is given.
+    Fail unless a file of that name exists, with that content if one is given.
 
-    A failure shows where the contents differ: texts by lines, others from the first such byte on.
+    A failure shows where the contents differ: text by lines, others from the first differing byte.
 
     :param content: bytes, or text, which is compared as UTF-8.
     """
@@ -36,7 +36,7 @@ def assertStored(name: str, content: bytes | str | None = None, *, alias: str = 
 
 
 def assertNotStored(name: str, *, alias: str = "default") -> None:
-    """Fail if there is a file of that name."""
+    """Fail if a file of that name exists."""
     media = Media(None, alias)
     if name in media:
         raise AssertionError(f"{name!r} is stored.\n{media!r}")
@@ -44,7 +44,7 @@ def assertNotStored(name: str, *, alias: str = "default") -> None:
 
 @contextlib.contextmanager
 def assertStorageUnchanged(*, alias: str = "default") -> Iterator[None]:
-    """Fail if a file has been created, changed or deleted in the block."""
+    """Fail if a file is created, changed or deleted in the block."""
     with capture_media(alias) as media:
         yield
         made = {"created": media.created, "changed": media.changed, "deleted": media.deleted}
@@ -78,20 +78,20 @@ class StorageAssertionsMixin:
         return assertStorageUnchanged(**kwargs)
 
     def assertNumStorageOperations(self, *args: Any, **kwargs: Any) -> assertNumStorageOperations:
-        """Fail unless there are so many operations in the block; see the class of that name."""
+        """Fail unless the block calls so many operations; see `assertNumStorageOperations`."""
         return assertNumStorageOperations(*args, **kwargs)
 
 
-# That of all test cases with the mixin.
+# Shared by all test cases with the mixin.
 _watch = Watch()
 
 
 class InMemoryStorageTestMixin(StorageAssertionsMixin):
     """
-    Roll the files of in-memory storages back with each test and each class of tests.
+    Roll files back with each test and each class of tests: those in memory, and on moved disks.
 
-    The assertions are methods: ``self.assertStored()`` and the others. The mixin stands before the
-    test case: ``class UploadTests(InMemoryStorageTestMixin, TestCase)``.
+    It watches the tests, and has the assertions as methods, such as ``self.assertStored()``. List
+    it before the test case: ``class UploadTests(InMemoryStorageTestMixin, TestCase)``.
     """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

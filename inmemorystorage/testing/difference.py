@@ -1,4 +1,4 @@
-"""How a content differs from the one that a test expects: a text by lines, others by bytes."""
+"""Show how a content differs from the expected one: text by lines, others by bytes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 from difflib import SequenceMatcher, ndiff
 
-# The lines that are shown at most: of all, and of each content in one place.
+# How many lines are shown: altogether, and of each content in one place.
 _SHOWN, _IN_ONE_PLACE = 40, 10
-# A text is compared by lines up to so many bytes, and so many characters in a line.
+# Text with more bytes, or more characters in a line, is not compared by lines.
 _TEXT, _LINE = 2**20, 500
 _CONTROL_CHARACTER = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
 
@@ -18,8 +18,9 @@ def difference(expected: bytes, stored: bytes) -> str:
     """
     Return lines that show where two contents differ, and their sizes.
 
-    As in ``unittest``, ``-`` marks what a test expects, and ``+`` what is stored. A text has two
-    equal lines around those that differ. Others have 16 bytes around the first that differs.
+    As in ``unittest``, ``-`` marks what a test expects, and ``+`` what is stored. Text is shown
+    with two equal lines around those that differ, other contents with 16 bytes around the first
+    byte that differs.
     """
     sizes = f"Expected {len(expected):,} bytes (-), stored {len(stored):,} bytes (+)"
     lines = list(_compare_lines(_text_lines(expected), _text_lines(stored)))
@@ -33,7 +34,7 @@ def difference(expected: bytes, stored: bytes) -> str:
 
 
 def _text_lines(content: bytes) -> list[str] | None:
-    """Return the lines of a text; ``None`` for other contents, and for texts that are too long."""
+    """Return the lines of a text, or ``None`` for other contents and for text that is too long."""
     if len(content) > _TEXT or _CONTROL_CHARACTER.search(content):
         return None
     try:
@@ -44,7 +45,7 @@ def _text_lines(content: bytes) -> list[str] | None:
 
 
 def _compare_lines(expected: list[str] | None, stored: list[str] | None) -> Iterator[str]:
-    """Yield the differences of two texts; nothing if they differ in their line ends alone."""
+    """Yield the differences of two texts; nothing if only their line ends differ."""
     if expected is None or stored is None:
         return
     lines = _differing_lines(expected, stored)
@@ -65,7 +66,7 @@ def _differing_lines(expected: list[str], stored: list[str]) -> Iterator[str]:
 
 
 def _first_difference(one: bytes, other: bytes) -> int:
-    """Return the offset of the first byte that differs, or the size of the shorter content."""
+    """Return the offset of the first differing byte, or the size of the shorter content."""
     equal, limit = 0, min(len(one), len(other))
     while equal < limit:
         middle = (equal + limit + 1) // 2

@@ -1,4 +1,4 @@
-"""Operations that fail on purpose."""
+"""Make operations on storages fail, or take longer."""
 
 from __future__ import annotations
 
@@ -20,22 +20,21 @@ from .tools import TestTool
 
 class fail_storage(TestTool):
     """
-    Have an operation on storages fail, or take its time.
+    Make an operation on storages fail, or take longer.
 
-    :param op: which: ``"save"``, ``"open"``, ``"delete"``, ``"exists"``, …
-    :param error: what it raises; ``None`` for an operation that is only slow.
-    :param name: a pattern for the names, as ``fnmatch`` takes it.
+    :param op: the operation: ``"save"``, ``"open"``, ``"delete"``, ``"exists"``, …
+    :param error: the error to raise; ``None`` for an operation that is only slow.
+    :param name: a pattern for the names of files, as in ``fnmatch``.
     :param alias: the storage: an alias or ``app.Model.field``; ``None``: any.
-    :param after: how many matching operations work before.
-    :param times: how many fail then; ``None``: all.
-    :param after_bytes: bytes that are written before it fails, by ``save()`` or through what
-        ``open()`` gives. What a broken upload leaves behind is the storage's behavior.
-    :param delay: seconds that each matching operation takes longer. A clock that time-machine or
-        freezegun holds moves on by that, and nobody waits.
-    :param must_fire: whether an error that was never raised fails the test at the end, by an
-        ``AssertionError``.
+    :param after: how many matching operations succeed first.
+    :param times: how many fail after those; ``None``: all.
+    :param after_bytes: bytes that ``save()``, or the file that ``open()`` returns, writes before it
+        fails. The storage's behavior decides what a broken upload leaves.
+    :param delay: seconds that each matching operation takes longer. Where time-machine or freezegun
+        has stopped the clock, the clock advances instead.
+    :param must_fire: whether the end raises ``AssertionError`` if the error was never raised.
 
-    Raises ``ValueError`` for an ``op`` that there is not, or where there is nothing to do.
+    Raises ``ValueError`` for an unknown ``op``, and without an error or a delay.
     """
 
     def __init__(
@@ -70,7 +69,7 @@ class fail_storage(TestTool):
         self.fired = 0
 
     def enable(self) -> fail_storage:
-        """Begin; count from nothing."""
+        """Begin, with both counts at zero."""
         if self._alias is not None:
             check_name(self._alias)
         self.matched = self.fired = 0
@@ -78,25 +77,25 @@ class fail_storage(TestTool):
         return self
 
     def disable(self) -> None:
-        """End; fail if nothing has failed that was to."""
+        """End; raise ``AssertionError`` if the error was never raised."""
         remove_observer(self)
         self.check()
 
     def check(self) -> None:
-        """Raise ``AssertionError`` if nothing has failed that was to."""
+        """Raise ``AssertionError`` if the error was never raised."""
         if self._must_fire and not self.fired:
             raise AssertionError(
-                f"No {self._op}() of {self._name!r} has failed: there were {self.matched} of them, "
-                f"and it was to fail after {self._after}. Say must_fire=False if that is right."
+                f"Expected call {self._after + 1} of {self._op}({self._name!r}) to fail, but it "
+                f"was called {self.matched} times. Pass must_fire=False if that is intended."
             )
 
     def __exit__(self, kind: Any, *exception: Any) -> None:
         remove_observer(self)
-        if kind is None:  # or something else is wrong already
+        if kind is None:  # otherwise the test fails anyway
             self.check()
 
     def observe(self, call: Call, proceed: Callable[[Call], Any]) -> Any:
-        """Let an operation pass, or fail it."""
+        """Proceed with an operation, or fail it."""
         if call.is_inner or not self._matches(call):
             return proceed(call)
         self.matched += 1
@@ -121,11 +120,11 @@ class fail_storage(TestTool):
         return self._error is not None and 0 < number <= times
 
     def fire(self) -> None:
-        """Raise the error, a new one each time."""
+        """Raise a copy of the error."""
         assert self._error is not None
         self.fired += 1
         error = self._error
-        with contextlib.suppress(TypeError):  # a class that cannot be copied is raised as it is
+        with contextlib.suppress(TypeError):  # an error that cannot be copied is raised itself
             error = copy.copy(error)
         raise error
 
@@ -139,7 +138,7 @@ class fail_storage(TestTool):
 
 
 def with_chunks(content: Any) -> Any:
-    """Return what ``Storage.save()`` takes as an object with ``chunks()``."""
+    """Return a content, as ``Storage.save()`` accepts it, as an object with ``chunks()``."""
     if isinstance(content, (bytes, str)):
         return ContentFile(content)
     return content if hasattr(content, "chunks") else File(content)
@@ -147,10 +146,10 @@ def with_chunks(content: Any) -> Any:
 
 class BreakingReader:
     """
-    Give so many bytes of a content, and then fail.
+    Return the first bytes of a content, and then fail.
 
-    It asks the content only what the storage asks, since the content may be a pipe, which cannot
-    seek, or make its chunks without having a file.
+    Only what the storage calls is called on the content, which may be a pipe that cannot seek, or
+    generate its chunks without a file.
     """
 
     def __init__(self, content: Any, limit: int, fire: Callable[[], None]) -> None:
@@ -162,7 +161,7 @@ class BreakingReader:
         return getattr(self._content, name)
 
     def read(self, size: int = -1) -> Any:
-        """Read at most the bytes that are left; fail where that is not all that was asked for."""
+        """Read at most the bytes that are left; fail if more are requested."""
         if not self._left:
             self._fire()
         reads_all = size is None or size < 0
@@ -172,7 +171,7 @@ class BreakingReader:
         return data
 
     def chunks(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
-        """Yield the content's chunks until no bytes are left, and fail then."""
+        """Yield the content's chunks until no bytes are left, and then fail."""
         chunks = iter(self._content.chunks(*args, **kwargs))
         while True:
             if not self._left:
@@ -203,7 +202,7 @@ class BreakingFile(File):  # type: ignore[type-arg]
 
 
 class BreakingStream:
-    """A stream that takes so many bytes, and then fails."""
+    """A stream that accepts a number of bytes, and then fails."""
 
     def __init__(self, stream: IO[Any], limit: int, fire: Callable[[], None]) -> None:
         self._stream = stream
@@ -214,7 +213,7 @@ class BreakingStream:
         return getattr(self._stream, name)
 
     def write(self, data: Any) -> int:
-        """Write as much as there may be."""
+        """Write the bytes that fit, and fail if some do not."""
         fitting = data[: self._left]
         self._left -= len(fitting)
         written = self._stream.write(fitting)
@@ -225,7 +224,7 @@ class BreakingStream:
 
 
 def wait(seconds: float) -> None:
-    """Wait, or have a clock that is held move on."""
+    """Wait, or advance a stopped clock."""
     time_machine = sys.modules.get("time_machine")
     travellers = getattr(time_machine, "traveller_stack", None)
     freezegun = sys.modules.get("freezegun.api")

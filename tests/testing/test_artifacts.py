@@ -1,4 +1,4 @@
-"""Artifacts: what a failed test left is written to a directory, by pytest and by the runner."""
+"""Artifacts: pytest and the runner write the files that a failed test left to a directory."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class SetUpTests(SimpleTestCase):
     def test_nothing(self):
         pass
 """
-# What fails outside of every level.
+# Failures outside of every level.
 MODULE_CASES = """
 import unittest
 
@@ -166,12 +166,12 @@ RUNS = {
     "option": (BUILT_IN, ["--storage-artifacts=artifacts"]),
     "attribute": (OWN, []),
 }
-# A unittest result is told of a failure before tearDown().
+# unittest reports a failure before tearDown().
 TELLS_EARLY = sys.version_info >= (3, 11)
 
 
 def read(directory: Path) -> dict[str, str]:
-    """Return the files below a directory, but those of operations, by their names."""
+    """Return the files below a directory by name, without those of operations."""
     return {
         path.relative_to(directory).as_posix(): path.read_text()
         for path in sorted(directory.rglob("*"))
@@ -278,7 +278,7 @@ def test_runner_in_parallel(tmp_path: Path, start_method: str) -> None:
     ],
 )
 def test_directory_name(label: str, name: str) -> None:
-    """An id that other ids would share their name with has a hash at the end of its name."""
+    """An id whose characters are replaced has a hash at the end of its directory's name."""
     made = directory_name(label)
     hashed = 8 if name.endswith("-") else 0
     assert made[: len(made) - hashed] == name and len(made) == len(name) + hashed
@@ -286,14 +286,14 @@ def test_directory_name(label: str, name: str) -> None:
 
 @pytest.fixture
 def left() -> Iterator[list[tuple[str, Media]]]:
-    """Return what a test left that saved a file."""
+    """Return the media of a test that saved a file."""
     with override_storages({"default": InMemoryStorage()}), isolate_storages() as savepoint:
         default_storage.save("a/left.txt", ContentFile(b"content"))
         yield [("default", Media(savepoint))]
 
 
 def test_an_earlier_failure_is_replaced(tmp_path: Path, left: list[tuple[str, Media]]) -> None:
-    """A test that fails again has the artifacts of the last time alone."""
+    """A test that fails again replaces its artifacts."""
     report = [f"Its artifacts are in {tmp_path / 'test'}"]
     assert write_artifacts(tmp_path, "test", left, []) == report
     default_storage.delete("a/left.txt")
@@ -305,7 +305,7 @@ def test_an_earlier_failure_is_replaced(tmp_path: Path, left: list[tuple[str, Me
 
 
 def test_other_directories_are_kept(tmp_path: Path, left: list[tuple[str, Media]]) -> None:
-    """A directory that has no artifacts loses nothing."""
+    """A directory without artifacts keeps its files."""
     (tmp_path / "test").mkdir()
     (tmp_path / "test" / "kept.txt").write_text("kept")
     write_artifacts(tmp_path, "test", left, [])
@@ -313,13 +313,13 @@ def test_other_directories_are_kept(tmp_path: Path, left: list[tuple[str, Media]
 
 
 def test_a_directory_that_cannot_be_written(tmp_path: Path, left: list[tuple[str, Media]]) -> None:
-    """An error of the disk is reported, and hides no failure of a test."""
+    """A disk error is reported, and does not hide the test's failure."""
     (tmp_path / "file").touch()
     (line,) = write_artifacts(tmp_path / "file", "test", left, [])
     assert line.startswith(f"Its artifacts could not be written to {tmp_path / 'file' / 'test'}: ")
 
 
 def test_nothing_to_write(tmp_path: Path) -> None:
-    """A test that did nothing to files has no artifacts."""
+    """A test that used no storage has no artifacts."""
     assert write_artifacts(tmp_path, "test", [], []) == []
     assert not list(tmp_path.iterdir())

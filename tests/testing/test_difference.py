@@ -24,13 +24,13 @@ def check(shown: str, expected: str) -> None:
 
 
 def test_sizes() -> None:
-    """The first line has the sizes of both contents."""
+    """The first line shows the sizes of both contents."""
     shown = difference(b"a\n" * 1000, b"b")
     assert shown.startswith("Expected 2,000 bytes (-), stored 1 bytes (+):\nline 1:\n+ b\n- a\n")
 
 
 def test_a_line_differs() -> None:
-    """A text shows the lines that differ, with two around them."""
+    """Text is shown by the lines that differ, with two around them."""
     stored = [*LINES[:50], "lime 50", *LINES[51:]]
     check(
         difference(text(*LINES), text(*stored)),
@@ -51,7 +51,7 @@ def test_a_line_differs() -> None:
 
 
 def test_lines_are_missing_and_new() -> None:
-    """Each place where a text differs has its number of the stored line."""
+    """Each place where text differs has the number of the stored line."""
     stored = [*LINES[:10], *LINES[11:50], "new", *LINES[50:]]
     check(
         difference(text(*LINES), text(*stored)),
@@ -73,7 +73,7 @@ def test_lines_are_missing_and_new() -> None:
 
 
 def test_much_differs() -> None:
-    """Of a text that differs in much the first lines are shown."""
+    """Only the first lines are shown of text with many differences."""
     shown = difference(text(*LINES), text(*map(str, range(100)))).splitlines()
     assert shown[1:3] == ["line 1:", "- line 0"]
     assert shown.count("…") == 1 and len(shown) <= 42
@@ -83,7 +83,7 @@ def test_much_differs() -> None:
 
 
 def test_empty() -> None:
-    """A content that is empty differs from the first line on."""
+    """Empty content differs from the first line on."""
     check(difference(b"", b"one\ntwo"), "line 1:\n+ one\n+ two")
     check(difference(b"one", b""), "line 1:\n- one")
 
@@ -108,7 +108,7 @@ def test_bytes_differ() -> None:
 
 
 def test_bytes_are_missing() -> None:
-    """A content that is the beginning of the other differs from its end on."""
+    """A content that the other one begins with differs from its end on."""
     check(
         difference(b"\0abcdef", b"\0abc"),
         f"""
@@ -133,7 +133,7 @@ def test_bytes_are_missing() -> None:
     ids=["line ends", "last line end", "no UTF-8", "control character", "long line", "long text"],
 )
 def test_compared_by_bytes(expected: bytes, stored: bytes, offset: int) -> None:
-    """What is no text, or a text too long to compare, or differs in line ends, shows bytes."""
+    """Binary content, too long text, and text with other line ends are shown as bytes."""
     for one, other in [(expected, stored), (stored, expected)]:
         assert f" from offset {offset:,} (0x{offset:x}) on:\n- " in difference(one, other)
 

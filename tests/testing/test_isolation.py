@@ -1,4 +1,4 @@
-"""isolate_storages(), as all that it can be."""
+"""isolate_storages() as a context manager and as a decorator."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ storage = InMemoryStorage()
 
 @pytest.fixture(autouse=True)
 def before() -> None:
-    """Have one file."""
+    """Save one file."""
     storage.save("before.txt", ContentFile(b"before"))
 
 
@@ -37,7 +37,7 @@ def change() -> list[str]:
 
 
 def is_as_before() -> bool:
-    """Return whether all is as it was."""
+    """Return whether the files are as before."""
     with storage.open("before.txt") as file:
         return storage.listdir("") == ([], ["before.txt"]) and file.read() == b"before"
 
@@ -50,7 +50,7 @@ def test_as_a_context_manager() -> None:
 
 
 def test_on_errors() -> None:
-    """An error ends the block too, and goes on."""
+    """An error ends the block too, and propagates."""
     with suppress(KeyError), isolate_storages():
         change()
         raise KeyError
@@ -58,7 +58,7 @@ def test_on_errors() -> None:
 
 
 def test_nested() -> None:
-    """An inner block undoes its own; the outer one undoes the rest."""
+    """An inner block undoes its changes, and the outer one the rest."""
     with isolate_storages():
         change()
         with isolate_storages():
@@ -79,7 +79,7 @@ def test_as_an_async_context_manager() -> None:
 
 
 def test_as_a_decorator_of_a_function() -> None:
-    """Each call of a function is undone, also of one that calls itself."""
+    """Each call of a decorated function is undone, also if it calls itself."""
 
     @isolate_storages()
     def decorated(depth: int = 2) -> list[str]:
@@ -92,7 +92,7 @@ def test_as_a_decorator_of_a_function() -> None:
 
 
 def test_as_a_decorator_of_a_coroutine() -> None:
-    """A coroutine is undone when it ends, not when it is made."""
+    """A decorated coroutine is undone when it ends, not when it is created."""
 
     @isolate_storages()
     async def decorated() -> list[str]:
@@ -125,7 +125,7 @@ def test_as_a_decorator_of_a_test_case() -> None:
 
 
 def test_as_a_decorator_of_any_other_class() -> None:
-    """Of another class each test method is undone, and nothing else is touched."""
+    """Each test method of another class is undone, and other attributes stay."""
 
     @isolate_storages()
     class Tests:
@@ -153,13 +153,13 @@ def test_as_a_decorator_of_any_other_class() -> None:
 
 
 def test_nothing_else_is_decorated() -> None:
-    """What is neither a function nor a class is refused."""
+    """Decorating anything but a function or a class raises TypeError."""
     with pytest.raises(TypeError, match="Cannot decorate"):
         isolate_storages()("name")
 
 
 def test_the_suite_of_the_runner(request: pytest.FixtureRequest) -> None:
-    """A suite isolates the classes of all that is in it, once, however often it runs."""
+    """A suite isolates the classes of its tests once, however often it runs."""
     seen = []
 
     class Tests(unittest.TestCase):
@@ -177,7 +177,7 @@ def test_the_suite_of_the_runner(request: pytest.FixtureRequest) -> None:
 
 
 def test_a_derived_test_case() -> None:
-    """A test case that derives from one with the mixin is watched until the last of both ends."""
+    """A test case derived from one with the mixin is isolated and watched once."""
     seen = []
 
     class Tests(InMemoryStorageTestMixin, unittest.TestCase):
@@ -193,7 +193,7 @@ def test_a_derived_test_case() -> None:
 
 
 def test_the_mixin_of_a_mixin() -> None:
-    """A mixin of a project's own may extend the mixin, before there is a test case."""
+    """A project's mixin can extend the mixin."""
 
     class Mixin(InMemoryStorageTestMixin):
         pass
@@ -202,7 +202,7 @@ def test_the_mixin_of_a_mixin() -> None:
 
 
 def test_examples() -> None:
-    """The files of an example roll back with it, as its rows do."""
+    """Files roll back with each example, as rows do."""
     seen = []
 
     @isolate_storages()

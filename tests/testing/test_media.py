@@ -1,4 +1,4 @@
-"""media and the assertions: what a test can see of its files."""
+"""media, capture_media() and the assertions show a test its files."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def write(name: str, content: bytes) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def _before() -> None:
-    """Have files that were there before each test."""
+    """Save files that exist before each test."""
     for name in ("kept.txt", "changed.txt", "d/gone.txt", "d/e/gone.txt", "moved/a.txt"):
         save(name)
 
@@ -61,7 +61,7 @@ def test_nothing_has_happened(media: Media) -> None:
 
 
 def test_what_has_happened(media: Media) -> None:
-    """Since the test began: what is new, what is other, what is gone."""
+    """media lists the files that the test created, changed and deleted."""
     save("new.txt")
     save("n/e/w.txt")
     write("n/e/w.txt", b"written twice")
@@ -74,7 +74,7 @@ def test_what_has_happened(media: Media) -> None:
 
 
 def test_what_came_and_went(media: Media) -> None:
-    """A file that came and went has left nothing, one that went and came back neither."""
+    """A file that was created and deleted, or deleted and restored, is not listed."""
     save("new.txt")
     default_storage.delete("new.txt")
     default_storage.delete("kept.txt")
@@ -85,7 +85,7 @@ def test_what_came_and_went(media: Media) -> None:
 
 
 def test_a_directory_in_the_place_of_another(media: Media) -> None:
-    """What was written in a directory before that went is known as it was before."""
+    """Files of a deleted directory are compared with their contents before the test."""
     write("moved/a.txt", b"other")
     default_storage.delete("moved")
     save("moved/b.txt")
@@ -95,7 +95,7 @@ def test_a_directory_in_the_place_of_another(media: Media) -> None:
 
 
 def test_files_that_other_code_writes(media: Media) -> None:
-    """Files that are written to paths of a disk are seen too."""
+    """media shows files that are written by paths."""
     with override_storages(), isolate_storages() as level:
         private = Media(level, "private")
         path = Path(storages["private"].path("d/by-hand.txt"))
@@ -120,19 +120,19 @@ def test_files_that_other_code_writes(media: Media) -> None:
     ],
 )
 def test_glob(media: Media, pattern: str, names: list[str]) -> None:
-    """A star stays within a directory, two stars go through any."""
+    """glob() matches within a directory with one star, across directories with two."""
     assert media.glob(pattern) == names
 
 
 def test_storages_that_cannot_be_seen(media: Media) -> None:
-    """The files of a bucket are an error with the cure."""
+    """media raises an error that names the cure for a bucket."""
     message = r"see the files of a archive.storages.RemoteStorage.*override_storages"
     with pytest.raises(TypeError, match=message):
         len(media.alias("remote"))
 
 
 def test_changes_on_a_disk_that_is_not_moved(tmp_path: Path) -> None:
-    """Files in a test's own directory are seen, and their changes are an error with the reason."""
+    """media shows files in a test's own directory, and raises an error for their changes."""
     with (
         override_storages({"private": FileSystemStorage(tmp_path)}),
         capture_media("default") as captured,
@@ -145,7 +145,7 @@ def test_changes_on_a_disk_that_is_not_moved(tmp_path: Path) -> None:
 
 
 def test_changes_on_a_disk() -> None:
-    """Files that a block creates, changes and deletes on a moved disk are told apart."""
+    """capture_media() lists files that a block creates, changes and deletes on a moved disk."""
     with override_storages({"default": FileSystemStorage("/nowhere/media")}):
         for name in ("kept.txt", "changed.txt", "d/gone.txt"):
             save(name)
@@ -178,7 +178,7 @@ def test_a_location_that_is_removed() -> None:
 
 
 def test_files_elsewhere_on_the_disk(tmp_path: Path) -> None:
-    """What changes at another location, on a disk that both share, is not seen."""
+    """media does not list changes at another location of the same disk."""
     other = InMemoryStorage(location=tmp_path / "other", behaves_like="filesystem")
     here = InMemoryStorage(location=tmp_path / "here", behaves_like="filesystem")
     other.save("changed.txt", ContentFile(b"before"))
@@ -192,7 +192,7 @@ def test_files_elsewhere_on_the_disk(tmp_path: Path) -> None:
 
 
 def test_capture_media() -> None:
-    """A block has its own beginning; what it did stays, and can be asked for after it."""
+    """capture_media() lists the changes of its block, also afterwards, and undoes none."""
     save("before.txt")
     with capture_media() as captured:
         save("inside.txt")
@@ -206,7 +206,7 @@ def test_capture_media() -> None:
 
 
 def test_what_is_captured_is_undone_outside() -> None:
-    """What happened in a captured block goes with the level around it."""
+    """The changes of a captured block roll back with the level around it."""
     with isolate_storages():
         write("changed.txt", b"before the block")
         with capture_media():
@@ -220,7 +220,7 @@ def test_what_is_captured_is_undone_outside() -> None:
 
 
 def test_stored() -> None:
-    """assertStored() passes for what is there, with its content as bytes or text."""
+    """assertStored() passes for a stored file and its content, as bytes or text."""
     assertStored("kept.txt")
     assertStored("kept.txt", b"content")
     assertStored("kept.txt", "content")
@@ -243,20 +243,20 @@ def test_stored() -> None:
     ],
 )
 def test_not_stored(name: str, content: bytes | None, message: str) -> None:
-    """A failure shows the tree, and what is nearest to what was meant."""
+    """A failure shows the tree, and suggests a similar name."""
     with pytest.raises(AssertionError, match=message) as raised:
         assertStored(name, content)
     assert "├── kept.txt (7)" in str(raised.value)
 
 
 def test_stored_after_all() -> None:
-    """assertNotStored() fails for what is there."""
+    """assertNotStored() fails for a stored file."""
     with pytest.raises(AssertionError, match="'kept.txt' is stored"):
         assertNotStored("kept.txt")
 
 
 def test_unchanged() -> None:
-    """assertStorageUnchanged() lets reading pass, and fails what creates, changes or deletes."""
+    """assertStorageUnchanged() passes for reading, and fails for each change."""
     with assertStorageUnchanged():
         assertStored("kept.txt")
     with pytest.raises(AssertionError, match="created: new.txt\ndeleted: kept.txt"):

@@ -1,4 +1,4 @@
-"""Names that are the same every time, and handles that nobody closed."""
+"""Names that are the same in every run, and handles that were not closed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_one_seed_gives_the_same_names() -> None:
 
 
 def test_nested_seeds() -> None:
-    """The outer names go on where they were."""
+    """The outer seed continues after an inner one."""
     with deterministic_names(1):
         expected = [FileSystemStorage().get_alternative_name("a", ".b") for _ in range(2)]
     with deterministic_names(1):
@@ -50,7 +50,7 @@ def test_nested_seeds() -> None:
 
 @pytest.mark.parametrize("run", [1, 2])
 def test_each_test_has_its_seed(run: int) -> None:
-    """Two tests have other names than each other."""
+    """Two tests get different names."""
     SEEN.append(names())
     assert len({tuple(seen) for seen in SEEN}) == len(SEEN)
 
@@ -69,7 +69,7 @@ def told(caught: list[warnings.WarningMessage]) -> list[str]:
 
 
 def test_a_handle_that_is_dropped(storage: InMemoryStorage) -> None:
-    """A handle that goes without having been closed is told of, with the line that opened it."""
+    """A handle that is dropped unclosed is reported, with the line that opened it."""
     with warnings.catch_warnings(record=True) as caught, watch_handles():
         warnings.simplefilter("always")
         storage.open("d/a.txt").read()
@@ -81,7 +81,7 @@ def test_a_handle_that_is_dropped(storage: InMemoryStorage) -> None:
 
 @pytest.mark.parametrize("mode", ["rb", "r+b", "w"])
 def test_a_handle_that_is_open_at_the_end(storage: InMemoryStorage, mode: str) -> None:
-    """A handle that is open still at the end is told of there, once."""
+    """A handle that is still open at the end is reported there, once."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         with watch_handles():
@@ -95,7 +95,7 @@ def test_a_handle_that_is_open_at_the_end(storage: InMemoryStorage, mode: str) -
 
 
 def test_handles_that_are_closed(storage: InMemoryStorage) -> None:
-    """Of a handle that was closed, or opened outside, nothing is told; it is a handle like any."""
+    """A handle that was closed, or opened outside of the block, is not reported."""
     outside = storage.open("d/a.txt")
     with warnings.catch_warnings(), watch_handles():
         warnings.simplefilter("error")
@@ -108,7 +108,7 @@ def test_handles_that_are_closed(storage: InMemoryStorage) -> None:
 
 
 def test_handles_of_other_threads(storage: InMemoryStorage) -> None:
-    """What another thread has opened may be in use at the end; dropped unclosed it is told of."""
+    """A handle of another thread is reported only if it is dropped unclosed."""
     opened: list[Any] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
