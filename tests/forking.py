@@ -19,7 +19,7 @@ def succeeds_in_child(check: Callable[[], object]) -> bool:
     """Return whether a forked process ends, and ``check`` returns a true result there."""
     child = os.fork()
     if not child:
-        signal.alarm(5)  # ends a child that hangs
+        signal.alarm(30)  # ends a child that hangs
         os._exit(0 if check() else 1)
     return os.waitpid(child, 0)[1] == 0
 

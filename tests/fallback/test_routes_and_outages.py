@@ -176,14 +176,14 @@ def test_calls_that_do_not_end_are_bounded(
     finally:
         hanging.released.set()
     put(hanging, "a.txt")
-    assert [storage.exists("a.txt") for _ in range(20)][-1]
+    assert any(storage.exists("a.txt") for _ in range(1000))  # as soon as calls have ended
 
 
 def test_a_thread_that_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """A call whose thread cannot start raises, and takes the place of no other call."""
     monkeypatch.setattr(failures, "_MAX_CALLS", 1)
     monkeypatch.setattr(failures, "_idle_threads", PerProcess(list))
-    storage = FallbackStorage([{"BACKEND": stocked("a.txt"), "timeout": 0.1}], writable=[])
+    storage = FallbackStorage([{"BACKEND": stocked("a.txt"), "timeout": 5}], writable=[])
     with monkeypatch.context() as patch:
         patch.setattr(failures._CallingThread, "start", refuse_to_start)
         for _ in range(2):
