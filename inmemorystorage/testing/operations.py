@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
+import os
 import time
 import types
 import weakref
@@ -108,6 +109,7 @@ _active: ContextVar[tuple[Storage, ...]] = ContextVar("_active", default=())
 # Whether operations are left to themselves.
 _is_quiet: ContextVar[bool] = ContextVar("_is_quiet", default=False)
 _DELEGATING = (FallbackStorage, ReadOnlyStorage)
+_OWN = os.path.dirname(__file__) + os.sep
 
 
 def add_observer(observer: Observer) -> None:
@@ -217,10 +219,28 @@ def _watched(op: str, function: Any) -> Callable[..., Any]:
     @functools.wraps(function)
     def wrapper(storage: Any, /, *args: Any, **kwargs: Any) -> Any:
         if (_observers or _preparations) and isinstance(storage, Storage):
-            return _observe(Call(op, storage, args, kwargs), functools.partial(function, storage))
+            call = Call(op, storage, args, kwargs)
+            try:
+                return _observe(call, functools.partial(function, storage))
+            except BaseException as error:
+                _hide_frames(error)
+                raise
         return function(storage, *args, **kwargs)
 
     return wrapper
+
+
+def _hide_frames(error: BaseException) -> None:
+    """
+    Drop the kit's frames from the head of a traceback, which then reads as without the kit.
+
+    A bare ``raise`` adds none. Python 3.10 restores the traceback that it caught.
+    """
+    entry = error.__traceback__
+    while entry is not None and entry.tb_frame.f_code.co_filename.startswith(_OWN):
+        entry = entry.tb_next
+    if entry is not None:  # else an observer raised it
+        error.__traceback__ = entry
 
 
 class WatchedAttribute:
@@ -254,7 +274,11 @@ class WatchedMethod:
         self.__wrapped__ = target
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return _observe(Call(self._op, self._storage, args, kwargs), self.__wrapped__)
+        try:
+            return _observe(Call(self._op, self._storage, args, kwargs), self.__wrapped__)
+        except BaseException as error:
+            _hide_frames(error)
+            raise
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__wrapped__, name)

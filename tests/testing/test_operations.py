@@ -6,6 +6,8 @@ import gc
 import inspect
 import os
 import re
+import sys
+import traceback
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
@@ -351,6 +353,27 @@ def test_content_is_asked_for_nothing(tmp_path: Path) -> None:
         FileSystemStorage(tmp_path).save("a", Unknown(pipe))
     assert [(each.op, each.bytes) for each in captured] == [("save", None)]
     assert (tmp_path / "a").read_bytes() == b"content"
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10 restores a traceback")
+def test_tracebacks_read_as_without_the_capture(tmp_path: Path) -> None:
+    """A traceback has the frames of the storage, and none of what watches it."""
+
+    class Bound(FileSystemStorage):
+        listdir = partialmethod(FileSystemStorage.listdir)
+
+    def frames_of(operation: Callable[[], Any]) -> list[str]:
+        with pytest.raises(FileNotFoundError) as raised:
+            operation()
+        return [entry.name for entry in traceback.extract_tb(raised.tb)]
+
+    storage = Bound(tmp_path)
+    operations = [partial(storage.open, "none"), partial(storage.listdir, "none")]
+    before = [frames_of(operation) for operation in operations]
+    with capture_storage_operations() as captured:
+        operations = [partial(storage.open, "none"), partial(storage.listdir, "none")]
+        assert [frames_of(operation) for operation in operations] == before
+    assert [operation.op for operation in captured] == ["open", "listdir"]
 
 
 def test_an_operation_inside_of_another(tmp_path: Path) -> None:
