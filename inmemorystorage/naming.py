@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from operator import attrgetter
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, TypeGuard, cast
 
 from django.core.files.storage import Storage
 
 from .behaviors import Behavior
+from .tree.mount import is_plain
 
 _get_available_name = Storage.get_available_name
+_DJANGOS_HOOKS = ("_django.save", "_django.get_available_name")
+# The characters that an alternative name has more: an underscore and seven random ones.
+ALTERNATIVE_LENGTH = 8
+_NONE: Set[str] = frozenset()
+
+
+def is_settled(name: Any) -> TypeGuard[str]:
+    """Return whether Django's ``save()`` accepts ``name`` as it is, if it is available."""
+    return type(name) is str and is_plain(name) and "\\" not in name
 
 
 class NamingMixin(Storage):
@@ -19,7 +29,7 @@ class NamingMixin(Storage):
 
     _allow_overwrite: bool
     behavior: Behavior
-    # What Storage.save() calls: save() has no fast path if a subclass or an instance overrides one.
+    # What Storage.save() calls: save() asks those that a subclass or an instance overrides.
     _hooks: ClassVar[tuple[str, ...]]
     _django: ClassVar[type[Storage]] = Storage
     _hooks_of: ClassVar[attrgetter[Any]]
@@ -29,7 +39,7 @@ class NamingMixin(Storage):
     def know_hooks(cls) -> None:
         """Record the hooks that this class and Django's have now; any others are overrides."""
         # A hook of Django's class is one that a test patches there.
-        cls._hooks_of = attrgetter(*cls._hooks, "_django.save", "_django.get_available_name")
+        cls._hooks_of = attrgetter(*cls._hooks, *_DJANGOS_HOOKS)
         cls._known_hooks = cls._hooks_of(cls)
 
     @classmethod
@@ -37,11 +47,14 @@ class NamingMixin(Storage):
         """Accept the replacements of some hooks; those that are not replaced stay known."""
         cls._known_hooks = tuple(replaced.get(hook, hook) for hook in cls._known_hooks)
 
-    def _has_own_hooks(self) -> bool:
-        """Return whether a subclass, or this instance, overrides a hook of ``save()``."""
-        if self._hooks_of(type(self)) != self._known_hooks:
-            return True
-        return not self.__dict__.keys().isdisjoint(self._hooks)
+    def _own_hooks(self) -> Set[str]:
+        """Return the hooks of ``save()`` that a subclass, or this instance, overrides."""
+        hooks = self._hooks_of(type(self))
+        if hooks == self._known_hooks and self.__dict__.keys().isdisjoint(self._hooks):
+            return _NONE
+        named = zip((*self._hooks, *_DJANGOS_HOOKS), hooks, self._known_hooks, strict=True)
+        overridden = {name for name, hook, known in named if hook is not known}
+        return overridden | (self.__dict__.keys() & self._hooks)
 
     @staticmethod
     def _has_patched_names() -> bool:
@@ -67,7 +80,12 @@ class NamingMixin(Storage):
         """
         if self._has_patched_names():
             return super().get_available_name(name, max_length=max_length)
-        asked: Any = _Availability(self, max_length)
+        taken = None
+        if is_settled(name):
+            if self.is_name_available(name, max_length=max_length):
+                return name
+            taken = name
+        asked: Any = _Availability(self, max_length, taken)
         return Storage.get_available_name(asked, name, max_length=max_length)
 
     def is_name_available(self, name: str, max_length: int | None = None) -> bool:
@@ -93,15 +111,21 @@ class _Availability:
 
     Django before 5.1 calls ``exists()`` instead. It is no ``Storage``, whose operations tests may
     count.
+
+    :param taken: a name for which ``is_name_available()`` has returned false.
     """
 
-    def __init__(self, storage: Any, max_length: int | None) -> None:
+    def __init__(self, storage: Any, max_length: int | None, taken: str | None) -> None:
         self._storage = storage
         self._max_length = max_length
+        self._taken = taken
         self.get_alternative_name = storage.get_alternative_name
 
     def is_name_available(self, name: str, **kwargs: Any) -> bool:
         """Return whether a name is available."""
+        if name == self._taken:
+            self._taken = None
+            return False
         is_available: bool = self._storage.is_name_available(name, max_length=self._max_length)
         return is_available
 

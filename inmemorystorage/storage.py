@@ -6,6 +6,7 @@ import contextlib
 import copy
 import errno
 import os
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,6 +15,7 @@ from django.conf import settings
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
+from django.core.files.utils import validate_file_name
 from django.core.signals import setting_changed
 from django.utils._os import safe_join
 from django.utils.deconstruct import deconstructible
@@ -24,7 +26,7 @@ from .content import is_whole, read_chunks, read_temporary_file, whole_content
 from .exceptions import PathDoesNotExist as PathDoesNotExist
 from .exceptions import os_error
 from .files import StoredFile, as_datetime
-from .naming import NamingMixin
+from .naming import ALTERNATIVE_LENGTH, NamingMixin, is_settled
 from .options import (
     check_filesystem,
     check_max_size,
@@ -57,6 +59,10 @@ _NOT_COPIED = {
     "directory_permissions_mode",
     "file_permissions_mode",
 }
+
+
+# A subclass that overrides one of these is asked by Django's save() itself.
+_STORING_HOOKS = {"path", "_save", "_django.save"}
 
 
 @deconstructible(path="inmemorystorage.InMemoryStorage")
@@ -261,40 +267,59 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
         """
         if isinstance(content, (bytes, str)):
             content = ContentFile(content, name)
-        if type(name) is str and self._is_plain_save(name, content, max_length):
-            saved = self._save_plain(name, content, max_length)
-            if saved is not None:
-                return saved
+        if is_settled(name) and is_whole(content):
+            own = self._own_hooks()
+            if own.isdisjoint(_STORING_HOOKS):
+                return self._save_whole(name, content, max_length, asks=bool(own))
         # As the caller passed it, since a test may have patched Storage.save().
         limit = {} if max_length is None else {"max_length": max_length}
         return super().save(name, content, **limit)
 
-    def _is_plain_save(self, name: str, content: Any, max_length: int | None) -> bool:
-        """Return whether ``Storage.save()`` would call nothing that `_save_plain` leaves out."""
-        return (
-            is_plain(name)
-            and name.isascii()
-            and "\\" not in name
-            and len(name) <= (max_length or self.behavior.name_max)
-            and len(name) <= self.behavior.name_max
-            and not self._allow_overwrite
-            and not self._has_own_hooks()
-            and is_whole(content)
-        )
+    def _save_whole(self, name: str, content: Any, max_length: int | None, *, asks: bool) -> str:
+        """
+        Fast path: do what ``Storage.save()`` does with a content that is in memory.
 
-    def _save_plain(self, name: str, content: Any, max_length: int | None) -> str | None:
-        """Fast path: store ``content`` without ``Storage.save()``; return its name or ``None``."""
+        :param asks: whether `get_available_name` must be asked before the name is tried.
+        """
         create = self._mount.create
-        if create(name, whole_content, content):
-            return name
-        if self._mount.place is None:
-            self._stand()
+        if not asks and (not max_length or len(name) <= max_length):
             if create(name, whole_content, content):
                 return name
-        if self._mount.place is None:  # the cache stays stale: Storage.save() chooses the name
-            return None
+            if self._mount.place is None:
+                self._stand()
+                if create(name, whole_content, content):
+                    return name
+            other = None if self._allow_overwrite else self._save_other(name, content, max_length)
+            if other is not None:
+                return other
         name = self.get_available_name(name, max_length=max_length)
-        return name if create(name, whole_content, content) else None
+        if is_settled(name) and create(name, whole_content, content):
+            return name
+        validate_file_name(name, allow_relative_path=True)
+        name = self._save(name, content)
+        validate_file_name(name, allow_relative_path=True)
+        return name
+
+    def _save_other(self, name: str, content: Any, max_length: int | None) -> str | None:
+        """
+        Fast path: do what `get_available_name` does for a taken name.
+
+        Return the name, or ``None`` where Django's versions differ or must shorten the name.
+        """
+        above, slash, last = name.rpartition("/")
+        root, dot, extension = last.partition(".")
+        if not root or "." in extension or bool(dot) != bool(extension):
+            return None
+        longest = max_length or sys.maxsize
+        if len(name) + ALTERNATIVE_LENGTH > longest:
+            return None
+        while self.exists(name):
+            name = above + slash + self.get_alternative_name(root, dot + extension)
+            if len(name) > longest or not is_settled(name):  # a test patches Django's method
+                return None
+            if self._mount.create(name, whole_content, content):
+                return name
+        return None
 
     def _save(self, name: str, content: Any) -> str:
         make_directories(self._place(name).parent, self.behavior)
@@ -325,7 +350,7 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
                 find_target(place, self.behavior, overwrite=self._allow_overwrite)
             except FileExistsError:
                 taken, name = name, self.get_available_name(name)
-                if name == taken and self._has_own_hooks():
+                if name == taken and self._own_hooks():
                     return name, self._may_overwrite(name)
             else:
                 return name, self._allow_overwrite

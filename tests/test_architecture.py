@@ -35,7 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # The storage and its parts.
     "files": {"behaviors", "tree"},
     "content": {"files", "tree"},
-    "naming": {"behaviors"},
+    "naming": {"behaviors", "tree"},
     "options": {"behaviors", "tree"},
     "urls": set(),
     "walk": set(),

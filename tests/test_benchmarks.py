@@ -18,6 +18,8 @@ CONTESTANTS = {"ours", "django", "tmpfs", "dict"}
 ROWS = [
     "save 1 KiB",
     "save 1 KiB under a taken name",
+    "save 1 KiB under a name that is not ASCII",
+    "save 1 KiB, `get_available_name()` overridden",
     "save 1 KiB through the template `Storage.save()`",
     "save 1 MiB",
     "open + read 1 KiB",

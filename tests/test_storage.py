@@ -5,13 +5,14 @@ import gc
 import io
 import os
 import threading
+from pathlib import Path
 from unittest import mock
 
 import pytest
 import time_machine
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile, File
-from django.core.files.storage import Storage
+from django.core.files.storage import FileSystemStorage, Storage, base
 from django.core.files.uploadedfile import InMemoryUploadedFile, TemporaryUploadedFile
 
 from inmemorystorage import InMemoryDir, InMemoryStorage, PathDoesNotExist
@@ -174,6 +175,124 @@ def test_save_calls_a_hook_patched_on_djangos_storage(storage):
     with mock.patch.object(Storage, "get_alternative_name", alternative):
         storage.save("f.txt", b"taken")
         assert storage.save("f.txt", b"x") == "h-f.txt"
+
+
+class Asked(InMemoryStorage):
+    """A storage that counts the questions of save()."""
+
+    def __init__(self, **options):
+        self.asked = []
+        super().__init__(**options)
+
+    def get_available_name(self, name, max_length=None):
+        """Count the question."""
+        self.asked.append(("get", name))
+        return super().get_available_name(name, max_length=max_length)
+
+    def is_name_available(self, name, max_length=None):
+        """Count the question."""
+        self.asked.append(("is", name))
+        return super().is_name_available(name, max_length=max_length)
+
+    def get_alternative_name(self, root, ext):
+        """Return a name that is not random."""
+        return f"{root}{len(self.asked)}{ext}"
+
+
+@pytest.mark.parametrize("behaves_like", ["memory", "filesystem"])
+@pytest.mark.parametrize("taken", [[], ["é.txt"], ["é.txt", "é2.txt"]])
+def test_each_hook_is_asked_once(tmp_path, behaves_like, taken):
+    """save() asks each hook once for each name, and stores under the name that it returns."""
+    storage = Asked(location=tmp_path, behaves_like=behaves_like)
+    for name in taken:
+        storage.open(name, "w").close()
+    expected = ["é.txt", "é2.txt", "é3.txt"][: len(taken) + 1]
+    assert storage.save("é.txt", b"x") == expected[-1]
+    assert storage.asked == [("get", "é.txt"), *(("is", name) for name in expected)]
+    assert storage.open(expected[-1]).read() == b"x"
+
+
+def djangos_storage(location):
+    """Return Django's storage for the disk, which takes bytes."""
+    storage = FileSystemStorage(location)
+    storage.save = lambda name, content, max_length=None: FileSystemStorage.save(
+        storage, name, ContentFile(content), max_length
+    )
+    return storage
+
+
+NAMES = ["a\\b.txt", "../a.txt", "d/../a", "", "/a", "d/", "\ud800", Path("d/a.txt"), None, 3]
+
+
+def outcomes(tmp_path, behaves_like, use):
+    """Return what using Django's storage for the disk returns or raises and leaves, then ours."""
+    (tmp_path / "disk").mkdir()
+    for storage in [
+        djangos_storage(tmp_path / "disk"),
+        InMemoryStorage(location=tmp_path / "memory", behaves_like=behaves_like),
+    ]:
+        try:
+            done = use(storage)
+        except Exception as error:
+            done = type(error)
+        yield done, list_all(storage)
+
+
+@pytest.mark.parametrize("returned", NAMES, ids=ascii)
+@pytest.mark.parametrize("behaves_like", ["memory", "filesystem"])
+def test_odd_names_of_a_hook(tmp_path, behaves_like, returned):
+    """save() refuses or stores the name that a hook returns, as Django's storage does."""
+
+    def use(storage):
+        with mock.patch.object(storage, "get_available_name", return_value=returned):
+            return storage.save("f", b"x")
+
+    djangos, ours = outcomes(tmp_path, behaves_like, use)
+    assert ours == djangos
+
+
+def list_all(storage):
+    """Return the directories and the files at the top, and in each directory."""
+    directories, files = storage.listdir("")
+    return directories, sorted(files), [storage.listdir(each)[1] for each in directories]
+
+
+TAKEN = ["a", "a.txt", "a.tar.gz", ".a", "a.", "a..b", "d/a.b/c", "é日.txt", "a" * 20 + ".txt"]
+
+
+@pytest.mark.parametrize("max_length", [None, 100, 13])
+@pytest.mark.parametrize("name", TAKEN)
+@pytest.mark.parametrize("behaves_like", ["memory", "filesystem"])
+def test_alternative_names_are_djangos(tmp_path, behaves_like, name, max_length):
+    """save() under a taken name chooses the name that Django's storage chooses."""
+
+    def use(storage):
+        letters = ["abcdefg", "abcdefg", "hijklmn", "opqrstu", "vwxyzab", "cdefghi"]
+        with mock.patch.object(base, "get_random_string", side_effect=letters):
+            return [storage.save(name, b"x", max_length=max_length) for _ in range(3)]
+
+    djangos, ours = outcomes(tmp_path, behaves_like, use)
+    assert ours == djangos
+
+
+@pytest.mark.parametrize("alternative", ["../g", "d\\g", "x" * 20])
+def test_patched_alternative_names(tmp_path, alternative):
+    """save() takes a patched alternative name as Django's storage does."""
+
+    def use(storage):
+        storage.save("f.txt", b"taken")
+        with mock.patch.object(Storage, "get_alternative_name", return_value=alternative):
+            return storage.save("f.txt", b"x", max_length=15)
+
+    djangos, ours = outcomes(tmp_path, "memory", use)
+    assert ours == djangos
+
+
+def test_name_below_a_file(either):
+    """save() raises for a name below a file, whatever the file is called."""
+    either.save("f.txt", b"taken")
+    with pytest.raises((NotADirectoryError, FileExistsError)):
+        either.save("f.txt/g.txt", b"x")
 
 
 def test_path_of_a_subclass_is_called_for_every_name(tmp_path):

@@ -6,6 +6,7 @@ contestant waits for anything. Names and content objects are created before the 
 
 from __future__ import annotations
 
+import copy
 import gc
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -73,6 +74,19 @@ def _template_save(store: Store) -> Callable[[str, Any], str]:
     return partial(Storage.save, store)  # type: ignore[arg-type]
 
 
+def _hooked_save(store: Store) -> Callable[[str, Any], str]:
+    """Return `save()` of a class that overrides a hook, as many projects' storages do."""
+
+    class Hooked(type(store)):  # type: ignore[misc]
+        def get_available_name(self, name: str, max_length: int | None = None) -> Any:
+            return super().get_available_name(name, max_length=max_length)
+
+    hooked: Any = copy.copy(store)
+    hooked.__class__ = Hooked
+    save: Callable[[str, Any], str] = hooked.save
+    return save
+
+
 def _leave(store: Store, names: Iterable[str]) -> None:
     pass
 
@@ -125,6 +139,22 @@ OPERATIONS = {
             100,
             Site.existing,
             _saves(KIB, _own_save),
+            _remove,
+        ),
+        Operation(
+            "save-1k-accent",
+            "save 1 KiB under a name that is not ASCII",
+            100,
+            Site.fresh_accented,
+            _saves(KIB, _own_save),
+            _remove,
+        ),
+        Operation(
+            "save-1k-hook",
+            "save 1 KiB, `get_available_name()` overridden",
+            100,
+            Site.fresh,
+            _saves(KIB, _hooked_save),
             _remove,
         ),
         Operation(

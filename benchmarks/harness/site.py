@@ -52,6 +52,10 @@ class Site:
         """Create unused names, in existing directories."""
         return [photo(next(self._unused)) for _ in range(count)]
 
+    def fresh_accented(self, count: int) -> list[str]:
+        """Create unused names with an accent, in existing directories."""
+        return [name.replace("photo", "fôto") for name in self.fresh(count)]
+
     def listed(self, count: int) -> list[str]:
         """Return the directory of 100 entries."""
         return [LISTED] * count

@@ -18,7 +18,7 @@ from django.utils.deconstruct import deconstructible
 
 from ..exceptions import os_error
 from ..files import as_datetime
-from ..naming import NamingMixin
+from ..naming import ALTERNATIVE_LENGTH, NamingMixin
 from ..options import check_querystring_expire, find_behavior
 from ..urls import SignedUrlMixin
 from .connections import backend_for
@@ -40,8 +40,6 @@ _BUFFER = 64 * 1024
 _READING = {"r", "rb", "br", "rt", "tr"}
 # The components that normalizing takes out of a name.
 _ODD_PARTS = frozenset(("", ".", ".."))
-# Characters that get_alternative_name() adds.
-_ALTERNATIVE = 8
 # Seconds after which a claimed name is free again if its upload was killed and nothing sweeps.
 _CLAIMED = 24 * LEASE
 # Directories whose last sweep is remembered.
@@ -271,9 +269,9 @@ class KeyValueStorage(_Deconstructible, NamingMixin, SignedUrlMixin):
             type(name) is str
             and "\\" not in name
             and _ODD_PARTS.isdisjoint(name.split("/"))
-            and (not max_length or len(name) + _ALTERNATIVE <= max_length)
+            and (not max_length or len(name) + ALTERNATIVE_LENGTH <= max_length)
             and not self._allow_overwrite
-            and not self._has_own_hooks()
+            and not self._own_hooks()
         )
 
     def _save(self, name: str, content: Any) -> str:
@@ -346,7 +344,7 @@ class KeyValueStorage(_Deconstructible, NamingMixin, SignedUrlMixin):
 
     def _other_name(self, name: str) -> tuple[str, bool]:
         """Return the next name to try after a taken one, and whether to overwrite it."""
-        if not self._has_own_hooks():
+        if not self._own_hooks():
             root, extension = os.path.splitext(os.path.basename(name))
             other = self.get_alternative_name(root, extension)
             return os.path.join(os.path.dirname(name), other), False

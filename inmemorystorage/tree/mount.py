@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from collections.abc import Callable, Sequence
 from typing import Any, cast
@@ -52,7 +53,7 @@ class Mount:
         self._lease: Lease | None = None
         # Set by stand(), and valid while _epoch equals State.epoch.
         self._place: Place
-        self._room: int  # the most bytes in a name
+        self._room: int  # the most bytes in a name of which no component is too long
         self._base: InMemoryDir
         self._directories: dict[str, InMemoryDir]
         self.turn = 0
@@ -88,9 +89,8 @@ class Mount:
             else:
                 # A new dict: writes to the stale one are harmless.
                 self._place, self._base, self._directories = place, base, {}
-                self._room = self._behavior.path_max - 1
-                if self._behavior.has_paths:
-                    self._room -= len(os.fsencode(place.path)) + 1
+                above = len(os.fsencode(place.path)) + 1 if self._behavior.has_paths else 0
+                self._room = min(self._behavior.path_max - 1 - above, self._behavior.name_max)
                 self._epoch = epoch
             return base
 
@@ -150,12 +150,14 @@ class Mount:
         """
         Create a file at a plain name, and the directories above it.
 
-        Return false, and read nothing, if the cache is stale or if something is there.
+        Return false, and read nothing, if the cache is stale, if something is there or if the name
+        may be too long.
 
         :param read: called with ``source``, returns the content.
         """
         with lock:
-            if self._epoch != State.epoch or len(name) > self._room:
+            size = len(name) if name.isascii() else _encoded_size(name)
+            if self._epoch != State.epoch or size > self._room:
                 return False
             above, _, last = name.rpartition("/")
             parent: InMemoryNode | None = self._base
@@ -214,6 +216,13 @@ class Mount:
         mirror = self.mirror
         if mirror is not None:
             mirror.pull_all()
+
+
+def _encoded_size(name: str) -> float:
+    try:
+        return len(os.fsencode(name))
+    except UnicodeEncodeError:  # no file can have this name, which the slow path says
+        return math.inf
 
 
 def is_lent(path: str) -> bool:
