@@ -1,8 +1,8 @@
 """
-Operations on storages: watched from outside, captured and counted.
+Observe, capture and count operations on storages.
 
-While there is an observer, the operations of all classes of storages are wrapped. Otherwise none
-is, and an operation costs what it costs.
+While an observer is registered, the operations of all storage classes are wrapped. Without one
+nothing is wrapped, and operations cost nothing extra.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ OPERATIONS = (
     *("open", "save", "delete", "exists", "listdir", "size", "url", "path"),
     *("get_accessed_time", "get_created_time", "get_modified_time"),
 )
-# The methods that are watched, each with its operation.
+# The methods that are wrapped, each with its operation.
 _METHODS = {**dict(zip(OPERATIONS, OPERATIONS, strict=True)), "_open": "open", "_save": "save"}
 
 
 class Call(NamedTuple):
     """
-    An operation that is about to happen.
+    A call of an operation that is about to happen.
 
-    :param op: what it is called: ``"save"``.
-    :param storage: on which storage.
-    :param args: what it was called with, positionally; ``kwargs``: and by name.
-    :param is_inner: whether an operation of the same storage does it, or of a `FallbackStorage` on
-        its layer.
+    :param op: the operation: ``"save"``.
+    :param storage: the storage.
+    :param args: the positional arguments; ``kwargs``: the keyword arguments.
+    :param is_inner: whether an operation of the same storage makes the call, or one of a
+        `FallbackStorage` on its layer.
     """
 
     op: str
@@ -64,11 +64,11 @@ class Call(NamedTuple):
 
     @property
     def content(self) -> Any:
-        """Return what a ``save()`` is to store."""
+        """Return the content that a ``save()`` stores."""
         return self.args[1] if self.args[1:] else self.kwargs.get("content")
 
     def with_content(self, content: Any) -> Call:
-        """Return the same ``save()`` of something else."""
+        """Return the same ``save()`` with another content."""
         args = (*self.args[:1], content, *self.args[2:])
         if self.args[1:]:
             return self._replace(args=args)
@@ -82,44 +82,44 @@ class Call(NamedTuple):
 
     @property
     def writes(self) -> bool:
-        """Return whether it is one that changes files."""
+        """Return whether the operation changes files."""
         is_writing = self.op == "open" and not set(self.mode).isdisjoint("wax+")
         return self.op in ("save", "delete") or is_writing
 
 
 def check_operation(op: str) -> None:
-    """Raise ``ValueError`` for what no operation is called."""
+    """Raise ``ValueError`` unless there is an operation of that name."""
     if op not in OPERATIONS:
-        raise ValueError(f"{op!r} is no operation. There are: {', '.join(OPERATIONS)}.")
+        raise ValueError(f"{op!r} is not an operation. Operations are: {', '.join(OPERATIONS)}.")
 
 
 class Observer(Protocol):
-    """What is asked to do each operation: by ``proceed(call)``, or in another way."""
+    """Something that handles each operation, usually by calling ``proceed(call)``."""
 
     def observe(self, call: Call, proceed: Callable[[Call], Any]) -> Any: ...
 
 
 _observers: list[Observer] = []
-# What is done to a storage before each of its operations; it may replace the storage in place.
+# Called with a storage before each of its operations; they may replace the storage in place.
 _preparations: list[Callable[[Storage], None]] = []
-# What was put into classes; the original of each is its __wrapped__.
+# The wrappers in classes; the original of each is its __wrapped__.
 _wrappers: weakref.WeakSet[Any] = weakref.WeakSet()
-# The storages whose operations run, the innermost last.
+# The storages whose operations are running, the innermost last.
 _active: ContextVar[tuple[Storage, ...]] = ContextVar("_active", default=())
-# Whether operations are left to themselves.
+# Whether operations are not observed now.
 _is_quiet: ContextVar[bool] = ContextVar("_is_quiet", default=False)
 _DELEGATING = (FallbackStorage, ReadOnlyStorage)
 _OWN = os.path.dirname(__file__) + os.sep
 
 
 def add_observer(observer: Observer) -> None:
-    """Ask an observer before the others, until `remove_observer`."""
+    """Let an observer handle operations before the others do, until `remove_observer`."""
     _wrap_classes()
     _observers.append(observer)
 
 
 def remove_observer(observer: Observer) -> None:
-    """Stop asking an observer; restore all classes if nothing is left to do."""
+    """Remove an observer; restore all classes if it was the last."""
     _observers.remove(observer)
     _restore_classes()
 
@@ -160,13 +160,13 @@ def _restore_classes() -> None:
 
 
 def _follow_hooks(replaced: Mapping[Any, Any]) -> None:
-    """Tell the storages that have a fast path of ``save()`` which of their hooks are replaced."""
+    """Replace hooks in the storages whose ``save()`` has a fast path for known hooks."""
     InMemoryStorage.replace_hooks(replaced)
     KeyValueStorage.replace_hooks(replaced)
 
 
 def _methods(cls: type[Storage]) -> Iterator[tuple[type, str, Any]]:
-    """Yield the operations that a class, its bases and the classes derived from it define."""
+    """Yield the operations that a class, its bases and its subclasses define."""
     for owner in cls.__mro__[:-1]:
         for name in _METHODS.keys() & vars(owner).keys():
             yield owner, name, vars(owner)[name]
@@ -175,7 +175,7 @@ def _methods(cls: type[Storage]) -> Iterator[tuple[type, str, Any]]:
 
 
 def _wrap(cls: type[Storage]) -> list[tuple[Any, Any]]:
-    """Wrap what is not wrapped yet; return the wrappers with what they wrap."""
+    """Wrap operations that are not wrapped yet; return the wrappers with the originals."""
     wrapped = []
     for owner, name, original in _methods(cls):
         wrapper = None if _is_wrapper(original) else _wrapper(_METHODS[name], original)
@@ -192,7 +192,7 @@ def _wrap_derived(cls: type[Storage], **kwargs: Any) -> None:
 
 
 def _unwrap(cls: type[Storage]) -> None:
-    """Put the attributes back; keep what a test patched over them."""
+    """Restore the originals; keep what a test patched over them."""
     for owner, name, wrapper in _methods(cls):
         if _is_wrapper(wrapper):
             setattr(owner, name, wrapper.__wrapped__)
@@ -203,7 +203,7 @@ def _is_wrapper(value: Any) -> bool:
 
 
 def _wrapper(op: str, original: Any) -> Any:
-    """Return what watches an attribute of a class; ``None`` for one that is left alone."""
+    """Return a wrapper for an attribute of a class, or ``None`` for one that stays."""
     if isinstance(original, types.FunctionType):
         return _watched(op, original)
     is_data = hasattr(type(original), "__set__")  # a property, say
@@ -214,7 +214,7 @@ def _wrapper(op: str, original: Any) -> Any:
 
 
 def _watched(op: str, function: Any) -> Callable[..., Any]:
-    """Return a function that does the same, and can be bound as it can."""
+    """Return a function that observes calls of another one, and binds as it does."""
 
     @functools.wraps(function)
     def wrapper(storage: Any, /, *args: Any, **kwargs: Any) -> Any:
@@ -245,9 +245,9 @@ def _hide_frames(error: BaseException) -> None:
 
 class WatchedAttribute:
     """
-    An operation of a class that is no plain function: a static, partial or cached method, say.
+    Wrap an operation that is not a plain function, but a static, partial or cached method, say.
 
-    It is bound as the attribute itself is.
+    It binds as the attribute itself does.
     """
 
     def __init__(self, op: str, original: Any) -> None:
@@ -266,7 +266,7 @@ class WatchedAttribute:
 
 
 class WatchedMethod:
-    """A `WatchedAttribute` of one storage; it has the attributes of what it calls."""
+    """A `WatchedAttribute` that is bound to a storage; it has the attributes of its target."""
 
     def __init__(self, op: str, storage: Storage, target: Callable[..., Any]) -> None:
         self._op = op
@@ -285,7 +285,7 @@ class WatchedMethod:
 
 
 def _observe(call: Call, target: Callable[..., Any]) -> Any:
-    """Ask the observers to call ``target``, or the method of a storage that is replaced now."""
+    """Let the observers call ``target``, or the method of a storage that was just replaced."""
     if _is_quiet.get():
         return target(*call.args, **call.kwargs)
     cls = type(call.storage)
@@ -315,14 +315,14 @@ class Operation(NamedTuple):
     """
     An operation that happened.
 
-    :param op: what it is called: ``"save"``.
-    :param name: of the file or directory, as it was asked for.
-    :param storage: gives the storage, or ``None`` when that is gone.
+    :param op: the operation: ``"save"``.
+    :param name: the name of the file or directory, as it was passed.
+    :param storage: returns the storage, or ``None`` if it no longer exists.
     :param duration: seconds.
-    :param bytes: that a ``save()`` stored, if the content knows that by itself, or that ``size()``
-        returned; else ``None``.
-    :param line: of the project, which asked for it.
-    :param error: the class of what was raised, or ``None``.
+    :param bytes: the bytes that ``save()`` stored, if the content has a known size, or that
+        ``size()`` returned; otherwise ``None``.
+    :param line: the line of the project that called it.
+    :param error: the class of the error that was raised, or ``None``.
     """
 
     op: str
@@ -335,9 +335,9 @@ class Operation(NamedTuple):
 
     @property
     def alias(self) -> str:
-        """Return what the storage is called: its alias, ``app.Model.field``, or its class."""
+        """Return the alias of the storage, or ``app.Model.field``, or the name of its class."""
         storage = self.storage()
-        return "a storage that is gone" if storage is None else storage_label(storage)
+        return "a deleted storage" if storage is None else storage_label(storage)
 
     def __str__(self) -> str:
         size = "" if self.bytes is None else f" ({self.bytes:,} bytes)"
@@ -352,10 +352,10 @@ class Operation(NamedTuple):
 @dataclass(frozen=True)
 class Repeated:
     """
-    Equal operations that one line of the project asked for several times.
+    Equal operations that one line of the project called several times.
 
-    :param op: what they are called; ``alias``: on which storage; ``line``: who asked.
-    :param names: of the files, in the order in which they were asked for.
+    :param op: the operation; ``alias``: the storage; ``line``: the line that called it.
+    :param names: the names of the files, in the order of the calls.
     """
 
     op: str
@@ -373,13 +373,13 @@ class Repeated:
 
 class capture_storage_operations(TestTool, Sequence[Operation]):
     """
-    Capture what the project asks of storages, of any kind: a sequence of `Operation`.
+    Capture the project's operations on storages of any kind, as a sequence of `Operation`.
 
-    What a storage asks of itself on its way is not captured. A context manager that gives itself,
-    as ``CaptureQueriesContext`` does, and a decorator.
+    Operations that a storage calls on itself are not captured. A context manager that returns
+    itself, as ``CaptureQueriesContext`` does, and a decorator.
 
-    :param alias: capture the operations on one storage alone: an alias, or ``app.Model.field``.
-    :param limit: how many to keep, the last ones; ``None``: all.
+    :param alias: the only storage to capture: an alias, or ``app.Model.field``; ``None``: all.
+    :param limit: how many operations to keep, the last ones; ``None``: all.
     """
 
     def __init__(self, alias: str | None = None, *, limit: int | None = None) -> None:
@@ -388,7 +388,7 @@ class capture_storage_operations(TestTool, Sequence[Operation]):
         self.operations: deque[Operation] = deque(maxlen=limit)
 
     def enable(self) -> capture_storage_operations:
-        """Begin to capture, with nothing captured yet."""
+        """Begin to capture, with no operations yet."""
         if self._alias is not None:
             check_name(self._alias)
         self.operations.clear()
@@ -396,11 +396,11 @@ class capture_storage_operations(TestTool, Sequence[Operation]):
         return self
 
     def disable(self) -> None:
-        """Capture no more; what is captured stays."""
+        """Stop capturing; keep the captured operations."""
         remove_observer(self)
 
     def observe(self, call: Call, proceed: Callable[[Call], Any]) -> Any:
-        """Take note of an operation."""
+        """Record an operation."""
         if call.is_inner or not self._alias_matches(call.storage):
             return proceed(call)
         size = _content_size(call)
@@ -416,7 +416,7 @@ class capture_storage_operations(TestTool, Sequence[Operation]):
             raise
         finally:
             duration = time.perf_counter() - start
-            storage = weakref.ref(call.storage)  # which lives no longer for being seen
+            storage = weakref.ref(call.storage)  # capturing must not keep a storage alive
             self.operations.append(
                 Operation(call.op, call.name, storage, duration, size, line, error)
             )
@@ -437,12 +437,12 @@ class capture_storage_operations(TestTool, Sequence[Operation]):
         return list(self.operations)[index]
 
     def of(self, op: str) -> list[Operation]:
-        """Return the operations that are called ``op``."""
+        """Return the operations of one kind, such as ``"save"``."""
         check_operation(op)
         return [operation for operation in self.operations if operation.op == op]
 
     def repeated(self) -> list[Repeated]:
-        """Return what one line asked for more than once, the most often asked first."""
+        """Return the operations that one line called more than once, the most frequent first."""
         groups: dict[tuple[str, str, Line], list[str]] = {}
         for each in self.operations:
             groups.setdefault((each.op, each.alias, each.line), []).append(each.name)
@@ -451,7 +451,7 @@ class capture_storage_operations(TestTool, Sequence[Operation]):
 
 
 def _content_size(call: Call) -> int | None:
-    """Return the bytes of a content without asking it: it may be a stream that cannot seek."""
+    """Return the known size of a content, without a call: it may be a stream that cannot seek."""
     content: Any = call.content if call.op == "save" else None
     if isinstance(content, (bytes, str)):
         return len(six.ensure_binary(content))
@@ -464,11 +464,11 @@ def _content_size(call: Call) -> int | None:
 
 class assertNumStorageOperations(capture_storage_operations):
     """
-    Fail unless the project asks for just so many operations, as ``assertNumQueries`` does.
+    Fail unless the project calls exactly so many operations, as ``assertNumQueries`` does.
 
-    :param num: how many.
-    :param op: count those alone that are called so: ``"exists"``.
-    :param alias: and those on this storage.
+    :param num: the number of operations.
+    :param op: the only operation to count: ``"exists"``; ``None``: all.
+    :param alias: the only storage to count: an alias, or ``app.Model.field``; ``None``: all.
     """
 
     def __init__(self, num: int, op: str | None = None, *, alias: str | None = None) -> None:
@@ -484,7 +484,7 @@ class assertNumStorageOperations(capture_storage_operations):
             self.check()
 
     def check(self) -> None:
-        """Raise ``AssertionError`` with the operations, if they are more or fewer."""
+        """Raise ``AssertionError`` with the operations if there are more or fewer."""
         counted = list(self) if self._op is None else self.of(self._op)
         if len(counted) != self._num:
             lines = [f"{number}. {each}" for number, each in enumerate(counted, start=1)]

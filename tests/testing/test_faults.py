@@ -77,7 +77,7 @@ def test_each_operation_can_fail(storage: Storage, op: str) -> None:
         getattr(storage, op)("a")
 
 
-def test_what_a_storage_asks_of_itself_works(storage: Storage) -> None:
+def test_inner_operations_do_not_fail(storage: Storage) -> None:
     """exists() that save() calls does not fail, only the test's own call does."""
     with failing("exists", FULL, must_fire=False) as fault:
         assert save(storage, "a") == ["a"]
@@ -219,7 +219,7 @@ def test_delay_moves_a_clock_that_is_held(storage: Storage) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("read", FULL), "'read' is no operation"),
+        (("read", FULL), "'read' is not an operation"),
         (("save",), "an error to raise, or a delay"),
         (("delete", FULL, 3), "writes no bytes"),
     ],

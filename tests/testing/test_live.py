@@ -1,4 +1,4 @@
-"""Live servers serve what is in memory."""
+"""Live servers serve files in memory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ urlpatterns = [
 
 
 def ask(url: str, **headers: str) -> tuple[int, bytes]:
-    """Return the status and the content of an answer."""
+    """Return the status and the content of a response."""
     try:
         with urlopen(Request(url, headers=headers)) as response:
             return response.status, response.read()
@@ -46,25 +46,25 @@ class LiveTests(LiveServerTestCase):
     """Django's live server."""
 
     def test_files_are_served(self) -> None:
-        """A file is at its URL, and answers ranges; what is not there is not found."""
+        """A file is served at its URL, with ranges; a missing file gets 404."""
         url = self.live_server_url + save()
         assert ask(url) == (200, b"content")
         assert ask(url, Range="bytes=1-3") == (206, b"ont")
         assert ask(f"{self.live_server_url}/media/nothing") == (404, b"")
 
     def test_project_answers(self) -> None:
-        """A view of the project's own is asked first, and all other URLs are its own."""
+        """The project's view takes precedence at its URL, and serves all others."""
         save("own.txt")
         assert ask(f"{self.live_server_url}/media/own.txt") == (200, b"own")
         assert ask(f"{self.live_server_url}/page/") == (200, b"page")
 
     def test_files_on_the_disk(self) -> None:
-        """What is on the disk is served from there, as without the kit."""
+        """Files on the disk are served from there, as without the kit."""
         with override_settings(MEDIA_ROOT="archive"):
             assert ask(f"{self.live_server_url}/media/models.py")[0] == 200
 
     def test_other_hosts(self) -> None:
-        """A host that ALLOWED_HOSTS does not have gets 400."""
+        """A request for a host that is not in ALLOWED_HOSTS gets 400."""
         assert ask(self.live_server_url + save(), Host="evil.example")[0] == 400
 
 
@@ -73,13 +73,13 @@ class StaticLiveTests(StaticLiveServerTestCase):
     """The live server that serves static files by their finders."""
 
     def test_files_are_served(self) -> None:
-        """It serves files in memory beside them."""
+        """StaticLiveServerTestCase serves files in memory too."""
         assert ask(self.live_server_url + save()) == (200, b"content")
 
 
 @pytest.mark.django_db(transaction=True)
 def test_live_server_of_pytest(live_server: Any, settings: Any) -> None:
-    """So does pytest-django's."""
+    """pytest-django's live_server serves files in memory."""
     settings.ROOT_URLCONF = __name__
     assert ask(live_server.url + save()) == (200, b"content")
 
@@ -95,10 +95,10 @@ def test_signed_urls(live_server: Any, settings: Any) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_client_that_goes_away(
+def test_client_that_disconnects(
     live_server: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the client goes away in the middle of a file, the file is closed."""
+    """The file is closed if the client disconnects in the middle of it."""
     settings.ROOT_URLCONF = __name__
     default_storage.save("large.bin", ContentFile(bytes(50_000_000)))
     opened: list[Any] = []
@@ -116,7 +116,7 @@ def test_client_that_goes_away(
 
 
 def test_it_nests() -> None:
-    """After the last one Django's servers are as they were."""
+    """Django's servers are restored after the last block."""
     handler = testcases._MediaFilesHandler
     before = handler.serve
     with serve_live_media():

@@ -55,12 +55,12 @@ def test_a_mapping(media: Media) -> None:
     assert "└── moved/\n    └── a.txt (7)" in repr(media)
 
 
-def test_nothing_has_happened(media: Media) -> None:
+def test_no_changes_at_the_beginning(media: Media) -> None:
     """At the beginning nothing is created, changed or deleted."""
     assert (media.created, media.changed, media.deleted) == ([], [], [])
 
 
-def test_what_has_happened(media: Media) -> None:
+def test_changes_since_the_test_began(media: Media) -> None:
     """media lists the files that the test created, changed and deleted."""
     save("new.txt")
     save("n/e/w.txt")
@@ -73,7 +73,7 @@ def test_what_has_happened(media: Media) -> None:
     assert sorted(media.deleted) == ["d/e/gone.txt", "d/gone.txt"]
 
 
-def test_what_came_and_went(media: Media) -> None:
+def test_changes_that_were_undone(media: Media) -> None:
     """A file that was created and deleted, or deleted and restored, is not listed."""
     save("new.txt")
     default_storage.delete("new.txt")
@@ -84,7 +84,7 @@ def test_what_came_and_went(media: Media) -> None:
     assert (media.created, media.changed, media.deleted) == ([], ["changed.txt"], [])
 
 
-def test_a_directory_in_the_place_of_another(media: Media) -> None:
+def test_a_directory_that_replaces_another(media: Media) -> None:
     """Files of a deleted directory are compared with their contents before the test."""
     write("moved/a.txt", b"other")
     default_storage.delete("moved")
@@ -205,7 +205,7 @@ def test_capture_media() -> None:
     assert captured.created == ["inside.txt"]
 
 
-def test_what_is_captured_is_undone_outside() -> None:
+def test_captured_changes_roll_back_outside() -> None:
     """The changes of a captured block roll back with the level around it."""
     with isolate_storages():
         write("changed.txt", b"before the block")

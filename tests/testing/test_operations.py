@@ -1,4 +1,4 @@
-"""Operations captured and counted, on storages of any kind."""
+"""Operations on storages of any kind are captured and counted."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
 
 
 def test_an_operation(storage: Storage) -> None:
-    """An operation has its name, storage, duration, bytes, and the line that asked."""
+    """An operation has its name, storage, duration, bytes, and the line that called it."""
     with capture_storage_operations() as captured:
         storage.save("b.txt", ContentFile(b"three"))
     (operation,) = captured
@@ -57,7 +57,7 @@ def test_an_operation(storage: Storage) -> None:
 
 
 def test_each_operation(storage: Storage) -> None:
-    """Each public operation is captured once, whatever it asks of the storage on its way."""
+    """Each public operation is captured once, whatever it calls on the storage itself."""
     calls: dict[str, tuple[Any, ...]] = dict.fromkeys(OPERATIONS, ("a.txt",))
     calls |= {"save": ("b.txt", b"text"), "listdir": ("",)}
     if isinstance(storage, FileSystemStorage):
@@ -75,7 +75,7 @@ def test_each_operation(storage: Storage) -> None:
 
 
 def test_arguments_by_name(storage: Storage) -> None:
-    """Names and contents are known also where they are given by name, or not at all."""
+    """Names and contents are known when they are passed by keyword, or not at all."""
     with capture_storage_operations() as captured:
         storage.save(name="b.txt", content=ContentFile(b"123"))
         storage.save(None, ContentFile(b"12", name="c.txt"))
@@ -102,7 +102,7 @@ def overridden() -> Iterator[None]:
 
 @pytest.mark.usefixtures("overridden")
 def test_through_alias_and_field() -> None:
-    """A storage is called by its alias, or else by its field; the line is the project's."""
+    """An operation shows the alias or the field of its storage, and the project's line."""
     document = Document()
     with capture_storage_operations() as captured:
         storages["private"].exists("a.txt")
@@ -117,22 +117,22 @@ def test_through_alias_and_field() -> None:
 
 @pytest.mark.usefixtures("overridden")
 def test_one_storage_alone() -> None:
-    """Operations on other storages than the one that is named are left out."""
+    """Operations on other storages than the named one are left out."""
     with capture_storage_operations("private") as captured:
         storages["private"].exists("a.txt")
         default_storage.exists("a.txt")
     assert [each.alias for each in captured] == ["private"]
 
 
-def test_a_storage_that_is_gone() -> None:
-    """To be captured keeps no storage alive."""
+def test_a_deleted_storage() -> None:
+    """Capturing an operation keeps no storage alive."""
     with capture_storage_operations() as captured:
         InMemoryStorage().exists("a")
-    assert captured[0].alias == "a storage that is gone"
+    assert captured[0].alias == "a deleted storage"
 
 
 def test_repeated(storage: Storage) -> None:
-    """What one line asks for again and again is grouped, the most often asked first."""
+    """repeated() groups the operations that one line called, the most frequent first."""
     with capture_storage_operations() as captured:
         for name in ("a", "b", "a"):
             storage.exists(name)
@@ -147,7 +147,7 @@ def test_repeated(storage: Storage) -> None:
 
 
 def test_captured_is_a_sequence(storage: Storage) -> None:
-    """It has a length, indexes and slices, and stays what it was after the block."""
+    """The capture has a length, indexes and slices, and stays the same after the block."""
     with capture_storage_operations(limit=2) as captured:
         for name in "abc":
             storage.exists(name)
@@ -161,7 +161,7 @@ def test_captured_is_a_sequence(storage: Storage) -> None:
 
 
 def test_a_class_that_comes_later() -> None:
-    """Operations of a class that is defined inside are captured, those of mixins too."""
+    """Operations of a class that the block defines are captured, those of mixins too."""
 
     class Mixin:
         def size(self, name: str) -> int:
@@ -179,7 +179,7 @@ def test_a_class_that_comes_later() -> None:
 
 
 def test_nothing_is_wrapped_afterwards() -> None:
-    """Classes are as they were, also after an error, and new ones are left alone."""
+    """Classes are restored, also after an error, and new ones are not wrapped."""
     classes = [InMemoryStorage, FileSystemStorage, Storage, RemoteStorage]
     before = [{op: vars(cls).get(op) for op in OPERATIONS} for cls in classes]
     with pytest.raises(KeyError), capture_storage_operations():
@@ -188,7 +188,7 @@ def test_nothing_is_wrapped_afterwards() -> None:
 
 
 def test_saving_keeps_its_fast_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An in-memory storage takes its fast path of save() while it is watched, and after that."""
+    """save() in memory uses its fast path while it is observed, and afterwards."""
     storage = InMemoryStorage()
 
     def fail(*args: Any, **kwargs: Any) -> None:
@@ -201,7 +201,7 @@ def test_saving_keeps_its_fast_path(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Bound(Storage):
-    """A storage whose operations are no plain functions."""
+    """A storage whose operations are not plain functions."""
 
     path = None  # type: ignore[assignment]
     get_created_time = property(lambda self: lambda name: name)  # type: ignore[assignment]
@@ -260,11 +260,11 @@ def test_attributes_are_bound_as_before() -> None:
 
 
 def test_methods_of_other_classes() -> None:
-    """A mixin's method stays as it is for an object that is no storage."""
+    """A mixin's method stays as it is for an object that is not a storage."""
 
     class Mixin:
         def save(self) -> str:
-            """Save a model, say."""
+            """Save a model, for instance."""
             return "saved"
 
     class Mixed(Mixin, RemoteStorage):  # type: ignore[misc]
@@ -309,7 +309,7 @@ def test_patches_of_a_class(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("make", [InMemoryStorage, partial(KeyValueStorage, "locmem://patched")])
 @pytest.mark.parametrize("watched", [False, True])
 def test_patches_of_djangos_class(make: Callable[[], Storage], watched: bool) -> None:
-    """Patches of Storage.save() and get_available_name() replace those of a storage of ours."""
+    """Patches of Storage.save() and get_available_name() replace those of InMemoryStorage."""
     storage = make()
     storage.delete("a")
     content = ContentFile(b"")
@@ -345,7 +345,7 @@ class Unknown(File):  # type: ignore[type-arg]
 
 
 def test_content_is_asked_for_nothing(tmp_path: Path) -> None:
-    """A content is asked for neither its size nor its position."""
+    """The kit calls neither size nor seek() on a content."""
     read, write = os.pipe()
     os.write(write, b"content")
     os.close(write)
@@ -377,7 +377,7 @@ def test_tracebacks_read_as_without_the_capture(tmp_path: Path) -> None:
 
 
 def test_an_operation_inside_of_another(tmp_path: Path) -> None:
-    """A source that is opened while it is saved is an operation of its own storage."""
+    """Opening a source while it is saved is an operation on the source's storage."""
     source, target = InMemoryStorage(), FileSystemStorage(tmp_path)
     source.save("source", ContentFile(b"content"))
 
@@ -409,14 +409,14 @@ def test_classes_are_not_kept_alive() -> None:
 
 @pytest.mark.parametrize(("num", "op"), [(2, None), (1, "save"), (0, "delete")])
 def test_the_right_number(num: int, op: str | None, storage: Storage) -> None:
-    """Just so many operations pass, of all or of one kind."""
+    """The expected number of operations passes, of all or of one kind."""
     with assertNumStorageOperations(num, op):
         storage.save("b", ContentFile(b""))
         storage.exists("b")
 
 
 def test_another_number(storage: Storage) -> None:
-    """More or fewer operations fail, and are shown as Django shows queries."""
+    """More or fewer operations fail, with a list as Django's of queries."""
     with pytest.raises(AssertionError) as raised, assertNumStorageOperations(1):
         storage.exists("a") and storage.exists("b")
         storage.exists("c")
@@ -425,8 +425,8 @@ def test_another_number(storage: Storage) -> None:
     assert re.match(r"1\. exists 'a' on ", lines[2]) and lines[3].startswith("2. exists 'c'")
 
 
-def test_another_error_goes_first(storage: Storage) -> None:
-    """Where the block raises, its number of operations is not what is wrong."""
+def test_another_error_is_raised_instead(storage: Storage) -> None:
+    """An error in the block propagates instead of the number of operations."""
     with pytest.raises(KeyError), assertNumStorageOperations(5):
         raise KeyError
 
@@ -435,6 +435,6 @@ def test_another_error_goes_first(storage: Storage) -> None:
     "of", [assertNumStorageOperations(1).of, lambda op: assertNumStorageOperations(1, op)]
 )
 def test_no_such_operation(of: Any) -> None:
-    """A mistaken operation is refused, with those that there are."""
-    with pytest.raises(ValueError, match="'read' is no operation. There are: open, save, delete"):
+    """An unknown operation raises ValueError with the known ones."""
+    with pytest.raises(ValueError, match="'read' is not an operation. Operations are: open, save"):
         of("read")

@@ -1,4 +1,4 @@
-"""override_storages(): which storages move, which are replaced, and that all are restored."""
+"""override_storages() moves or replaces all storages, and restores them."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def storage_of(name: str, model: Any = Document) -> Any:
 
 
 def save(storage: Any, name: str = "a.txt", content: bytes = b"content") -> Any:
-    """Save something; return its name."""
+    """Save a file; return its name."""
     return storage.save(name, ContentFile(content))
 
 
 def everything() -> list[Any]:
-    """Return all that is changed, as it is now, the objects themselves."""
+    """Return the current state of everything that the kit changes."""
     fields = [(field.storage, vars(field)) for field in file_fields()]
     return [
         [(storage, type(storage), dict(attributes)) for storage, attributes in fields],
@@ -92,7 +92,7 @@ def test_no_alias_reaches_its_disk_or_bucket(alias: str) -> None:
 
 
 def test_a_storage_in_a_global_of_a_module() -> None:
-    """A storage that a module keeps is moved or replaced too, and restored afterwards."""
+    """A storage in a module's global is moved or replaced, and restored afterwards."""
     kept = {"field": storage_of("remote"), "alias": storages["remote"], "private": shared}
     for_alias = InMemoryStorage()
     with override_storages({"remote": for_alias}):
@@ -133,7 +133,7 @@ def test_a_disk_keeps_its_class() -> None:
 
 @pytest.mark.usefixtures("overridden")
 def test_a_bucket_keeps_the_name_and_the_overrides_of_its_class() -> None:
-    """What replaces a bucket has the name, the attributes and the overrides of its class."""
+    """A replaced bucket keeps the name, the attributes and the overrides of its class."""
     storage: Any = ProjectStorage("mine")
     storage.tag = 1
     assert storage.url(save(storage)) == "/media/A.TXT?mine"
@@ -186,7 +186,7 @@ def test_locations_in_storages(kind: Any) -> None:
 
 
 def test_options_of_the_default_storages(tmp_path: Path) -> None:
-    """What stands beside a location among the OPTIONS of default and staticfiles counts inside."""
+    """Other OPTIONS of default and staticfiles apply inside."""
     static = "django.contrib.staticfiles.storage.StaticFilesStorage"
     disk = "django.core.files.storage.FileSystemStorage"
     project = make_project(
@@ -252,13 +252,13 @@ class OwnStorage(Storage):
 
 
 class SlottedStorage(Storage):
-    """A storage that cannot become another one."""
+    """A storage that cannot be replaced in place."""
 
     __slots__ = ("extra",)
 
 
 def test_storage_with_slots(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A storage that cannot be replaced is an error with the reason, and restores all others."""
+    """A storage that cannot be replaced raises an error with the reason; others are restored."""
     monkeypatch.setattr(Document._meta.get_field("one"), "storage", SlottedStorage())
     before = everything()
     with pytest.raises(ImproperlyConfigured, match=r"SlottedStorage cannot.*since.*__slots__"):
@@ -266,7 +266,7 @@ def test_storage_with_slots(monkeypatch: pytest.MonkeyPatch) -> None:
     assert everything() == before
 
 
-def test_private_directory_goes_with_the_override() -> None:
+def test_private_directory_is_removed_at_the_end() -> None:
     """The private directory is removed at the end."""
     with override_storages():
         save(storage_of("one"))
@@ -276,7 +276,7 @@ def test_private_directory_goes_with_the_override() -> None:
 
 
 def test_equal_storages_in_memory_stay_apart() -> None:
-    """Two aliases of equal entries share nothing where they shared nothing before."""
+    """Two aliases of equal entries in memory share no files."""
     for backend in ("inmemorystorage", "django.core.files.storage"):
         entry = {"BACKEND": f"{backend}.InMemoryStorage"}
         with override_settings(STORAGES={"one": entry, "two": entry}), override_storages():
@@ -294,7 +294,7 @@ def test_copies_of_replacements() -> None:
 
 
 def test_media_root_keeps_its_type() -> None:
-    """Projects write ``settings.MEDIA_ROOT / "name"``, or add strings to it."""
+    """MEDIA_ROOT stays a string or a path, as in the settings."""
     for kind in (str, Path):
         with override_settings(MEDIA_ROOT=kind("/media")), override_storages():
             assert isinstance(settings.MEDIA_ROOT, kind)
@@ -302,7 +302,7 @@ def test_media_root_keeps_its_type() -> None:
 
 @pytest.mark.usefixtures("overridden")
 def test_storages_that_come_later() -> None:
-    """A storage that is made inside is replaced, and shares the files of its equals."""
+    """A storage that is made inside is replaced, and shares the files of equal ones."""
     parameters = {"BACKEND": "archive.storages.RemoteStorage", "OPTIONS": {"bucket": "new"}}
     made = storages.create_storage(parameters)
     assert save(made) == "a.txt"
@@ -312,7 +312,7 @@ def test_storages_that_come_later() -> None:
 
 @pytest.mark.usefixtures("overridden")
 def test_settings_that_change() -> None:
-    """Storages that Django makes again when settings change have their files."""
+    """Storages that Django makes again when settings change keep their files."""
     save(storages["remote"])
     with override_settings(STATIC_ROOT="/other"):
         assert storages["remote"].exists("a.txt")
@@ -322,7 +322,7 @@ def test_settings_that_change() -> None:
 
 
 def test_models_that_come_later() -> None:
-    """A model that is made inside has replacements, and the real storages after it."""
+    """A model that is defined inside uses replaced storages, and real ones afterwards."""
     with override_storages():
 
         class Late(models.Model):
@@ -359,7 +359,7 @@ def test_staticfiles_stays_the_object_that_it_was() -> None:
 
 
 def test_chosen_storages() -> None:
-    """A storage can be chosen for an alias, and for a field, also one on the default storage."""
+    """A storage can be chosen for an alias and for a field, also one on the default storage."""
     for_alias, for_field, for_default = (InMemoryStorage() for _ in range(3))
     chosen = {
         "private": for_alias,
@@ -410,7 +410,7 @@ def test_a_callable_that_fails_now(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_storage_that_was_put_in_by_hand() -> None:
-    """A storage among ``storages`` is replaced although STORAGES has no such alias."""
+    """A storage whose alias is not in STORAGES is replaced too."""
     strange = RemoteStorage()
     with attribute(storages, "_storages", {"strange": strange}), override_storages():
         assert save(storages["strange"]) == "a.txt"
@@ -445,7 +445,7 @@ def test_all_is_restored() -> None:
 
 
 def test_an_error_half_way_restores_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An error while storages are replaced restores those that were."""
+    """An error while storages are replaced restores the replaced ones."""
 
     def fail(storage: Any) -> Any:
         raise KeyError(storage)
@@ -458,7 +458,7 @@ def test_an_error_half_way_restores_all(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_migrations_see_no_change(tmp_path: Path) -> None:
-    """makemigrations finds nothing to do inside, in a project whose migrations are complete."""
+    """makemigrations finds no changes inside, in a project whose migrations are complete."""
     project = make_project(tmp_path, models=(HERE / "project_models.py").read_text("utf-8"))
     project.manage("makemigrations", "uploads")
     checked = project.python(
@@ -517,7 +517,7 @@ def test_a_storage_that_cannot_be_deconstructed() -> None:
 
 
 def test_settings_change_while_a_storage_in_memory_is_replaced(tmp_path: Path) -> None:
-    """A storage in memory that a disk replaces follows settings as the disk does."""
+    """A storage that is chosen for an alias stays chosen when settings change."""
     assert isinstance(storages["default"], InMemoryStorage)
     with override_storages({"default": FileSystemStorage(tmp_path)}):
         with override_settings(MEDIA_URL="/other/", MEDIA_ROOT="/other"):
@@ -527,7 +527,7 @@ def test_settings_change_while_a_storage_in_memory_is_replaced(tmp_path: Path) -
 
 @pytest.mark.usefixtures("overridden")
 def test_storages_of_a_test_module() -> None:
-    """A storage whose class a test module defines is left alone."""
+    """A storage whose class a test module defines stays as it is."""
     with pytest.raises(NotImplementedError, match="a test's own"):
         OwnStorage().exists("a.txt")
 

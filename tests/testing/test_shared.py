@@ -1,4 +1,4 @@
-"""shared_storage(): files that a test and other processes have together."""
+"""shared_storage(): files that a test shares with other processes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def memory(uri: str) -> locmem.StoreData:
 
 
 def test_a_storage_of_the_tests_own() -> None:
-    """It is empty, meets no other on the same store, and leaves nothing behind."""
+    """A shared storage is empty, shares nothing with others on its store, and leaves nothing."""
     with shared_storage("locmem://shared?namespace=n") as one, shared_storage(one.uri) as two:
         assert one.save("d/a", ContentFile(b"one")) == two.save("d/a", ContentFile(b"two" * 2**20))
         assert one.uri != two.uri
@@ -55,13 +55,13 @@ def test_a_storage_of_the_tests_own() -> None:
 
 
 def test_it_takes_options() -> None:
-    """What the storage can have is given with the URI."""
+    """shared_storage() passes options to the storage."""
     with shared_storage("locmem://shared", base_url="/shared/") as storage:
         assert storage.url("a") == "/shared/a"
 
 
-def test_what_a_killed_process_left_is_gone_too() -> None:
-    """Nothing waits until it is old enough to be swept."""
+def test_files_of_killed_saves_are_swept() -> None:
+    """The end sweeps files of killed saves, however new they are."""
     with shared_storage("locmem://shared") as storage:
         upload = ChunkedUpload(storage._contents, "a", ("d", "a"), "content")
         upload.__enter__()
@@ -71,11 +71,11 @@ def test_what_a_killed_process_left_is_gone_too() -> None:
 
 @shared_storage("locmem://shared")
 def test_as_a_decorator() -> None:
-    """A decorated test has it around."""
+    """A decorated test runs with the storage."""
 
 
-def test_in_the_place_of_a_projects_storage() -> None:
-    """A shared storage can replace a project's storage, and strict tests may write to it."""
+def test_as_a_chosen_storage() -> None:
+    """A shared storage can be chosen for an alias, and strict tests may write to it."""
     other = KeyValueStorage("locmem://other")
     with (
         shared_storage("locmem://shared") as storage,
@@ -89,7 +89,7 @@ def test_in_the_place_of_a_projects_storage() -> None:
 
 
 def test_strict_mode_knows_shared_storages() -> None:
-    """Strict mode lets a shared storage pass, and no other storage on a store."""
+    """Strict mode allows a shared storage, and no other storage on a store."""
     other = KeyValueStorage("locmem://other")
     with (
         shared_storage("locmem://shared") as storage,
@@ -102,7 +102,7 @@ def test_strict_mode_knows_shared_storages() -> None:
 
 @pytest.mark.once
 def test_another_process_has_the_same_files(store_uri: Callable[[str], str]) -> None:
-    """A worker that is told the URI reads what the test has saved, and the other way round."""
+    """A worker with the URI reads files of the test, and the test those of the worker."""
     with shared_storage(store_uri("redis")) as storage:
         storage.save("upload", ContentFile(b"content"))
         environment = {
@@ -117,13 +117,13 @@ def test_another_process_has_the_same_files(store_uri: Callable[[str], str]) -> 
 
 @pytest.mark.once
 def test_on_a_store_that_cannot_list(store_uri: Callable[[str], str]) -> None:
-    """memcached forgets by itself what cannot be deleted."""
+    """A store that cannot delete, as memcached, raises no error at the end."""
     with shared_storage(store_uri("memcached")) as storage:
         storage.save("a", ContentFile(b"content"))
         assert storage.exists("a")
 
 
-def test_what_stands_in_the_place_of_a_shared_storage() -> None:
+def test_key_value_storages_are_replaced() -> None:
     """A storage of the project on a store is replaced by one in memory that behaves like it."""
     options: dict[str, Any] = {"base_url": "/kv/", "behaves_like": "filesystem"}
     storage = KeyValueStorage("locmem://replaced", allow_overwrite=True, **options)

@@ -1,4 +1,4 @@
-"""forbid_real_storages(): no test writes to a real storage, or reads one."""
+"""forbid_real_storages() fails operations on real storages."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_opening_for_writing(disk: FileSystemStorage, mode: str) -> None:
 
 
 def test_saving_and_deleting(disk: FileSystemStorage) -> None:
-    """So do save() and delete()."""
+    """save() and delete() on a real storage fail."""
     with pytest.raises(RealStorageError, match=r"save\('b'\)"), forbid_real_storages():
         disk.save("b", ContentFile(b""))
     with pytest.raises(RealStorageError, match=r"delete\('a'\)"), forbid_real_storages():
@@ -51,7 +51,7 @@ def test_saving_and_deleting(disk: FileSystemStorage) -> None:
 
 
 def test_reading(disk: FileSystemStorage) -> None:
-    """Real files can be read."""
+    """Real files can be read without reads=True."""
     with forbid_real_storages(), disk.open("a") as file:
         assert file.read() == b"real"
 
@@ -82,7 +82,7 @@ def test_static_files_can_be_read(disk: FileSystemStorage) -> None:
 
 
 def test_temporary_directories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A temporary directory may be used, unless it is that of the project."""
+    """A temporary directory may be used, unless the project is in it."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with forbid_real_storages(reads=True):
         FileSystemStorage(location=tmp_path / "a").save("a", ContentFile(b""))
@@ -93,13 +93,13 @@ def test_temporary_directories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_memory() -> None:
-    """What is in memory can be written, a stray disk at the private MEDIA_ROOT included."""
+    """Storages in memory and on the private MEDIA_ROOT can be written."""
     with override_storages(), forbid_real_storages():
         for storage in (InMemoryStorage(), FileSystemStorage(), DjangoInMemoryStorage()):
             storage.delete(storage.save("a", ContentFile(b"")))
 
 
-def test_the_error_says_what_and_how() -> None:
+def test_the_message_of_the_error() -> None:
     """The error names the class, the file, the field or alias, and the cure."""
     storage = Document._meta.get_field("remote").storage
     with pytest.raises(RealStorageError) as raised, forbid_real_storages():
@@ -117,13 +117,13 @@ def test_the_error_says_what_and_how() -> None:
 
 
 def test_an_error_that_is_swallowed(disk: FileSystemStorage) -> None:
-    """A project that catches the error does not hide it: it is raised at the end."""
+    """An error that the project catches is raised again at the end."""
     with pytest.raises(RealStorageError), forbid_real_storages(), suppress(Exception):
         disk.delete("a")
 
 
-def test_another_error_goes_first(disk: FileSystemStorage) -> None:
-    """Where the test fails by another error, that one is told."""
+def test_another_error_is_raised_instead(disk: FileSystemStorage) -> None:
+    """Another error that fails the test is raised instead."""
     with pytest.raises(KeyError), forbid_real_storages():
         with suppress(RealStorageError):
             disk.delete("a")
@@ -131,7 +131,7 @@ def test_another_error_goes_first(disk: FileSystemStorage) -> None:
 
 
 def test_one_test_is_let_through(disk: FileSystemStorage) -> None:
-    """allow_real_storages() lets a block, or a test, write to real storages, and no more after."""
+    """allow_real_storages() allows real storages in a function, and not after it."""
 
     @allow_real_storages()
     def delete() -> None:

@@ -1,4 +1,4 @@
-"""Each way into the kit passes one list of cases, in a project that is configured as people do."""
+"""Each way to use the kit passes one list of cases, in a generated project."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_disks_are_moved(name: str, way: Way, tmp_path: Path) -> None:
 
 
 def test_the_cases_fail_without_a_way(tmp_path: Path) -> None:
-    """Files leak from test to test where nothing rolls them back."""
+    """Files leak from test to test without the kit."""
     project = make_project(tmp_path, settings=STORAGES)
     project.write("project_bases.py", NO_MIXIN)
     project.write("test_cases.py", (HERE / "project_cases.py").read_text(encoding="utf-8"))
@@ -84,7 +84,7 @@ def test_the_cases_fail_without_a_way(tmp_path: Path) -> None:
 
 
 def test_a_strict_runner(tmp_path: Path) -> None:
-    """A runner that is strict fails the tests that write to a real storage, swallowed or not."""
+    """A strict runner fails tests that write to a real storage, even if they catch the error."""
     project = make_project(tmp_path)
     project.write("project_runner.py", f"{STRICT_RUNNER}    inmemorystorage_override = False\n")
     project.append("project_settings.py", 'TEST_RUNNER = "project_runner.Runner"\n')

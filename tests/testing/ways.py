@@ -1,4 +1,4 @@
-"""The ways into the kit, each as a generated project that runs the same cases."""
+"""The ways to use the kit, each as a generated project that runs the same cases."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Way = Callable[[Project], str]
 
 
 def by_django(bases: str, settings: str, start_method: str = "") -> Way:
-    """Return what runs the tests of a project by ``manage.py test``, and says how that went."""
+    """Return a function that runs a project by ``manage.py test``, and returns the output."""
 
     def run(project: Project) -> str:
         project.write("project_bases.py", bases)
@@ -36,7 +36,7 @@ def by_django(bases: str, settings: str, start_method: str = "") -> Way:
 
 
 def by_pytest(*options: str, ini: str = "", bases: str = NO_MIXIN) -> Way:
-    """Return what runs the tests of a project by pytest, and says how that went."""
+    """Return a function that runs a project by pytest, and returns the output."""
 
     def run(project: Project) -> str:
         project.write("project_bases.py", bases)
