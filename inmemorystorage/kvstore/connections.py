@@ -98,8 +98,6 @@ def reporting(uri: str, label: str) -> Iterator[Backend]:
     except Damaged as error:
         raise OSError(errno.EIO, f"{parse(uri)}: {error}", label) from error
     except backend.client_errors as error:
-        if isinstance(error, OSError) and error.filename is not None:
-            raise  # one of our own, where the client's errors include OSError
         number = backend.error_number(error)
         text = f"{parse(uri)}: {backend.error_text(error)}"
         raise OSError(number or errno.EIO, text, label) from error

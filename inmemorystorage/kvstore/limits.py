@@ -17,13 +17,16 @@ try:  # the extra "isal": the same CRC-32 (RFC 1952, section 8), several times f
 except ImportError:
     from zlib import crc32
 
-__all__ = ["HASHED", "Pieces", "crc32", "delete_numbered", "fit", "is_count"]
+__all__ = ["HASHED", "Pieces", "checked", "crc32", "delete_numbered", "fit"]
 
 # The prefix of hashed keys.
 HASHED = "sha256-"
 
 # The first byte of a head; neither JSON nor a pickle starts with it.
 _MARK = b"\x01"
+
+# Stored numbers are less: sizes, and times, which are before the year 9999.
+LIMITS: dict[type, int] = {int: 2**63, float: 253_370_764_800}
 
 # Numbered keys to read, to look for or to delete at once.
 _AT_ONCE = 64
@@ -50,9 +53,15 @@ def _fits(backend: Backend, key: str) -> bool:
     return not backend.plain_keys or (key.isascii() and key.isprintable() and " " not in key)
 
 
-def is_count(value: Any) -> bool:
-    """Return whether a stored value can be a number of bytes or of keys."""
-    return type(value) is int and 0 <= value < 2**63
+def checked(value: Any, kind: type) -> Any:
+    """Return a stored value; raise ``ValueError`` for other kinds, and for numbers out of range."""
+    if kind in LIMITS:
+        is_valid = type(value) in (int, kind) and 0 <= value < LIMITS[kind]
+    else:
+        is_valid = type(value) is kind
+    if not is_valid:
+        raise ValueError(f"{value!r} is damaged")
+    return value
 
 
 def delete_numbered(backend: Backend, key: Callable[[int], str], count: int) -> None:
@@ -85,10 +94,7 @@ class Head(NamedTuple):
     @classmethod
     def load(cls, stored: bytes) -> Head:
         """Return the head as stored; ignore what later versions add."""
-        head = cls(*json.loads(stored[len(_MARK) :])[: len(cls._fields)])
-        if not is_count(head.number):
-            raise ValueError(f"{head.number!r} is not a number of pieces")
-        return head
+        return cls(*map(checked, json.loads(stored[len(_MARK) :]), (str, int, int)))
 
 
 class Pieces:

@@ -120,3 +120,10 @@ def test_a_listing_asks_the_clock_once(monkeypatch: pytest.MonkeyPatch) -> None:
         assert len(asked) == number
         assert storage.exists("d/1")
         assert len(asked) == 2 * number
+
+
+def test_a_ttl_of_ages() -> None:
+    """A file whose ttl ends after the year 9999 is there, and is listed."""
+    storage = make(ttl=1e300)
+    save(storage, "d/a")
+    assert (read(storage, "d/a"), storage.listdir("d")) == (LONG, ([], ["a"]))

@@ -257,19 +257,14 @@ class RedisBackend(Backend):
             mget = getattr(self._client, "mget_nonatomic", self._client.mget)
             packed = mget([_entry_keys(*place)[0] for place in places])
             return [None if each is None else Entry(unpack(each).meta) for each in packed]
-        return self._metas(places)
-
-    def _metas(self, places: Sequence[tuple[str, str]]) -> list[Entry | None]:
-        """Return the entries at several places, as listings show them."""
         fields = [("HGET", _metas(directory), _encode(name)) for directory, name in places]
         return [None if meta is None else Entry(meta) for meta in self._sent(fields)]
 
     def _check_lost(self, places: list[tuple[str, str]]) -> None:
         """Raise `Damaged` for entries of which the server evicted all but the meta."""
-        metas = self._metas(places)
-        kept = [place for place, meta in zip(places, metas, strict=True) if meta is not None]
-        packed = self._sent([("EXISTS", _entry_keys(*place)[0]) for place in kept])
-        if not all(packed):
+        fields = [("HEXISTS", _metas(directory), _encode(name)) for directory, name in places]
+        listed = [each for each, is_ in zip(places, self._sent(fields), strict=True) if is_]
+        if not all(self._sent([("EXISTS", _entry_keys(*place)[0]) for place in listed])):
             raise Damaged("the server has evicted a part of this entry")
 
     def insert_entry(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
-import math
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +14,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from ..backends import Backend, Entry, Inserted, decoded
 from ..connections import backend_for, reporting
-from ..limits import fit, is_count
+from ..limits import LIMITS, checked, fit
 from ..store import namespace_of
 
 _T = TypeVar("_T")
@@ -91,54 +90,32 @@ class Record:
 
     def dump(self) -> bytes:
         """Return the stored form: the kind, then the fields that are not empty."""
-        values = {short: vars(self)[name] for short, (name, _) in _FIELDS.items()}
-        values = {short: value for short, value in values.items() if value}
+        fields = _FIELDS.items()
+        values = {short: vars(self)[name] for short, (name, _) in fields if vars(self)[name]}
         return self.kind.value + _DENSE.encode(values).encode()
 
     @classmethod
     def load(cls, meta: bytes) -> Record:
         """Return the record of a stored form; ignore what later versions add."""
         stored = json.loads(meta[1:])
-        values = {}
-        for short, (name, is_valid) in _FIELDS.items():
-            if short in stored:
-                values[name] = stored[short]
-                if not is_valid(values[name]):
-                    raise ValueError(f"{name}={values[name]!r}")
+        known = [each for each in _FIELDS if each in stored]
+        values = {_FIELDS[each][0]: checked(stored[each], _FIELDS[each][1]) for each in known}
         return cls(Kind(meta[:1]), **values)
 
 
 # Made once: json.dumps() with separators makes an encoder for each call.
 _DENSE = json.JSONEncoder(separators=(",", ":"))
-
-
-def is_text(value: Any) -> bool:
-    """Return whether a stored value is text."""
-    return isinstance(value, str)
-
-
-def is_time(value: Any) -> bool:
-    """Return whether a stored value is a time since the epoch, however far in the future."""
-    return type(value) in (int, float) and 0 <= value < math.inf
-
-
-def _is_date(value: Any) -> bool:
-    """Return whether a stored value is a time before the year 9999."""
-    return is_time(value) and value < _YEAR_9999
-
-
-_YEAR_9999 = 253_370_764_800
-# The name and the check of each stored field.
-_FIELDS = {
-    "i": ("inode", is_text),
-    "c": ("content", is_text),
-    "s": ("size", is_count),
-    "k": ("chunk_size", is_count),
-    "h": ("checksum", is_count),
-    "t": ("created", _is_date),
-    "m": ("modified", _is_date),
-    "x": ("expires", is_time),
-    "n": ("name", is_text),
+# The name and the kind of each stored field.
+_FIELDS: dict[str, tuple[str, type]] = {
+    "i": ("inode", str),
+    "c": ("content", str),
+    "s": ("size", int),
+    "k": ("chunk_size", int),
+    "h": ("checksum", int),
+    "t": ("created", float),
+    "m": ("modified", float),
+    "x": ("expires", float),
+    "n": ("name", str),
 }
 
 
@@ -196,7 +173,10 @@ class EntryStore:
 
     def expiry(self, label: str, ttl: float | None) -> float | None:
         """Return when what is stored now expires, by any process's clock."""
-        return None if ttl is None else self.ask(label, "now") + ttl + self.backend.clock_margin
+        if ttl is None:
+            return None
+        now: float = self.ask(label, "now")
+        return min(now + ttl + self.backend.clock_margin, LIMITS[float] - 1)
 
     def decode(self, label: str, loads: Callable[[bytes], _T], stored: bytes) -> _T:
         """Return what a function reads in stored data."""

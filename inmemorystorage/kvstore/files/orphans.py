@@ -14,8 +14,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ..backends import Entry
-from ..limits import is_count
-from .entries import EntryStore, Found, Kind, is_text, is_time
+from ..limits import checked
+from .entries import EntryStore, Found, Kind
 
 # Seconds after which a sweep may drop the noted content as an orphan, unless its note was renewed.
 LEASE = 3600.0
@@ -36,11 +36,7 @@ class OrphanNote(NamedTuple):
     @classmethod
     def load(cls, meta: bytes) -> OrphanNote:
         """Return the note of a stored form; ignore what later versions add."""
-        note = cls(*json.loads(meta)[: len(cls._fields)])
-        is_valid = is_time(note.due), is_text(note.directory), is_text(note.name)
-        if not (all(is_valid) and is_count(note.chunks)):
-            raise ValueError(f"{note!r}")
-        return note
+        return cls(*map(checked, json.loads(meta), (float, str, str, int)))
 
 
 def lease_expired(label: str) -> OSError:

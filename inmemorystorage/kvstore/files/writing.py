@@ -14,7 +14,7 @@ from typing import IO, Any, NoReturn
 from ...exceptions import os_error
 from ..limits import crc32
 from .chunks import ChunkedUpload
-from .entries import Clock, Found, Kind, Record
+from .entries import Found, Kind, Record
 from .tree import Name, Tree
 
 _PIECE = 1024 * 1024
@@ -101,9 +101,8 @@ class WriteBuffer(io.FileIO):
         missing = self._tree.missing(self._name)
         if not self._flags & os.O_CREAT or missing.errno == errno.ENOTDIR:
             raise missing
-        above = self._name.above()
         creates_parents = self._tree.behavior.creates_parents
-        if above and not creates_parents and self._tree.find(above[-1]) is None:
+        if not creates_parents and self._tree.find(self._name.parent) is None:
             raise missing
 
     def _put_empty(self) -> Found:
@@ -173,7 +172,8 @@ class WriteBuffer(io.FileIO):
 
     def _put(self, record: Record, body: bytes) -> None:
         def change(found: Found | None) -> tuple[Record, bytes]:
-            if found is None and self._record.is_expired(self._clock()):
+            clock = self._contents.entries.clock(self._name.text)
+            if found is None and self._record.is_expired(clock):
                 return record, body  # the file expired, and is created again
             if found is None or found.record.inode != self._record.inode:
                 raise _Gone
@@ -183,9 +183,6 @@ class WriteBuffer(io.FileIO):
 
         self._tree.put(self._name, change)
         self._record = self._record.changed(record)
-
-    def _clock(self) -> Clock:
-        return self._contents.entries.clock(self._name.text)
 
     def _follow(self) -> None:
         """Insert the data that other processes appended before the data that this appends."""
