@@ -55,6 +55,7 @@ def save(storage: Any, name: str = "a.txt", content: bytes = b"content") -> Any:
 
 def everything() -> list[Any]:
     """Return the current state of everything that the kit changes."""
+    bool(default_storage)  # makes the storage, which the kit would make otherwise
     fields = [(field.storage, vars(field)) for field in file_fields()]
     return [
         [(storage, type(storage), dict(attributes)) for storage, attributes in fields],
