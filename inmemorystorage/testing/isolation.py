@@ -1,4 +1,4 @@
-"""Files that roll back: with a block, a function, a test and a class of tests."""
+"""Roll files back with a block, a function, a test and a class of tests."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ Class = TypeVar("Class", bound=type[Any])
 
 class isolate_storages(TestTool):
     """
-    Undo at the end what happens to files: those of any `InMemoryStorage`, and on a moved disk.
+    Undo all changes of files at the end: those in memory, and those on moved disks.
 
     Files and directories that were created, overwritten, appended to, truncated or deleted, their
-    times and the room that they take are as they were before. It nests, and costs what changed.
+    times and the room that they take are restored. Blocks nest; the cost depends on the number of
+    changes.
 
-    A context manager (``with`` and ``async with``, which give the `Level`), a decorator of
-    functions and coroutines, and of classes: a ``TestCase`` then has a level for the class, where
-    ``setUpClass()`` and ``setUpTestData()`` belong, and one for each test.
+    A context manager (``with`` and ``async with``, which return the `Level`), and a decorator of
+    functions, coroutines and classes: a ``TestCase`` then has a level for the class, which includes
+    ``setUpClass()`` and ``setUpTestData()``, and one for each test.
     """
 
     def __init__(self) -> None:
@@ -39,7 +40,7 @@ class isolate_storages(TestTool):
         return self._levels[-1]
 
     def disable(self) -> None:
-        """Undo what happened in the level that began last."""
+        """Undo the changes of the level that began last."""
         self._levels.pop().end()
 
     def decorate_class(self, cls: Class) -> Class:
@@ -54,7 +55,7 @@ def isolate_class(cls: type[unittest.TestCase], watch: Watch | None = None) -> N
     """
     Give a ``TestCase`` a level for the class and one for each test.
 
-    :param watch: watches each test; what it raises at the end fails the test.
+    :param watch: the watch for each test; an error that it raises at the end fails the test.
     """
     if issubclass(cls, LiveServerTestCase):
         enable_for_class(cls, serve_live_media())
@@ -75,7 +76,7 @@ def _isolated(run: Callable[..., Any], watch: Watch | None) -> Any:
             return run(test, *args, **kwargs)
         finally:
             try:
-                test.doCleanups()  # which a test that is skipped, say, leaves undone
+                test.doCleanups()  # a skipped test leaves them undone
             finally:
                 level.end()
 

@@ -1,4 +1,4 @@
-"""Levels: changes of files, in memory and on the floor, that are undone together."""
+"""Levels: changes of files, in memory and on the floor, that roll back together."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Level:
     """
     The changes of files since the level was made; levels nest.
 
-    ``savepoint`` has the changes of trees in memory; ``snapshot`` is the `Snapshot` of the floor
-    that was down when the level began, or ``None``; ``open`` has the levels that have not ended,
-    and ``captured`` the files that they capture.
+    ``savepoint`` has the changes of trees in memory; ``snapshot`` is the `Snapshot` of the active
+    floor when the level began, or ``None``; ``open`` has the levels that have not ended, and
+    ``captured`` the files that they capture.
     """
 
     open: ClassVar[list[Level]] = []
@@ -45,7 +45,7 @@ class Level:
         self.open.append(self)
 
     def add(self, files: Capturing, states: States) -> None:
-        """Let states be those before the level."""
+        """Add states to those before the level."""
         if files in self._before:
             self._before[files].update(states)
 
@@ -74,7 +74,7 @@ class Level:
 
 
 class FixtureLevel:
-    """The changes that a fixture makes, whichever tests run while it lives."""
+    """The changes that a fixture makes, which last as long as the fixture."""
 
     def __init__(self) -> None:
         self._note = Note()
@@ -97,7 +97,7 @@ class FixtureLevel:
                     self._take(files, *_difference(states, files.capture()))
 
     def _take(self, files: Capturing, before: States, now: States) -> None:
-        """Let changes be those of the fixture, which levels of tests found when they began."""
+        """Move changes from the open levels to the fixture."""
         self._before[files] = before | self._before[files]
         for level in Level.open:
             level.add(files, now)

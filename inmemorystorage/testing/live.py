@@ -1,4 +1,4 @@
-"""Live servers that serve what is in memory."""
+"""Let live servers serve files in memory."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from .tools import TestTool
 
 class serve_live_media(TestTool):
     """
-    Make Django's live servers serve files in memory at MEDIA_URL.
+    Let Django's live servers serve files in memory at MEDIA_URL.
 
-    ``LiveServerTestCase``, ``StaticLiveServerTestCase`` and pytest-django's ``live_server`` do;
-    what is not in memory they look for on the disk, as they are.
+    That applies to ``LiveServerTestCase``, ``StaticLiveServerTestCase`` and pytest-django's
+    ``live_server``. They look for other files on the disk, as without the tool.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class serve_live_media(TestTool):
         self._patches: list[Any] = []
 
     def enable(self) -> None:
-        """Begin; servers that run already do it too."""
+        """Begin, also in servers that run already."""
         handler: Any = testcases._MediaFilesHandler
         serve_from_disk = handler.serve
 

@@ -1,4 +1,4 @@
-"""The files that a test can see, and what has become of them since it began."""
+"""The files that a test can see, and their changes since it began."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Media(Mapping[str, bytes]):
     """
     The files of one storage: a read-only mapping of their names to their contents.
 
-    :param level: when the time began that ``created``, ``changed`` and ``deleted`` tell of;
-        ``None``: now.
-    :param alias: of the storage, which must be in memory or on a disk.
+    :param level: the level whose changes ``created``, ``changed`` and ``deleted`` list; ``None``:
+        no changes.
+    :param alias: the alias of the storage, which must not be a bucket.
     """
 
     def __init__(self, level: Level | None = None, alias: str = "default") -> None:
@@ -29,7 +29,7 @@ class Media(Mapping[str, bytes]):
 
     @property
     def storage(self) -> Storage:
-        """Return the storage, as the alias has it now."""
+        """Return the current storage of the alias."""
         return storages[self._alias]
 
     def alias(self, alias: str) -> Media:
@@ -49,25 +49,25 @@ class Media(Mapping[str, bytes]):
         return self._files().draw()
 
     def glob(self, pattern: str) -> list[str]:
-        """Return the names that match: ``*`` is within a directory, ``**`` any directories."""
+        """Return the matching names: ``*`` matches in a directory, ``**`` any directories."""
         parts = pattern.split("/")
         return [name for name in self if _matches(name.split("/"), parts)]
 
     @property
     def created(self) -> list[str]:
-        """Return the names of the files that were not there."""
+        """Return the names of files that did not exist before."""
         before = self._changes().before
         return [name for name in self._changes().now if name not in before]
 
     @property
     def deleted(self) -> list[str]:
-        """Return the names of the files that are no longer there."""
+        """Return the names of files that no longer exist."""
         now = self._changes().now
         return [name for name in self._changes().before if name not in now]
 
     @property
     def changed(self) -> list[str]:
-        """Return the names of the files whose content is another."""
+        """Return the names of files whose content differs."""
         changes = self._changes()
         both = [name for name in changes.before if name in changes.now]
         return [name for name in both if changes.before[name] != changes.now[name]]
@@ -79,16 +79,16 @@ class Media(Mapping[str, bytes]):
         return self._frozen or self._files().changes(self._level)
 
     def freeze(self) -> None:
-        """Let ``created``, ``changed`` and ``deleted`` tell of the time until now."""
+        """Keep ``created``, ``changed`` and ``deleted`` as they are now."""
         self._frozen = self._changes()
 
 
 class capture_media(TestTool):
     """
-    Give a `Media` of the files of the project, and of what becomes of them inside.
+    Return a `Media` with the project's files and their changes in a block.
 
-    What is captured lasts: nothing is undone at the end. After it, ``created``, ``changed`` and
-    ``deleted`` tell of the block.
+    Nothing is undone at the end. Afterwards ``created``, ``changed`` and ``deleted`` list the
+    changes of the block.
     """
 
     def __init__(self, alias: str = "default") -> None:
@@ -97,7 +97,7 @@ class capture_media(TestTool):
         self._captured: list[tuple[Media, Level]] = []
 
     def enable(self) -> Media:
-        """Begin, and return the files."""
+        """Begin; return the files."""
         level = Level()
         self._captured.append((Media(level, self._alias), level))
         return self._captured[-1][0]
@@ -120,7 +120,7 @@ def _matches(name: list[str], pattern: list[str]) -> bool:
 
 
 def all_media(level: Level | None) -> Iterator[tuple[str, Media]]:
-    """Yield the files of each alias whose storage a test can see, with the alias."""
+    """Yield the alias and the files of each storage that a test can see."""
     for alias, storage in list(vars(storages)["_storages"].items()):
         with contextlib.suppress(TypeError):
             files_of(storage).changes(level)

@@ -1,4 +1,4 @@
-"""The storages of a project in tests: moved to a private floor, or replaced where there is none."""
+"""Move or replace the storages of a project in tests."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from .tools import TestTool, attribute
 
 class override_storages(TestTool):
     """
-    Let no storage of the project reach what it stands on: its directory, or its bucket.
+    Keep all storages of the project from their real directories and buckets.
 
-    A ``FileSystemStorage``, or one derived from it, keeps its class, its state and its code, but
-    its directory is a private one, which begins with the files of the project. So are MEDIA_ROOT
-    and the other settings that name such a directory. A directory that a test names itself is left
-    alone: a temporary one, and one in a MEDIA_ROOT or STORAGES that the test overrides. So is the
-    storage of static files. Any other storage is replaced in place, as `replace_storage` says; one
-    that keeps its files in memory stays. At the end all is restored, and the files are gone.
+    A ``FileSystemStorage``, or a storage derived from it, keeps its class, its state and its code,
+    but its directory is a private one, which begins with files of the project. MEDIA_ROOT and the
+    other settings that name such a directory move along. A directory that a test names itself
+    stays: a temporary one, and one in a MEDIA_ROOT or in STORAGES that the test overrides. The
+    storage of static files stays too. A storage that keeps its files in memory stays as it is; any
+    other is replaced in place, as `replace_storage` says. At the end everything is restored, and
+    the files are deleted.
 
-    :param chosen: storages to use for some aliases, or for the fields named
-        ``"app.Model.field"``.
-    :param load: the files of the project with which the private directories begin; see
-        `Loader`.
-    :param left: directories that are left alone, beside the temporary directory.
+    :param chosen: storages to use for some aliases, or for fields named ``"app.Model.field"``.
+    :param load: the files of the project with which private directories begin: ``"none"``,
+        ``"all"`` or patterns; by default those that git tracks.
+    :param left: directories to leave alone, besides the temporary directory.
 
-    Raises ``ImproperlyConfigured`` for a name that is neither. A context manager (``with`` and
-    ``async with``), a decorator of functions, coroutines and classes.
+    Raises ``ImproperlyConfigured`` for a name that is neither an alias nor a field. A context
+    manager (``with`` and ``async with``), and a decorator of functions, coroutines and classes.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class override_storages(TestTool):
 
 
 def replace_known(replacements: Replacements) -> None:
-    """Replace the storages that exist, and the layers in which some of them look."""
+    """Replace the storages that exist, and the layers of each `FallbackStorage`."""
     backends = storages.backends
     made = vars(storages)["_storages"]
     entries = {id(made[alias]): entry for alias, entry in backends.items() if alias in made}
@@ -88,7 +88,7 @@ def replace_known(replacements: Replacements) -> None:
 
 
 def replace_entries(replacements: Replacements, stack: contextlib.ExitStack) -> None:
-    """Replace what is made later: of an entry of STORAGES, or for the fields of a model."""
+    """Replace storages that are made later, of an entry of STORAGES or for a model's fields."""
     create_storage = storages.create_storage
     entries = [entry for alias, entry in storages.backends.items() if alias != STATICFILES]
 
@@ -131,13 +131,13 @@ def use_chosen(
 
 
 def use_in_fields(chosen: Mapping[str, Storage], stack: contextlib.ExitStack) -> None:
-    """Use the chosen storages for fields, those of later models too."""
+    """Use the chosen storages for fields, also of models that are defined later."""
 
     def prepare(sender: type[Model], **kwargs: Any) -> None:
         for field in file_fields(sender):
             storage = chosen.get(field_label(sender, field)) or given_by(field, [*chosen.values()])
             if storage is not None:
-                # What deconstruct() prefers: migrations are about what the project names.
+                # deconstruct() prefers it, so that migrations see the project's storage.
                 if "_storage_callable" not in vars(field):
                     stack.enter_context(attribute(field, "_storage_callable", field.storage))
                 stack.enter_context(attribute(field, "storage", storage))
@@ -150,15 +150,15 @@ def use_in_fields(chosen: Mapping[str, Storage], stack: contextlib.ExitStack) ->
 
 def given_by(field: Any, chosen: list[Storage]) -> Storage | None:
     """
-    Return the chosen storage that the callable of a field returns now, if it does.
+    Return the chosen storage that a field's callable returns now, or ``None``.
 
-    What it returned before may be a storage that ``storages`` has dropped since, as it does with
-    all of them when settings change.
+    The storage that it returned before may be one that ``storages`` has dropped since: it drops all
+    of them when settings change.
     """
     ask = vars(field).get("_storage_callable")
     if not callable(ask):
         return None
-    with contextlib.suppress(Exception):  # what it lacks here, it had when the model was made
+    with contextlib.suppress(Exception):  # it may fail outside of the model's definition
         given = unwrap(ask())
         return next((each for each in chosen if each is given), None)
     return None

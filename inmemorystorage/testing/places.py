@@ -1,4 +1,4 @@
-"""Where things are in a project: which line asked, and what a storage is called."""
+"""Find the project's line that called an operation, and the label of a storage."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class Line(NamedTuple):
 
 def project_line() -> Line:
     """
-    Return the line that asked for what happens now.
+    Return the line that called the running operation.
 
-    That is the innermost one of the project itself; where there is none, of neither Django nor
-    this library.
+    It is the innermost line of the project, or otherwise of an installed package other than Django
+    and this library.
     """
     frame: FrameType | None = sys._getframe(1)
     installed: FrameType | None = None
@@ -49,7 +49,7 @@ def project_line() -> Line:
             installed = installed or frame
         frame = frame.f_back
     frame = frame or installed
-    assert frame is not None  # somebody asked
+    assert frame is not None  # some code called it
     return Line(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
 
 
@@ -74,16 +74,16 @@ def storage_label(storage: Storage) -> str:
 
 
 def is_called(storage: Storage, label: str | None) -> bool:
-    """Return whether an alias or a field of that name has the storage; anything, for ``None``."""
+    """Return whether an alias or a field of that name has the storage; ``None``: always."""
     return label is None or label in _labels(storage)
 
 
 def check_name(name: str) -> None:
-    """Raise ``ImproperlyConfigured`` for what is neither an alias nor a file field."""
+    """Raise ``ImproperlyConfigured`` unless a name is an alias or a file field."""
     known = {*storages.backends, *(label for label, _ in labelled_fields())}
     if name not in known:
         raise ImproperlyConfigured(
-            f"{name!r} is neither an alias of STORAGES nor a file field. There are: "
+            f"{name!r} is neither an alias of STORAGES nor a file field. Known names are: "
             f"{', '.join(sorted(known))}."
         )
 

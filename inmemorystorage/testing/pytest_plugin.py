@@ -1,9 +1,8 @@
 """
-The pytest plugin: files roll back with each test, and can be seen.
+The pytest plugin: files roll back with each test, and fixtures show them.
 
-Without one of its settings it wraps nothing and watches nothing. Files in memory roll back all the
-same, which costs nothing where there are none. It imports Django, and what needs it, only in a
-project.
+Without one of its settings it wraps nothing and watches nothing. Files in memory roll back in any
+case, at no cost if there are none. Django is imported only in a Django project.
 """
 
 from __future__ import annotations
@@ -37,44 +36,44 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini(OVERRIDE, "Move or replace all storages of the project during tests.", "bool")
     parser.addini(
         LOAD,
-        "The project's files with which private directories begin: none, all, or patterns; by "
+        "Which files of the project private directories begin with: none, all, or patterns; by "
         "default those that git tracks.",
         default="",
     )
     parser.addini(
         STRICT,
-        "Fail tests that write to a storage that is not in memory; reads: that use one at all.",
+        "Fail tests that write to a real storage (true), or that use one at all (reads).",
         default=OFF,
     )
-    parser.addini(ARTIFACTS, "Write what a failed test left below this directory.", default="")
+    parser.addini(ARTIFACTS, "Write the files of failed tests below this directory.", default="")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker."""
     config.addinivalue_line(
-        "markers", f"real_storages: let the test use real storages in spite of {STRICT}."
+        "markers", f"real_storages: let the test use real storages despite {STRICT}."
     )
 
 
 def has_django() -> bool:
-    """Return whether there is a Django project, ready to be used."""
+    """Return whether Django is set up for a project."""
     apps = sys.modules.get("django.apps")
     return apps is not None and apps.apps.ready
 
 
-# The run: what its settings ask for.
+# The run.
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, Any, Any]:
-    """Move storages as soon as Django is set up, before conftests and tests are imported."""
+    """Move or replace storages when Django is set up, before conftests and tests are imported."""
     if early_config.getini(OVERRIDE):
         _begin_with_django(early_config)
     return (yield)
 
 
 def _begin_with_django(config: pytest.Config) -> None:
-    """Begin the session when ``django.setup()`` returns, or now if it has."""
+    """Begin the session when ``django.setup()`` returns, or now if it has returned."""
     if has_django():
         _begin_session(config)
         return
@@ -130,14 +129,14 @@ def _begin_session(config: pytest.Config) -> None:
     config.add_cleanup(config.stash[_session].end)
 
 
-# The levels of files: of each test, and of each fixture that outlasts one.
+# The levels of files: of each test, and of each fixture with a wider scope.
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Begin the level of a test, which ends after its own fixtures and before wider ones."""
     stash = item.config.stash
-    if _level in stash:  # that of a test that was skipped
+    if _level in stash:  # of a skipped test
         stash[_level].end()
     stash[_level] = Level()
     session = stash.get(_session, None)
@@ -145,7 +144,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         isolate_examples(getattr(item, "cls", None))
         is_marked = session.watch.is_strict and item.get_closest_marker("real_storages")
         session.watch.begin_test(lambda: item.nodeid, allows_real=bool(is_marked))
-    # The last of the finalizers of a test; what addfinalizer() adds now is not there to stay.
+    # Runs after all finalizers of the test; one that addfinalizer() adds here would not last.
     item.teardown = partial(_tear_down, item, item.teardown)  # type: ignore[method-assign]
 
 
@@ -165,7 +164,7 @@ def _tear_down(item: pytest.Item, teardown: Callable[[], None]) -> None:
 def pytest_fixture_setup(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> Generator[None, Any, Any]:
-    """Keep what a fixture does to files as long as the fixture, even if it is set up late."""
+    """Keep the changes of a fixture as long as the fixture, even if it is set up late."""
     if fixturedef.scope == "function":
         return (yield)
     _serve_memory(fixturedef, request)
@@ -174,12 +173,12 @@ def pytest_fixture_setup(
     fixturedef.addfinalizer(level.end)
     with level.recording(), session.watch.paused() if session else contextlib.nullcontext():
         result = yield
-    fixturedef.addfinalizer(level.resume)  # called first: the fixture's own clean-up belongs to it
+    fixturedef.addfinalizer(level.resume)  # called first, so that the clean-up belongs to it
     return result
 
 
 def _serve_memory(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
-    """Let live servers serve files in memory, if that is where a project has them."""
+    """Let live servers serve files in memory, if the project keeps files there."""
     stash = request.config.stash
     if _session in stash or _serving in stash or not _is_live_server(fixturedef, request):
         return
@@ -201,7 +200,7 @@ def _is_live_server(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureR
     return issubclass(request.cls or object, testcases.LiveServerTestCase)
 
 
-# What tests ask for.
+# Fixtures.
 
 
 @pytest.fixture
@@ -214,7 +213,7 @@ def media(request: pytest.FixtureRequest) -> Media:
 
 @pytest.fixture
 def assert_num_storage_operations() -> Callable[..., Any]:
-    """Return a context manager that fails unless just so many operations happen in it."""
+    """Return a context manager that fails unless its block calls so many operations."""
     from .operations import assertNumStorageOperations
 
     return assertNumStorageOperations
@@ -222,7 +221,7 @@ def assert_num_storage_operations() -> Callable[..., Any]:
 
 @pytest.fixture
 def fail_storage() -> Iterator[Callable[..., Any]]:
-    """Return a function that lets operations fail from now on; it takes what the tool takes."""
+    """Return a function that makes operations fail until the test ends, as `fail_storage`."""
     from .faults import fail_storage
 
     with contextlib.ExitStack() as stack:
@@ -237,14 +236,14 @@ def uploads() -> ModuleType:
     return uploads
 
 
-# What the report of a test that fails says.
+# Reports.
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add the files that the test made, and its last operations."""
+    """Add the changed files and the last operations of a failed test."""
     report = yield
     if report.failed:
         report.sections += _sections(item, call)
@@ -273,7 +272,7 @@ def _sections(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[tuple[
             path = item.config.rootpath / directory
             lines += write_artifacts(path, item.nodeid, media, operations)
         if lines:
-            yield "Files that the test has left", "\n".join(lines)
+            yield "Changes of files", "\n".join(lines)
     if operations:
         yield "Last operations on storages", "\n".join(map(str, operations))
 
@@ -281,7 +280,7 @@ def _sections(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[tuple[
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Tell of directories whose files were too many to begin with."""
+    """Report directories that have too many files to load."""
     session = config.stash.get(_session, None)
     for note in session.notes if session else ():
         terminalreporter.write_line(note, yellow=True)

@@ -1,4 +1,4 @@
-"""Stand-ins in memory for storages that have no floor: buckets, key-value stores and others."""
+"""Replace buckets, key-value stores and other storages without a directory in tests."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from .shared import is_shared
 @functools.singledispatch
 def replace_storage(storage: Storage) -> Storage:
     """
-    Return the in-memory storage whose code and files stand in for those of a storage.
+    Return the in-memory storage whose code and files replace those of a storage.
 
-    A storage that needs no stand-in is returned itself: those that keep their files on a disk,
-    which is moved, or in memory, and those that delegate to such storages. The stand-in of any
-    other is an `InMemoryStorage` with the default behavior. Register a function for a class of
-    storages that needs another one: ``@replace_storage.register(TheirStorage)``, on a function
-    that takes the storage and returns an `InMemoryStorage`. The storage keeps the name of its class
-    and its attributes, and what classes override that derive from the one that implements it.
+    A storage that needs no replacement is returned itself: one on a disk, which is moved, one in
+    memory, and one that delegates to other storages. The replacement of any other is an
+    `InMemoryStorage` with the default behavior. Packages register a function for their storages:
+    ``@replace_storage.register(TheirStorage)``, on a function that takes the storage and returns an
+    `InMemoryStorage`. The storage keeps its attributes, the name of its class, and the overrides of
+    subclasses of the class that implements it.
     """
     return InMemoryStorage()
 
@@ -61,12 +61,12 @@ def _(storage: KeyValueStorage) -> Storage:
 
 class Replacements:
     """
-    Replace storages by their stand-ins, in place, until `close()`.
+    Replace storages in place, until `close()`.
 
     A storage that is not known at first is replaced at its first operation, if the class that
-    implements it is installed, or implements one that was replaced before: what a test module
-    defines is left alone. Storages that are
-    equal, by their entry of STORAGES or as ``deconstruct()`` describes them, share their files.
+    implements it is installed, or implements a storage that was replaced before; classes of test
+    modules stay. Storages that are equal, by their entry of STORAGES or as ``deconstruct()``
+    describes them, share their files.
     """
 
     def __init__(self) -> None:
@@ -87,13 +87,13 @@ class Replacements:
             self.replace(storage)
 
     def choose(self, storage: Storage, chosen: Storage) -> None:
-        """Replace a storage by one that the caller has chosen."""
+        """Replace a storage by one that the caller chose."""
         self._settled.append(storage)
         if vars(storage) is not vars(chosen):
             self._stack.enter_context(turned_into(storage, type(chosen), vars(chosen)))
 
     def replace(self, storage: Storage, entry: Any = None) -> None:
-        """Replace a storage, made of an entry of STORAGES if one is given, unless it stays."""
+        """Replace a storage, which may be that of an entry of STORAGES, unless it stays."""
         if is_static(storage) or any(storage is each for each in self._settled):
             return
         stand_in = replace_storage(storage)
@@ -102,7 +102,7 @@ class Replacements:
         self._backends.add(backend_of(type(storage)))
         self._share(stand_in, _description(storage, entry))
         state = {**vars(storage), **vars(stand_in)}
-        # The stand-in follows the settings for both.
+        # The replacement follows the settings for both.
         vars(stand_in).update(state)
         kinds: Any = type(storage), type(stand_in)
         cls = stand_in_class(*kinds)
@@ -110,7 +110,7 @@ class Replacements:
         self._settled.append(storage)
 
     def _share(self, stand_in: InMemoryStorage, description: Any) -> None:
-        """Give a stand-in the files of the one for an equal storage, if there is one."""
+        """Share the files of the replacement of an equal storage, if one is known."""
         for known, other in self._stand_ins:
             if known == description:
                 stand_in.filesystem = other._own_tree
@@ -118,7 +118,7 @@ class Replacements:
 
 
 def _description(storage: Any, entry: Any) -> Any:
-    """Return what equal storages have in common."""
+    """Return a value that is equal for equal storages."""
     if hasattr(storage, "deconstruct"):
         return type(storage), storage.deconstruct()
     return entry or object()
@@ -129,8 +129,8 @@ def turned_into(storage: Storage, cls: type[Storage], state: dict[str, Any]) -> 
     """
     Give a storage another class and another state for a block.
 
-    Projects and libraries keep references to storages that are unknown here, so the storage itself
-    is changed. Migrations go on to see the storage that the project wrote.
+    The storage itself is changed, since projects and libraries keep references that are unknown
+    here. Migrations still see the storage that the project wrote.
     """
     before: Any = storage.__class__, storage.__dict__
     follow: Any = getattr(storage, "_clear_cached_properties", None)
@@ -155,7 +155,7 @@ def turned_into(storage: Storage, cls: type[Storage], state: dict[str, Any]) -> 
 
 
 def backend_of(cls: type[Storage]) -> type | None:
-    """Return the class that implements a class of storages: it or a base, which opens or saves."""
+    """Return the class, or the base class, that defines how a class of storages opens or saves."""
     implementing = [each for each in cls.__mro__ if not {"_open", "_save"}.isdisjoint(vars(each))]
     return implementing[-1] if implementing else None
 
@@ -163,10 +163,10 @@ def backend_of(cls: type[Storage]) -> type | None:
 @functools.cache
 def stand_in_class(cls: Any, in_memory: Any) -> Any:
     """
-    Return a class that is called as ``cls`` is, with the code of ``in_memory``.
+    Return a class with the name of ``cls`` and the code of ``in_memory``.
 
-    What classes override that derive from the one that implements ``cls`` is kept, and its
-    ``super()`` finds the methods of ``in_memory``.
+    Overrides in subclasses of the class that implements ``cls`` are kept, and their ``super()``
+    finds the methods of ``in_memory``.
     """
     backend = backend_of(cls)
     if backend is None or issubclass(in_memory, cls):
@@ -199,7 +199,7 @@ def _names(cls: Any) -> dict[str, Any]:
 
 
 class Unreachable:
-    """A property of a storage by which code would leave the memory: a connection, say."""
+    """A property through which code would reach a real storage: a connection, for instance."""
 
     def __init__(self, cls: type, name: str) -> None:
         self._label = f"{cls.__name__}.{name}"

@@ -1,4 +1,4 @@
-"""The test runner: all that the kit does by itself, in every test case of a project."""
+"""The test runner: the kit in every test case of a project."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from .session import Options, Session
 
 class IsolatingTestSuite(unittest.TestSuite):
     """
-    A suite whose test cases need no mixin.
+    A suite that isolates its test cases without a mixin.
 
-    Their classes are changed when the suite runs, since that is in a process of its own with
-    ``--parallel``; so the session begins here too, in a process that does not have it.
+    Their classes are changed when the suite runs, since ``--parallel`` runs it in another process;
+    there the session begins here too.
     """
 
     options = Options()
-    artifacts = ""  # the directory below which those of failed tests are written, if they are
+    artifacts = ""  # the directory for the files of failed tests; "" writes none
 
     def run(self, result: unittest.TestResult, debug: bool = False) -> unittest.TestResult:
         """Run the tests, with a level of files for each class and each test."""
@@ -60,14 +60,15 @@ class InMemoryStorageRunnerMixin:
     """
     Move or replace all storages, and roll their files back in every test case.
 
-    For a project with a runner of its own: ``class Runner(InMemoryStorageRunnerMixin, ItsRunner)``.
-    ``inmemorystorage_override = False`` leaves the storages as they are;
+    A project's own runner derives from it: ``class Runner(InMemoryStorageRunnerMixin, ItsRunner)``.
+
+    ``inmemorystorage_override = False`` leaves the storages as they are.
     ``inmemorystorage_load`` is ``"none"``, ``"all"`` or patterns: the files of the project with
     which private directories begin, by default those that git tracks.
-    ``inmemorystorage_strict = True`` forbids tests to write to a storage that is not in memory, and
-    ``"reads"`` forbids all operations on one.
+    ``inmemorystorage_strict = True`` fails tests that write to a real storage, and ``"reads"``
+    those that use one at all.
     ``inmemorystorage_artifacts = "DIR"``, or ``--storage-artifacts DIR`` on the command line,
-    writes what failed tests left below that directory.
+    writes the files that failed tests left below that directory.
     """
 
     test_suite: Any = IsolatingTestSuite
@@ -98,7 +99,7 @@ class InMemoryStorageRunnerMixin:
         )
 
     def setup_test_environment(self, **kwargs: Any) -> None:
-        """Move and replace the storages first, before modules of tests are imported."""
+        """Move or replace the storages first, before test modules are imported."""
         self._session = Session.begin(self._options)
         self._session.begin_watch()
         super().setup_test_environment(**kwargs)  # type: ignore[misc]
@@ -111,7 +112,7 @@ class InMemoryStorageRunnerMixin:
         self._session.end()
 
     def build_suite(self, *args: Any, **kwargs: Any) -> unittest.TestSuite:
-        """Return a suite whose parts know what a process of their own needs."""
+        """Return a suite whose parts have the options, since they may run in other processes."""
         suite: unittest.TestSuite = super().build_suite(*args, **kwargs)  # type: ignore[misc]
         directory = self.inmemorystorage_artifacts
         for part in getattr(suite, "subsuites", [suite]):

@@ -1,4 +1,4 @@
-"""What a run of tests has on all the time: its storages are replaced, and its tests watched."""
+"""The session of a test run: its storages are moved or replaced, and its tests watched."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .override import override_storages
 from .tools import TestTool
 from .watch import Watch
 
-# What strict mode may be: off, for operations that write, or for all; and how it may be written.
+# Strict mode is off, or fails operations that write, or all; each with the values of settings.
 _STRICT = {
     "": ("", "0", "false", "no", "off"),
     "writes": ("1", "true", "yes", "on", "writes"),
@@ -24,7 +24,7 @@ _STRICT = {
 @dataclass(frozen=True)
 class Options:
     """
-    What a project chooses for a session.
+    The options of a session, which a project sets.
 
     :param overrides: whether all storages are moved or replaced.
     :param strict: ``""``, ``"writes"`` or ``"reads"``: the operations on real storages that fail.
@@ -76,23 +76,23 @@ class Session:
         return session
 
     def relocate(self) -> None:
-        """Give a forked process private directories of its own."""
+        """Give a forked process its own private directories."""
         self._pid = os.getpid()
         if Floor.current is not None:
             Floor.current.relocate()
 
     @property
     def is_of_parent(self) -> bool:
-        """Return whether the session is that of the parent process."""
+        """Return whether the session is the parent process's."""
         return self._pid != os.getpid()
 
     @property
     def notes(self) -> list[str]:
-        """Return what the user should know about the files that were loaded."""
+        """Return sentences about directories whose files were not loaded."""
         return [] if Floor.current is None else Floor.current.loader.notes
 
     def begin_watch(self) -> None:
-        """Watch the tests, which run now."""
+        """Begin to watch the tests."""
         self._enable(self.watch)
 
     def _enable(self, tool: TestTool) -> None:
@@ -100,5 +100,5 @@ class Session:
         self._exits.callback(tool.disable)
 
     def end(self) -> None:
-        """End all that began."""
+        """Restore the storages, and stop watching."""
         self._exits.close()

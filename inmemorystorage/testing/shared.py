@@ -1,4 +1,4 @@
-"""Files for tests of several processes: on a store that all reach, in a namespace of the test's."""
+"""Files for tests of several processes, on a key-value store that all of them reach."""
 
 from __future__ import annotations
 
@@ -12,21 +12,20 @@ from ..kvstore import KeyValueStorage
 from ..kvstore.uri import with_namespace
 from .tools import TestTool
 
-# The URIs of those that tests have now.
+# The URIs of the open shared storages.
 _uris: list[str] = []
 
 
 class shared_storage(TestTool):
     """
-    Make a storage on a key-value store that is empty, and gone with all its files at the end.
+    Make an empty storage on a key-value store, and delete its files at the end.
 
-    For tests whose live server or worker is another process: that one makes a
-    `KeyValueStorage` with the same ``uri``. Tests that run at once on one store never meet: each
-    storage has a namespace of its own. As a context manager it gives the storage, which
-    `override_storages` takes.
+    It is for tests whose live server or worker is another process, which makes a `KeyValueStorage`
+    with the same ``uri``. Concurrent tests on one store share no files: each storage has its own
+    namespace. As a context manager it returns the storage, which `override_storages` accepts.
 
-    :param uri: of a store that all those processes reach.
-    :param options: of the `KeyValueStorage`.
+    :param uri: the URI of a store that all those processes reach.
+    :param options: options of the `KeyValueStorage`.
     """
 
     def __init__(self, uri: str, **options: Any) -> None:
@@ -47,15 +46,15 @@ class shared_storage(TestTool):
         return storage
 
     def disable(self) -> None:
-        """Delete its files, and what killed processes have left of others."""
+        """Delete its files, and those of killed saves."""
         uri = self._made.pop()
         _uris.remove(uri)
         storage = KeyValueStorage(uri)
-        with contextlib.suppress(NotImplementedError):  # of memcached, which forgets by itself
+        with contextlib.suppress(NotImplementedError):  # memcached cannot list, and expires them
             storage.delete(".")
         storage.sweep(older_than=0)
 
 
 def is_shared(storage: Storage) -> bool:
-    """Return whether a storage is one that a test has made for itself."""
+    """Return whether a storage was made by `shared_storage`."""
     return isinstance(storage, KeyValueStorage) and storage.uri in _uris

@@ -1,4 +1,4 @@
-"""The files of a storage as a test sees them: in memory, and on a disk."""
+"""The files of a storage as a test sees them: in memory, on a disk, or through the storage."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Changes(NamedTuple):
 
 
 def files_of(storage: Storage) -> StoredFiles:
-    """Return the files of a storage; raise ``TypeError`` for one that is a bucket, for instance."""
+    """Return the files of a storage; raise ``TypeError`` for a bucket, for instance."""
     if isinstance(storage, InMemoryStorage):
         return FilesInMemory(storage)
     if isinstance(storage, FileSystemStorage):
@@ -51,7 +51,7 @@ class FilesInMemory:
     """The files of a storage in memory."""
 
     def __init__(self, storage: InMemoryStorage) -> None:
-        storage._mount.pull_all()  # what was done at lent paths is seen
+        storage._mount.pull_all()  # include changes at lent paths
         self._storage = storage
 
     def names(self) -> list[str]:
@@ -130,7 +130,7 @@ class FilesOnDisk:
 
 
 class FilesThroughStorage:
-    """The files of a storage that can list them, by its own operations."""
+    """The files of another storage that can list them, by its own operations."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
@@ -155,8 +155,8 @@ class FilesThroughStorage:
             return Changes({}, {})
         if DjangoMemory.current is None or not isinstance(self._storage, DjangoInMemoryStorage):
             raise TypeError(
-                f"The changes of a {type(self._storage).__name__} are unknown; its files can be "
-                "seen all the same."
+                f"The changes of a {type(self._storage).__name__} are unknown. Look at its files "
+                "instead."
             )
         return Changes(*DjangoMemory.current.changes(level, self._storage))
 
@@ -195,7 +195,7 @@ class TreeChanges:
     The contents of those files below a directory that may have changed.
 
     :param top: the directory.
-    :param noted: what the journal has noted: of nodes how they were.
+    :param noted: the former states of nodes, as the journal noted them.
     """
 
     def __init__(self, top: InMemoryDir, noted: Mapping[Any, Any]) -> None:
@@ -224,7 +224,7 @@ class TreeChanges:
     def _compare_top(
         self, top: InMemoryDir, place: list[str], above: list[str], entries: Any
     ) -> None:
-        """Compare with the directory that was in the place of this one, if one above knows."""
+        """Compare with the directory that this one replaced, if a noted one above had it."""
         depth = len(above)
         if place[:depth] != above or place[depth : depth + 1] not in ([name] for name in entries):
             return
@@ -256,7 +256,7 @@ class TreeChanges:
         return bytes(self._noted[file][-1]) if file in self._noted else file.content
 
     def _is_new(self, file: InMemoryFile) -> bool:
-        """Return whether a file is an entry that is noted, and so compared there."""
+        """Return whether a file is a noted entry, which is compared with its directory."""
         above = self._noted.get(file.parent)
         return above is not None and file.name in above.entries
 

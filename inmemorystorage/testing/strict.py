@@ -1,4 +1,4 @@
-"""Strict mode: no test writes to, or reads, a storage that is not in memory."""
+"""Strict mode: fail tests that use real storages."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from .tools import TestTool
 
 
 class RealStorageError(AssertionError):
-    """A test uses a storage that is not in memory."""
+    """A test uses a real storage."""
 
 
 class forbid_real_storages(TestTool):
     """
-    Fail operations that save, open for writing or delete on a storage that is not in memory.
+    Fail operations that save, open for writing or delete on a real storage.
 
-    Raises `RealStorageError` before the operation does anything, and again at the end if the
-    project swallowed it. A ``FileSystemStorage`` on a moved or a temporary directory is allowed,
-    and so is Django's ``InMemoryStorage``.
+    A storage is real unless it is in memory, or is a ``FileSystemStorage`` on a moved or a
+    temporary directory. Raises `RealStorageError` before the operation does anything, and again at
+    the end if the project swallowed it.
 
-    :param reads: whether all other operations fail too; those that read static files never do.
-    :param tells_of_swallowed: whether the error is raised again.
+    :param reads: whether all other operations fail too, except those that read static files.
+    :param tells_of_swallowed: whether a swallowed error is raised again.
     """
 
     def __init__(self, *, reads: bool = False, tells_of_swallowed: bool = True) -> None:
@@ -69,15 +69,15 @@ class forbid_real_storages(TestTool):
         self.disable()
 
     def observe(self, call: Call, proceed: Callable[[Call], Any]) -> Any:
-        """Let an operation pass, or fail it."""
+        """Proceed with an operation, or fail it."""
         if self.allows or allow_real_storages.depth or not self._forbids(call):
             return proceed(call)
         label, kind = storage_label(call.storage), type(call.storage).__name__
         where = kind if label == kind else f"{kind} of {label!r}"
         self._errors.append(
             RealStorageError(
-                f"{call.op}({call.name!r}) on the {where}, which is not in memory. Replace "
-                "it with override_storages(), or let this one test through with "
+                f"{call.op}({call.name!r}) on the {where}, which is a real storage. Move or "
+                "replace it with override_storages(), or allow it in this test with "
                 "allow_real_storages() (with pytest @pytest.mark.real_storages)."
             )
         )
@@ -89,7 +89,7 @@ class forbid_real_storages(TestTool):
 
 
 class allow_real_storages(TestTool):
-    """Let a block, a test or a class of tests use real storages, where that is forbidden."""
+    """Let a block, a test or a class of tests use real storages in strict mode."""
 
     depth = 0
 
@@ -103,14 +103,14 @@ class allow_real_storages(TestTool):
 
 
 def has_reached_test_runner(error: BaseException) -> bool:
-    """Return whether an error was raised through all of a test, so that the test failed by it."""
+    """Return whether an error left the test, which therefore failed."""
     frame = error.__traceback__ and error.__traceback__.tb_frame
     module = frame.f_globals.get("__name__", "") if frame else ""
     return module.partition(".")[0] in ("unittest", "_pytest", "pluggy")
 
 
 def is_in_memory(storage: Storage) -> bool:
-    """Return whether what is written to a storage ends with the process, or with its test."""
+    """Return whether files that are written to a storage are gone after the process or the test."""
     if isinstance(storage, FileSystemStorage) and not isinstance(storage, InMemoryStorage):
         location = os.fspath(storage.location)
         is_moved = Floor.current is not None and Floor.current.holds(location)
@@ -121,7 +121,7 @@ def is_in_memory(storage: Storage) -> bool:
 
 
 def is_temporary(path: str) -> bool:
-    """Return whether a directory is a temporary one, and not of a project that is below those."""
+    """Return whether a directory is temporary, and not that of a project in a temporary one."""
     temporary = os.path.realpath(tempfile.gettempdir())
     settings_module = sys.modules.get(os.environ.get(ENVIRONMENT_VARIABLE, ""))
     settings_directory = os.path.dirname(getattr(settings_module, "__file__", None) or __file__)

@@ -1,4 +1,4 @@
-"""What all tools of the kit are: a context manager, a decorator of functions and one of classes."""
+"""The base of the kit's tools: a context manager, and a decorator of functions and classes."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class TestTool(TestContextDecorator):
     """
     A context manager, sync and async, and a decorator of functions, coroutines and classes.
 
-    A decorated ``TestCase`` has it from before ``setUpClass()`` until its class cleanups are done;
-    of any other class each method whose name starts with ``test`` is decorated.
+    In a decorated ``TestCase`` it is enabled from before ``setUpClass()`` until after the class
+    cleanups; in any other class each method whose name starts with ``test`` is decorated.
     """
 
-    __test__ = False  # no test, though pytest would take it for one by its name
+    __test__ = False  # its name would make pytest collect it
 
     def __enter__(self) -> Any:
         return self.enable()
@@ -40,7 +40,7 @@ class TestTool(TestContextDecorator):
         return type(member)(self.decorate_callable(member.__func__))
 
     def decorate_class(self, cls: Class) -> Class:
-        """Have a class of tests use the tool."""
+        """Enable the tool in a class of tests."""
         if issubclass(cls, unittest.TestCase):
             enable_for_class(cls, self)
         else:
@@ -65,7 +65,7 @@ def enable_for_class(cls: type[unittest.TestCase], tool: TestContextDecorator) -
 
 @contextlib.contextmanager
 def attribute(owner: Any, name: str, value: Any) -> Iterator[None]:
-    """Give an object an attribute of its own for a while."""
+    """Set an attribute of an object for a block."""
     before = {key: value for key, value in vars(owner).items() if key == name}
     vars(owner)[name] = value
     try:

@@ -1,7 +1,7 @@
 """
-Tests that are watched: their last operations, the handles that they leave open, and their names.
+Watch tests: their last operations, the handles that they leave open, and random names.
 
-What has to be watched is patched once for a run, never once for a test.
+Everything is patched once for a run, never once for a test.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from .places import Line, project_line
 from .strict import forbid_real_storages
 from .tools import TestTool, attribute
 
-# The number of operations in the report of a test that fails.
+# The number of operations in the report of a failed test.
 LAST = 10
 
 
 class watch_handles(TestTool):
     """
-    Warn of handles on files that are open at the end, or are dropped unclosed before.
+    Warn about handles that are still open at the end, or were dropped without being closed.
 
-    The warning is a ``ResourceWarning``, as CPython gives it for real files that are dropped, with
+    The warning is a ``ResourceWarning``, as CPython issues it for real files that are dropped, with
     the line that opened the handle. Handles of storages in memory and on a disk are watched. A
-    handle that another thread opened may still be in use at the end, as a live server's response
-    is, and is reported only if it is dropped.
+    handle that another thread opened may still be in use at the end, as that of a live server's
+    response, and is reported only if it is dropped.
     """
 
     def __init__(self) -> None:
@@ -49,17 +49,17 @@ class watch_handles(TestTool):
         add_observer(self)
 
     def disable(self) -> None:
-        """Stop watching; warn of the handles that are open."""
+        """Stop watching; warn about open handles."""
         remove_observer(self)
         self.check()
 
     def forget(self) -> None:
-        """Leave out the handles that were opened so far."""
+        """Forget the handles that were opened before."""
         if self._handles:
             self._handles = weakref.WeakKeyDictionary()
 
     def check(self) -> None:
-        """Warn of the handles that are open, once."""
+        """Warn about open handles, once."""
         for file, opened in list(self._handles.items()):
             if not file.closed:
                 opened.warn(file)
@@ -67,7 +67,7 @@ class watch_handles(TestTool):
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """Leave out handles that a block opens: they may stay open for longer than a test."""
+        """Ignore handles that a block opens, since they may stay open for longer than a test."""
         handles, self._handles = self._handles, weakref.WeakKeyDictionary()
         try:
             yield
@@ -75,7 +75,7 @@ class watch_handles(TestTool):
             self._handles = handles
 
     def observe(self, call: Call, proceed: Callable[[Call], Any]) -> Any:
-        """Watch the handle that an operation opens."""
+        """Watch the handle that an operation returns."""
         file = proceed(call)
         is_in_memory = isinstance(file, StoredFile)
         is_known = is_in_memory or isinstance(call.storage, FileSystemStorage)
@@ -91,7 +91,7 @@ class watch_handles(TestTool):
 
 class Opened:
     """
-    Where a handle was opened; it warns once.
+    The line that opened a handle, to warn about once.
 
     :param name: the name of the file.
     """
@@ -101,7 +101,7 @@ class Opened:
         self._line: Line | None = project_line()
 
     def warn(self, file: File[Any]) -> None:
-        """Warn of a file that is open."""
+        """Warn about an open file."""
         if self._line is not None:
             message = f"unclosed file {self._name!r}, opened at {self._line}"
             self._line = None
@@ -120,10 +120,10 @@ class WatchedFile(StoredFile):
 
 class deterministic_names(TestTool):
     """
-    Let the random letters of alternative names (``photo_a1B2c3D.png``) follow a seed.
+    Make the random letters of alternative names (``photo_a1B2c3D.png``) depend on a seed.
 
-    :param seed: the same seed gives the same names, in the same order; a callable is called for
-        it when the first name is needed.
+    :param seed: the same seed makes the same names, in the same order; or a callable that returns
+        it, which is called for the first name.
     """
 
     def __init__(self, seed: int | str | bytes | Callable[[], Any] = 0) -> None:
@@ -132,19 +132,19 @@ class deterministic_names(TestTool):
         self.restart(seed)
 
     def restart(self, seed: Any) -> None:
-        """Begin again with the first name of a seed."""
+        """Start again with the first name of a seed."""
         self._seed = seed
         self._random: random.Random | None = None
 
     def enable(self) -> None:
-        """Begin with the first name."""
+        """Start with the first name."""
         self.restart(self._seed)
         with contextlib.ExitStack() as stack:
             stack.enter_context(attribute(base, "get_random_string", self._choose))
             self._exits.append(stack.pop_all())
 
     def disable(self) -> None:
-        """Let the letters be random again."""
+        """Make the letters random again."""
         self._exits.pop().close()
 
     def _choose(
@@ -157,9 +157,10 @@ class deterministic_names(TestTool):
 
 class Watch(TestTool):
     """
-    Watch tests, each as if the watch had just begun: operations, open handles, and names.
+    Watch each test's operations, open handles and random names.
 
-    :param strict: ``"writes"`` or ``"reads"`` fails tests that do so on a real storage.
+    :param strict: ``"writes"`` or ``"reads"``: the operations on real storages that fail; ``""``:
+        none.
     """
 
     def __init__(self, strict: str = "") -> None:
@@ -176,14 +177,14 @@ class Watch(TestTool):
         return self._real is not None
 
     def enable(self) -> None:
-        """Begin to watch, unless that has begun."""
+        """Begin to watch, unless the watch is enabled already."""
         self._depth += 1
         if self._depth == 1:
             for tool in self._tools():
                 tool.enable()
 
     def disable(self) -> None:
-        """Stop watching when this was called as often as `enable`."""
+        """Stop watching after as many calls as of `enable`."""
         self._depth -= 1
         if not self._depth:
             with contextlib.ExitStack() as stack:
@@ -192,14 +193,14 @@ class Watch(TestTool):
 
     def _tools(self) -> list[TestTool]:
         strict = [self._real] if self._real else []
-        # The operations last, so that those that another tool fails are among them.
+        # The operations last, so that they include those that another tool fails.
         return [self._names, *strict, self.handles, self.operations]
 
     def begin_test(self, name: Callable[[], str], *, allows_real: bool = False) -> None:
         """
-        Forget what the last test did.
+        Forget the last test.
 
-        :param name: returns the name of the test, which alternative names of files follow.
+        :param name: a function that returns the test's name, which seeds alternative names.
         :param allows_real: whether the test may use real storages.
         """
         self.operations.operations.clear()
@@ -210,7 +211,7 @@ class Watch(TestTool):
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """Leave out of the test what a fixture does in a block that outlasts the test."""
+        """Ignore the handles of a fixture that outlasts the test, and apply strict mode to it."""
         real = self._real or forbid_real_storages()
         allows, real.allows = real.allows, False
         try:
@@ -220,7 +221,7 @@ class Watch(TestTool):
             real.allows = allows
 
     def end_test(self) -> None:
-        """Warn of handles that the test left open; raise an error that it swallowed."""
+        """Warn about handles that the test left open; raise an error that it swallowed."""
         self.handles.check()
         if self._real is not None:
             self._real.check()

@@ -258,7 +258,7 @@ def test_report_of_a_failure(project: Project) -> None:
     assert "created on default: 'left.txt'" in printed
     assert "save 'left.txt' (7 bytes) on default, " in printed
     assert "exists 'asked.txt' on default, " in printed
-    assert printed.count(" Files that the test has left ") == 1
+    assert printed.count(" Changes of files ") == 1
     assert printed.count(" Last operations on storages ") == 1
     assert "not-told.txt" not in printed
 

@@ -105,8 +105,8 @@ def test_the_message_of_the_error() -> None:
     with pytest.raises(RealStorageError) as raised, forbid_real_storages():
         storage.save("letter.pdf", ContentFile(b""))
     assert str(raised.value) == (
-        "save('letter.pdf') on the RemoteStorage of 'archive.Document.remote', which is not in "
-        "memory. Replace it with override_storages(), or let this one test through with "
+        "save('letter.pdf') on the RemoteStorage of 'archive.Document.remote', which is a real "
+        "storage. Move or replace it with override_storages(), or allow it in this test with "
         "allow_real_storages() (with pytest @pytest.mark.real_storages)."
     )
     with (
