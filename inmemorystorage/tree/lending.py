@@ -17,7 +17,7 @@ import contextlib
 import os
 import stat
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from .journal import Journal, lock
 from .nodes import InMemoryDir, InMemoryFile, InMemoryNode, State
@@ -76,9 +76,12 @@ class Loans(dict[str, Signature | None]):
         above = join(name, "")
         return sorted(lent for lent in self if lent.startswith(above) and lent != name)
 
-    def right_below(self, name: str) -> list[str]:
-        """Return the lent names that are entries of a directory."""
-        return [lent for lent in self.below(name) if os.path.dirname(lent) == name]
+    def by_directory(self) -> dict[str, list[str]]:
+        """Return the lent names that are entries of each directory."""
+        entries: dict[str, list[str]] = {}
+        for lent in filter(None, self):
+            entries.setdefault(os.path.dirname(lent), []).append(lent)
+        return entries
 
 
 class TreeMirror:
@@ -193,10 +196,12 @@ class TreeMirror:
 
     def _put(self, name: str) -> None:
         """Write a name with all its entries to the disk, except those that are there already."""
-        if self._loans.get(name) is None:
-            self._push_name(name)
-        for entry in list(getattr(self._node(name), "children", ())):
-            self._put(join(name, entry))
+        pending = [name]
+        while pending:
+            name = pending.pop()
+            if self._loans.get(name) is None:
+                self._push_name(name)
+            pending += (join(name, entry) for entry in getattr(self._node(name), "children", ()))
 
     def _push_name(self, name: str) -> None:
         """Make the disk agree with the tree in one name."""
@@ -228,8 +233,11 @@ class TreeMirror:
 
     def _hold(self, name: str) -> None:
         """Make a directory and those above it, on the disk and in the tree."""
-        if name:
-            self._hold(os.path.dirname(name))
+        parts = name.split("/") if name else []
+        for depth in range(len(parts) + 1):
+            self._hold_entry("/".join(parts[:depth]))
+
+    def _hold_entry(self, name: str) -> None:
         node = self._node(name)
         if isinstance(node, InMemoryFile):
             self._put(name)  # so that other programs meet the file too
@@ -255,11 +263,16 @@ class TreeMirror:
 
     def _pull_path(self, parts: list[str]) -> bool:
         """Pull a name and the directories above it; return whether it is a directory."""
-        name = "/".join(parts)
-        loan = self._loans.get(name)
-        if loan and loan == signature(self._private.status(name)):
-            return is_of_directory(loan)  # unchanged, and so are the directories above
-        return (not parts or self._pull_path(parts[:-1])) and self._pull_name(name)
+        names: list[str] = []
+        is_directory = True
+        for depth in range(len(parts), -1, -1):
+            name = "/".join(parts[:depth])
+            loan = self._loans.get(name)
+            if loan and loan == signature(self._private.status(name)):
+                is_directory = is_of_directory(loan)  # unchanged, and so are the directories above
+                break
+            names.append(name)
+        return is_directory and all(map(self._pull_name, reversed(names)))
 
     def _pull_name(self, name: str) -> bool:
         """Pull one name; return whether it is a directory."""
@@ -275,19 +288,22 @@ class TreeMirror:
                 (self._pull_directory if is_directory else self._pull_file)(name, status)
         return is_directory
 
-    def _pull_entries(self, name: str) -> list[str]:
-        """Pull the entries of a directory; return the directories among them."""
-        return self._pull_names({*self._private.entries(name), *self._loans.right_below(name)})
+    def _pull_entries(self, name: str) -> None:
+        """Pull the entries of a directory."""
+        for entry in sorted(
+            {*self._private.entries(name), *self._loans.by_directory().get(name, ())}
+        ):
+            self._pull_name(entry)
 
-    def _pull_names(self, names: Iterable[str]) -> list[str]:
-        return [name for name in sorted(names) if self._pull_name(name)]
-
-    def _pull_below(self, name: str, is_link: bool = False) -> None:
+    def _pull_below(self, name: str) -> None:
         """Pull all that is below a directory; behind a link, which may lead to /, what is lent."""
-        is_link = is_link or self._private.is_link(name)
-        lent = self._loans.right_below(name)
-        for directory in self._pull_names(lent) if is_link else self._pull_entries(name):
-            self._pull_below(directory, is_link)
+        lent = self._loans.by_directory()
+        pending = [(name, False)]
+        while pending:
+            name, is_link = pending.pop()
+            is_link = is_link or self._private.is_link(name)
+            entries = {*lent.get(name, ()), *(() if is_link else self._private.entries(name))}
+            pending += ((entry, is_link) for entry in sorted(entries) if self._pull_name(entry))
 
     def _pull_file(self, name: str, status: os.stat_result) -> None:
         loan = self._loans.get(name)

@@ -1,10 +1,11 @@
 """Names of open files whose paths are lent, and absolute names below base_location."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
-from tree.lent import FILESYSTEM, lend, lending
+from tree.lent import FILESYSTEM, lend, lending, read
 
 from inmemorystorage import InMemoryStorage
 
@@ -55,3 +56,19 @@ def test_name_does_not_change_with_path(tmp_path):
     file = storage.open("f")
     storage.is_remote = True
     assert file.name.endswith("/f")
+
+
+def test_deep_names_are_lent(storage):
+    """A storage lends a name of more directories than Python calls functions in each other."""
+    name = "/".join(["d"] * 1_100) + "/a"
+    storage.save(name, b"content")
+    path = Path(storage.path(name))
+    assert path.read_bytes() == b"content"
+    path.write_bytes(b"outside")
+    assert "files=1 bytes=7" in repr(storage)
+    assert read(storage, name) == b"outside"
+    top = Path(storage.path("d"))
+    storage.save(f"{name}~", b"content")
+    assert path.with_name("a~").read_bytes() == b"content"
+    shutil.rmtree(top)
+    assert not storage.exists("d")

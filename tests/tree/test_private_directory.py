@@ -380,11 +380,11 @@ def test_sign_accepts_files_of_other_users(directory, monkeypatch):
 
 
 def test_loans_below_a_name():
-    """below() returns names at any depth, right_below() only entries."""
-    loans = Loans.fromkeys(["d", "d/e", "d/e/f", "d-e", "dd/e"])
+    """below() returns names at any depth, by_directory() the entries of each directory."""
+    loans = Loans.fromkeys(["", "d", "d/e", "d/e/f", "d-e", "dd/e"])
     assert Loans.below(loans, "d") == ["d/e", "d/e/f"]
-    assert Loans.right_below(loans, "d") == ["d/e"]
-    assert Loans.right_below(loans, "") == ["d", "d-e"]
+    entries = {"": ["d", "d-e"], "d": ["d/e"], "d/e": ["d/e/f"], "dd": ["dd/e"]}
+    assert Loans.by_directory(loans) == entries
 
 
 @pytest.mark.parametrize(
