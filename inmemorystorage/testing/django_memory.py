@@ -1,4 +1,4 @@
-"""Django's own in-memory storages in tests: they stay as they are, and their files roll back."""
+"""Roll the files of Django's in-memory storages back."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .operations import prepared_by
 
 class Node(NamedTuple):
     """
-    What a file or a directory was like.
+    The state of a file or a directory.
 
     ``content`` is ``None`` for a directory.
     """
@@ -30,9 +30,9 @@ class Node(NamedTuple):
 
 class DjangoMemory:
     """
-    The nodes of the storages of Django that a project has, by storage and path.
+    The nodes of the project's storages of Django's class, by storage and path.
 
-    ``current`` has those that roll back now.
+    ``current`` is the active one, whose nodes roll back.
     """
 
     current: ClassVar[DjangoMemory | None] = None
@@ -41,7 +41,7 @@ class DjangoMemory:
         self._storages: weakref.WeakSet[Storage] = weakref.WeakSet()
 
     def know(self, storage: Storage) -> None:
-        """Let the files of a storage roll back from now on, if it is one of Django's."""
+        """Roll the files of a storage back from now on, if it is one of Django's."""
         if isinstance(storage, DjangoInMemoryStorage) and storage not in self._storages:
             self._storages.add(storage)
             states = dict(_nodes(storage))
@@ -50,7 +50,7 @@ class DjangoMemory:
 
     def capture(self) -> States:
         """Return the nodes that exist."""
-        # A test may replace a storage by one of another class.
+        # A test may have given a storage another class.
         known = [each for each in self._storages if isinstance(each, DjangoInMemoryStorage)]
         return {key: node for storage in known for key, node in _nodes(storage)}
 
@@ -61,7 +61,7 @@ class DjangoMemory:
 
     def apply(self, states: States) -> None:
         """Restore nodes."""
-        # First what is deleted, then directories before what is in them.
+        # Deletions first, then directories before their entries.
         for (storage, path), node in sorted(states.items(), key=lambda each: len(each[0][1])):
             above = _find(storage, path[:-1])
             if node is None and above is not None:
@@ -73,7 +73,7 @@ class DjangoMemory:
 
 @contextlib.contextmanager
 def rolled_back() -> Iterator[None]:
-    """Let the files of Django's storages roll back with levels that begin in a block."""
+    """Roll the files of Django's storages back with levels that begin in a block."""
     memory = DjangoMemory()
     with prepared_by(memory.know):
         Level.captured.append(memory)
@@ -116,7 +116,7 @@ def _find(storage: Any, path: tuple[str, ...]) -> Any:
 
 
 def _restore(storage: Any, path: tuple[str, ...], before: Node) -> None:
-    """Restore a node in place where it is of the same kind."""
+    """Restore a node, in place if it has the same class."""
     node = _find(storage, path)
     if type(node) is not before.cls:
         node = before.cls()

@@ -1,4 +1,4 @@
-"""Hints for the report of a test that failed because its files are in a private directory."""
+"""Hints in the report of a test that failed because its files are in a private directory."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def hints(error: BaseException) -> list[str]:
 
 
 def add_hints(error: BaseException) -> None:
-    """Add the hints to the text of an error that is about to be reported."""
+    """Add the hints to an error that will be reported."""
     for hint in hints(error):
         if _HAS_NOTES:
             error.add_note(hint)
@@ -57,7 +57,7 @@ def add_hints(error: BaseException) -> None:
 
 @contextlib.contextmanager
 def hinting(result: unittest.TestResult) -> Iterator[None]:
-    """Add the hints to each error that a result is told."""
+    """Add the hints to each error that is reported to a result."""
     with contextlib.ExitStack() as stack:
         for name in ("addError", "addFailure", "addSubTest"):
             report = functools.partial(_report, getattr(result, name))
@@ -90,7 +90,7 @@ def _in_text(error: BaseException, floor: Floor) -> Iterator[str]:
     """Yield the real paths of moved directories in the text of an error."""
     text = str(error)
     for directory in floor.moved_directories:
-        # Not in a private path, which ends with the real one.
+        # A private path ends with the real one, and is skipped.
         for found in re.finditer(rf"{re.escape(directory)}(?:[/\\][^\s'\":]*)?(?![\w-])", text):
             if not text[: found.start()].endswith(floor.root):
                 yield found[0]

@@ -1,4 +1,4 @@
-"""Directories that the kernel watches, so that a look at them costs what changed."""
+"""Let the kernel report changes in directories, by inotify."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _OVERFLOW, _IGNORED = 0x4000, 0x8000
 _HEAD = struct.Struct("iIII")
 _BUFFER = 1 << 16
 
-# The names of entries that changed, by directory; "" stands for the directory itself. None: the
-# directory was deleted, and must be watched again if there is one at its path.
+# The names of changed entries, by directory; "" stands for the directory itself. None: the
+# directory was deleted, and must be watched again if one exists at its path.
 Touched = dict[str, "set[str] | None"]
 
 
 class DirectoryWatch:
     """
-    Tell the entries of directories that changed, whichever process changed them.
+    Report the changed entries of directories, whichever process changed them.
 
-    It works in the process that called `start()`, and where the kernel can tell; elsewhere
-    `touched()` returns ``None``, for anything may have changed.
+    It works in the process that called `start()`, on kernels with inotify; elsewhere `touched()`
+    returns ``None``, since anything may have changed.
     """
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class DirectoryWatch:
                 self.stop()
 
     def touched(self) -> Touched | None:
-        """Return what changed since the last call, ``None`` if that is unknown."""
+        """Return the changes since the last call, or ``None`` if they are unknown."""
         if self._pid != os.getpid():  # a forked child must not take its parent's events
             self.stop()
         if self._queue is None:
@@ -82,7 +82,7 @@ class DirectoryWatch:
 
 
 class InotifyQueue:
-    """The kernel's queue of events; raises ``OSError`` where there is none."""
+    """The kernel's queue of events; raises ``OSError`` if it has no inotify."""
 
     def __init__(self) -> None:
         if sys.platform != "linux":
@@ -99,13 +99,13 @@ class InotifyQueue:
         return result
 
     def add(self, directory: str) -> int:
-        """Watch a directory; return the number that its events have."""
+        """Watch a directory; return the number of its events."""
         mask = _CHANGES | _ONLYDIR | _DONT_FOLLOW
         add_watch = self._library.inotify_add_watch
         return self._check(add_watch(self._file, os.fsencode(directory), mask))
 
     def events(self) -> Iterator[tuple[int, int, str]]:
-        """Yield the number of the directory, the kind and the name in it, for each event so far."""
+        """Yield the directory's number, the kind and the name of each event so far."""
         while self._poll.poll(0):
             data = os.read(self._file, _BUFFER)
             position = 0

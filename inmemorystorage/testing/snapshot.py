@@ -1,15 +1,15 @@
 """
-A directory that rolls back, by levels: when a level ends, its changes go with it.
+A directory that rolls back by levels: the end of a level undoes its changes.
 
-It does not matter which program made a change. A `Snapshot` knows what is in its directory (the
-*view*) and looks again when a level begins or ends: what differs then was changed in the level
-that was active. The changes of each level are kept in layers above those of earlier levels, so
-levels may end in any order, and what is visible afterwards is what the remaining levels have made.
+It does not matter which program made a change. A `Snapshot` knows the entries of its directory (the
+*view*) and looks again when a level begins or ends: differences are changes of the level that was
+active. The changes of each level are kept in layers above those of earlier levels, so levels may
+end in any order, and afterwards the directory has the changes of the remaining levels.
 
-On Linux the kernel tells which entries changed, so that a look costs what changed, and next to
-nothing if nothing did; elsewhere each look reads the whole directory. A file is unchanged if its
-inode, size, owner, permission bits and times are the same, and its content too if it was changed
-within the tick of the kernel's clock in which it was looked at.
+On Linux the kernel reports which entries changed, so that the cost of a look depends on the number
+of changes; elsewhere each look reads the whole directory. A file is unchanged if its inode, size,
+owner, permission bits and times are the same, and also its content, if it changed within the same
+tick of the kernel's clock as the last look.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from .inotify import DirectoryWatch
 _NO_ATIME: int = getattr(os, "O_NOATIME", 0)
 _FLAGS: int = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 
-# What a look finds at the paths that changed; None: nothing.
+# The statuses of changed paths; None: nothing is there.
 Found = dict[str, "os.stat_result | None"]
 
 
 class Inode:
-    """The file that an entry names; entries that are hard links to one file share it."""
+    """The file of an entry, which hard links share."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -41,12 +41,12 @@ class Inode:
 
 class Entry:
     """
-    What is at a path, with all that brings it back.
+    The file, directory or link at a path, with everything that is needed to restore it.
 
     :param path: the path; a symbolic link is not followed.
     :param inodes: the known files by their numbers.
 
-    Raises ``OSError`` if nothing is there.
+    Raises ``OSError`` if the path does not exist.
     """
 
     __slots__ = ("content", "inode", "is_racy", "status", "target")
@@ -66,11 +66,11 @@ class Entry:
 
     @property
     def is_directory(self) -> bool:
-        """Return whether it is a directory, and no link to one."""
+        """Return whether it is a directory, and not a link to one."""
         return stat.S_ISDIR(self.status.st_mode)
 
     def is_at(self, path: str, status: os.stat_result) -> bool:
-        """Return whether a path, which has this status, is as it was."""
+        """Return whether a path with this status is unchanged."""
         if _signature(status) != _signature(self.status):
             return False
         if stat.S_ISREG(status.st_mode):
@@ -78,11 +78,11 @@ class Entry:
             if not is_same and _read(path, status) != self.content:
                 return False
             self.is_racy = not is_same
-        self.status = status  # another name of the file may have come or gone
+        self.status = status  # the number of hard links may differ
         return True
 
     def can_stay(self, path: str, status: os.stat_result) -> bool:
-        """Return whether what is at a path is the same thing, though perhaps changed."""
+        """Return whether the entry at a path can be restored in place."""
         if stat.S_IFMT(status.st_mode) != stat.S_IFMT(self.status.st_mode):
             return False
         if stat.S_ISLNK(status.st_mode):
@@ -91,9 +91,9 @@ class Entry:
 
     def put(self, path: str, linked: str | None) -> None:
         """
-        Bring a path back, at which nothing is, or what `can_stay`.
+        Restore a path that does not exist, or whose entry `can_stay`.
 
-        :param linked: the path of a file that must have the same inode, if there is one.
+        :param linked: the path of a file that must have the same inode, or ``None``.
         """
         mode = self.status.st_mode
         if not os.path.lexists(path):
@@ -111,7 +111,7 @@ class Entry:
             self.finish(path)
 
     def finish(self, path: str) -> None:
-        """Bring back the owner, the permission bits and the times."""
+        """Restore the owner, the permission bits and the times."""
         before, now = self.status, os.lstat(path)
         if (now.st_uid, now.st_gid) != (before.st_uid, before.st_gid):
             os.chown(path, before.st_uid, before.st_gid, follow_symlinks=False)
@@ -122,23 +122,23 @@ class Entry:
         self.inode.number = self.status.st_ino
 
 
-# What a level changed, by path; None: it deleted what was there.
+# The changes of a level, by path; None: it deleted the entry.
 Layer = dict[str, "Entry | None"]
 
 
 class Snapshot:
     """
-    Know what is in a directory, and restore it when levels end.
+    Track the entries of a directory, and restore them when levels end.
 
     Contents, owners, permission bits, modification times, links, empty directories and pipes are
-    restored. Symbolic links are never followed. What is in the directory at first stays. A level is
-    any object; the changes that belong to one are undone together, by `end()`.
+    restored. Symbolic links are never followed. The first entries of the directory stay. A level is
+    any object; `end()` undoes all changes that belong to it.
 
-    :param directory: an absolute path; all in it is at the disposal of tests.
-    :param clock: the path of a file on the same disk, not in the directory, which is made there to
+    :param directory: an absolute path, whose entries are for tests alone.
+    :param clock: the path of a file on the same disk, outside of the directory, which is written to
         read the kernel's clock.
 
-    ``current`` is the snapshot of the floor that is down.
+    ``current`` is the snapshot of the active floor.
     """
 
     current: ClassVar[Snapshot | None] = None
@@ -150,9 +150,9 @@ class Snapshot:
         self._view: dict[str, dict[str, Entry]] = {}  # of each directory, the entries by name
         self._top: dict[str, Entry] = {}  # of the directory itself
         self._layers: list[tuple[object, Layer]] = []
-        self._active = [object()]  # the first level has what no other has, and never ends
-        self._inside: dict[object, list[object]] = {}  # of each level that is paused
-        self._unsure: set[str] = set()  # directories in which something could not be put back
+        self._active = [object()]  # the first level never ends
+        self._inside: dict[object, list[object]] = {}  # of each paused level, the levels inside it
+        self._unsure: set[str] = set()  # directories in which an entry could not be restored
         self._inodes: WeakValueDictionary[int, Inode] = WeakValueDictionary()
         self._watch = DirectoryWatch()
         with self._lock.value:
@@ -162,11 +162,11 @@ class Snapshot:
 
     @property
     def outermost(self) -> object:
-        """Return the level of what is in the directory at first."""
+        """Return the level of the first entries."""
         return self._active[0]
 
     def begin(self, level: object = None) -> object:
-        """Begin a new level, or resume one: changes belong to it, unless to one inside it."""
+        """Begin a new level, or resume one; changes belong to the innermost level."""
         level = object() if level is None else level
         with self._lock.value:
             self._take(self._look())
@@ -174,7 +174,7 @@ class Snapshot:
         return level
 
     def pause(self, level: object) -> None:
-        """Let changes belong to the level before this one, which keeps the levels inside it."""
+        """Let changes belong to the level before this one; remember the levels inside it."""
         with self._lock.value:
             self._take(self._look())
             place = self._last_place(level)
@@ -201,7 +201,7 @@ class Snapshot:
             ]
 
     def end(self, level: object) -> None:
-        """Undo the changes of a level; do nothing if it has ended already."""
+        """Undo the changes of a level; do nothing if it has already ended."""
         with self._lock.value:
             found = self._look()
             if level is not self._active[-1]:
@@ -217,7 +217,7 @@ class Snapshot:
                 self._put_back(paths)
 
     def changes(self, level: object) -> dict[str, tuple[Entry | None, Entry | None]]:
-        """Return what is at the paths that a level and those inside it changed, before and now."""
+        """Return the former and current entries of the paths that changed since a level began."""
         with self._lock.value:
             self._take(self._look())
             if level not in self._active:
@@ -230,7 +230,7 @@ class Snapshot:
             return {path: (_newest(before, path)[1], self._entry(path)) for path in sorted(changed)}
 
     def close(self) -> None:
-        """Leave the directory alone from now on; levels that are open end without an effect."""
+        """Stop tracking the directory; ending an open level has no effect afterwards."""
         with self._lock.value:
             self._watch.stop()
             self._view, self._layers = {}, []
@@ -238,7 +238,7 @@ class Snapshot:
     def _last_place(self, level: object) -> int:
         return max(place for place, each in enumerate(self._active) if each is level)
 
-    # Looking: what differs from the view.
+    # Looking for differences from the view.
 
     def _look(self) -> Found:
         touched = self._watch.touched()
@@ -257,7 +257,7 @@ class Snapshot:
         return found
 
     def _look_at_links(self, found: Found) -> None:
-        """Look at the other names of files, which are not reported."""
+        """Look at the other names of changed files, which the kernel does not report."""
         entries = [entry for path in found if (entry := self._entry(path)) is not None]
         statuses = [*found.values(), *(entry.status for entry in entries)]
         inodes = {each.st_ino for each in statuses if each is not None and _is_shared(each)}
@@ -271,7 +271,7 @@ class Snapshot:
                 yield os.path.join(directory, name), entry
 
     def _is_replaced(self, directory: str, found: Found) -> bool:
-        """Return whether a directory, or one above it, is gone or another one: all is found."""
+        """Return whether a directory, or one above it, was deleted or replaced."""
         while len(directory) >= len(self.directory):
             if directory in found:
                 status, entry = found[directory], self._entry(directory)
@@ -281,7 +281,7 @@ class Snapshot:
         return False
 
     def _look_at(self, directory: str, found: Found, names: Collection[str] | None) -> None:
-        """Look at a directory, and at all entries in it or those with some names."""
+        """Look at a directory, and at all or some entries in it."""
         entry, status = self._entry(directory), _status(directory)
         assert entry is not None
         if status is None or not _is_same_directory(status, entry):
@@ -299,7 +299,7 @@ class Snapshot:
             self._compare(os.path.join(directory, name), status, found)
 
     def _compare(self, path: str, status: os.stat_result | None, found: Found) -> None:
-        """Note what is at a path, with all below it, where it is not as in the view."""
+        """Note a path, with everything below it, if it differs from the view."""
         entry = self._entry(path)
         if entry is None or status is None or not entry.is_at(path, status):
             found[path] = status
@@ -316,7 +316,7 @@ class Snapshot:
             yield from self._known_below(below)
 
     def _new_in(self, directory: str) -> Found:
-        """Return all below a directory, which is watched from now on."""
+        """Return everything below a directory, and watch it from now on."""
         self._watch.add(directory)
         found: Found = {}
         for name, status in _statuses(directory).items():
@@ -326,10 +326,10 @@ class Snapshot:
                 found.update(self._new_in(path))
         return found
 
-    # Layers: what each level changed.
+    # Layers: the changes of each level.
 
     def _take(self, found: Found) -> None:
-        """Keep what was found as changes of the active level."""
+        """Keep differences as changes of the active level."""
         if not found:
             return
         if not self._layers or self._layers[-1][0] is not self._active[-1]:
@@ -354,7 +354,7 @@ class Snapshot:
         return self._view.get(directory, {}).get(name)
 
     def _show(self, path: str, entry: Entry | None) -> None:
-        """Change the view."""
+        """Put an entry into the view, or remove it."""
         directory, name = os.path.split(path)
         if path == self.directory:
             entries, name = self._top, path
@@ -372,7 +372,7 @@ class Snapshot:
             self._view.pop(path, None)
 
     def _settle(self, paths: Collection[str]) -> None:
-        """Mark what may change without a trace in its status, within this tick of the clock."""
+        """Mark entries that may change within this tick of the clock without another status."""
         with open(self._clock, "wb"):
             os.utime(self._clock)
         now = os.stat(self._clock).st_mtime_ns
@@ -381,16 +381,16 @@ class Snapshot:
             if entry is not None:
                 entry.is_racy = entry.status.st_ctime_ns >= now
 
-    # Putting back.
+    # Restoring.
 
     def _put_back(self, paths: set[str]) -> None:
-        """Let the disk agree with the remaining layers at some paths."""
+        """Restore some paths on the disk as the remaining layers have them."""
         wanted = {path: _newest(self._layers, path)[1] for path in paths}
         self._hide(wanted)
         self._adopt(wanted)
         for path in sorted(wanted, reverse=True):
             self._show(path, wanted[path])
-        # Below what is no directory there is nothing, and a link that is there is not followed.
+        # Nothing is below an entry that is not a directory, and links are not followed.
         parents = {path: os.path.dirname(path) for path in sorted(wanted)}
         places = [path for path in parents if path == self.directory or parents[path] in self._view]
         attempts = Attempts()
@@ -406,12 +406,12 @@ class Snapshot:
                 attempts.make(path, self._finish)
         self._settle(wanted)
         self._unsure = {os.path.dirname(path) for path in attempts.failed}
-        if self._watch.touched() is None:  # otherwise these were the changes made here
+        if self._watch.touched() is None:  # this drops the events of the changes made here
             self._watch.stop()
         attempts.check()
 
     def _hide(self, wanted: Layer) -> None:
-        """Let nothing appear below what a later level has put where its directory was."""
+        """Hide paths below an entry with which a later level replaced their directory."""
         for path in sorted(wanted):
             parent = os.path.dirname(path)
             above = wanted[parent] if parent in wanted else self._entry(parent)
@@ -422,7 +422,7 @@ class Snapshot:
                     self._layers[max(number, own)][1][path] = wanted[path] = None
 
     def _adopt(self, wanted: Layer) -> None:
-        """Let a directory stay as long as a later level has something in it."""
+        """Keep a directory as long as a later level has entries in it."""
         for path in sorted(wanted, reverse=True):
             entry = wanted[path]
             if entry is None or not entry.is_directory:
@@ -433,7 +433,7 @@ class Snapshot:
                     self._layers[number][1][path] = wanted[path] = self._entry(path)
 
     def _links(self, wanted: Layer) -> dict[Inode, str]:
-        """Return a path for each file that several paths wanted name, where it is there."""
+        """Return an existing path for each file that several wanted paths name."""
         shared = {each.inode for each in wanted.values() if each and _is_shared(each.status)}
         links: dict[Inode, str] = {}
         for path, entry in self._entries() if shared else ():
@@ -449,7 +449,7 @@ class Snapshot:
 
 
 class Attempts:
-    """Steps of which each is made though others fail; but none below a path where one failed."""
+    """Steps at paths; each is made even if others failed, except below a path that failed."""
 
     def __init__(self) -> None:
         self.failed: dict[str, OSError] = {}
@@ -475,7 +475,7 @@ class Attempts:
 
 
 def _newest(layers: list[tuple[object, Layer]], path: str) -> tuple[int, Entry | None]:
-    """Return the number of the newest layer that has a path, and what it has there."""
+    """Return the number of the newest layer that has a path, and its entry."""
     for number in reversed(range(len(layers))):
         layer = layers[number][1]
         if path in layer:
@@ -484,7 +484,7 @@ def _newest(layers: list[tuple[object, Layer]], path: str) -> tuple[int, Entry |
 
 
 def _clear(path: str, entry: Entry | None) -> None:
-    """Remove what is at a path, unless it can stay."""
+    """Remove the entry at a path, unless it can stay."""
     _open_up(os.path.dirname(path))
     status = _status(path)
     if status is not None and (entry is None or not entry.can_stay(path, status)):
@@ -515,7 +515,7 @@ def _remove(path: str, status: os.stat_result) -> None:
 
 
 def _open_up(directory: str) -> None:
-    """Let this user change the entries of a directory."""
+    """Permit the user to change the entries of a directory."""
     status = _status(directory)
     if status is not None and stat.S_IMODE(status.st_mode) & stat.S_IRWXU != stat.S_IRWXU:
         os.chmod(directory, stat.S_IMODE(status.st_mode) | stat.S_IRWXU)
@@ -546,7 +546,7 @@ def _signature(status: os.stat_result) -> tuple[int, ...]:
 
 
 def _is_shared(status: os.stat_result) -> bool:
-    """Return whether it is a file that has several names."""
+    """Return whether a status is that of a file with several names."""
     return stat.S_ISREG(status.st_mode) and status.st_nlink > 1
 
 
@@ -557,7 +557,7 @@ def _is_same_directory(status: os.stat_result, entry: Entry) -> bool:
 
 @contextlib.contextmanager
 def _permitted(path: str, bits: int) -> Iterator[None]:
-    """Let the owner do something with a file or a directory in a block."""
+    """Set permission bits of a file or a directory for a block."""
     mode = stat.S_IMODE(os.lstat(path).st_mode)
     if mode & bits == bits:
         yield
@@ -570,14 +570,14 @@ def _permitted(path: str, bits: int) -> Iterator[None]:
 
 
 def _read(path: str, status: os.stat_result) -> bytes:
-    """Return the content of a file, which does not count as a reading access where possible."""
+    """Return the content of a file, without changing its access time where possible."""
     flags = os.O_RDONLY | _FLAGS | (_NO_ATIME if status.st_uid == os.geteuid() else 0)
     with _permitted(path, stat.S_IRUSR), open(os.open(path, flags), "rb") as file:
         return file.read()
 
 
 def _write(path: str, content: bytes) -> None:
-    """Write into the file that is there, or into a new one."""
+    """Write into the existing file, or into a new one."""
     status = _status(path)
     if status is not None and not status.st_mode & stat.S_IWUSR:
         os.chmod(path, stat.S_IMODE(status.st_mode) | stat.S_IWUSR)

@@ -31,7 +31,7 @@ from django.core.files.uploadedfile import (
 
 Content: TypeAlias = "bytes | str | File[Any]"
 
-# What file() repeats. A prime number of bytes, so that the blocks of a file differ from each other.
+# The bytes that file() repeats. Their number is prime, so that blocks of a file differ.
 _PATTERN = bytes(range(251))
 _CHUNK = _PATTERN * 256
 
@@ -55,14 +55,14 @@ def image(
     **options: Any,
 ) -> UploadedFile[Any]:
     """
-    Return an image of one color, in the format that the ending of its name says.
+    Return an image of one color, in the format of its name's extension.
 
     :param width: pixels; ``height``: too.
-    :param color: any color that Pillow takes, for the ``mode`` of the image.
-    :param options: what Pillow's ``save()`` takes for the format: ``quality``, ``exif``, …
+    :param color: any color that Pillow accepts for the ``mode`` of the image.
+    :param options: options of Pillow's ``save()`` for the format: ``quality``, ``exif``, …
 
-    Raises ``ImproperlyConfigured`` if Pillow is not installed, and ``ValueError`` if it writes no
-    images with that ending, or if the image would be empty.
+    Raises ``ImproperlyConfigured`` if Pillow is not installed, and ``ValueError`` if it cannot
+    write images with that extension, or if the image would be empty.
     """
     try:
         from PIL import Image
@@ -74,7 +74,7 @@ def image(
     if width < 1 or height < 1:
         raise ValueError(f"{name!r} must have at least one pixel, not {width} x {height}.")
     endings = Image.registered_extensions()
-    # Pillow writes other documents too, which have dates: PDF, PostScript.
+    # Pillow also writes documents that contain dates: PDF, PostScript.
     types = {each: Image.MIME.get(kind, "") for each, kind in endings.items() if kind in Image.SAVE}
     types = {each: types[each] for each in sorted(types) if types[each].startswith("image/")}
     ending = os.path.splitext(name)[1].lower()
@@ -138,10 +138,10 @@ def csv(
     Return rows as comma-separated values.
 
     :param rows: sequences; or mappings, whose keys become the first row.
-    :param options: what ``csv.writer()`` takes: ``delimiter``, ``dialect``, ``quoting``, …
+    :param options: options of ``csv.writer()``: ``delimiter``, ``dialect``, ``quoting``, …
 
-    Raises ``TypeError`` for a row that is text, and ``ValueError`` for mappings with other keys
-    than the first one has.
+    Raises ``TypeError`` for a row that is text, and ``ValueError`` for mappings whose keys are not
+    those of the first.
     """
     lines = list(rows)
     for each in lines:
@@ -182,10 +182,10 @@ def zip(
     """
     Return a ZIP archive, whose members are dated 1980-01-01.
 
-    :param members: names, which are kept as they are, and contents: bytes, text (written as UTF-8)
-        or files, other uploads among them.
-    :param compression: one of the constants of ``zipfile``. Whatever compresses has other bytes
-        with another release of its library.
+    :param members: contents by name: bytes, text (written as UTF-8) or files, such as other
+        uploads. Names are kept as they are.
+    :param compression: one of the constants of ``zipfile``. Compressed bytes depend on the release
+        of the compression library.
     """
     stream = io.BytesIO()
     with ZipFile(stream, "w") as archive:
@@ -207,15 +207,15 @@ def file(
     """
     Return a file of any kind, by its size or by its content.
 
-    :param size: bytes, 1,024 by default. They repeat a pattern, and a large file is written to its
-        temporary file without being in memory.
+    :param size: bytes, 1,024 by default, which repeat a pattern. A large file is written to its
+        temporary file in parts.
     :param content: bytes, text (written as UTF-8) or another file.
 
-    Raises ``ValueError`` for a negative size, and for a size beside a content.
+    Raises ``ValueError`` for a negative size, and for both a size and a content.
     """
     if content is not None:
         if size is not None:
-            raise ValueError(f"{name!r} has a content, and that has its size: leave out size.")
+            raise ValueError(f"{name!r} has the size of its content. Leave out size.")
         return _upload(name, _read(content), content_type)
     size = 1024 if size is None else size
     if size < 0:
@@ -254,7 +254,7 @@ def _upload_chunks(
     temporary: Any = upload.file
     temporary.writelines(chunks)
     upload.seek(0)
-    # Django closes the files of a request at its end; these close when the test drops them.
+    # Django closes a request's files at its end; these are closed when the test drops them.
     weakref.finalize(upload, _close, temporary)
     return upload
 

@@ -1,4 +1,4 @@
-"""Django's own InMemoryStorage: it stays as it is, and its files roll back and can be seen."""
+"""Django's InMemoryStorage stays as it is, and its files roll back and can be seen."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def save(name: str, content: Any = b"content") -> None:
 
 
 def state(storage: Any, name: str = "") -> Any:
-    """Return all that is in a directory, with times and the nodes themselves."""
+    """Return all entries of a directory, with times and the nodes themselves."""
     node = storage._resolve(name)
     if not hasattr(node, "_children"):
         return id(node), node.modified_time, node.created_time, node.file.getvalue()
@@ -51,7 +51,7 @@ def state(storage: Any, name: str = "") -> Any:
 
 
 def change(storage: Storage) -> None:
-    """Change all that can be changed."""
+    """Change contents, times and directories."""
     save("new.txt")
     save("n/e/w.txt", "text")
     with storage.open("changed.txt", "r+b") as file:
@@ -100,7 +100,7 @@ def assert_content(storage: Storage, name: str, content: bytes) -> None:
 
 
 def test_a_late_fixture(storage: Storage) -> None:
-    """What a fixture saves during a test lasts as long as the fixture, and its clean-up goes."""
+    """Files that a fixture saves during a test last as long as the fixture."""
     test, fixture = Level(), FixtureLevel()
     save("of-test.txt")
     with fixture.recording():
@@ -129,7 +129,7 @@ def test_a_storage_that_is_used_for_the_first_time(storage: Storage) -> None:
 
 
 def test_media(storage: Storage) -> None:
-    """Its files and what became of them are seen, and looking is no operation."""
+    """media shows its files and their changes, and counts as no operation."""
     with isolate_storages() as level:
         media = Media(level)
         change(storage)
@@ -143,7 +143,7 @@ def test_media(storage: Storage) -> None:
 
 
 def test_media_of_other_storages(storage: Storage) -> None:
-    """The files of a FallbackStorage and of a store are seen, and their changes are unknown."""
+    """media shows the files of a FallbackStorage and of a store, and no changes."""
     layers = FallbackStorage(backends=[InMemoryStorage(), InMemoryStorage()])
     store = KeyValueStorage("locmem://media")
     with override_storages({"default": layers}), isolate_storages() as level:

@@ -32,14 +32,14 @@ def media(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def error_of(function: Callable[..., Any], *args: Any) -> BaseException:
-    """Return what a function raises."""
+    """Return the error that a function raises."""
     with pytest.raises(BaseException) as caught:  # noqa: PT011
         function(*args)
     return caught.value
 
 
 def test_a_file_that_was_not_loaded(media: Path) -> None:
-    """A missing file that the real directory has is explained, and the option named."""
+    """A missing file that the real directory has gets a hint that names the option."""
     storage = FileSystemStorage()
     error = error_of(storage.open, "kept.txt")
     (hint,) = hints(error)
@@ -49,7 +49,7 @@ def test_a_file_that_was_not_loaded(media: Path) -> None:
 
 
 def test_an_error_that_another_one_hides(media: Path) -> None:
-    """A missing file is explained too if the project raised another error instead."""
+    """A missing file gets a hint too if the project raised another error instead."""
 
     def wrap() -> None:
         try:
@@ -61,7 +61,7 @@ def test_an_error_that_another_one_hides(media: Path) -> None:
 
 
 def test_a_path_by_hand(media: Path) -> None:
-    """An error about a real path of a moved directory says how to take the path instead."""
+    """An error about a real path of a moved directory gets a hint with the cure."""
     FileSystemStorage().save("new.txt", ContentFile(b""))
     error = error_of(os.stat, media / "new.txt")
     assert hints(error) == [module.BY_HAND.format(path=media / "new.txt")]
@@ -72,7 +72,7 @@ def test_a_path_by_hand(media: Path) -> None:
 
 
 def test_a_path_in_a_variable(media: Path) -> None:
-    """A failed assertion about a path that only a variable holds is recognised."""
+    """A failed assertion about a path in a local variable gets a hint."""
 
     class Test:
         path = None
@@ -94,8 +94,8 @@ def test_without_a_floor(tmp_path: Path) -> None:
     assert not hints(error_of(os.stat, tmp_path / "missing"))
 
 
-def test_results_are_told_the_hints(media: Path) -> None:
-    """A unittest result is told errors, failures and failures of subtests with their hints."""
+def test_results_receive_hints(media: Path) -> None:
+    """A unittest result receives errors, failures and failures of subtests with their hints."""
 
     class Tests(unittest.TestCase):
         def test_error(self) -> None:

@@ -1,4 +1,4 @@
-"""Snapshots of a directory: what levels put back when they end."""
+"""Snapshots of a directory: levels restore it when they end."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Seen = dict[str, tuple[Any, ...]]
 
 
 def seen(directory: Path) -> Seen:
-    """Return all that is in a directory, with contents, modes, modification times and links."""
+    """Return all entries of a directory, with contents, modes, modification times and links."""
     found: Seen = {}
     for path in sorted(directory.rglob("*")):
         status = path.lstat()
@@ -64,7 +64,7 @@ def snapshot(
 
 
 def outside(directory: Path) -> list[str]:
-    """Return what is in the directory to which a link leads."""
+    """Return the entries of the directory that a link names."""
     return sorted(os.listdir(directory.parent / "outside"))
 
 
@@ -101,7 +101,7 @@ def add(directory: Path) -> None:
 
 
 def replace(directory: Path) -> None:
-    """Put other kinds of things at the same paths."""
+    """Replace entries by entries of other kinds."""
     delete(directory)
     (directory / "a").symlink_to(directory.parent / "outside")
     (directory / "link").mkdir()
@@ -113,7 +113,7 @@ def replace(directory: Path) -> None:
 
 
 def relink(directory: Path) -> None:
-    """Let a link name something else, and a directory be another one."""
+    """Replace the target of a link, and a directory by another one."""
     (directory / "link").unlink()
     (directory / "link").symlink_to("nowhere")
     (directory / "a" / "b").rename(directory / "moved")
@@ -121,7 +121,7 @@ def relink(directory: Path) -> None:
 
 
 def change_modes(directory: Path) -> None:
-    """Take the permissions, and set other times."""
+    """Remove permissions, and set other times."""
     (directory / "a" / "old.txt").chmod(0o000)
     (directory / "a" / "b" / "deep.txt").write_bytes(b"other")
     (directory / "a" / "b" / "deep.txt").chmod(0o400)
@@ -165,7 +165,7 @@ CHANGES = (
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_level_puts_back(snapshot: Snapshot, change: Callable[[Path], None]) -> None:
-    """A level that ends undoes all that happened in it, inside nested levels too."""
+    """A level that ends undoes all its changes, and those of nested levels."""
     directory = Path(snapshot.directory)
     before = seen(directory)
     outer = snapshot.begin()
@@ -184,7 +184,7 @@ def test_a_level_puts_back(snapshot: Snapshot, change: Callable[[Path], None]) -
 
 
 def test_unchanged_files_stay(snapshot: Snapshot) -> None:
-    """Files that a level did not change keep their inodes, and changed ones too."""
+    """Files keep their inodes, whether a level changed them or not."""
     directory = Path(snapshot.directory)
     inodes = [path.lstat().st_ino for path in sorted(directory.rglob("*"))]
     level = snapshot.begin()
@@ -196,7 +196,7 @@ def test_unchanged_files_stay(snapshot: Snapshot) -> None:
 
 
 def test_a_write_through_a_name_that_is_gone(snapshot: Snapshot) -> None:
-    """A file that was written through another name is put back though that name is gone."""
+    """A file that was written through a deleted name is restored."""
     directory = Path(snapshot.directory)
     before = seen(directory)
     level = snapshot.begin()
@@ -207,7 +207,7 @@ def test_a_write_through_a_name_that_is_gone(snapshot: Snapshot) -> None:
 
 
 def test_unreadable_files(snapshot: Snapshot) -> None:
-    """A file that may not be read is kept too, with its permission bits."""
+    """A file that may not be read is restored, with its permission bits."""
     directory = Path(snapshot.directory)
     change_modes(directory)
     before = seen(directory) if not os.geteuid() else {}
@@ -219,7 +219,7 @@ def test_unreadable_files(snapshot: Snapshot) -> None:
 
 
 def test_owners(snapshot: Snapshot) -> None:
-    """The owner of a file is put back, where the user may do that."""
+    """The owner of a file is restored, if the user may do that."""
     if os.geteuid():
         pytest.skip("needs root")
     directory = Path(snapshot.directory)
@@ -235,7 +235,7 @@ def test_owners(snapshot: Snapshot) -> None:
 
 
 def test_levels_end_in_any_order(snapshot: Snapshot) -> None:
-    """What a level made lasts as long as the level, whatever other levels end before."""
+    """Changes of a level last as long as the level, whichever other levels end before."""
     directory = Path(snapshot.directory)
     test = snapshot.begin()
     (directory / "test.txt").write_bytes(b"test")
@@ -264,7 +264,7 @@ def test_levels_end_in_any_order(snapshot: Snapshot) -> None:
 
 
 def test_a_directory_stays_for_a_later_level(snapshot: Snapshot) -> None:
-    """A directory whose level ends goes with the last level that has something in it."""
+    """A directory whose level ends is removed with the last level that has an entry in it."""
     directory = Path(snapshot.directory)
     outer = snapshot.begin()
     (directory / "new" / "deep").mkdir(parents=True)
@@ -277,7 +277,7 @@ def test_a_directory_stays_for_a_later_level(snapshot: Snapshot) -> None:
 
 
 def test_nothing_appears_below_a_later_file(snapshot: Snapshot) -> None:
-    """A file that a later level put where a directory was stays as long as that level."""
+    """A file that replaced a directory stays as long as its level."""
     directory = Path(snapshot.directory)
     before = seen(directory)
     outer = snapshot.begin()
@@ -291,7 +291,7 @@ def test_nothing_appears_below_a_later_file(snapshot: Snapshot) -> None:
 
 
 def test_nothing_appears_where_its_directory_is_gone(snapshot: Snapshot) -> None:
-    """A file of a level does not come back after the level that made its directory."""
+    """A file is not restored after the end of the level that made its directory."""
     directory = Path(snapshot.directory)
     before = seen(directory)
     outer = snapshot.begin()
@@ -317,7 +317,7 @@ def test_what_is_there_without_a_level_stays(snapshot: Snapshot) -> None:
 
 
 def test_one_step_fails(snapshot: Snapshot) -> None:
-    """An error at one path is raised after the rest is put back, and that path is tried again."""
+    """An error at one path is raised after the rest is restored, and the path is tried again."""
     directory = Path(snapshot.directory)
     before = seen(directory)
     level = snapshot.begin()
@@ -341,7 +341,7 @@ def test_one_step_fails(snapshot: Snapshot) -> None:
 
 
 def test_nothing_happens_below_a_failed_step(snapshot: Snapshot) -> None:
-    """Where a link could not be removed, nothing is deleted through it."""
+    """Nothing is deleted through a link that could not be removed."""
     directory = Path(snapshot.directory)
     level = snapshot.begin()
     (directory / "a" / "b" / "kept.txt").write_bytes(b"new")
@@ -356,7 +356,7 @@ def test_nothing_happens_below_a_failed_step(snapshot: Snapshot) -> None:
 
 
 def test_files_that_vanish(snapshot: Snapshot) -> None:
-    """A file that another program deletes while it is looked at counts as deleted."""
+    """A file that another program deletes during the look counts as deleted."""
     directory = Path(snapshot.directory)
     (directory / "a" / "new.txt").write_bytes(b"")
     read = snapshot_module._read
@@ -383,7 +383,7 @@ def test_files_of_other_users(snapshot: Snapshot) -> None:
 
 
 def change_in_child(snapshot: Snapshot) -> None:
-    """Have a level in a forked process, and leave something."""
+    """Begin and end a level in a forked process, and leave a change."""
     level = snapshot.begin()
     Path(snapshot.directory, "in-level.txt").write_bytes(b"")
     snapshot.end(level)
@@ -391,7 +391,7 @@ def change_in_child(snapshot: Snapshot) -> None:
 
 
 def test_a_forked_child(snapshot: Snapshot) -> None:
-    """A child has levels too; what it leaves belongs to the level of its parent."""
+    """A child can have levels; changes that it leaves belong to its parent's level."""
     directory = Path(snapshot.directory)
     before = seen(directory)
     level = snapshot.begin()
@@ -404,7 +404,7 @@ def test_a_forked_child(snapshot: Snapshot) -> None:
 
 
 def test_too_many_events(snapshot: Snapshot) -> None:
-    """Where the kernel has lost events, the whole directory is looked at."""
+    """The whole directory is looked at if the kernel lost events."""
     directory = Path(snapshot.directory)
     before = seen(directory)
     overflow = iter([(-1, inotify._OVERFLOW, "")])
@@ -416,7 +416,7 @@ def test_too_many_events(snapshot: Snapshot) -> None:
 
 
 def test_too_many_directories(snapshot: Snapshot) -> None:
-    """Where the kernel watches no more directories, none is watched."""
+    """No directory is watched if the kernel's limit is reached."""
     directory = Path(snapshot.directory)
     before = seen(directory)
     level = snapshot.begin()
@@ -428,7 +428,7 @@ def test_too_many_directories(snapshot: Snapshot) -> None:
 
 
 def test_a_directory_that_vanishes(tmp_path: Path) -> None:
-    """A directory that is gone before it is watched is skipped, and the others stay watched."""
+    """A directory that was deleted before it is watched is skipped, and others stay watched."""
     watch = inotify.DirectoryWatch()
     watch.start([str(tmp_path), str(tmp_path / "gone")])
     assert watch.touched() == {}
@@ -439,7 +439,7 @@ def test_a_directory_that_vanishes(tmp_path: Path) -> None:
 
 
 def test_a_watch_of_another_process(tmp_path: Path) -> None:
-    """In a process that did not start the watch, nothing is known."""
+    """touched() returns None in a process that did not start the watch."""
     watch = inotify.DirectoryWatch()
     watch.start([str(tmp_path)])
     with mock.patch.object(inotify.os, "getpid", return_value=-1):
@@ -447,7 +447,7 @@ def test_a_watch_of_another_process(tmp_path: Path) -> None:
 
 
 def test_events_of_directories_that_are_not_watched(tmp_path: Path) -> None:
-    """An event of a directory that is no longer known is skipped."""
+    """Events of a directory that is no longer watched are skipped."""
     watch = inotify.DirectoryWatch()
     watch.start([str(tmp_path)])
     with mock.patch.object(inotify.InotifyQueue, "events", return_value=[(-2, 0, "a.txt")]):
@@ -456,7 +456,7 @@ def test_events_of_directories_that_are_not_watched(tmp_path: Path) -> None:
 
 
 class Machine(RuleBasedStateMachine):
-    """Random changes in nested levels, compared with how the directory was."""
+    """Random changes in nested levels are undone exactly."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -471,7 +471,7 @@ class Machine(RuleBasedStateMachine):
     names = st.sampled_from(["a", "b", "a/a", "a/b", "b/a", "a/a/a"])
 
     def path(self, name: str) -> Path:
-        """Return the path of a name; raise ``OSError`` where a link is above it, or a pipe."""
+        """Return the path of a name; raise ``OSError`` if a link or a pipe is above it."""
         path = self.directory / name
         if any(each.is_symlink() for each in path.parents) or path.is_fifo():
             raise OSError(name)
@@ -479,7 +479,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(name=names, content=st.binary(max_size=2))
     def write(self, name: str, content: bytes) -> None:
-        """Write a file, a new one or not."""
+        """Write a new or an existing file."""
         with contextlib.suppress(OSError):
             if not self.path(name).is_symlink():
                 self.path(name).write_bytes(content)
@@ -504,13 +504,13 @@ class Machine(RuleBasedStateMachine):
 
     @rule(name=names, other=names)
     def rename(self, name: str, other: str) -> None:
-        """Rename something, also over something else."""
+        """Rename an entry, also over another one."""
         with contextlib.suppress(OSError):
             self.path(other).rename(self.path(name))
 
     @rule(name=names)
     def remove(self, name: str) -> None:
-        """Remove something."""
+        """Remove an entry."""
         with contextlib.suppress(OSError):
             path = self.path(name)
             if path.is_dir() and not path.is_symlink():

@@ -1,4 +1,4 @@
-"""uploads: the files are valid, as large as they say, and the same in every run."""
+"""uploads: the files are valid, of the given size, and the same in every run."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_small_and_large(make: Callable[..., UploadedFile], settings: Any) -> No
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=list(MAKERS))
 def test_content_type_can_be_wrong(make: Callable[..., UploadedFile]) -> None:
-    """An upload has the content type that the test gives, as browsers may send any."""
+    """An upload has the content type that the test passes."""
     assert make(content_type="image/x-lie").content_type == "image/x-lie"
 
 
@@ -82,7 +82,7 @@ def test_image(name: str, kind: str, content_type: str) -> None:
 
 
 def test_image_options() -> None:
-    """image() takes a color, a mode, and what Pillow saves with."""
+    """image() accepts a color, a mode, and options of Pillow's save()."""
     exif = Image.Exif()
     exif[274] = 6  # the orientation: a quarter turn to the right
     with Image.open(uploads.image("a.jpg", color="#000", exif=exif)) as image:
@@ -160,7 +160,7 @@ def test_zip(settings: Any) -> None:
 
 
 def test_zip_compresses() -> None:
-    """zip() compresses as it is told to."""
+    """zip() compresses with the given method."""
     members = {"zeros": bytes(1_000_000)}
     upload = uploads.zip(members, compression=zipfile.ZIP_DEFLATED)
     assert upload.size < 10_000
@@ -170,7 +170,7 @@ def test_zip_compresses() -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 250, 251, 64_256, 64_257, 2_621_440, 2_621_441, 10_000_000])
 def test_file_has_its_size(size: int) -> None:
-    """file() has just as many bytes as it is to have."""
+    """file() returns a file of exactly the given size."""
     upload = uploads.file("big.bin", size=size)
     assert upload.size == len(upload.read()) == size
     assert isinstance(upload, TemporaryUploadedFile) is (size > 2_621_440)
@@ -178,7 +178,7 @@ def test_file_has_its_size(size: int) -> None:
 
 
 def test_file_of_content() -> None:
-    """file() has the content that it is given, and 1 KiB of bytes otherwise."""
+    """file() has the given content, and 1 KiB otherwise."""
     assert uploads.file("a.png", content="no image").read() == b"no image"
     assert uploads.file("a.png", content="no image").content_type == "image/png"
     assert uploads.file("a", content=uploads.text()).read() == b"Some text.\n"
@@ -201,7 +201,7 @@ def test_a_temporary_file_ends_with_its_upload(settings: Any, tmp_path: Path) ->
 
 
 def test_forms_accept_uploads() -> None:
-    """A FileField takes an upload, and refuses an empty one."""
+    """A FileField accepts an upload, and rejects an empty one."""
     upload = uploads.pdf()
     assert FileField().clean(upload) is upload
     assert FileField(allow_empty_file=True).clean(uploads.file(size=0)).size == 0
@@ -219,11 +219,11 @@ def test_forms_accept_uploads() -> None:
         (lambda: uploads.csv(["a,b"]), TypeError, "a mapping, not 'a,b'"),
         (lambda: uploads.csv([{"a": 1}, {"b": 1}]), ValueError, "fields not in fieldnames"),
         (lambda: uploads.file(size=-1), ValueError, "cannot have a size of -1 bytes"),
-        (lambda: uploads.file(size=1, content=b""), ValueError, "leave out size"),
+        (lambda: uploads.file(size=1, content=b""), ValueError, "Leave out size"),
     ],
 )
 def test_mistakes(make: Any, error: type[Exception], message: str) -> None:
-    """Mistakes are refused with a sentence that says what is right."""
+    """Mistaken arguments raise errors that name the cure."""
     with pytest.raises(error, match=message):
         make()
 
