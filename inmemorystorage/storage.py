@@ -563,7 +563,7 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
     def _named_location(self) -> str:
         """Return the absolute path of `base_location`, where nothing is ever written."""
         if self._overrides_location:
-            return os.path.abspath(self.base_location)
+            return self._tree_path(os.path.abspath(self.base_location))
         return self._fixed_location
 
     @cached_property
@@ -659,8 +659,8 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
 
     def _join(self, name: str) -> str:
         if self._lend_paths and os.path.isabs(name):
-            # A path below base_location is the path of the lent file.
-            named = self._named_location()
+            # A path below the location, as it would be on a disk, is the path of the lent file.
+            named = self._tree_location()
             with contextlib.suppress(SuspiciousFileOperation):
                 name = os.path.relpath(safe_join(named, name), named)
         return safe_join(self._real_location(), name)

@@ -385,6 +385,28 @@ def test_overridden_location_may_change_with_lent_paths(tmp_path: Path, way: str
     assert contents == [b"one", b"one", b"two", b"two"]
 
 
+@pytest.mark.parametrize("way", ["BaseLocation", "Location"])
+@pytest.mark.parametrize(
+    ("row", "is_lent"), [("memory", False), ("filesystem", False), ("filesystem", True)]
+)
+def test_overridden_location_is_lent_once(
+    settings: Any, tmp_path: Path, way: str, row: str, is_lent: bool
+) -> None:
+    """A subclass has each directory of its location once in a lent path."""
+    options: dict[str, Any] = {"behaves_like": row, "lend_paths": True}
+    outer = InMemoryStorage(location=tmp_path, **(options | FILESYSTEM))
+    settings.MEDIA_ROOT = outer.location if is_lent else tmp_path
+    storage = dynamic(InMemoryStorage, way)(**options)
+    for storage.tenant in ["one", "two"]:
+        put(storage, "d/a", storage.tenant)
+        path = storage.path("d/a")
+        assert path.count(tmp_path.name) == path.count(storage.tenant) == 1
+        assert path == os.path.join(storage.location, "d/a")
+        named = str(tmp_path / storage.tenant / "d" / "a")
+        assert storage.path(named) == storage.path(path) == path
+        assert get(storage, named) == storage.tenant.encode()
+
+
 @pytest.mark.parametrize("value", ["media", Path("media")])
 @pytest.mark.parametrize("attribute", ["location", "base_location"])
 def test_location_may_be_a_class_attribute(
