@@ -1,4 +1,4 @@
-"""A case that Django's ``--parallel`` cannot send to another process, whatever its storage is."""
+"""A case that Django's ``--parallel`` cannot send to another process."""
 
 import asyncio
 import unittest

@@ -1,5 +1,5 @@
 """
-The cases that each way into the kit must pass, whatever runs them: tests of a generated project.
+The cases that each way to use the kit must pass: tests of a generated project.
 
 ``Case`` and ``TransactionCase`` come from the project, which has its way in there.
 """
@@ -20,12 +20,12 @@ def files():
 
 
 def save(name, content=b"content"):
-    """Save a file under just this name."""
+    """Save a file under exactly this name."""
     assert default_storage.save(name, ContentFile(content)) == name
 
 
 class Levels:
-    """Two tests that change all there is, and each of them finds what the class has made."""
+    """Tests that change all files; each finds those of the class unchanged."""
 
     def change_everything(self):
         self.assertEqual(files(), ["class.txt", "gone.txt", "set-up.txt"])

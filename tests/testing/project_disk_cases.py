@@ -1,4 +1,4 @@
-"""What goes past the storage, to the disk on which a project has its files."""
+"""Cases of a project on a disk, which use paths beside the storage."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The pytest plugin, in projects of its own: levels, settings, fixtures and reports."""
+"""The pytest plugin in generated projects: levels, settings, fixtures and reports."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_in_set_up_fails():
     raise KeyError
 
 def test_that_passes():
-    save("not-told.txt")
+    save("not-reported.txt")
 """
 BY_HAND = """
 from pathlib import Path
@@ -242,7 +242,7 @@ def run(project: Project, *options: str, fails: bool = False) -> str:
 
 
 def test_levels_of_fixtures(project: Project) -> None:
-    """What a fixture makes lasts as long as the fixture, also where it is asked for late."""
+    """Files of a fixture last as long as the fixture, even if it is set up late."""
     project.write("test_0.py", HEAD + PARAMETRIZED)
     project.write("test_1.py", HEAD + SCOPES)
     project.write("test_2.py", HEAD + AFTER_THE_MODULE)
@@ -251,7 +251,7 @@ def test_levels_of_fixtures(project: Project) -> None:
 
 
 def test_report_of_a_failure(project: Project) -> None:
-    """A test that fails shows its files and its last operations; one that passes nothing."""
+    """The report of a failed test shows its changes and its last operations."""
     project.write("test_1.py", HEAD + FAILING)
     printed = run(project, fails=True)
     assert "2 failed, 1 passed" in printed
@@ -260,11 +260,11 @@ def test_report_of_a_failure(project: Project) -> None:
     assert "exists 'asked.txt' on default, " in printed
     assert printed.count(" Changes of files ") == 1
     assert printed.count(" Last operations on storages ") == 1
-    assert "not-told.txt" not in printed
+    assert "not-reported.txt" not in printed
 
 
 def test_hints(project: Project) -> None:
-    """A test that fails for a real path, or a file that was not loaded, shows the reason."""
+    """The report of a test that fails by a real path, or a file that was not loaded, says so."""
     (project.media / "kept.txt").write_text("")
     project.append("pytest.ini", "inmemorystorage_load = none\n")
     project.write("test_1.py", HEAD + BY_HAND)
@@ -284,7 +284,7 @@ def test_too_many_files(project: Project) -> None:
 
 
 def test_strict(project: Project) -> None:
-    """Strict mode fails the test that writes to a real storage, but not one that is marked."""
+    """Strict mode fails a test that writes to a real storage, unless it is marked."""
     project.write("pytest.ini", "[pytest]\ninmemorystorage_strict = true\n")
     project.write("test_1.py", HEAD + STRICT)
     printed = run(project, "--strict-markers", fails=True)
@@ -295,14 +295,14 @@ def test_strict(project: Project) -> None:
 
 
 def test_strict_reads(project: Project) -> None:
-    """With reads strict mode fails every operation on a real storage."""
+    """inmemorystorage_strict = reads fails every operation on a real storage."""
     project.write("pytest.ini", "[pytest]\ninmemorystorage_strict = reads\n")
     project.write("test_1.py", HEAD + "def test():\n    FileSystemStorage('real').exists('a')\n")
     assert "RealStorageError: exists('a') on the FileSystemStorage" in run(project, fails=True)
 
 
 def test_a_mistaken_setting(project: Project) -> None:
-    """A mistaken value of inmemorystorage_strict is refused."""
+    """An unknown value of inmemorystorage_strict is an error."""
     project.append("pytest.ini", "inmemorystorage_strict = ja\n")
     project.write("test_1.py", "def test():\n    pass\n")
     message = "inmemorystorage_strict must be true, false or reads, not 'ja'."
@@ -333,7 +333,7 @@ def test_memory_rolls_back_without_a_setting(tmp_path: Path) -> None:
 
 
 def test_levels_of_wide_fixtures(project: Project) -> None:
-    """A level that a fixture opens lasts as long as the fixture, and so does its clean-up."""
+    """A level that a fixture opens, and its clean-up, last as long as the fixture."""
     project.write("test_1.py", HEAD + WIDE)
     project.write("test_2.py", HEAD + "def test_after():\n    assert files() == []\n")
     printed = run(project, fails=True)
@@ -342,7 +342,7 @@ def test_levels_of_wide_fixtures(project: Project) -> None:
 
 
 def test_tools(project: Project) -> None:
-    """Fixtures count and fail; names are the same in each run; what is left open is told of."""
+    """Fixtures count and fail, names are the same in each run, open handles are reported."""
     project.write("test_1.py", HEAD + TOOLS)
     printed = run(project, fails=True)
     run(project, fails=True)
@@ -356,7 +356,7 @@ def test_tools(project: Project) -> None:
 
 @pytest.mark.parametrize(("override", "fails"), [("false", False), ("true", True)])
 def test_without_django(tmp_path: Path, override: str, fails: bool) -> None:
-    """Where there is no Django project the plugin stays out of the way, or says what it needs."""
+    """Without a Django project the plugin does nothing, or says what its settings need."""
     project = Project(tmp_path)
     project.write("pytest.ini", f"[pytest]\ninmemorystorage_override = {override}\n")
     project.write("test_1.py", "import sys\ndef test():\n    assert 'django' not in sys.modules\n")
