@@ -175,7 +175,8 @@ def test_url_of_another_alias_is_refused(settings: Any) -> None:
         use_storage(settings, alias, "inmemorystorage.InMemoryStorage", **options)
     url = storages["first"].url("a")
     assert not is_accepted(storages["second"], "a", url)
-    vars(storages)["_storages"].clear()
+    for alias in ("first", "second"):
+        del vars(storages)["_storages"][alias]
     assert is_accepted(storages["first"], "a", url)
     assert not is_accepted(storages["second"], "a", url)
 
