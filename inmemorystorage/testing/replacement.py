@@ -64,9 +64,10 @@ class Replacements:
     Replace storages in place, until `close()`.
 
     A storage that is not known at first is replaced at its first operation, if the class that
-    implements it is installed, or implements a storage that was replaced before; classes of test
-    modules stay. Storages that are equal, by their entry of STORAGES or as ``deconstruct()``
-    describes them, share their files.
+    implements it is installed, or implements a storage that was replaced before. Classes of test
+    modules stay, and installed ones without attributes: fakes, which connect to nothing. Storages
+    that are equal, by their entry of STORAGES or as ``deconstruct()`` describes them, share their
+    files.
     """
 
     def __init__(self) -> None:
@@ -83,7 +84,9 @@ class Replacements:
     def _replace_before_use(self, storage: Storage) -> None:
         cls = type(storage)
         backend = None if replace_storage.dispatch(cls) is _stays else backend_of(cls)
-        if backend is not None and (backend in self._backends or is_installed(backend)):
+        if backend is None:
+            return
+        if backend in self._backends or (is_installed(backend) and vars(storage)):
             self.replace(storage)
 
     def choose(self, storage: Storage, chosen: Storage) -> None:

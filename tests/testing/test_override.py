@@ -25,7 +25,7 @@ from django.test import override_settings
 from projects import make_project
 
 from inmemorystorage import FallbackStorage, InMemoryStorage
-from inmemorystorage.testing import override_storages, replace_storage
+from inmemorystorage.testing import override_storages, replace_storage, replacement
 from inmemorystorage.testing.floor import Floor
 from inmemorystorage.testing.tools import attribute
 
@@ -531,6 +531,21 @@ def test_storages_of_a_test_module() -> None:
     """A storage whose class a test module defines stays as it is."""
     with pytest.raises(NotImplementedError, match="a test's own"):
         OwnStorage().exists("a.txt")
+
+
+@pytest.mark.usefixtures("overridden")
+def test_fakes_of_an_installed_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A storage of an installed class stays without attributes, and is replaced with some."""
+
+    class Installed(OwnStorage):
+        _open = _save = OwnStorage.exists
+
+    monkeypatch.setattr(replacement, "is_installed", lambda cls: True)
+    fake, bucket = Installed(), Installed()
+    vars(bucket)["bucket_name"] = "bucket"
+    with pytest.raises(NotImplementedError, match="a test's own"):
+        fake.exists("a.txt")
+    assert save(bucket) == "a.txt"
 
 
 @pytest.mark.usefixtures("overridden")
