@@ -1,13 +1,13 @@
 """
-The floor of storages on a disk: a private directory that stands for those of the project.
+The floor of storages on a disk: a private directory in place of the project's directories.
 
-A ``FileSystemStorage`` keeps its class, its state and its code; while a `Floor` is down, its
+A ``FileSystemStorage`` keeps its class, its state and its code; while a `Floor` is active, its
 ``location`` is a directory below one private root, which mirrors absolute paths. Settings that name
-such a directory name the private one, and so do the constants that modules took from them.
+such a directory name the private one, and so do constants that modules took from them.
 
-Whether a directory is moved is decided by the deepest directory above it that is known. Those that
-the settings and the storages of the project name are moved; temporary directories, static files and
-what a test overrides are left alone. Any other is moved once a storage works in it.
+The deepest known directory at or above a path decides whether the path moves. Directories that the
+settings and the storages of the project name move; temporary directories, static files and what a
+test overrides stay. Any other directory moves at the first operation of a storage on it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ SHARED_MEMORY = "/dev/shm"
 # The shared memory of a container may be too small for files.
 ENOUGH = 1 << 29
 STATICFILES = "staticfiles"
-# Of Django's own settings those that name a directory to which tests may write.
+# Django's own settings that name a directory to which tests may write.
 _DJANGO_SETTINGS = {"MEDIA_ROOT", "STORAGES", "FILE_UPLOAD_TEMP_DIR"}
 
 MOVED, LEFT, UNKNOWN = "moved", "left", "unknown"
@@ -114,7 +114,7 @@ class Floor:
         self._settings.move_below(self._former_root, self.root)
 
     def end(self) -> None:
-        """Restore all, and remove the directory."""
+        """Restore the settings and the storages, and remove the directory."""
         _unpatch()
         self._settings.restore()
         Floor.current = Snapshot.current = None
@@ -122,19 +122,19 @@ class Floor:
         self._remove()
 
     def path(self, named: str) -> str:
-        """Return the private path that stands for an absolute one of the project."""
+        """Return the private path for an absolute path of the project."""
         drive, path = os.path.splitdrive(named)
         return os.path.join(self.root + os.sep + drive.strip(":\\/"), path.lstrip(os.sep))
 
     def named(self, path: str) -> str:
-        """Return the path of the project for which a private one stands; any other as it is."""
+        """Return the project's path for a private one, and any other path unchanged."""
         for root in (self.root, self._former_root):
             if root and is_below(path, root):
                 return path[len(root) :] or os.sep
         return path
 
     def named_in(self, value: Any) -> Any:
-        """Return a value in which paths are those of the project, also in collections."""
+        """Return a value with the project's paths instead of private ones, also in collections."""
         if isinstance(value, str):
             return self.named(value)
         if isinstance(value, Path):
@@ -147,23 +147,23 @@ class Floor:
 
     @property
     def moved_directories(self) -> list[str]:
-        """Return the directories of the project that are moved, by their real paths."""
+        """Return the real paths of the moved directories."""
         return [path for path, verdict in self._verdicts.items() if verdict == MOVED]
 
     def is_on(self, named: Any) -> bool:
-        """Return whether a directory is moved, and is named by its path in the project."""
+        """Return whether a path is the real one of a moved directory, or is below it."""
         path = os.path.abspath(named)
         return not self.holds(path) and self._verdict(path) == MOVED
 
     def moved_path(self, named: Any) -> Any:
-        """Return the private path for one of the project: a string, or a ``Path`` for one."""
+        """Return the private path for one of the project, as a string or a ``Path`` like it."""
         path = self.path(os.path.abspath(named))
         if isinstance(named, Path):
             return Path(path)
         return os.path.join(path, "") if named.endswith(os.sep) else path
 
     def moved_setting(self, value: str | Path) -> Any:
-        """Return the private path for what a setting names, or ``None`` if that is not moved."""
+        """Return the private path for the value of a setting, or ``None`` if it does not move."""
         path = os.path.abspath(value)
         is_meant = os.path.isabs(value) and path not in self._above_project
         return self.moved_path(value) if is_meant and self.is_on(value) else None
@@ -173,7 +173,7 @@ class Floor:
         return is_below(path, self.root)
 
     def place(self, storage: Storage, named: Any) -> Any:
-        """Return the location that a storage has instead of the one that it names."""
+        """Return the location of a storage that names a directory: the private one, or itself."""
         if self._settings.changed():
             paths = [os.path.abspath(path) for path in self._settings.overridden()]
             self._overridden = {path: LEFT for path in paths if not self.holds(path)}
@@ -196,17 +196,17 @@ class Floor:
         return placed
 
     def _verdict(self, path: str) -> str:
-        """Return that of the deepest known directory which a path is, or is below."""
+        """Return the verdict for the deepest known directory at or above a path."""
         for each in (path, *_above(path)):
             verdict = self._overridden.get(each) or self._verdicts.get(each)
             if verdict is not None:
-                # Where a whole project is a location, not all that is in it is meant.
+                # If a location is the whole project, other directories in it do not move.
                 whole = self._above_project if verdict == MOVED else self._project
                 return UNKNOWN if each != path and each in whole else verdict
         return UNKNOWN
 
     def _bring(self, path: str) -> None:
-        """Have a directory on the floor, with the project's files if the real one exists."""
+        """Move a directory; the private one has the project's files if the real one exists."""
         self._verdicts[path] = MOVED
         real, *above = [path, *_above(path)]
         for each in reversed(above):
@@ -224,7 +224,7 @@ class Floor:
             self._verdicts[each] = MOVED
 
     def _is_bare(self, path: str) -> bool:
-        """Return whether a directory in the project holds nothing but directories that moved."""
+        """Return whether a directory in the project contains nothing but moved directories."""
         if path in self._above_project or self._project.isdisjoint(_above(path)):
             return False
         entries = os.listdir(path) if os.path.isdir(path) else []
@@ -253,7 +253,7 @@ def _above(path: str) -> Iterator[str]:
         yield path
 
 
-# Which directories there are.
+# Directories of the project.
 
 
 def _verdicts_before(left: tuple[str, ...]) -> dict[str, str]:
@@ -268,7 +268,7 @@ def _verdicts_before(left: tuple[str, ...]) -> dict[str, str]:
 
 
 def static_directories() -> set[str]:
-    """Return the directories in which static files are sought and collected."""
+    """Return the directories in which static files are found and collected."""
     directories = [getattr(settings, "STATIC_ROOT", None)]
     for each in settings.STATICFILES_DIRS:
         directories.append(each[1] if isinstance(each, (list, tuple)) else each)
@@ -277,7 +277,7 @@ def static_directories() -> set[str]:
 
 
 def project_directories() -> list[str]:
-    """Return the working directory, and that of the settings."""
+    """Return the working directory, and the directory of the settings."""
     module = sys.modules.get(str(settings.SETTINGS_MODULE or ""))
     file = getattr(module, "__file__", None)
     return [os.getcwd(), *([os.path.dirname(os.path.abspath(file))] if file else [])]
@@ -292,11 +292,11 @@ def named_directories() -> Iterator[str]:
 
 
 def locations_of(entries: dict[str, Any]) -> Iterator[str]:
-    """Yield the locations that an override of STORAGES gives to storages on a disk."""
+    """Yield the locations of storages on a disk in a value of STORAGES."""
     for alias, entry in entries.items():
         location = entry.get("OPTIONS", {}).get("location") if alias != STATICFILES else None
         if location:
-            with contextlib.suppress(ImportError):  # raised where the alias is used
+            with contextlib.suppress(ImportError):  # raised when the alias is used
                 backend = import_string(entry["BACKEND"])
                 if isinstance(backend, type) and issubclass(backend, FileSystemStorage):
                     yield location
@@ -322,10 +322,10 @@ def is_static(storage: Storage) -> bool:
 
 
 def is_at_work(storage: Storage) -> bool:
-    """Return whether a method of the storage asks for its location, and not other code."""
+    """Return whether the location is read by a method of the storage, and not by other code."""
     frame = sys._getframe(2)
     while frame.f_code.co_filename == __file__ or frame.f_code.co_name in _LOCATIONS:
-        assert frame.f_back is not None  # some other code asks
+        assert frame.f_back is not None  # other code reads the location
         frame = frame.f_back
     names = frame.f_code.co_varnames[: min(frame.f_code.co_argcount, 1)]
     return any(frame.f_locals.get(name) is storage for name in names)
@@ -346,13 +346,13 @@ class SettingsMove:
         self._layer: Any = None
 
     def begin(self) -> None:
-        """Move those that name the directories on the floor, in the settings that there are now."""
+        """Move the current settings that name directories on the floor."""
         self._layer = vars(settings)["_wrapped"]
         self.move()
         self._seen = _state()
 
     def move(self) -> None:
-        """Move those that name a directory that is new on the floor too."""
+        """Move settings that name directories which moved since the last call."""
         names = {"MEDIA_ROOT", "STORAGES"}
         media_root = self._layer.MEDIA_ROOT
         if self._floor.is_on(media_root):
@@ -375,7 +375,7 @@ class SettingsMove:
             vars(settings).pop(name, None)
 
     def changed(self) -> bool:
-        """Return whether a test has begun or ended an override since the last call."""
+        """Return whether a test began or ended an override since the last call."""
         state = _state()
         if all(now is before for now, before in zip(state, self._seen, strict=True)):
             return False
@@ -390,7 +390,7 @@ class SettingsMove:
                 yield from locations_of(value) if name == "STORAGES" else _paths_in(value)
 
     def _move(self, container: Any, key: Any) -> bool:
-        """Move what an item names, in place where that is possible; return whether it did."""
+        """Move the paths in an item, in place if possible; return whether any moved."""
         value = container[key]
         if isinstance(key, str) and not _is_movable(key, value):
             return False
@@ -446,14 +446,14 @@ class SettingsMove:
                     self._set(namespace, name, constants[id(value)][1])
 
 
-# Settings whose names are in capitals, and whose values are no addresses.
 def _is_movable(key: str, value: Any) -> bool:
+    """Return whether a setting may move: one of the project, or of `_DJANGO_SETTINGS`, no URL."""
     is_setting = key.isupper() and hasattr(global_settings, key) and key not in _DJANGO_SETTINGS
     return not is_setting and "URL" not in key.upper() and value is not None
 
 
 def _is_path(value: Any) -> bool:
-    """Return whether a value cannot be anything but a path: no short string that is shared."""
+    """Return whether a value is an absolute path, which no other constant equals by chance."""
     return isinstance(value, (str, Path)) and os.path.isabs(value)
 
 
@@ -469,11 +469,11 @@ def _state() -> tuple[Any, ...]:
     return vars(settings)["_wrapped"], settings.MEDIA_ROOT, settings.STORAGES
 
 
-# Classes.
+# Storage classes.
 
 
 class MovedLocation:
-    """An attribute of storages that names a directory, as the floor has it."""
+    """An attribute of storages that names a directory, moved to the floor."""
 
     def __init__(self, original: Any, name: str) -> None:
         self.original = original
@@ -500,7 +500,7 @@ class MovedLocation:
             del vars(storage)[self._name]
 
     def _named(self, storage: Any) -> Any:
-        """Return the value that it has without a floor; what can be cached is not."""
+        """Return the value without a floor, without caching it."""
         if hasattr(self.original, "__set__"):
             return self.original.__get__(storage, type(storage))
         if self._name in vars(storage):
@@ -513,7 +513,7 @@ class MovedLocation:
 def _described(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
     @functools.wraps(original)
     def deconstruct(storage: Any) -> Any:
-        """Return the paths that the project wrote."""
+        """Describe the storage with the paths that the project wrote."""
         described = original(storage)
         return described if Floor.current is None else Floor.current.named_in(described)
 
@@ -525,7 +525,7 @@ _LOCATIONS = ("base_location", "location")
 
 
 def _patch() -> None:
-    """Let all storages on a disk ask for their floor, those of classes that come later too."""
+    """Patch all classes of storages on a disk, also those that are defined later."""
     FileSystemStorage.__init_subclass__ = classmethod(_patch_derived)  # type: ignore[assignment, arg-type]
     _patch_class(FileSystemStorage)
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 
-# Outside of a git checkout no more bytes are copied, and nowhere are more entries looked at.
+# The most bytes that are copied outside of a git checkout, and the most entries that are listed.
 LIMIT = 50 << 20
 ENTRIES = 20_000
 OPTION = "inmemorystorage_load"
@@ -21,11 +21,11 @@ class Loader:
     """
     Copy the files of a project.
 
-    :param choice: ``"none"``; ``"all"``; patterns as ``fnmatch`` takes them, of paths relative to
-        the location; or nothing: the files that git tracks, and outside of a git checkout all, if
-        they are no more than 50 MB. Files that this process made are copied too.
+    :param choice: ``"none"``; ``"all"``; patterns as in ``fnmatch``, for paths relative to the
+        location; or ``""``: the files that git tracks, and outside of a git checkout all, up to
+        50 MB. With ``""``, files that this process made are copied too.
 
-    ``notes`` has a sentence for each location whose files were too many.
+    ``notes`` has a sentence for each location that had too many files.
     """
 
     def __init__(self, choice: str = "") -> None:
@@ -65,8 +65,8 @@ class Loader:
             size += os.lstat(os.path.join(source, name)).st_size
             if size > LIMIT or len(names) > ENTRIES:
                 self.notes.append(
-                    f"The files in {source} are too many to begin tests with. Set {OPTION} to "
-                    "none, all, or the patterns of those that tests need."
+                    f"{source} has too many files to load for tests. Set {OPTION} to none, all, or "
+                    "the patterns of the files that tests need."
                 )
                 return list(files_made_by_this_process(source))
         return names
@@ -84,9 +84,9 @@ def names_below(directory: str) -> Iterator[str]:
 
 
 def tracked_files(directory: str) -> list[str] | None:
-    """Return the files that git tracks below a directory, ``None`` outside of a checkout."""
+    """Return the files that git tracks below a directory, or ``None`` outside of a checkout."""
     names = _ls_files(directory)
-    # A checkout may ignore the whole project: a virtual environment in it, for instance.
+    # A checkout may ignore the whole project, if that is in a virtual environment, for instance.
     if names or (names is not None and _ls_files(os.getcwd())):
         return names
     return None
@@ -94,7 +94,7 @@ def tracked_files(directory: str) -> list[str] | None:
 
 def _ls_files(directory: str) -> list[str] | None:
     command = ["git", "-c", "safe.directory=*", "ls-files", "-z"]
-    # A hook of git runs the tests with variables that name another index.
+    # A git hook runs tests with variables that name another index.
     environment = {name: each for name, each in os.environ.items() if not name.startswith("GIT_")}
     try:
         done = subprocess.run(
@@ -106,7 +106,7 @@ def _ls_files(directory: str) -> list[str] | None:
 
 
 def files_made_by_this_process(directory: str) -> Iterator[str]:
-    """Yield the files that changed after this process began, where the system tells when."""
+    """Yield the files that changed after this process began, if the system knows when it did."""
     begin = process_began()
     if begin is not None:
         for name in itertools.islice(names_below(directory), ENTRIES):
@@ -115,7 +115,7 @@ def files_made_by_this_process(directory: str) -> Iterator[str]:
 
 
 def process_began() -> float | None:
-    """Return when this process began, in seconds since the epoch, ``None`` if that is unknown."""
+    """Return the start of this process, in seconds since the epoch, or ``None`` if unknown."""
     try:
         with open("/proc/self/stat", "rb") as file:
             ticks = int(file.read().rpartition(b")")[2].split()[19])
@@ -126,7 +126,7 @@ def process_began() -> float | None:
 
 
 def _copy(source: str, target: str, name: str) -> None:
-    """Copy a file, or an empty directory; a link that leads out is copied as what it names."""
+    """Copy a file, or an empty directory; of a link that leads out, copy the target."""
     path = os.path.join(source, name)
     try:
         status = os.lstat(path)

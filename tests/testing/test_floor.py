@@ -1,4 +1,4 @@
-"""The floor: which directories are moved, and what storages, settings and modules see of it."""
+"""The floor: directories move, with the storages, settings and constants that name them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def before(home: Path) -> Iterator[dict[str, Any]]:
-    """Have the settings of a project on a disk."""
+    """Set up a project on a disk; return its settings."""
     storages = {
         "default": FILE_SYSTEM,
         "private": {**FILE_SYSTEM, "OPTIONS": {"location": str(home / "private")}},
@@ -91,8 +91,8 @@ def test_settings(home: Path, before: dict[str, Any], floor: Floor) -> None:
     assert settings.STORAGES["staticfiles"]["OPTIONS"] == {"location": f"{home}/static"}
 
 
-def test_all_is_put_back(home: Path, before: dict[str, Any]) -> None:
-    """At the end settings and storages are as they were, and the directory is gone."""
+def test_all_is_restored(home: Path, before: dict[str, Any]) -> None:
+    """At the end settings and storages are restored, and the private directory is removed."""
     storage = FileSystemStorage(home / "own")
     classes = {name: vars(FileSystemStorage)[name] for name in ("location", "deconstruct")}
     floor = Floor()
@@ -114,7 +114,7 @@ def test_all_is_put_back(home: Path, before: dict[str, Any]) -> None:
 
 
 def test_a_storage_moves_at_its_first_operation(home: Path, floor: Floor) -> None:
-    """A storage that nothing knew has the location that it was given, until it is used."""
+    """A storage that is unknown at first moves at its first operation."""
     storage = FileSystemStorage("own")
     assert (storage.location, storage.base_location) == (f"{home}/own", "own")
     path = save(storage)
@@ -125,7 +125,7 @@ def test_a_storage_moves_at_its_first_operation(home: Path, floor: Floor) -> Non
 
 
 def test_temporary_directories_stay(tmp_path: Path, floor: Floor) -> None:
-    """A storage below the temporary directory, outside of the project, is left alone."""
+    """A storage below the temporary directory, outside of the project, stays."""
     for location in (tmp_path / "files", tempfile.mkdtemp(dir=tmp_path)):
         storage = FileSystemStorage(location)
         assert save(storage).parent == Path(location)
@@ -133,7 +133,7 @@ def test_temporary_directories_stay(tmp_path: Path, floor: Floor) -> None:
 
 
 def test_static_files_stay(home: Path, floor: Floor) -> None:
-    """Static files are sought and collected where they are."""
+    """Directories of static files stay."""
     with override_settings(STATICFILES_DIRS=[home / "css", ("prefix", home / "js")]):
         for name in ("css", "js"):
             assert FileSystemStorage(home / name).path("a") == f"{home}/{name}/a"
@@ -143,7 +143,7 @@ def test_static_files_stay(home: Path, floor: Floor) -> None:
 
 @pytest.mark.parametrize("value", ["media_root", Path("media_root")])
 def test_media_root_is_overridden(home: Path, floor: Floor, value: Any) -> None:
-    """A MEDIA_ROOT that a test sets is what the test says."""
+    """A MEDIA_ROOT that a test overrides stays as the test says."""
     moved = default_storage.location
     with override_settings(MEDIA_ROOT=value):
         assert default_storage.location == str(home / "media_root")
@@ -155,7 +155,7 @@ def test_media_root_is_overridden(home: Path, floor: Floor, value: Any) -> None:
 
 
 def test_storages_are_overridden(home: Path, floor: Floor) -> None:
-    """A location in STORAGES that a test sets is what the test says; so are other settings."""
+    """A location in STORAGES, or another setting, that a test overrides stays as it says."""
     entry = {**FILE_SYSTEM, "OPTIONS": {"location": "rel"}}
     with override_settings(STORAGES={"default": FILE_SYSTEM, "private": entry}):
         assert save(storages["private"]) == home / "rel" / "a.txt"
@@ -165,7 +165,7 @@ def test_storages_are_overridden(home: Path, floor: Floor) -> None:
 
 
 def test_no_media_root(home: Path) -> None:
-    """Without MEDIA_ROOT the working directory is left alone, but not what is below."""
+    """Without MEDIA_ROOT the working directory stays, and directories below it move."""
     with override_settings(MEDIA_ROOT="", STORAGES={"default": FILE_SYSTEM}):
         floor = Floor()
         floor.begin()
@@ -175,7 +175,7 @@ def test_no_media_root(home: Path) -> None:
 
 
 def test_the_project_is_media_root(home: Path) -> None:
-    """Where all of the project is MEDIA_ROOT, other settings in it stay."""
+    """If MEDIA_ROOT is the whole project, other settings in it stay."""
     with override_settings(MEDIA_ROOT=home, STORAGES={"default": FILE_SYSTEM}, DATA=home / "data"):
         floor = Floor()
         floor.begin()
@@ -186,7 +186,7 @@ def test_the_project_is_media_root(home: Path) -> None:
 
 @pytest.mark.parametrize(("others", "moves"), [([], True), (["css"], False)])
 def test_a_directory_that_holds_media_alone(home: Path, others: list[str], moves: bool) -> None:
-    """A directory of the project that holds nothing but MEDIA_ROOT moves as a whole."""
+    """A directory of the project that contains nothing but MEDIA_ROOT moves too."""
     public = home / "public"
     (public / "media").mkdir(parents=True)
     for name in others:
@@ -202,7 +202,7 @@ def test_a_directory_that_holds_media_alone(home: Path, others: list[str], moves
 
 
 class Tenant(FileSystemStorage):
-    """A storage whose location goes on from that of its base."""
+    """A storage whose location is below that of its base class."""
 
     @property
     def location(self) -> str:  # type: ignore[override]
@@ -219,7 +219,7 @@ class Tenant(FileSystemStorage):
 
 
 class Elsewhere(FileSystemStorage):
-    """A storage whose location is its own, found once."""
+    """A storage with a cached location."""
 
     found = 0
 
@@ -230,8 +230,8 @@ class Elsewhere(FileSystemStorage):
         return os.path.join(os.getcwd(), "elsewhere")
 
 
-def test_classes_with_locations_of_their_own(home: Path, floor: Floor) -> None:
-    """What a class says of its location is moved, also of a class that comes later."""
+def test_classes_with_locations(home: Path, floor: Floor) -> None:
+    """Locations that classes define move, also of a class that is defined later."""
 
     class Later(FileSystemStorage):
         location = os.path.join(os.getcwd(), "later")
@@ -245,7 +245,7 @@ def test_classes_with_locations_of_their_own(home: Path, floor: Floor) -> None:
 
 
 def test_locations_are_set(home: Path, floor: Floor) -> None:
-    """An assigned location is kept, by the class's own property too."""
+    """An assigned location is kept, also by the property of a class."""
     storage: Any = FileSystemStorage()
     storage.location = f"{home}/assigned"
     assert storage.path("a") == f"{floor.root}{home}/assigned/a"
@@ -259,7 +259,7 @@ def test_locations_are_set(home: Path, floor: Floor) -> None:
 
 
 def test_deconstruct(home: Path, floor: Floor) -> None:
-    """deconstruct() has the paths of the project, and what is made of them works on the floor."""
+    """deconstruct() has the project's paths, and a storage made of them works on the floor."""
     storages: list[Any] = [
         FileSystemStorage(settings.SENDFILE_ROOT),
         FileSystemStorage(location=settings.MEDIA_ROOT, base_url="/m/"),
@@ -277,7 +277,7 @@ def test_deconstruct(home: Path, floor: Floor) -> None:
 
 
 def test_constants(before: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A module's constant that is the very value of a setting moves along, and back."""
+    """A module's constant that is the object of a setting moves along, and back."""
     module: Any = types.ModuleType("constants")
     module.ROOT, module.OTHER = settings.MEDIA_ROOT, "".join(["", settings.MEDIA_ROOT])
     monkeypatch.setitem(sys.modules, "constants", module)
@@ -302,7 +302,7 @@ def test_settings_follow_a_new_location(home: Path, before: dict[str, Any]) -> N
 
 
 def test_known_storages(tmp_path: Path, home: Path, before: dict[str, Any]) -> None:
-    """A storage that an alias has is moved at once, unless it is on a temporary directory."""
+    """The storage of an alias moves when the floor begins, unless it is temporary."""
     (home / "media" / "nested").mkdir(parents=True)
     nested = str(home / "media" / "nested")
     locations = {
@@ -325,7 +325,7 @@ def test_known_storages(tmp_path: Path, home: Path, before: dict[str, Any]) -> N
 
 
 class Broken(FileSystemStorage):
-    """A storage whose location is not always there."""
+    """A storage whose location raises an error."""
 
     @property
     def location(self) -> str:  # type: ignore[override]
@@ -334,7 +334,7 @@ class Broken(FileSystemStorage):
 
 
 def test_mocks_run(floor: Floor) -> None:
-    """What a test patches on the class of storages is what runs."""
+    """A method that a test patches on the class of storages runs."""
     for name in ("_save", "save", "exists", "path", "_open"):
         with mock.patch.object(FileSystemStorage, name, side_effect=KeyError):
             with pytest.raises(KeyError):
@@ -345,7 +345,7 @@ def test_mocks_run(floor: Floor) -> None:
 def test_the_directory_exists_as_the_real_one(
     home: Path, before: dict[str, Any], exists: bool
 ) -> None:
-    """MEDIA_ROOT is there at first exactly if the real one is."""
+    """MEDIA_ROOT exists at first exactly if the real one does."""
     if exists:
         (home / "media" / "below").mkdir(parents=True)
     floor = Floor()
@@ -358,7 +358,7 @@ def test_the_directory_exists_as_the_real_one(
 
 
 def test_no_shared_memory() -> None:
-    """Without shared memory, or with little, the floor is in the temporary directory."""
+    """Without enough shared memory, the floor is in the temporary directory."""
     for patch in (
         mock.patch.object(floor_module, "SHARED_MEMORY", "/nowhere"),
         mock.patch.object(floor_module, "ENOUGH", 1 << 60),
@@ -371,7 +371,7 @@ def test_no_shared_memory() -> None:
 
 
 def fill(home: Path) -> Path:
-    """Make a MEDIA_ROOT with all kinds of things."""
+    """Make a MEDIA_ROOT with entries of all kinds."""
     media = home / "media"
     (media / "deep" / "er").mkdir(parents=True)
     (media / "empty").mkdir()
@@ -406,7 +406,7 @@ ALL = {
 
 
 def test_files_outside_of_git(home: Path) -> None:
-    """Outside of a checkout all files are copied; of a link that leads out, what it names."""
+    """Outside of a checkout all files are copied; of a link that leads out, the target."""
     with mock.patch.object(project_files, "tracked_files", return_value=None):
         assert loaded(fill(home)) == ALL
     assert os.readlink(home / "copy" / "inside") == "a.png"
@@ -415,7 +415,7 @@ def test_files_outside_of_git(home: Path) -> None:
 
 @pytest.mark.parametrize(("name", "limit"), [("LIMIT", 3), ("ENTRIES", 2)])
 def test_too_many_files(home: Path, name: str, limit: int) -> None:
-    """Outside of a checkout no more than some files are copied, and a note says so."""
+    """Outside of a checkout too many files are not copied, and a note says so."""
     with (
         mock.patch.object(project_files, "tracked_files", return_value=None),
         mock.patch.object(
@@ -457,7 +457,7 @@ def test_files_in_git(home: Path) -> None:
 
 
 def test_a_project_that_git_ignores(home: Path) -> None:
-    """A project of which git tracks nothing is none in a checkout."""
+    """A project of which git tracks no file is not in a checkout."""
     git(home, "init")
     (home / "below").mkdir()
     assert project_files.tracked_files(str(home / "below")) is None
@@ -467,13 +467,13 @@ def test_a_project_that_git_ignores(home: Path) -> None:
 
 
 def test_git_is_missing(home: Path) -> None:
-    """Without git there is no checkout."""
+    """Without git, a project is not in a checkout."""
     with mock.patch.object(project_files.subprocess, "run", side_effect=FileNotFoundError):
         assert project_files.tracked_files(str(home)) is None
 
 
-def test_the_begin_of_the_process(home: Path) -> None:
-    """A file that was just made is one of this process, where the system tells when it began."""
+def test_the_start_of_the_process(home: Path) -> None:
+    """A file that was just made counts as one of this process, if its start is known."""
     (home / "a.txt").write_bytes(b"")
     assert list(project_files.files_made_by_this_process(str(home))) == ["a.txt"]
     with mock.patch.object(project_files, "process_began", return_value=float("inf")):
@@ -490,7 +490,7 @@ def check(project: Project, code: str) -> None:
 
 @pytest.mark.slow
 def test_a_project(tmp_path: Path) -> None:
-    """In a project of its own, a field's storage is known, and no real directory is made."""
+    """In a generated project a field's storage moves, and no real directory is made."""
     models = """
     from django.core.files.storage import FileSystemStorage
 

@@ -278,9 +278,9 @@ def test_too_many_files(project: Project) -> None:
     """A directory with too many files to begin with is reported at the end."""
     with (project.media / "big.bin").open("wb") as file:
         file.truncate(51 << 20)
-    time.sleep(0.05)  # the kernel tells in hundredths of a second when a process began
+    time.sleep(0.05)  # the kernel counts the start of a process in hundredths of a second
     project.write("test_1.py", HEAD + "def test():\n    assert files() == []\n")
-    assert f"The files in {project.media} are too many" in run(project)
+    assert f"{project.media} has too many files to load" in run(project)
 
 
 def test_strict(project: Project) -> None:
