@@ -1,7 +1,7 @@
 """Names of open files whose paths are lent, and absolute names below base_location."""
 
 import os
-import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -70,5 +70,5 @@ def test_deep_names_are_lent(storage):
     top = Path(storage.path("d"))
     storage.save(f"{name}~", b"content")
     assert path.with_name("a~").read_bytes() == b"content"
-    shutil.rmtree(top)
+    subprocess.run(["rm", "-r", top], check=True)  # shutil.rmtree() recurses before Python 3.13
     assert not storage.exists("d")
