@@ -29,6 +29,7 @@ ARTIFACTS, LOAD = "inmemorystorage_artifacts", "inmemorystorage_load"
 _session: pytest.StashKey[Session] = pytest.StashKey()
 _level = pytest.StashKey[Level]()
 _serving = pytest.StashKey[bool]()
+LEVELS = "inmemorystorage_levels"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -134,18 +135,61 @@ def _begin_session(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Begin the level of a test, which ends after its own fixtures and before wider ones."""
-    stash = item.config.stash
-    if _level in stash:  # of a skipped test
-        stash[_level].end()
-    stash[_level] = Level()
-    session = stash.get(_session, None)
-    if session is not None:
-        isolate_examples(getattr(item, "cls", None))
-        is_marked = session.watch.is_strict and item.get_closest_marker("real_storages")
-        session.watch.begin_test(lambda: item.nodeid, allows_real=bool(is_marked))
-    # Runs after all finalizers of the test; one that addfinalizer() adds here would not last.
-    item.teardown = partial(_tear_down, item, item.teardown)  # type: ignore[method-assign]
+    """Begin the level of a test, unless there is nothing that could roll back."""
+    plugins = item.config.pluginmanager
+    if not plugins.has_plugin(LEVELS) and _may_roll_back(item):
+        plugins.register(Levels(), LEVELS)
+        Levels().pytest_runtest_setup(item)
+
+
+def _may_roll_back(item: pytest.Item) -> bool:
+    """Return whether the storages move, or there is a storage in memory, or may be soon."""
+    if _session in item.config.stash or "inmemorystorage.storage" in sys.modules:
+        return True
+    if "media" in getattr(item, "fixturenames", ()):
+        return True
+    if not has_django():
+        return False
+    from django.conf import settings
+
+    return "inmemorystorage" in str(settings.STORAGES)
+
+
+class Levels:
+    """The hooks of levels, which the plugin registers when something may roll back."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Begin the level of a test, which ends after its own fixtures and before wider ones."""
+        stash = item.config.stash
+        if _level in stash:  # of a skipped test
+            stash[_level].end()
+        stash[_level] = Level()
+        session = stash.get(_session, None)
+        if session is not None:
+            isolate_examples(getattr(item, "cls", None))
+            is_marked = session.watch.is_strict and item.get_closest_marker("real_storages")
+            session.watch.begin_test(lambda: item.nodeid, allows_real=bool(is_marked))
+        # Runs after all finalizers of the test; one that addfinalizer() adds here would not last.
+        item.teardown = partial(_tear_down, item, item.teardown)  # type: ignore[method-assign]
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, Any, Any]:
+        """Keep the changes of a fixture as long as the fixture, even if it is set up late."""
+        # A class-scoped fixture of a test function that is in no class lives as long as the test.
+        is_of_test = fixturedef.scope == "class" and request.cls is None
+        if fixturedef.scope == "function" or is_of_test:
+            return (yield)
+        _serve_memory(fixturedef, request)
+        session = request.config.stash.get(_session, None)
+        level = FixtureLevel()
+        fixturedef.addfinalizer(level.end)
+        with level.recording(), session.watch.paused() if session else contextlib.nullcontext():
+            result = yield
+        fixturedef.addfinalizer(level.resume)  # called first, so that the clean-up belongs to it
+        return result
 
 
 def _tear_down(item: pytest.Item, teardown: Callable[[], None]) -> None:
@@ -158,23 +202,6 @@ def _tear_down(item: pytest.Item, teardown: Callable[[], None]) -> None:
     finally:
         stash[_level].end()
         del stash[_level]
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_fixture_setup(
-    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
-) -> Generator[None, Any, Any]:
-    """Keep the changes of a fixture as long as the fixture, even if it is set up late."""
-    if fixturedef.scope == "function":
-        return (yield)
-    _serve_memory(fixturedef, request)
-    session = request.config.stash.get(_session, None)
-    level = FixtureLevel()
-    fixturedef.addfinalizer(level.end)
-    with level.recording(), session.watch.paused() if session else contextlib.nullcontext():
-        result = yield
-    fixturedef.addfinalizer(level.resume)  # called first, so that the clean-up belongs to it
-    return result
 
 
 def _serve_memory(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
