@@ -83,11 +83,7 @@ class Suite:
         done = subprocess.run(
             self._command(runner, has_line=has_line),
             cwd=self.directory,
-            env={
-                **os.environ,
-                "PYTHONPATH": f"{self.directory}{os.pathsep}{PACKAGE}",
-                "PYTHONDONTWRITEBYTECODE": "1",
-            },
+            env={**os.environ, "PYTHONPATH": f"{self.directory}{os.pathsep}{PACKAGE}"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
