@@ -103,14 +103,14 @@ class FilesOnDisk:
 
     def changes(self, level: Level | None) -> Changes:
         """Return the contents of the files that may have changed in a level."""
-        snapshot = None if level is None else level.snapshot
-        if snapshot is None:
+        if level is None:
             return Changes({}, {})
-        above = os.path.join(self._location, "")
-        if not above.startswith(os.path.join(snapshot.directory, "")):
+        snapshot, above = level.snapshot, os.path.join(self._location, "")
+        if snapshot is None or not above.startswith(os.path.join(snapshot.directory, "")):
             raise TypeError(
-                f"{self._location} is not moved, so its changes are unknown. Use its files, or let "
-                "the kit move it: leave MEDIA_ROOT and STORAGES as the settings have them."
+                f"{self._location} is not moved, so its changes are unknown. Look at its files "
+                "instead, or let the kit move it: set inmemorystorage_override, and leave "
+                "MEDIA_ROOT and STORAGES as the settings have them."
             )
         changed = [
             (self._name(path), entries)

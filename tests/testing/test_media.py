@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from django.core.files.base import ContentFile
@@ -142,6 +143,14 @@ def test_changes_on_a_disk_that_is_not_moved(tmp_path: Path) -> None:
         assert list(own) == ["a.txt"]
         with pytest.raises(TypeError, match="is not moved, so its changes are unknown"):
             assert own.created
+
+
+def test_changes_without_a_floor(tmp_path: Path) -> None:
+    """assertStorageUnchanged() raises an error for a disk that no kit moved, and no pass."""
+    with mock.patch.dict(vars(storages)["_storages"], disk=FileSystemStorage(tmp_path)):
+        with pytest.raises(TypeError, match="set inmemorystorage_override"):
+            with assertStorageUnchanged(alias="disk"):
+                pass
 
 
 def test_changes_on_a_disk() -> None:
