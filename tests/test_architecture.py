@@ -1,4 +1,4 @@
-"""The rooms and who may enter which, read from the sources."""
+"""The imports between rooms, read from the sources."""
 
 from __future__ import annotations
 

@@ -156,8 +156,8 @@ def test_captured_is_a_sequence(storage: Storage) -> None:
     assert [each.name for each in captured] == ["b", "c"]
     assert captured[-1].name == "c" and captured[:1][0].name == "b"
     with captured:
-        storage.exists("anew")
-    assert [each.name for each in captured] == ["anew"]
+        storage.exists("again")
+    assert [each.name for each in captured] == ["again"]
 
 
 def test_a_class_that_comes_later() -> None:
