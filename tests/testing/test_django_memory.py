@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage, Storage, default_storage, storages
 from django.core.files.storage import InMemoryStorage as DjangoInMemoryStorage
-from django.core.files.storage import Storage, default_storage, storages
 from django.core.files.storage.memory import InMemoryFileNode
 from overrides import use_storage
 
@@ -151,5 +151,8 @@ def test_media_of_other_storages(storage: Storage) -> None:
         assert dict(Media(level)) == {"d/a.txt": b"content"}
         with pytest.raises(TypeError, match="changes of a FallbackStorage are unknown"):
             assert Media(level).created
+    missing = FallbackStorage(backends=[FileSystemStorage("/nowhere/missing")])
+    with override_storages({"default": missing}):
+        assert list(Media(None)) == []
     with override_storages({"default": store}):
         assert list(Media(None)) == []

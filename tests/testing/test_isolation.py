@@ -218,6 +218,15 @@ def test_examples() -> None:
     assert all(files == ["before.txt", "new.txt"] for files in seen)
 
 
+def test_a_level_ends_once() -> None:
+    """Changes after the end of a level stay if it is ended again."""
+    level = Level()
+    level.end()
+    change()
+    level.end()
+    assert storage.exists("new.txt")
+
+
 def test_an_example_that_cannot_begin() -> None:
     """The level of an example ends if the example cannot be set up."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -106,6 +107,8 @@ def test_files_that_other_code_writes(media: Media) -> None:
         assert private["d/by-hand.txt"] == b"by hand"
         assert list(private) == ["d/by-hand.txt"] and "d" not in private
         assert "└── d/\n    └── by-hand.txt (7)" in repr(private)
+        (path.parent / "linked.txt").symlink_to("by-hand.txt")
+        assert list(private) == ["d/by-hand.txt"]
 
 
 @pytest.mark.parametrize(
@@ -184,6 +187,19 @@ def test_a_location_that_is_removed() -> None:
             save("new.txt")
             found = captured.created, captured.changed, captured.deleted
             assert found == (["new.txt"], ["changed.txt"], ["d/gone.txt"])
+
+
+def test_a_location_in_a_directory_that_is_removed(settings: Any) -> None:
+    """Files are deleted if a directory above the location is removed in a shared tree."""
+    settings.INMEMORYSTORAGE_PERSIST = True
+    above = InMemoryStorage(location="/deep")
+    with override_storages({"default": InMemoryStorage(location="/deep/er/media")}):
+        save("gone.txt")
+        with capture_media() as captured:
+            above.delete("er")
+            save("new.txt")
+            found = captured.created, captured.changed, captured.deleted
+        assert found == (["new.txt"], [], ["gone.txt"])
 
 
 def test_files_elsewhere_on_the_disk(tmp_path: Path) -> None:

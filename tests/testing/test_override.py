@@ -145,6 +145,7 @@ def test_a_bucket_keeps_the_name_and_the_overrides_of_its_class() -> None:
     assert storage.bucket == "mine" and storage.tag == 1
     with pytest.raises(AttributeError, match=r"RemoteStorage.client would reach a real storage"):
         storage.client.list()
+    assert not isinstance(kind.client, property)
 
 
 @pytest.mark.usefixtures("overridden")
@@ -373,6 +374,13 @@ def test_chosen_storages() -> None:
         assert storage_of("default") is for_default
         with override_settings(STATIC_ROOT="/other"):
             assert storages["private"] is for_alias
+
+
+def test_a_chosen_storage_that_the_alias_has() -> None:
+    """A storage may be chosen for the alias that it already is."""
+    chosen = storages["default"]
+    with override_storages({"default": chosen}):
+        assert storages["default"] is chosen
 
 
 def test_a_chosen_default() -> None:

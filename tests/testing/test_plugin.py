@@ -92,6 +92,23 @@ def test_path():
 def test_file():
     default_storage.open("kept.txt")
 """
+SEEN = """
+from urllib.request import urlopen
+
+def test_media(media):
+    assert dict(media) == {"a.txt": b"a"}
+
+def test_live_server(live_server, media):
+    with urlopen(f"{live_server.url}/media/a.txt") as response:
+        assert response.read() == b"a"
+"""
+SET_UP_AGAIN = """
+import django
+
+def test_first():
+    django.setup()
+    save("a.txt")
+"""
 STRICT = """
 real = FileSystemStorage(location="real")
 
@@ -272,6 +289,28 @@ def test_hints(project: Project) -> None:
     assert "2 failed" in printed and printed.count(" Private directories ") == 2
     assert f"{project.media}/kept.txt exists, but tests run on a private" in printed
     assert f"{project.media}/a.txt is a real path of the project, but" in printed
+
+
+def test_media_without_a_setting(tmp_path: Path) -> None:
+    """The fixture media shows the files of a disk that is not moved; live servers serve them."""
+    project = make_project(tmp_path)
+    project.media.mkdir()
+    (project.media / "a.txt").write_text("a")
+    project.write("pytest.ini", "[pytest]\n")
+    project.write("test_1.py", HEAD + SEEN)
+    assert "2 passed" in run(project)
+
+
+def test_django_that_is_set_up_before(project: Project) -> None:
+    """Storages move at once if Django is set up, and only once if it is set up again."""
+    project.write("test_1.py", HEAD + SET_UP_AGAIN)
+    code = """
+    import django, pytest
+    django.setup()
+    print(pytest.main(["-p", "no:randomly", "test_1.py"]))
+    """
+    assert "1 passed" in project.python(code, set_up="")
+    assert not list(project.media.iterdir())
 
 
 def test_too_many_files(project: Project) -> None:

@@ -549,3 +549,12 @@ class Machine(RuleBasedStateMachine):
 
 
 TestMachine = Machine.TestCase
+
+
+def test_changes_of_a_level_that_ended(snapshot: Snapshot) -> None:
+    """A level that ended has no changes."""
+    level = snapshot.begin()
+    (Path(snapshot.directory) / "new.txt").write_bytes(b"")
+    assert f"{snapshot.directory}/new.txt" in snapshot.changes(level)
+    snapshot.end(level)
+    assert snapshot.changes(level) == {}

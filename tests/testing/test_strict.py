@@ -14,7 +14,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 from django.core.files.storage import InMemoryStorage as DjangoInMemoryStorage
 
-from inmemorystorage import InMemoryStorage
+from inmemorystorage import FallbackStorage, InMemoryStorage
 from inmemorystorage.testing import (
     RealStorageError,
     allow_real_storages,
@@ -97,6 +97,14 @@ def test_memory() -> None:
     with override_storages(), forbid_real_storages():
         for storage in (InMemoryStorage(), FileSystemStorage(), DjangoInMemoryStorage()):
             storage.delete(storage.save("a", ContentFile(b"")))
+
+
+def test_layers(disk: FileSystemStorage) -> None:
+    """A FallbackStorage is as real as the layers that it writes to."""
+    with forbid_real_storages(tells_of_swallowed=False):
+        FallbackStorage(backends=[InMemoryStorage(), disk]).save("b", ContentFile(b""))
+        with pytest.raises(RealStorageError):
+            FallbackStorage(backends=[disk, InMemoryStorage()]).save("b", ContentFile(b""))
 
 
 def test_the_message_of_the_error() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from projects import Project, make_project
-from testing.ways import NO_MIXIN, OVERRIDING, STRICT_RUNNER, WAYS, Way, is_parallel
+from testing.ways import NO_MIXIN, OVERRIDING, RUNNER, STRICT_RUNNER, WAYS, Way, is_parallel
 
 pytestmark = pytest.mark.slow
 
@@ -81,6 +81,17 @@ def test_the_cases_fail_without_a_way(tmp_path: Path) -> None:
     project.write("project_bases.py", NO_MIXIN)
     project.write("test_cases.py", (HERE / "project_cases.py").read_text(encoding="utf-8"))
     assert "FAILED" in project.manage("test", fails=True)
+
+
+def test_too_many_files(tmp_path: Path) -> None:
+    """The runner says that a directory has too many files to begin with."""
+    project = make_project(tmp_path)
+    project.append("project_settings.py", RUNNER)
+    project.media.mkdir()
+    with (project.media / "big.bin").open("wb") as file:
+        file.truncate(51 << 20)
+    project.write("test_a.py", STRICT_CASES)
+    assert "has too many files to load" in project.manage("test", "-k", "reading")
 
 
 def test_a_strict_runner(tmp_path: Path) -> None:
