@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeGuard
 
 from django.core.files.storage import FileSystemStorage, Storage
@@ -247,10 +247,8 @@ class TreeChanges:
             self.before |= dict(self._files_before(before, above + name))
 
     def _files_before(self, node: Any, name: str) -> Iterator[tuple[str, bytes]]:
-        if isinstance(node, InMemoryFile):
-            yield name, self._content_before(node)
-        for entry, child in self._entries_before(node).items():
-            yield from self._files_before(child, f"{name}/{entry}" if name else entry)
+        for each, file in _files(node, name, self._entries_before):
+            yield each, self._content_before(file)
 
     def _content_before(self, file: InMemoryFile) -> bytes:
         return bytes(self._noted[file][-1]) if file in self._noted else file.content
@@ -263,8 +261,17 @@ class TreeChanges:
 
 def files_at(node: InMemoryNode | None, name: str) -> Iterator[tuple[str, InMemoryFile]]:
     """Yield a file, or the files below a directory, with their names."""
-    if isinstance(node, InMemoryFile):
-        yield name, node
-    elif isinstance(node, InMemoryDir):
-        for entry, child in node.children.copy().items():
-            yield from files_at(child, f"{name}/{entry}" if name else entry)
+    return _files(node, name, lambda each: getattr(each, "children", {}).copy())
+
+
+def _files(
+    node: Any, name: str, entries: Callable[[Any], dict[str, Any]]
+) -> Iterator[tuple[str, InMemoryFile]]:
+    pending = [(name, node)]
+    while pending:
+        name, node = pending.pop()
+        if isinstance(node, InMemoryFile):
+            yield name, node
+            continue
+        below = entries(node).items()
+        pending += [(f"{name}/{each}" if name else each, child) for each, child in below][::-1]
