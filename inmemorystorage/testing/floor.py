@@ -23,6 +23,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from multiprocessing.util import Finalize
 from pathlib import Path
+from types import ModuleType
 from typing import Any, ClassVar
 
 from django.apps import apps
@@ -40,6 +41,7 @@ SHARED_MEMORY = "/dev/shm"
 # The shared memory of a container may be too small for files.
 ENOUGH = 1 << 29
 STATICFILES = "staticfiles"
+SEPARATOR = "\0"
 # Django's own settings that name a directory to which tests may write.
 _DJANGO_SETTINGS = {"MEDIA_ROOT", "STORAGES", "FILE_UPLOAD_TEMP_DIR"}
 
@@ -52,6 +54,8 @@ class Floor:
 
     :param load: the files of the project that are there at first; see `Loader`.
     :param left: directories to leave alone, beside the system's temporary directory.
+    :param parent: the private directory of the process that started this one as its worker: a copy
+        of its files is there at first too.
 
     ``snapshot`` is that of the directory; ``current`` the floor that is down.
     """
@@ -59,23 +63,32 @@ class Floor:
     current: ClassVar[Floor | None] = None
     snapshot: Snapshot
 
-    def __init__(self, load: str = "", left: tuple[str, ...] = ()) -> None:
+    def __init__(self, load: str = "", left: tuple[str, ...] = (), parent: str = "") -> None:
         self.loader = Loader(load)
         self._former_root = ""
-        self._make_root()
+        self._make_root(parent)
         self._verdicts = _verdicts_before(left)
         self._project = {*project_directories()}
         self._above_project = self._project.union(*map(_above, self._project))
         self._overridden: dict[str, str] = {}  # the verdicts for what a test overrides
         self._memory: dict[str, str] = {}
         self._loaded: set[str] = set()
+        self._copied = _loaded_before(parent) if parent else set()
         self._settings = SettingsMove(self)
 
-    def _make_root(self) -> None:
-        outer = os.path.realpath(tempfile.mkdtemp(prefix=PREFIX, dir=_best_parent()))
+    def _make_root(self, parent: str = "") -> None:
+        # That of a worker is inside that of its parent, which removes it if the worker is killed.
+        place = os.path.dirname(parent) if parent else _best_parent()
+        outer = os.path.realpath(tempfile.mkdtemp(prefix=PREFIX, dir=place))
         self.root = os.path.join(outer, "files")
+        self._list = _list_for(self.root)
         os.mkdir(self.root)
-        self._remove = Finalize(None, shutil.rmtree, (outer,), {"ignore_errors": True}, 0)
+        with open(self._list, "xb"):
+            pass
+        # A negative priority is that of what runs after the worker processes have ended.
+        self._remove = Finalize(None, shutil.rmtree, (outer,), {"ignore_errors": True}, -1)
+        if parent:
+            shutil.copytree(parent, self.root, symlinks=True, dirs_exist_ok=True)
 
     def __enter__(self) -> Floor:
         self.begin()
@@ -102,12 +115,11 @@ class Floor:
         Floor.current, Snapshot.current = self, self.snapshot
 
     def relocate(self) -> None:
-        """Give a forked process a private directory with a copy of the files of its parent."""
+        """Give a forked worker a private directory with a copy of the files of its parent."""
         self._former_root = self.root
         self._settings.restore()
         self.snapshot.close()
-        self._make_root()
-        shutil.copytree(self._former_root, self.root, symlinks=True, dirs_exist_ok=True)
+        self._make_root(self._former_root)
         self._memory = {}
         self._take_snapshot()
         self._settings.begin()
@@ -213,13 +225,14 @@ class Floor:
             if os.path.isdir(each) and not os.path.lexists(self.path(each)):
                 os.mkdir(self.path(each))
         if os.path.isdir(real):
-            is_loaded = not self._loaded.isdisjoint([path, *above])
-            self._loaded.add(path)
-            if is_loaded:
-                os.makedirs(self.path(path), exist_ok=True)
+            if self._loaded.isdisjoint([path, *above]):
+                is_copied = not self._copied.isdisjoint([path, *above])
+                self.loader.load(real, self.path(path), only_made=is_copied)
             else:
-                self.loader.load(real, self.path(path))
-
+                os.makedirs(self.path(path), exist_ok=True)
+            self._loaded.add(path)
+            with open(self._list, "a") as file:
+                file.write(path + SEPARATOR)
         for each in itertools.takewhile(self._is_bare, above):
             self._verdicts[each] = MOVED
 
@@ -240,6 +253,16 @@ def _best_parent() -> str | None:
         if status.f_bavail * status.f_frsize >= ENOUGH and os.access(SHARED_MEMORY, os.W_OK):
             return SHARED_MEMORY
     return None
+
+
+def _list_for(root: str) -> str:
+    return os.path.join(os.path.dirname(root), "loaded")
+
+
+def _loaded_before(parent: str) -> set[str]:
+    """Return the directories whose files a parent process has loaded."""
+    with open(_list_for(parent)) as file:
+        return {*file.read().split(SEPARATOR)}
 
 
 def is_below(path: str, directory: str) -> bool:
@@ -420,8 +443,7 @@ class SettingsMove:
 
     def move_below(self, former: str, root: str) -> None:
         """Move the constants of modules, and of classes in them, that are below a directory."""
-        for module in list(sys.modules.values()):
-            namespace = getattr(module, "__dict__", {})
+        for namespace in _namespaces():
             classes = [each for each in namespace.values() if isinstance(each, type)]
             self._move_in(namespace, former, root, namespace.__setitem__)
             for cls in classes:
@@ -432,18 +454,25 @@ class SettingsMove:
         self, namespace: Mapping[str, Any], former: str, root: str, put: Callable[[str, Any], None]
     ) -> None:
         for name, value in list(namespace.items()):
-            if _is_path(value) and is_below(str(value), former):
+            is_plain = type(value) is str or isinstance(value, Path)
+            if is_plain and is_below(str(value), former):
                 put(name, type(value)(root + str(value)[len(former) :]))
 
     def _move_constants(self) -> None:
         """Move the globals of modules that are the very object that a setting was."""
         constants = {key: each for key, each in self._constants.items() if _is_path(each[0])}
         self._constants = {}
-        for module in list(sys.modules.values()):
-            namespace = getattr(module, "__dict__", {})
+        for namespace in _namespaces():
             for name, value in list(namespace.items()):
                 if id(value) in constants:
                     self._set(namespace, name, constants[id(value)][1])
+
+
+def _namespaces() -> Iterator[dict[str, Any]]:
+    """Yield the globals of modules; some programs put other objects in their place."""
+    for module in list(sys.modules.values()):
+        if isinstance(module, ModuleType):
+            yield vars(module)
 
 
 def _is_movable(key: str, value: Any) -> bool:

@@ -37,6 +37,7 @@ class override_storages(TestTool):
     :param load: the files of the project with which private directories begin: ``"none"``,
         ``"all"`` or patterns; by default those that git tracks.
     :param left: directories to leave alone, besides the temporary directory.
+    :param parent: in a worker process, the private directory of its parent, whose files are copied.
 
     Raises ``ImproperlyConfigured`` for a name that is neither an alias nor a field. A context
     manager (``with`` and ``async with``), and a decorator of functions, coroutines and classes.
@@ -48,11 +49,13 @@ class override_storages(TestTool):
         *,
         load: str = "",
         left: tuple[str, ...] = (),
+        parent: str = "",
     ) -> None:
         super().__init__()
         self._chosen = dict(chosen or {})
         self._load = load
         self._left = left
+        self._parent = parent
         self._exits: list[contextlib.ExitStack] = []
 
     def enable(self) -> None:
@@ -61,7 +64,7 @@ class override_storages(TestTool):
             check_name(name)
         with contextlib.ExitStack() as stack:
             if Floor.current is None:
-                stack.enter_context(Floor(self._load, self._left))
+                stack.enter_context(Floor(self._load, self._left, self._parent))
                 stack.enter_context(django_memory.rolled_back())
             stack.enter_context(isolate_storages())
             replacements = Replacements()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import shutil
@@ -32,10 +33,16 @@ class Loader:
         self.choice = choice
         self.notes: list[str] = []
 
-    def load(self, source: str, target: str) -> None:
-        """Copy the chosen files of a directory to another one, which is made where it is not."""
+    def load(self, source: str, target: str, *, only_made: bool = False) -> None:
+        """
+        Copy the chosen files of a directory to another one, which is made where it is not.
+
+        :param only_made: copy those that this process made, for the others are there.
+        """
         os.makedirs(target, exist_ok=True)
-        for name in self._chosen(source):
+        is_limited = only_made and self.choice != "none"
+        names = files_made_by_this_process(source) if is_limited else self._chosen(source)
+        for name in names:
             _copy(source, target, name)
         shutil.copystat(source, target)
 
@@ -137,7 +144,8 @@ def _copy(source: str, target: str, name: str) -> None:
     _make_parents(source, target, os.path.dirname(name))
     copy = os.path.join(target, name)
     if stat.S_ISLNK(status.st_mode):
-        os.symlink(os.readlink(path), copy)
+        with contextlib.suppress(FileExistsError):  # a copy of the parent's
+            os.symlink(os.readlink(path), copy)
     elif stat.S_ISREG(status.st_mode):
         shutil.copy2(path, copy)
     elif stat.S_ISDIR(status.st_mode) and not os.path.islink(path):

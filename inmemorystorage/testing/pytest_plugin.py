@@ -186,7 +186,11 @@ class Levels:
         session = request.config.stash.get(_session, None)
         level = FixtureLevel()
         fixturedef.addfinalizer(level.end)
-        with level.recording(), session.watch.paused() if session else contextlib.nullcontext():
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(level.recording())
+            if session is not None:
+                stack.enter_context(session.watch.paused())
+                stack.enter_context(_keep_files(fixturedef, request.config))
             result = yield
         fixturedef.addfinalizer(level.resume)  # called first, so that the clean-up belongs to it
         return result
@@ -202,6 +206,17 @@ def _tear_down(item: pytest.Item, teardown: Callable[[], None]) -> None:
     finally:
         stash[_level].end()
         del stash[_level]
+
+
+def _keep_files(
+    fixturedef: pytest.FixtureDef[Any], config: pytest.Config
+) -> contextlib.AbstractContextManager[None]:
+    """Keep the files of migrations, if pytest-django sets up databases that it keeps."""
+    if fixturedef.argname != "django_db_setup" or not config.getoption("reuse_db", False):
+        return contextlib.nullcontext()
+    from .kept_files import keep_files
+
+    return keep_files()
 
 
 def _serve_memory(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:

@@ -7,45 +7,79 @@ import logging
 import os
 import unittest
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from types import MethodType
 from typing import Any
 
-from django.test.runner import DiscoverRunner
+import django
+from django.test.runner import DiscoverRunner, ParallelTestSuite
 
 from .artifacts import artifacts_of
+from .floor import Floor
 from .hints import hinting
 from .isolation import isolate_class
+from .kept_files import keep_files
 from .session import Options, Session
+from .tools import attribute
 
 
 class IsolatingTestSuite(unittest.TestSuite):
     """
     A suite that isolates its test cases without a mixin.
 
-    Their classes are changed when the suite runs, since ``--parallel`` runs it in another process;
-    there the session begins here too.
+    Their classes are changed when the suite runs, since ``--parallel`` runs it in another process.
     """
 
-    options = Options()
     artifacts = ""  # the directory for the files of failed tests; "" writes none
 
     def run(self, result: unittest.TestResult, debug: bool = False) -> unittest.TestResult:
         """Run the tests, with a level of files for each class and each test."""
-        session = Session.current
-        if session is None:
-            session = Session.begin(self.options)
-            session.begin_watch()
-        elif session.is_of_parent:
-            session.relocate()
+        watch = Session.current.watch if Session.current else None
         for cls in {type(test) for test in _test_cases(self)}:
             if "_has_isolated_storages" not in vars(cls):
                 cls._has_isolated_storages = True  # type: ignore[attr-defined]
-                isolate_class(cls, session.watch)
+                isolate_class(cls, watch)
         with contextlib.ExitStack() as stack:
             stack.enter_context(hinting(result))
             if self.artifacts:
                 stack.enter_context(artifacts_of(result, self.artifacts))
             return super().run(result, debug)
+
+
+def begin_worker(
+    init_worker: Callable[..., None], options: Options, *args: Any, **kwargs: Any
+) -> None:
+    """
+    Initialize a worker process, and give it a copy of the files of its parent.
+
+    :param init_worker: the function of Django, or of the project, that initializes a worker.
+    :param options: those of the session, for a process that is not forked. There the session begins
+        when Django is set up, before modules of tests are imported.
+    """
+    forked = Session.current
+    with contextlib.nullcontext() if forked else _beginning_with_django(options):
+        init_worker(*args, **kwargs)
+    if forked:
+        forked.relocate()
+
+
+@contextlib.contextmanager
+def _beginning_with_django(options: Options) -> Iterator[None]:
+    set_up = django.setup
+
+    def setup(*args: Any, **kwargs: Any) -> None:
+        set_up(*args, **kwargs)
+        begin()
+
+    def begin() -> None:
+        if Session.current is None:
+            Session.begin(options).begin_watch()
+
+    with attribute(django, "setup", setup):
+        yield
+    begin()
 
 
 def _test_cases(suite: unittest.TestSuite) -> Iterator[unittest.TestCase]:
@@ -111,12 +145,22 @@ class InMemoryStorageRunnerMixin:
         super().teardown_test_environment(**kwargs)  # type: ignore[misc]
         self._session.end()
 
+    def setup_databases(self, **kwargs: Any) -> Any:
+        """Keep the files of migrations together with a database that is kept."""
+        is_kept = getattr(self, "keepdb", False)
+        with keep_files() if is_kept else contextlib.nullcontext():
+            return super().setup_databases(**kwargs)  # type: ignore[misc]
+
     def build_suite(self, *args: Any, **kwargs: Any) -> unittest.TestSuite:
-        """Return a suite whose parts have the options, since they may run in other processes."""
+        """Return a suite whose worker processes, if any, begin as this one did."""
         suite: unittest.TestSuite = super().build_suite(*args, **kwargs)  # type: ignore[misc]
+        if isinstance(suite, ParallelTestSuite):
+            root = Floor.current.root if Floor.current else ""
+            init_worker: Any = suite.init_worker
+            begin = partial(begin_worker, init_worker.__func__, replace(self._options, parent=root))
+            suite.init_worker = MethodType(begin, suite)
         directory = self.inmemorystorage_artifacts
         for part in getattr(suite, "subsuites", [suite]):
-            part.options = self._options
             part.artifacts = directory and os.path.abspath(directory)
         return suite
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -30,12 +29,14 @@ class Options:
     :param strict: ``""``, ``"writes"`` or ``"reads"``: the operations on real storages that fail.
     :param load: the project's files with which private directories begin; see `Loader`.
     :param left: directories that are not moved.
+    :param parent: the private directory of the parent process, in a worker process.
     """
 
     overrides: bool = False
     strict: str = ""
     load: str = ""
     left: tuple[str, ...] = ()
+    parent: str = ""
 
     @classmethod
     def read(
@@ -61,7 +62,6 @@ class Session:
     def __init__(self, options: Options) -> None:
         self.watch = Watch(options.strict)
         self._exits = contextlib.ExitStack()
-        self._pid = os.getpid()
 
     @classmethod
     def begin(cls, options: Options) -> Session:
@@ -70,21 +70,17 @@ class Session:
         with contextlib.ExitStack() as session._exits:
             session._exits.callback(setattr, cls, "current", None)
             if options.overrides:
-                session._enable(override_storages(load=options.load, left=options.left))
+                session._enable(
+                    override_storages(load=options.load, left=options.left, parent=options.parent)
+                )
             session._enable(serve_live_media())
             session._exits = session._exits.pop_all()
         return session
 
     def relocate(self) -> None:
-        """Give a forked process its own private directories."""
-        self._pid = os.getpid()
+        """Give a forked worker its own private directory."""
         if Floor.current is not None:
             Floor.current.relocate()
-
-    @property
-    def is_of_parent(self) -> bool:
-        """Return whether the session is the parent process's."""
-        return self._pid != os.getpid()
 
     @property
     def notes(self) -> list[str]:

@@ -20,7 +20,7 @@ SCENARIOS = Path(__file__).with_name("scenarios")
 # The ways to run a suite. Installed and unused, the plugin must be as if it were absent.
 ABSENT, UNUSED, LINE = "absent", "unused", "line"
 # What a run of tests may leave in a project's directory.
-_LEFT = re.compile(r"__pycache__|\.(pytest_cache|hypothesis|git|coverage.*)|.*\.sqlite3(-journal)?")
+_LEFT = re.compile(r"__pycache__|\.(pytest_cache|hypothesis|git|coverage.*)|.*\.sqlite3.*")
 
 
 @dataclass(frozen=True)
@@ -83,11 +83,15 @@ class Face:
 
         :param options: options of the kit, without the prefix of their names.
         """
+        self.configure(project, way, **options)
+        return self.again(project, *arguments, fails=fails)
+
+    def configure(self, project: Project, way: str, **options: str) -> None:
+        """Write the line and its options into a project."""
         project.append(self.file, self.lines[way])
         if way == LINE and options:
             named = {f"inmemorystorage_{name}": value for name, value in options.items()}
             self._write_options(project, named)
-        return self.again(project, *arguments, fails=fails)
 
     def again(self, project: Project, *arguments: str, fails: bool = False) -> Outcome:
         """Run the tests of a project in the way in which they ran before."""
@@ -126,8 +130,9 @@ class Face:
         for way in ways:
             if way in self.lines:
                 project = suite.make(directory / way, way)
+                self.configure(project, way)
                 before = files_of(project.directory)
-                outcomes[way] = self.run(project, way, *arguments)
+                outcomes[way] = self.again(project, *arguments)
                 for _ in range(1, times):
                     assert self.again(project, *arguments).count == outcomes[way].count
                 assert way != LINE or files_of(project.directory) == before

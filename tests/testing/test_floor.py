@@ -511,3 +511,50 @@ def test_a_project(tmp_path: Path) -> None:
         "assert private.deconstruct()[2]['location'] == 'private'\n",
     )
     assert not (tmp_path / "private").exists()
+
+
+def test_relocating(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker has a copy of its parent's files, and what named these names the copy."""
+    storage = FileSystemStorage(settings.MEDIA_ROOT)
+    path = save(default_storage)
+    module: Any = types.ModuleType("constants")
+    module.Tests = type("Tests", (), {"media": settings.MEDIA_ROOT, "__module__": "constants"})
+    module.Imported = type("Imported", (), {"media": settings.MEDIA_ROOT})
+    module.path = path
+    monkeypatch.setitem(sys.modules, "constants", module)
+    monkeypatch.setitem(sys.modules, "replaced", module.Tests)  # a class instead of a module
+    former, remove = floor.root, floor._remove
+
+    floor.relocate()
+    try:
+        for named in (settings.MEDIA_ROOT, storage.location, module.Tests.media):
+            assert named.startswith(f"{floor.root}/")
+        assert module.Imported.media.startswith(former)
+        assert module.path.read_bytes() == b"content"
+        assert module.path.is_relative_to(floor.root)
+        assert floor.named(str(path)) == floor.named(str(module.path))
+        save(default_storage, "b.txt")
+        assert not path.with_name("b.txt").exists()
+    finally:
+        remove()  # the parent's, and the worker's in it
+    assert not os.path.exists(floor.root)
+
+
+@pytest.mark.parametrize(("began", "content"), [(None, b"new"), (0, b"old")])
+def test_a_copy_of_the_parent(home: Path, began: float | None, content: bytes) -> None:
+    """A new process begins with the files that its parent has then, and with those it makes."""
+    media = home / "media"
+    media.mkdir()
+    (media / "old.txt").write_bytes(b"old")
+    (media / "link").symlink_to("old.txt")
+    with override_settings(MEDIA_ROOT=str(media), STORAGES={"default": FILE_SYSTEM}):
+        with Floor() as parent:
+            save(default_storage)
+            Path(default_storage.path("old.txt")).write_bytes(b"new")
+            copy = Floor(parent=parent.root)
+            remove, parent._remove = parent._remove, lambda: None
+        with mock.patch.object(project_files, "process_began", return_value=began), copy:
+            names = default_storage.listdir("")[1]
+            assert sorted(names) == ["a.txt", "link", "old.txt"]
+            assert Path(default_storage.path("link")).read_bytes() == content
+        remove()

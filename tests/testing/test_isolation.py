@@ -17,7 +17,6 @@ from inmemorystorage import InMemoryStorage
 from inmemorystorage.testing import InMemoryStorageTestMixin, isolate_storages
 from inmemorystorage.testing.levels import Level
 from inmemorystorage.testing.runner import IsolatingTestSuite
-from inmemorystorage.testing.session import Session
 
 storage = InMemoryStorage()
 
@@ -158,7 +157,7 @@ def test_nothing_else_is_decorated() -> None:
         isolate_storages()("name")
 
 
-def test_the_suite_of_the_runner(request: pytest.FixtureRequest) -> None:
+def test_the_suite_of_the_runner() -> None:
     """A suite isolates the classes of its tests once, however often it runs."""
     seen = []
 
@@ -166,7 +165,6 @@ def test_the_suite_of_the_runner(request: pytest.FixtureRequest) -> None:
         def test_a(self) -> None:
             seen.append(change())
 
-    request.addfinalizer(lambda: Session.current and Session.current.end())
     for _ in range(2):
         nested = unittest.defaultTestLoader.loadTestsFromTestCase(Tests)
         assert IsolatingTestSuite([nested]).run(unittest.TestResult()).wasSuccessful()

@@ -5,11 +5,18 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import django
 import pytest
-from testing.faces import FACES, LINE, Face, Suite
+from projects import Project
+from testing.faces import ABSENT, FACES, LINE, RUNNER, Face, Outcome, Suite
 from testing.ways import MANAGE
+
+from inmemorystorage.testing.floor import Floor
+from inmemorystorage.testing.runner import begin_worker
+from inmemorystorage.testing.session import Options, Session
 
 pytestmark = pytest.mark.slow
 
@@ -42,6 +49,60 @@ MIGRATED = Suite(
     rolling=("migrated_rolls_back",),
     files={**MIGRATIONS, "manage_parallel.py": MANAGE},
 )
+# A project that saves a file when it begins, and initializes workers itself.
+IMPORTED = Suite(
+    ("imported",),
+    settings='TEST_RUNNER = "project_runner.Runner"\n',
+    files={
+        "media/default.txt": b"default",
+        "uploads/apps.py": """
+        from django.apps import AppConfig
+        from django.core.files.base import ContentFile
+
+        class UploadsConfig(AppConfig):
+            name = "uploads"
+
+            def ready(self):
+                from django.core.files.storage import default_storage
+
+                self.saved = default_storage.save("ready.txt", ContentFile(b"ready"))
+        """,
+        "project_runner.py": """
+        import os
+        from django.test.runner import ParallelTestSuite, _init_worker
+        from inmemorystorage.testing import InMemoryStorageRunner
+
+        def init_worker(*args, **kwargs):
+            _init_worker(*args, **kwargs)
+            os.environ["INITIALIZED"] = "by the project"
+
+        class Suite(ParallelTestSuite):
+            init_worker = init_worker
+
+        class Runner(InMemoryStorageRunner):
+            parallel_test_suite = Suite
+        """,
+        "manage_parallel.py": MANAGE,
+    },
+)
+FAILING = """
+import os, time, unittest
+from django.conf import settings
+from django.test import SimpleTestCase
+
+class FailingTests(SimpleTestCase):
+    @unittest.expectedFailure  # its failure needs no traceback, which cannot be pickled
+    def test_failing(self):
+        while not os.path.exists("long.root"):
+            time.sleep(0.01)
+
+class LongTests(SimpleTestCase):
+    def test_long(self):
+        with open("new.root", "w") as file:
+            file.write(settings.MEDIA_ROOT)
+        os.rename("new.root", "long.root")
+        time.sleep(600)
+"""
 # A database that outlives the run.
 KEPT = 'DATABASES["default"]["TEST"] = {"NAME": BASE_DIR / "test.sqlite3"}\n'
 START_METHODS = [
@@ -58,6 +119,12 @@ KEEPING = {
     "plugin": ["--reuse-db"],
     "plugin-xdist": ["--reuse-db", "--numprocesses=2"],
 }
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Use a directory for caches of this test."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 @pytest.fixture(params=FACES)
@@ -85,6 +152,64 @@ def test_parallel(start_method: str, tmp_path: Path) -> None:
     (absent, line) = (outcome.printed.splitlines() for outcome in outcomes.values())
     # The dots, the counts and the times differ.
     assert len(absent) == len(line)
+
+
+def root_of(project: Project, name: str) -> Path:
+    """Return the private MEDIA_ROOT that a worker wrote into a file."""
+    return Path((project.directory / name).read_text())
+
+
+@pytest.mark.parametrize("start_method", START_METHODS)
+def test_imported(start_method: str, tmp_path: Path) -> None:
+    """Each worker moves its storages before modules of tests are imported."""
+    project = IMPORTED.make(tmp_path / LINE, ABSENT)
+    printed = project.run("manage_parallel.py", start_method, "test", "--parallel=2")
+    assert Outcome(printed).count == 12
+    assert complaints(printed) == []
+    roots = {root_of(project, path.name) for path in project.directory.glob("*.root")}
+    assert len(roots) in (1, 2)  # one worker may be faster than the other
+    assert not any(root.parent.exists() for root in roots)
+    assert not (project.media / "imported.txt").exists()
+
+
+def test_initializing() -> None:
+    """A worker that has no session begins one when Django is set up, and a forked one keeps it."""
+    begun: list[object] = []
+
+    def init_worker(*args: Any, **kwargs: Any) -> None:
+        begun.append(Session.current)
+        for _ in range(kwargs["times"]):
+            django.setup()
+            begun.append(Session.current)
+
+    set_up = django.setup
+    for times in (0, 2):
+        begun.clear()
+        begin_worker(init_worker, Options(), times=times)
+        session = Session.current
+        try:
+            assert session is not None
+            assert begun == [None, *[session] * times]
+            assert django.setup is set_up
+            begin_worker(init_worker, Options(), times=1)
+            assert begun[-1] is Session.current is session
+            with mock.patch.object(Floor, "current") as floor:
+                begin_worker(init_worker, Options(), times=0)
+            floor.relocate.assert_called_once_with()
+        finally:
+            assert session is not None
+            session.end()
+
+
+def test_killed_workers(tmp_path: Path) -> None:
+    """The directories of workers that are killed are removed too."""
+    project = Suite(files={"manage_parallel.py": MANAGE, "test_failing.py": FAILING}).make(
+        tmp_path / LINE, LINE
+    )
+    project.append(RUNNER.file, RUNNER.lines[LINE])
+    arguments = ("manage_parallel.py", "fork", "test", "--parallel=2", "--failfast")
+    assert "FAILED (unexpected successes=1)" in project.run(*arguments, fails=True)
+    assert not root_of(project, "long.root").parent.exists()
 
 
 @pytest.mark.parametrize("name", KEEPING)

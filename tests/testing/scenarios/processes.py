@@ -11,7 +11,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
+from django.core.files.storage import FileSystemStorage, default_storage
 from django.test import SimpleTestCase, TestCase
 from uploads import tasks
 
@@ -57,6 +57,12 @@ class ForkTests(SimpleTestCase):
         path = default_storage.path(save("parent.txt"))
         self.assertEqual(fork(tasks.append, path), 0)
         self.assertEqual(self.read("parent.txt"), b"contentmore")
+
+    def test_a_directory_that_is_new(self):
+        storage = FileSystemStorage(os.path.join(settings.BASE_DIR, "other"))
+        self.addCleanup(storage.delete, "child.txt")
+        self.assertEqual(fork(storage.save, "child.txt", ContentFile(b"content")), 0)
+        self.assertTrue(storage.exists("child.txt"))
 
     def test_the_parent_goes_on(self):
         self.assertEqual(fork(save, "child.txt"), 0)

@@ -1,0 +1,153 @@
+"""
+The files of a database that is kept from run to run, with ``--keepdb`` or ``--reuse-db``.
+
+What its migrations save belongs to the database, whose rows name these files, but a private
+directory ends with the run. So they are kept in an archive, one for each database, in the user's
+cache directory, and are loaded where the next run finds the database.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import stat
+import tarfile
+import tempfile
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import connections
+from django.db.models.signals import pre_migrate
+
+from .floor import Floor, project_directories
+from .snapshot import Snapshot
+
+DIRECTORY = "dj-inmemorystorage"
+
+
+@contextlib.contextmanager
+def keep_files() -> Iterator[None]:
+    """
+    Keep the files that are saved while a block sets databases up, and load those kept before.
+
+    It does nothing without a floor. If it fails, it warns.
+    """
+    if Floor.current is None:
+        yield
+        return
+    keeper = Keeper(Floor.current.snapshot)
+    pre_migrate.connect(keeper.begin)
+    try:
+        yield
+        keeper.keep()
+    finally:
+        pre_migrate.disconnect(keeper.begin)
+        keeper.release()
+
+
+class Keeper:
+    """
+    Keep the files of databases that are set up one after the other.
+
+    :param snapshot: that of the floor.
+    """
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._level: object = None
+        self._alias = ""
+
+    def begin(self, using: str, **kwargs: Any) -> None:
+        """Load the files of a database that was there before, as its migrations may need them."""
+        if using == self._alias:  # the signal is sent once for each application
+            return
+        self.keep()
+        self.release()
+        self._alias = using
+        connection: Any = connections[using]
+        if connection.vendor == "sqlite" and connection.is_in_memory_db():
+            return
+        self._level = self._snapshot.begin()
+        if connection.introspection.django_table_names(only_existing=True):
+            with _warning_of("loaded"), contextlib.suppress(FileNotFoundError):
+                load(archive_of(using), self._snapshot.directory)
+
+    def keep(self) -> None:
+        """Keep the files of the database that was set up last."""
+        if self._level is not None:
+            changes = self._snapshot.changes(self._level)
+            names = [path for path, (_, now) in changes.items() if now is not None]
+            with _warning_of("kept"):
+                save(archive_of(self._alias), self._snapshot.directory, names)
+
+    def release(self) -> None:
+        """Let the files belong to the run."""
+        if self._level is not None:
+            self._snapshot.release(self._level)
+            self._level = None
+
+
+@contextlib.contextmanager
+def _warning_of(done: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, tarfile.TarError) as error:
+        warnings.warn(f"Files of migrations could not be {done}: {error}", stacklevel=2)
+
+
+def archive_of(alias: str) -> str:
+    """Return the path of the archive for a database of this project."""
+    settings = connections[alias].settings_dict
+    project = project_directories()[-1]
+    parts = (project, *(settings[key] for key in ("ENGINE", "HOST", "PORT", "NAME")))
+    key = hashlib.sha256("\0".join(map(str, parts)).encode("utf-8", "surrogateescape"))
+    return os.path.join(cache_directory(), f"{key.hexdigest()}.tar")
+
+
+def cache_directory() -> str:
+    """Return a directory that only this user can enter, in that for caches."""
+    # An empty or relative value counts for nothing: XDG Base Directory Specification.
+    named = os.environ.get("XDG_CACHE_HOME", "")
+    caches = named if os.path.isabs(named) else os.path.expanduser("~/.cache")
+    if not os.path.isabs(caches):
+        raise FileNotFoundError("this user has no home directory")
+    return os.path.join(caches, DIRECTORY)
+
+
+def make_private(directory: str) -> None:
+    """Make a directory where there is none; raise ``PermissionError`` if others can write there."""
+    os.makedirs(directory, stat.S_IRWXU, exist_ok=True)
+    status = os.lstat(directory)
+    if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) != stat.S_IRWXU:
+        raise PermissionError(f"{directory} is not a private directory")
+
+
+def load(archive: str, directory: str) -> None:
+    """Extract an archive; raise ``FileNotFoundError`` if there is none."""
+    with tarfile.open(archive) as file:
+        make_private(os.path.dirname(archive))
+        file.extractall(directory, filter=_keep_mode)
+
+
+def _keep_mode(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo:
+    """Let nothing lead out of a directory; permission bits are those of the project."""
+    return tarfile.data_filter(member, path).replace(mode=member.mode, deep=False)
+
+
+def save(archive: str, directory: str, paths: list[str]) -> None:
+    """Put what is at some paths below a directory into an archive; without any, delete it."""
+    if not paths:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(archive)
+        return
+    make_private(os.path.dirname(archive))
+    descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(archive))
+    with contextlib.ExitStack() as stack:
+        stack.callback(os.unlink, temporary)
+        with open(descriptor, "wb") as target, tarfile.open(fileobj=target, mode="w") as file:
+            for path in paths:
+                file.add(path, os.path.relpath(path, directory), recursive=False)
+        os.replace(temporary, archive)
+        stack.pop_all()
