@@ -166,7 +166,7 @@ def use_the_kit(media: Media, captured: capture_storage_operations) -> None:
     assert_type(media.created, list[str])
     assert_type(captured[0], Operation)
     assert_type(captured[0].op, str)
-    assert_type(replace_storage(storages["default"]), InMemoryStorage)
+    assert_type(replace_storage(storages["default"]), Storage)
 
 
 def use_several() -> None:
