@@ -52,12 +52,12 @@ class Floor:
     """
     A private directory that mirrors the directories of a project, and rolls back.
 
-    :param load: the files of the project that are there at first; see `Loader`.
-    :param left: directories to leave alone, beside the system's temporary directory.
-    :param parent: the private directory of the process that started this one as its worker: a copy
-        of its files is there at first too.
+    :param load: the files of the project with which it begins; see `Loader`.
+    :param left: directories to leave alone, besides the system's temporary directory.
+    :param parent: in a worker process, the private directory of the parent process, of which it
+        begins with a copy.
 
-    ``snapshot`` is that of the directory; ``current`` the floor that is down.
+    ``snapshot`` is the snapshot of the directory; ``current`` is the active floor.
     """
 
     current: ClassVar[Floor | None] = None
@@ -77,7 +77,7 @@ class Floor:
         self._settings = SettingsMove(self)
 
     def _make_root(self, parent: str = "") -> None:
-        # That of a worker is inside that of its parent, which removes it if the worker is killed.
+        # A worker's is inside its parent's, which is removed even if the worker is killed.
         place = os.path.dirname(parent) if parent else _best_parent()
         outer = os.path.realpath(tempfile.mkdtemp(prefix=PREFIX, dir=place))
         self.root = os.path.join(outer, "files")
@@ -85,7 +85,7 @@ class Floor:
         os.mkdir(self.root)
         with open(self._list, "xb"):
             pass
-        # A negative priority is that of what runs after the worker processes have ended.
+        # A negative priority runs it after the worker processes have ended.
         self._remove = Finalize(None, shutil.rmtree, (outer,), {"ignore_errors": True}, -1)
         if parent:
             shutil.copytree(parent, self.root, symlinks=True, dirs_exist_ok=True)
@@ -260,7 +260,7 @@ def _list_for(root: str) -> str:
 
 
 def _loaded_before(parent: str) -> set[str]:
-    """Return the directories whose files a parent process has loaded."""
+    """Return the directories whose files a parent process loaded."""
     with open(_list_for(parent)) as file:
         return {*file.read().split(SEPARATOR)}
 
@@ -459,7 +459,7 @@ class SettingsMove:
                 put(name, type(value)(root + str(value)[len(former) :]))
 
     def _move_constants(self) -> None:
-        """Move the globals of modules that are the very object that a setting was."""
+        """Move the globals of modules that are the object of a setting."""
         constants = {key: each for key, each in self._constants.items() if _is_path(each[0])}
         self._constants = {}
         for namespace in _namespaces():
@@ -469,7 +469,7 @@ class SettingsMove:
 
 
 def _namespaces() -> Iterator[dict[str, Any]]:
-    """Yield the globals of modules; some programs put other objects in their place."""
+    """Yield the globals of modules; programs may replace modules by other objects."""
     for module in list(sys.modules.values()):
         if isinstance(module, ModuleType):
             yield vars(module)

@@ -1,9 +1,9 @@
 """
-The files of a database that is kept from run to run, with ``--keepdb`` or ``--reuse-db``.
+Keep the files of a test database that is kept, with ``--keepdb`` or ``--reuse-db``.
 
-What its migrations save belongs to the database, whose rows name these files, but a private
-directory ends with the run. So they are kept in an archive, one for each database, in the user's
-cache directory, and are loaded where the next run finds the database.
+The rows of the database name files that its migrations saved, but private directories are removed
+at the end of a run. So the files are kept in an archive for each database, in the user's cache
+directory, and are loaded when the next run finds the database.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ DIRECTORY = "dj-inmemorystorage"
 @contextlib.contextmanager
 def keep_files() -> Iterator[None]:
     """
-    Keep the files that are saved while a block sets databases up, and load those kept before.
+    Keep the files that a block saves while it sets databases up, and load those kept before.
 
-    It does nothing without a floor. If it fails, it warns.
+    Without a floor nothing happens; an error is a warning.
     """
     if Floor.current is None:
         yield
@@ -51,7 +51,7 @@ class Keeper:
     """
     Keep the files of databases that are set up one after the other.
 
-    :param snapshot: that of the floor.
+    :param snapshot: the snapshot of the floor.
     """
 
     def __init__(self, snapshot: Snapshot) -> None:
@@ -60,8 +60,8 @@ class Keeper:
         self._alias = ""
 
     def begin(self, using: str, **kwargs: Any) -> None:
-        """Load the files of a database that was there before, as its migrations may need them."""
-        if using == self._alias:  # the signal is sent once for each application
+        """Load the files of a database that exists, since its migrations may need them."""
+        if using == self._alias:  # the signal is sent for each application
             return
         self.keep()
         self.release()
@@ -75,7 +75,7 @@ class Keeper:
                 load(archive_of(using), self._snapshot.directory)
 
     def keep(self) -> None:
-        """Keep the files of the database that was set up last."""
+        """Keep the files of the last database."""
         if self._level is not None:
             changes = self._snapshot.changes(self._level)
             names = [path for path, (_, now) in changes.items() if now is not None]
@@ -107,8 +107,8 @@ def archive_of(alias: str) -> str:
 
 
 def cache_directory() -> str:
-    """Return a directory that only this user can enter, in that for caches."""
-    # An empty or relative value counts for nothing: XDG Base Directory Specification.
+    """Return a directory for this package in the user's cache directory."""
+    # Empty and relative values are ignored: XDG Base Directory Specification.
     named = os.environ.get("XDG_CACHE_HOME", "")
     caches = named if os.path.isabs(named) else os.path.expanduser("~/.cache")
     if not os.path.isabs(caches):
@@ -117,7 +117,7 @@ def cache_directory() -> str:
 
 
 def make_private(directory: str) -> None:
-    """Make a directory where there is none; raise ``PermissionError`` if others can write there."""
+    """Make a directory, if it is missing; raise ``PermissionError`` if others can write to it."""
     os.makedirs(directory, stat.S_IRWXU, exist_ok=True)
     status = os.lstat(directory)
     if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) != stat.S_IRWXU:
@@ -125,19 +125,19 @@ def make_private(directory: str) -> None:
 
 
 def load(archive: str, directory: str) -> None:
-    """Extract an archive; raise ``FileNotFoundError`` if there is none."""
+    """Extract an archive; raise ``FileNotFoundError`` if it does not exist."""
     with tarfile.open(archive) as file:
         make_private(os.path.dirname(archive))
         file.extractall(directory, filter=_keep_mode)
 
 
 def _keep_mode(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo:
-    """Let nothing lead out of a directory; permission bits are those of the project."""
+    """Filter a member so that it stays in the directory, and keep its permission bits."""
     return tarfile.data_filter(member, path).replace(mode=member.mode, deep=False)
 
 
 def save(archive: str, directory: str, paths: list[str]) -> None:
-    """Put what is at some paths below a directory into an archive; without any, delete it."""
+    """Put some paths below a directory into an archive; without paths, delete the archive."""
     if not paths:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(archive)

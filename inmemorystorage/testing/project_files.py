@@ -35,9 +35,9 @@ class Loader:
 
     def load(self, source: str, target: str, *, only_made: bool = False) -> None:
         """
-        Copy the chosen files of a directory to another one, which is made where it is not.
+        Copy the chosen files of a directory to another one, which may not exist yet.
 
-        :param only_made: copy those that this process made, for the others are there.
+        :param only_made: copy only those that this process made, since the others were copied.
         """
         os.makedirs(target, exist_ok=True)
         is_limited = only_made and self.choice != "none"
@@ -144,7 +144,7 @@ def _copy(source: str, target: str, name: str) -> None:
     _make_parents(source, target, os.path.dirname(name))
     copy = os.path.join(target, name)
     if stat.S_ISLNK(status.st_mode):
-        with contextlib.suppress(FileExistsError):  # a copy of the parent's
+        with contextlib.suppress(FileExistsError):  # the parent's copy has it
             os.symlink(os.readlink(path), copy)
     elif stat.S_ISREG(status.st_mode):
         shutil.copy2(path, copy)

@@ -55,8 +55,8 @@ def begin_worker(
     Initialize a worker process, and give it a copy of the files of its parent.
 
     :param init_worker: the function of Django, or of the project, that initializes a worker.
-    :param options: those of the session, for a process that is not forked. There the session begins
-        when Django is set up, before modules of tests are imported.
+    :param options: the options of the session in a process that is not forked, where it begins when
+        Django is set up, before test modules are imported.
     """
     forked = Session.current
     with contextlib.nullcontext() if forked else _beginning_with_django(options):
@@ -146,13 +146,13 @@ class InMemoryStorageRunnerMixin:
         self._session.end()
 
     def setup_databases(self, **kwargs: Any) -> Any:
-        """Keep the files of migrations together with a database that is kept."""
+        """Keep the files that migrations save, if the database is kept."""
         is_kept = getattr(self, "keepdb", False)
         with keep_files() if is_kept else contextlib.nullcontext():
             return super().setup_databases(**kwargs)  # type: ignore[misc]
 
     def build_suite(self, *args: Any, **kwargs: Any) -> unittest.TestSuite:
-        """Return a suite whose worker processes, if any, begin as this one did."""
+        """Return a suite whose worker processes, if any, have the same session."""
         suite: unittest.TestSuite = super().build_suite(*args, **kwargs)  # type: ignore[misc]
         if isinstance(suite, ParallelTestSuite):
             root = Floor.current.root if Floor.current else ""
