@@ -1,4 +1,4 @@
-"""The files that are kept together with a database that is kept."""
+"""Files of migrations are kept with a database that is kept."""
 
 from __future__ import annotations
 
@@ -195,7 +195,7 @@ def test_a_damaged_archive(set_up: SetUp, cache: Path) -> None:
 def test_a_file_that_cannot_be_written(
     set_up: SetUp, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A run goes on, and leaves nothing half written, if the disk is full."""
+    """A run continues, and leaves no partial archive, if the disk is full."""
 
     def fail(*args: Any) -> None:
         raise OSError("No space left")
@@ -207,14 +207,14 @@ def test_a_file_that_cannot_be_written(
 
 
 def test_which_archive(databases: dict[str, Any], cache: Path) -> None:
-    """Each database of each project has an archive."""
+    """Each database of each project has its own archive."""
     first, other = archive_of("default"), archive_of("other")
     assert first != other
     assert os.path.dirname(first) == str(cache)
 
 
 def test_the_cache_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """It is in the user's home, unless XDG_CACHE_HOME names another one."""
+    """The cache directory is in the user's home, unless XDG_CACHE_HOME names another one."""
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert cache_directory() == str(tmp_path / ".cache" / kept_files.DIRECTORY)

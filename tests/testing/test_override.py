@@ -377,7 +377,7 @@ def test_chosen_storages() -> None:
 
 
 def test_a_chosen_storage_that_the_alias_has() -> None:
-    """A storage may be chosen for the alias that it already is."""
+    """A storage can be chosen for the alias that already has it."""
     chosen = storages["default"]
     with override_storages({"default": chosen}):
         assert storages["default"] is chosen

@@ -100,7 +100,7 @@ def test_memory() -> None:
 
 
 def test_layers(disk: FileSystemStorage) -> None:
-    """A FallbackStorage is as real as the layers that it writes to."""
+    """A FallbackStorage is real if one of its written layers is."""
     with forbid_real_storages(tells_of_swallowed=False):
         FallbackStorage(backends=[InMemoryStorage(), disk]).save("b", ContentFile(b""))
         with pytest.raises(RealStorageError):

@@ -123,7 +123,7 @@ KEEPING = {
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Use a directory for caches of this test."""
+    """Use a cache directory of this test."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
@@ -134,7 +134,7 @@ def face(request: pytest.FixtureRequest) -> Face:
 
 
 def complaints(printed: str) -> list[str]:
-    """Return the lines that workers print when they end badly."""
+    """Return the lines that workers print when they fail at their end."""
     return re.findall(r".*(?:Traceback|Exception ignored|Warning|leaked|Errno).*", printed)
 
 
@@ -145,7 +145,7 @@ def test_processes(face: Face, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("start_method", START_METHODS)
 def test_parallel(start_method: str, tmp_path: Path) -> None:
-    """Each worker of Django's has the files of migrations, and prints nothing more than without."""
+    """Each worker has the files of migrations, and prints the same as without the kit."""
     face = FACES["runner"].by("manage_parallel.py", start_method, "test", "--parallel=2")
     outcomes = face.passes_alike(MIGRATED, tmp_path)
     assert [complaints(outcome.printed) for outcome in outcomes.values()] == [[], []]
@@ -161,7 +161,7 @@ def root_of(project: Project, name: str) -> Path:
 
 @pytest.mark.parametrize("start_method", START_METHODS)
 def test_imported(start_method: str, tmp_path: Path) -> None:
-    """Each worker moves its storages before modules of tests are imported."""
+    """Each worker moves its storages before test modules are imported."""
     project = IMPORTED.make(tmp_path / LINE, ABSENT)
     printed = project.run("manage_parallel.py", start_method, "test", "--parallel=2")
     assert Outcome(printed).count == 12
@@ -214,7 +214,7 @@ def test_killed_workers(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", KEEPING)
 def test_kept_database(name: str, tmp_path: Path) -> None:
-    """The files of migrations are there in the second run on a database that is kept."""
+    """The second run on a kept database has the files of migrations."""
     face = FACES[name.partition("-")[0]]
     suite = replace(MIGRATED, settings=KEPT)
     outcomes = face.passes_alike(suite, tmp_path, *KEEPING[name], times=2)
@@ -222,7 +222,7 @@ def test_kept_database(name: str, tmp_path: Path) -> None:
 
 
 def test_recreated_database(tmp_path: Path) -> None:
-    """A database that is created again has the files of its own migrations only."""
+    """A database that is created again has only the files of its migrations."""
     project = replace(MIGRATED, settings=KEPT).make(tmp_path / LINE, LINE)
     first = FACES["plugin"].run(project, LINE, "--reuse-db")
     second = FACES["plugin"].again(project, "--reuse-db", "--create-db")

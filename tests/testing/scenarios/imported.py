@@ -1,4 +1,4 @@
-"""What is saved while modules are imported is there in each worker, beside the project's files."""
+"""Each worker has files that were saved while modules were imported, and the project's."""
 
 import os
 from pathlib import Path

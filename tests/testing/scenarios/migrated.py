@@ -1,4 +1,4 @@
-"""A file that a data migration saved is there in each process that runs tests."""
+"""Each process that runs tests has the file that a data migration saved."""
 
 from pathlib import Path
 

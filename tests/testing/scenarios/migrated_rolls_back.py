@@ -1,4 +1,4 @@
-"""Each process has files of its own, which roll back to those that migrations made."""
+"""Each process has its own files, which roll back to those of migrations."""
 
 import os
 

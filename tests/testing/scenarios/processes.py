@@ -94,7 +94,7 @@ class ForkTests(SimpleTestCase):
 
 
 class FreshProcessTests(TestCase):
-    """Processes that import all again are given paths."""
+    """Processes that import everything again get paths."""
 
     def setUp(self):
         self.path = default_storage.path(save("parent.txt"))

@@ -1,4 +1,4 @@
-"""What a process did that a test started rolls back with the test."""
+"""Changes of a process that a test started roll back with the test."""
 
 import multiprocessing
 import os
