@@ -183,9 +183,14 @@ def stand_in_class(cls: Any, in_memory: Any) -> Any:
     def reduce(storage: Any) -> Any:
         return _unpickled, (cls, in_memory), storage.__getstate__()
 
-    names = {**_names(backend), **hidden, "__reduce__": reduce}
+    names = {**_names(backend), **hidden, "__reduce__": reduce, "_replaces": cls}
     base = type(backend.__name__, (in_memory, backend), names)
     return base if cls is backend else type(cls.__name__, (cls, base), _names(cls))
+
+
+def is_stand_in(storage: Storage) -> bool:
+    """Return whether a storage in memory has replaced another one."""
+    return hasattr(type(storage), "_replaces")
 
 
 def _unpickled(cls: Any, in_memory: Any) -> Any:

@@ -8,11 +8,12 @@ import warnings
 from typing import Any
 
 import pytest
+from archive.models import Document
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 
 from inmemorystorage import InMemoryStorage
-from inmemorystorage.testing import deterministic_names
+from inmemorystorage.testing import deterministic_names, override_storages
 from inmemorystorage.testing.watch import watch_handles
 
 SEEN: list[list[str]] = []
@@ -119,3 +120,18 @@ def test_handles_of_other_threads(storage: InMemoryStorage) -> None:
         assert not told(caught)
         opened.clear()
     assert len(told(caught)) == 1
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_handles_of_moved_and_replaced_storages(moved: bool) -> None:
+    """Handles of moved disks and replaced buckets are reported if the caller wants it."""
+    with warnings.catch_warnings(record=True) as caught, override_storages():
+        warnings.simplefilter("always")
+        disk, bucket = FileSystemStorage(), Document._meta.get_field("remote").storage
+        with watch_handles(moved=moved):
+            for storage in (disk, bucket):
+                storage.save("a.txt", ContentFile(b""))
+            files = [storage.open("a.txt") for storage in (disk, bucket)]
+        for file in files:
+            file.close()
+    assert len(told(caught)) == (2 if moved else 0)

@@ -237,10 +237,18 @@ def test_names(run, request):
     with open(f"names-{run}", "a") as file:
         print(save("photo.png"), file=file)
 
+from inmemorystorage import InMemoryStorage
+
 def test_leak():
-    save("a.txt")
+    storage = InMemoryStorage()
+    storage.save("a.txt", ContentFile(b""))
     global leaked
-    leaked = default_storage.open("a.txt")
+    leaked = storage.open("a.txt")
+
+def test_leak_on_a_moved_disk():
+    save("a.txt")
+    global left
+    left = default_storage.open("a.txt")
 """
 
 
@@ -385,7 +393,7 @@ def test_tools(project: Project) -> None:
     project.write("test_1.py", HEAD + TOOLS)
     printed = run(project, fails=True)
     run(project, fails=True)
-    assert "6 passed, 2 errors" in printed  # warnings are errors there
+    assert "7 passed, 2 errors" in printed  # warnings are errors there
     assert "Expected call 1 of save('*') to fail, but it was called 0 times." in printed
     assert "ResourceWarning: unclosed file 'a.txt', opened at test_1.py" in printed
     names = [(project.directory / f"names-{each}").read_text().split() for each in (1, 2)]
