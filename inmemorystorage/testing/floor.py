@@ -168,11 +168,11 @@ class Floor:
         return not self.holds(path) and self._verdict(path) == MOVED
 
     def moved_path(self, named: Any) -> Any:
-        """Return the private path for one of the project, as a string or a ``Path`` like it."""
+        """Return the private path for one of the project, of the same type."""
         path = self.path(os.path.abspath(named))
-        if isinstance(named, Path):
-            return Path(path)
-        return os.path.join(path, "") if named.endswith(os.sep) else path
+        if os.fspath(named).endswith(os.sep):
+            path = os.path.join(path, "")
+        return path if type(named) is str else type(named)(path)
 
     def moved_setting(self, value: str | Path) -> Any:
         """Return the private path for the value of a setting, or ``None`` if it does not move."""
@@ -534,8 +534,10 @@ class MovedLocation:
             return self.original.__get__(storage, type(storage))
         if self._name in vars(storage):
             return vars(storage)[self._name]
-        if isinstance(self.original, cached_property):
+        if isinstance(self.original, (cached_property, functools.cached_property)):
             return self.original.func(storage)
+        if hasattr(self.original, "__get__"):
+            return self.original.__get__(storage, type(storage))
         return self.original
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import functools
 import os
+import shutil
+import stat
 import subprocess
 import sys
 import tempfile
 import types
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from unittest import mock
 
@@ -230,6 +234,53 @@ class Elsewhere(FileSystemStorage):
         return os.path.join(os.getcwd(), "elsewhere")
 
 
+class Cached(FileSystemStorage):
+    """A storage whose location the standard library caches."""
+
+    @functools.cached_property
+    def location(self) -> str:  # type: ignore[override]
+        """Return a directory below MEDIA_ROOT."""
+        return os.path.join(settings.MEDIA_ROOT, "cached")
+
+
+class Descriptor:
+    """A descriptor that is no property."""
+
+    def __get__(self, storage: Any, owner: Any = None) -> str:
+        """Return a directory."""
+        return os.path.join(os.getcwd(), type(storage).__name__)
+
+
+class Described(FileSystemStorage):
+    """A storage whose location is a descriptor."""
+
+    location: Any = Descriptor()
+
+
+def test_other_descriptors(home: Path, before: dict[str, Any]) -> None:
+    """A location that the standard library's cached_property or another descriptor gives moves."""
+    storage = Cached()
+    floor = Floor()
+    with floor:
+        assert storage.path("a") == f"{floor.root}{home}/media/cached/a"
+        assert Described().path("a") == f"{floor.root}{home}/Described/a"
+    assert storage.path("a") == f"{home}/media/cached/a"
+
+
+class TextPath(str):
+    """A path that is a kind of string, as some packages have it."""
+
+
+@pytest.mark.parametrize("kind", [TextPath, type(Path()), PurePosixPath])
+def test_the_type_of_media_root(home: Path, kind: Any) -> None:
+    """A moved MEDIA_ROOT keeps its type."""
+    with override_settings(MEDIA_ROOT=kind(home / "media")):
+        floor = Floor()
+        with floor:
+            assert type(settings.MEDIA_ROOT) is kind
+            assert str(settings.MEDIA_ROOT) == f"{floor.root}{home}/media"
+
+
 def test_classes_with_locations(home: Path, floor: Floor) -> None:
     """Locations that classes define move, also of a class that is defined later."""
 
@@ -427,6 +478,28 @@ def test_too_many_files(home: Path, name: str, limit: int) -> None:
         loader.load(str(fill(home)), str(home / "copy"))
     assert os.listdir(home / "copy") == ["a.png"]
     assert [project_files.OPTION in note for note in loader.notes] == [True]
+
+
+def test_files_that_cannot_be_read(home: Path) -> None:
+    """A file that cannot be copied is left out, and a note says so."""
+    media = fill(home)
+    os.symlink("loop", media / "loop")
+    os.chmod(media / "deep", 0o555)
+    refused = PermissionError(errno.EACCES, "Permission denied", str(media / "a.png"))
+    copy, loader = shutil.copy2, Loader("all")
+
+    def copy_others(source: str, target: str) -> None:
+        if source.endswith("a.png"):
+            raise refused
+        copy(source, target)
+
+    with mock.patch.object(shutil, "copy2", copy_others):
+        loader.load(str(media), str(home / "copy"))
+    assert not (home / "copy" / "a.png").exists()
+    assert (home / "copy" / "deep" / "er" / "b.png").exists()
+    assert stat.S_IMODE(os.stat(home / "copy" / "deep").st_mode) == 0o555
+    assert os.stat(home / "copy" / "deep").st_mtime_ns == os.stat(media / "deep").st_mtime_ns
+    assert [f"without: 1. The first error is: {refused}" in note for note in loader.notes] == [True]
 
 
 def test_choices(home: Path) -> None:
