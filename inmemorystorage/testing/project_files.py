@@ -26,7 +26,8 @@ class Loader:
         location; or ``""``: the files that git tracks, and outside of a git checkout all, up to
         50 MB. With ``""``, files that this process made are copied too.
 
-    ``notes`` has a sentence for each location that had too many files.
+    ``notes`` has a sentence for each location that had too many files, or files that could not be
+    read.
     """
 
     def __init__(self, choice: str = "") -> None:
@@ -42,9 +43,21 @@ class Loader:
         os.makedirs(target, exist_ok=True)
         is_limited = only_made and self.choice != "none"
         names = files_made_by_this_process(source) if is_limited else self._chosen(source)
+        failed: list[OSError] = []
         for name in names:
-            _copy(source, target, name)
-        shutil.copystat(source, target)
+            try:
+                _copy(source, target, name)
+            except OSError as error:
+                failed.append(error)
+        if failed:
+            self.notes.append(
+                f"Files below {source} that tests begin without: {len(failed)}. "
+                f"The first error is: {failed[0]}"
+            )
+        # Last, since a directory may be read-only.
+        for path, _, _ in os.walk(target, topdown=False):
+            with contextlib.suppress(OSError):
+                shutil.copystat(os.path.join(source, os.path.relpath(path, target)), path)
 
     def _chosen(self, source: str) -> Iterable[str]:
         if self.choice == "none":
@@ -69,7 +82,8 @@ class Loader:
         size = 0
         for name in names_below(source):
             names.append(name)
-            size += os.lstat(os.path.join(source, name)).st_size
+            with contextlib.suppress(OSError):  # reported when it is copied
+                size += os.lstat(os.path.join(source, name)).st_size
             if size > LIMIT or len(names) > ENTRIES:
                 self.notes.append(
                     f"{source} has too many files to load for tests. Set {OPTION} to none, all, or "
@@ -117,8 +131,9 @@ def files_made_by_this_process(directory: str) -> Iterator[str]:
     begin = process_began()
     if begin is not None:
         for name in itertools.islice(names_below(directory), ENTRIES):
-            if os.lstat(os.path.join(directory, name)).st_ctime >= begin:
-                yield name
+            with contextlib.suppress(OSError):
+                if os.lstat(os.path.join(directory, name)).st_ctime >= begin:
+                    yield name
 
 
 def process_began() -> float | None:
@@ -141,8 +156,8 @@ def _copy(source: str, target: str, name: str) -> None:
             status = os.stat(path)
     except FileNotFoundError:  # git tracks it, but it was deleted
         return
-    _make_parents(source, target, os.path.dirname(name))
     copy = os.path.join(target, name)
+    os.makedirs(os.path.dirname(copy), exist_ok=True)
     if stat.S_ISLNK(status.st_mode):
         with contextlib.suppress(FileExistsError):  # the parent's copy has it
             os.symlink(os.readlink(path), copy)
@@ -156,10 +171,3 @@ def _leads_inside(link: str, directory: str) -> bool:
     destination = os.readlink(link)
     path = os.path.normpath(os.path.join(os.path.dirname(link), destination))
     return not os.path.isabs(destination) and path.startswith(os.path.join(directory, ""))
-
-
-def _make_parents(source: str, target: str, name: str) -> None:
-    if name and not os.path.isdir(os.path.join(target, name)):
-        _make_parents(source, target, os.path.dirname(name))
-        os.mkdir(os.path.join(target, name))
-        shutil.copystat(os.path.join(source, name), os.path.join(target, name))
