@@ -83,7 +83,11 @@ class Suite:
         done = subprocess.run(
             self._command(runner, has_line=has_line),
             cwd=self.directory,
-            env={**os.environ, "PYTHONPATH": f"{self.directory}{os.pathsep}{PACKAGE}"},
+            env={
+                **os.environ,
+                "PYTHONPATH": f"{self.directory}{os.pathsep}{PACKAGE}",
+                "PYTHONDONTWRITEBYTECODE": "",
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
