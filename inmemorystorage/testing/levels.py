@@ -58,12 +58,14 @@ class Level:
         if self not in self.open:
             return
         self.open.remove(self)
-        with contextlib.ExitStack() as stack:
+        try:
+            changed = {files: self.changes(files)[0] for files in self._before}
+            self.savepoint.rollback()
+            for files, states in changed.items():
+                files.apply(states)
+        finally:
             if self.snapshot is not None:
-                stack.callback(self.snapshot.end, self)
-            for files in self._before:
-                stack.callback(files.apply, self.changes(files)[0])
-            stack.callback(self.savepoint.rollback)
+                self.snapshot.end(self)
 
     def release(self) -> None:
         """End without undoing anything: the changes belong to the outer level."""

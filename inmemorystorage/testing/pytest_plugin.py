@@ -167,7 +167,8 @@ class Levels:
         stash[_level] = Level()
         session = stash.get(_session, None)
         if session is not None:
-            isolate_examples(getattr(item, "cls", None))
+            has_examples = "hypothesis.extra.django" in sys.modules
+            isolate_examples(has_examples and getattr(item, "cls", None))
             is_marked = session.watch.is_strict and item.get_closest_marker("real_storages")
             session.watch.begin_test(lambda: item.nodeid, allows_real=bool(is_marked))
         # Runs after all finalizers of the test; one that addfinalizer() adds here would not last.
