@@ -33,10 +33,10 @@ from django.utils.functional import LazyObject, cached_property, empty
 from django.utils.module_loading import import_string
 
 from ..project import labelled_fields
+from .abandoned import PREFIX, hold, remove_abandoned
 from .project_files import Loader
 from .snapshot import Snapshot
 
-PREFIX = "inmemorystorage-"
 SHARED_MEMORY = "/dev/shm"
 # The shared memory of a container may be too small for files.
 ENOUGH = 1 << 29
@@ -78,8 +78,11 @@ class Floor:
 
     def _make_root(self, parent: str = "") -> None:
         # A worker's is inside its parent's, which is removed even if the worker is killed.
-        place = os.path.dirname(parent) if parent else _best_parent()
+        place = os.path.dirname(parent) if parent else _best_parent() or tempfile.gettempdir()
+        if not parent:
+            remove_abandoned(place)
         outer = os.path.realpath(tempfile.mkdtemp(prefix=PREFIX, dir=place))
+        self._lock = hold(outer)
         self.root = os.path.join(outer, "files")
         self._list = _list_for(self.root)
         os.mkdir(self.root)
@@ -132,6 +135,7 @@ class Floor:
         Floor.current = Snapshot.current = None
         self.snapshot.close()
         self._remove()
+        os.close(self._lock)
 
     def path(self, named: str) -> str:
         """Return the private path for an absolute path of the project."""

@@ -626,8 +626,10 @@ def test_a_copy_of_the_parent(home: Path, began: float | None, content: bytes) -
             Path(default_storage.path("old.txt")).write_bytes(b"new")
             copy = Floor(parent=parent.root)
             remove, parent._remove = parent._remove, lambda: None
+            lock, parent._lock = parent._lock, os.dup(parent._lock)
         with mock.patch.object(project_files, "process_began", return_value=began), copy:
             names = default_storage.listdir("")[1]
             assert sorted(names) == ["a.txt", "link", "old.txt"]
             assert Path(default_storage.path("link")).read_bytes() == content
+        os.close(lock)
         remove()
