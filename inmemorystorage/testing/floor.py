@@ -18,6 +18,7 @@ import itertools
 import operator
 import os
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -29,6 +30,7 @@ from typing import Any, ClassVar
 from django.apps import apps
 from django.conf import global_settings, settings
 from django.core.files.storage import FileSystemStorage, Storage, default_storage, storages
+from django.urls import URLResolver
 from django.utils.functional import LazyObject, cached_property, empty
 from django.utils.module_loading import import_string
 
@@ -89,7 +91,7 @@ class Floor:
         with open(self._list, "xb"):
             pass
         # A negative priority runs it after the worker processes have ended.
-        self._remove = Finalize(None, shutil.rmtree, (outer,), {"ignore_errors": True}, -1)
+        self._remove = Finalize(None, _remove, (outer,), exitpriority=-1)
         if parent:
             shutil.copytree(parent, self.root, symlinks=True, dirs_exist_ok=True)
 
@@ -269,6 +271,16 @@ def _loaded_before(parent: str) -> set[str]:
         return {*file.read().split(SEPARATOR)}
 
 
+def _remove(directory: str) -> None:
+    """Remove a directory, also if it has directories that the user may not change."""
+    for path, names, _ in os.walk(directory):
+        inside = [os.path.join(path, name) for name in names]
+        for each in itertools.filterfalse(os.path.islink, inside):
+            with contextlib.suppress(OSError):
+                os.chmod(each, stat.S_IRWXU)
+    shutil.rmtree(directory, ignore_errors=True)
+
+
 def is_below(path: str, directory: str) -> bool:
     """Return whether a path is a directory, or is below it."""
     return path.startswith(directory) and path[len(directory) :][:1] in ("", os.sep)
@@ -446,7 +458,9 @@ class SettingsMove:
         container[key] = value
 
     def move_below(self, former: str, root: str) -> None:
-        """Move the constants of modules, and of classes in them, that are below a directory."""
+        """Move constants of modules, of their classes and of URL patterns, below a directory."""
+        for arguments in _url_arguments():
+            self._move_in(arguments, former, root, arguments.__setitem__)
         for namespace in _namespaces():
             classes = [each for each in namespace.values() if isinstance(each, type)]
             self._move_in(namespace, former, root, namespace.__setitem__)
@@ -477,6 +491,19 @@ def _namespaces() -> Iterator[dict[str, Any]]:
     for module in list(sys.modules.values()):
         if isinstance(module, ModuleType):
             yield vars(module)
+
+
+def _url_arguments() -> Iterator[dict[str, Any]]:
+    """Yield the arguments, such as ``document_root``, of URL patterns that are imported."""
+    urls = sys.modules.get(str(getattr(settings, "ROOT_URLCONF", "")))
+    patterns = [*getattr(urls, "urlpatterns", ())]
+    while patterns:
+        pattern = patterns.pop()
+        if isinstance(pattern, URLResolver):
+            yield pattern.default_kwargs
+            patterns += pattern.url_patterns
+        else:
+            yield pattern.default_args
 
 
 def _is_movable(key: str, value: Any) -> bool:

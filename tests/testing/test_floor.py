@@ -22,7 +22,10 @@ from django.contrib.staticfiles.storage import StaticFilesStorage
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, default_storage, storages
 from django.test import override_settings
+from django.urls import include, re_path
+from django.urls import path as path_of
 from django.utils.functional import cached_property
+from django.views.static import serve
 from projects import Project, make_project
 
 from inmemorystorage.testing import floor as floor_module
@@ -408,6 +411,26 @@ def test_the_directory_exists_as_the_real_one(
     floor.end()
 
 
+def test_the_end_removes_read_only_directories(tmp_path: Path) -> None:
+    """The end opens read-only directories first, and follows no links."""
+    directory, outside = tmp_path / "private", tmp_path / "outside"
+    outside.mkdir(mode=0o555)
+    (directory / "a" / "b").mkdir(parents=True)
+    (directory / "a" / "link").symlink_to(outside)
+    os.chmod(directory / "a", 0o500)
+    remove = shutil.rmtree
+
+    def note_modes(path: str, **options: Any) -> None:
+        modes = {each.name: stat.S_IMODE(each.lstat().st_mode) for each in directory.rglob("[ab]")}
+        assert modes == {"a": 0o700, "b": 0o700}
+        remove(path, **options)
+
+    with mock.patch.object(shutil, "rmtree", note_modes):
+        floor_module._remove(str(directory))
+    assert not directory.exists()
+    assert stat.S_IMODE(outside.stat().st_mode) == 0o555
+
+
 def test_no_shared_memory() -> None:
     """Without enough shared memory, the floor is in the temporary directory."""
     for patch in (
@@ -597,11 +620,19 @@ def test_relocating(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "constants", module)
     monkeypatch.setitem(sys.modules, "replaced", module.Tests)  # a class instead of a module
     former, remove = floor.root, floor._remove
+    urls: Any = types.ModuleType("relocated_urls")
+    serving = re_path("^(?P<path>.*)$", serve, {"document_root": settings.MEDIA_ROOT})
+    included = path_of("files/", include([serving]), {"root": settings.MEDIA_ROOT})
+    urls.urlpatterns = [serving, included]
+    monkeypatch.setitem(sys.modules, "relocated_urls", urls)
 
-    floor.relocate()
+    with override_settings(ROOT_URLCONF="relocated_urls"):
+        floor.relocate()
     try:
         for named in (settings.MEDIA_ROOT, storage.location, module.Tests.media):
             assert named.startswith(f"{floor.root}/")
+        assert serving.default_args["document_root"] == settings.MEDIA_ROOT
+        assert included.default_kwargs["root"] == settings.MEDIA_ROOT
         assert module.Imported.media.startswith(former)
         assert module.path.read_bytes() == b"content"
         assert module.path.is_relative_to(floor.root)
