@@ -16,6 +16,7 @@ import contextlib
 import errno
 import io
 import os
+import sys
 import time
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
@@ -229,7 +230,9 @@ class InMemoryFile(InMemoryNode):
         content = self._content
         if type(content) is bytes:
             return content[position:] if size is None else content[position : position + size]
-        return self.content[position:] if size is None else self._read(position, size)
+        if size is None and not isinstance(content, SparseIO):
+            return self.content[position:]
+        return self._read(position, sys.maxsize if size is None else size)
 
     def _read(self, position: int, size: int) -> bytes:
         with lock:

@@ -93,6 +93,16 @@ def test_hole_takes_no_memory(storage: InMemoryStorage) -> None:
     assert is_whole(storage)
 
 
+def test_reading_the_end_leaves_the_hole(storage: InMemoryStorage) -> None:
+    """read() without a size takes the memory of what is left to read."""
+    with storage.open("hole", "r+b") as file:
+        file.seek(GIB)
+        file.write(b"x")
+        for position, content in [(GIB - 1, b"\0x"), (GIB + 1, b""), (GIB + 9, b"")]:
+            file.seek(position)
+            assert file.read() == content
+
+
 def test_rollback_keeps_the_hole(storage: InMemoryStorage) -> None:
     """A rollback restores a hole that was written to, cut, or replaced."""
     changes: list[Callable[[], Any]] = [
