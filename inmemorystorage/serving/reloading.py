@@ -65,7 +65,8 @@ def _load(path: Path, warn: Callable[[str], object]) -> None:
 def _dump(path: Path, warn: Callable[[str], object]) -> None:
     part = path.with_suffix(".part")
     with _warn_of_errors(warn):
-        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        part.unlink(missing_ok=True)  # of a dump that failed
+        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             dump_files(file)
         part.replace(path)
 

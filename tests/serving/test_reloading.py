@@ -103,6 +103,18 @@ def test_files_that_cannot_be_kept(server: Server, monkeypatch: pytest.MonkeyPat
     assert "ZeroDivisionError" in server.warnings[0] and "Unpickling" in server.warnings[1]
 
 
+def test_link_is_not_written_through(server: Server, tmp_path: Path) -> None:
+    """A server replaces a link where it keeps its files, and leaves the file behind it as it is."""
+    server.start()
+    default_storage.save("d/a.txt", ContentFile(b"content"))
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"victim")
+    (server.directory / "files.part").symlink_to(victim)
+    server.reload()
+    assert victim.read_bytes() == b"victim" and not server.warnings
+    assert not (server.directory / "files").is_symlink()
+
+
 def test_starter_that_could_not_load_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server warns that files are not kept if Django's runserver started it."""
     server = Server(monkeypatch)
