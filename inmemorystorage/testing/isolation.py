@@ -65,6 +65,21 @@ def isolate_class(cls: type[unittest.TestCase], watch: Watch | None = None) -> N
         setattr(cls, name, _isolated(getattr(cls, name), watch))
 
 
+def isolate_module(module: Any) -> None:
+    """Give a module of tests a level, if it has ``setUpModule()`` or ``tearDownModule()``."""
+    set_up = getattr(module, "setUpModule", None)
+    if set_up is None and not hasattr(module, "tearDownModule"):
+        return
+
+    def setUpModule() -> None:
+        unittest.addModuleCleanup(Level().end)
+        if set_up is not None:
+            set_up()
+
+    if getattr(set_up, "__code__", None) is not setUpModule.__code__:
+        module.setUpModule = setUpModule
+
+
 def _isolated(run: Callable[..., Any], watch: Watch | None) -> Any:
     @functools.wraps(run)
     def wrapper(test: unittest.TestCase, *args: Any, **kwargs: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import sys
 import unittest
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ from django.test.runner import DiscoverRunner, ParallelTestSuite
 from .artifacts import artifacts_of
 from .floor import Floor
 from .hints import hinting
-from .isolation import isolate_class
+from .isolation import isolate_class, isolate_module
 from .kept_files import keep_files
 from .session import Options, Session
 from .tools import attribute
@@ -35,12 +36,13 @@ class IsolatingTestSuite(unittest.TestSuite):
     artifacts = ""  # the directory for the files of failed tests; "" writes none
 
     def run(self, result: unittest.TestResult, debug: bool = False) -> unittest.TestResult:
-        """Run the tests, with a level of files for each class and each test."""
+        """Run the tests, with a level of files for each module, class and test."""
         watch = Session.current.watch if Session.current else None
         for cls in {type(test) for test in _test_cases(self)}:
             if "_has_isolated_storages" not in vars(cls):
                 cls._has_isolated_storages = True  # type: ignore[attr-defined]
                 isolate_class(cls, watch)
+                isolate_module(sys.modules.get(cls.__module__))
         with contextlib.ExitStack() as stack:
             stack.enter_context(hinting(result))
             if self.artifacts:

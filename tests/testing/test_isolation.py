@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import types
 import unittest
 from contextlib import suppress
 from typing import Any
@@ -172,6 +174,27 @@ def test_the_suite_of_the_runner() -> None:
         assert is_as_before()
     assert seen == [["before.txt", "new.txt"]] * 2
     assert run is vars(Tests)["__call__"]
+
+
+@pytest.mark.parametrize("names", [["tearDownModule"], ["setUpModule", "tearDownModule"]])
+def test_the_module_of_a_test_case(names: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What setUpModule() and tearDownModule() do is undone when the module ends."""
+    module: Any = types.ModuleType("module_of_tests")
+    monkeypatch.setitem(sys.modules, "module_of_tests", module)
+    for name in names:
+        setattr(module, name, change)
+
+    class Tests(unittest.TestCase):
+        def test_a(self) -> None:
+            seen.append(is_as_before())
+
+    seen: list[bool] = []
+    Tests.__module__ = "module_of_tests"
+    for _ in range(2):
+        nested = unittest.defaultTestLoader.loadTestsFromTestCase(Tests)
+        assert IsolatingTestSuite([nested]).run(unittest.TestResult()).wasSuccessful()
+        assert is_as_before()
+    assert seen == ["setUpModule" not in names] * 2
 
 
 def test_a_derived_test_case() -> None:
