@@ -120,11 +120,13 @@ class Face:
         *arguments: str,
         ways: tuple[str, ...] = (ABSENT, LINE),
         times: int = 1,
+        writes: tuple[str, ...] = (),
     ) -> dict[str, Outcome]:
         """
         Assert that a suite passes without the line and with it, and that the line writes nothing.
 
         :param times: how often the tests run in one project.
+        :param writes: what the project itself writes while it is set up.
         """
         outcomes = {}
         for way in ways:
@@ -135,7 +137,9 @@ class Face:
                 outcomes[way] = self.again(project, *arguments)
                 for _ in range(1, times):
                     assert self.again(project, *arguments).count == outcomes[way].count
-                assert way != LINE or files_of(project.directory) == before
+                after = files_of(project.directory)
+                changed = {name for name, file in after.items() if before.get(name) != file}
+                assert way != LINE or changed | before.keys() - after.keys() == {*writes}
         assert 0 < outcomes[ABSENT].count <= outcomes[LINE].count
         return outcomes
 
