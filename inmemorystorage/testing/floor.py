@@ -72,6 +72,7 @@ class Floor:
         self._verdicts = _verdicts_before(left)
         self._project = {*project_directories()}
         self._above_project = self._project.union(*map(_above, self._project))
+        self._bare: set[str] = set()
         self._overridden: dict[str, str] = {}  # the verdicts for what a test overrides
         self._memory: dict[str, str] = {}
         self._loaded: set[str] = set()
@@ -218,14 +219,17 @@ class Floor:
         for each in (path, *_above(path)):
             verdict = self._overridden.get(each) or self._verdicts.get(each)
             if verdict is not None:
-                # If a location is the whole project, other directories in it do not move.
+                # If a location is the whole project, other directories in it do not move, nor
+                # do those beside a location in a directory that contains nothing else.
                 whole = self._above_project if verdict == MOVED else self._project
-                return UNKNOWN if each != path and each in whole else verdict
+                is_whole = each in whole or each in self._bare
+                return UNKNOWN if each != path and is_whole else verdict
         return UNKNOWN
 
     def _bring(self, path: str) -> None:
         """Move a directory; the private one has the project's files if the real one exists."""
         self._verdicts[path] = MOVED
+        self._bare.discard(path)
         real, *above = [path, *_above(path)]
         for each in reversed(above):
             if os.path.isdir(each) and not os.path.lexists(self.path(each)):
@@ -241,6 +245,7 @@ class Floor:
                 file.write(path + SEPARATOR)
         for each in itertools.takewhile(self._is_bare, above):
             self._verdicts[each] = MOVED
+            self._bare.add(each)
 
     def _is_bare(self, path: str) -> bool:
         """Return whether a directory in the project contains nothing but moved directories."""

@@ -193,17 +193,19 @@ def test_the_project_is_media_root(home: Path) -> None:
 
 @pytest.mark.parametrize(("others", "moves"), [([], True), (["css"], False)])
 def test_a_directory_that_holds_media_alone(home: Path, others: list[str], moves: bool) -> None:
-    """A directory of the project that contains nothing but MEDIA_ROOT moves too."""
+    """A directory of the project that contains nothing but MEDIA_ROOT moves, without others."""
     public = home / "public"
     (public / "media").mkdir(parents=True)
     for name in others:
         (public / name).mkdir()
     values = {"MEDIA_ROOT": public / "media", "PUBLIC_ROOT": public, "STATIC_ROOT": home / "css"}
+    values["INDEX"] = public / "index"
     with override_settings(**values, STORAGES={"default": FILE_SYSTEM}):
         floor = Floor()
         floor.begin()
         moved = Path(floor.root + str(public))
         assert (moved if moves else public) == settings.PUBLIC_ROOT
+        assert public / "index" == settings.INDEX
         assert moved / "media" == settings.MEDIA_ROOT
         floor.end()
 
