@@ -24,8 +24,8 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from multiprocessing.util import Finalize
 from pathlib import Path
-from types import ModuleType
-from typing import Any, ClassVar
+from types import FunctionType, ModuleType
+from typing import Any, ClassVar, NamedTuple
 
 from django.apps import apps
 from django.conf import global_settings, settings
@@ -36,6 +36,7 @@ from django.utils.module_loading import import_string
 
 from ..project import labelled_fields
 from .abandoned import PREFIX, hold, remove_abandoned
+from .places import owner_of
 from .project_files import Loader
 from .snapshot import Snapshot
 
@@ -464,31 +465,88 @@ class SettingsMove:
 
     def move_below(self, former: str, root: str) -> None:
         """Move constants of modules, of their classes and of URL patterns, below a directory."""
-        for arguments in _url_arguments():
-            self._move_in(arguments, former, root, arguments.__setitem__)
-        for namespace in _namespaces():
-            classes = [each for each in namespace.values() if isinstance(each, type)]
-            self._move_in(namespace, former, root, namespace.__setitem__)
-            for cls in classes:
-                if cls.__module__ == namespace.get("__name__"):
-                    self._move_in(vars(cls), former, root, functools.partial(setattr, cls))
-
-    def _move_in(
-        self, namespace: Mapping[str, Any], former: str, root: str, put: Callable[[str, Any], None]
-    ) -> None:
-        for name, value in list(namespace.items()):
-            is_plain = type(value) is str or isinstance(value, Path)
-            if is_plain and is_below(str(value), former):
-                put(name, type(value)(root + str(value)[len(former) :]))
+        for holder in (*_holders(), *map(Holder.of, _url_arguments())):
+            for name, value in list(holder.items.items()):
+                is_plain = type(value) is str or isinstance(value, Path)
+                if is_plain and is_below(str(value), former):
+                    holder.put(name, type(value)(root + str(value)[len(former) :]))
 
     def _move_constants(self) -> None:
-        """Move the globals of modules that are the object of a setting."""
+        """Move what modules took from the settings, and what a project computed from them."""
         constants = {key: each for key, each in self._constants.items() if _is_path(each[0])}
         self._constants = {}
-        for namespace in _namespaces():
-            for name, value in list(namespace.items()):
+        above_code = _above_code()
+        for holder in _holders():
+            for name, value in list(holder.items.items()):
+                moved = None
                 if id(value) in constants:
-                    self._set(namespace, name, constants[id(value)][1])
+                    moved = constants[id(value)][1]
+                elif holder.is_of_project and _is_constant(name, value):
+                    is_code = os.path.abspath(value) in above_code
+                    moved = None if is_code else self._floor.moved_setting(value)
+                if moved is not None:
+                    self._undo.append(functools.partial(holder.put, name, value))
+                    holder.put(name, moved)
+
+
+class Holder(NamedTuple):
+    """The globals of a module, the attributes of a class, or the defaults of a function."""
+
+    items: Mapping[Any, Any]
+    put: Callable[[Any, Any], None]
+    is_of_project: bool
+
+    @classmethod
+    def of(cls, values: dict[str, Any], is_of_project: bool = True) -> Holder:
+        """Return a holder of the items of a dict."""
+        return cls(values, values.__setitem__, is_of_project)
+
+
+def _holders() -> Iterator[Holder]:
+    """Yield what may hold the paths that code took or computed from settings."""
+    for namespace in _namespaces():
+        is_of_project = _is_project(namespace)
+        yield Holder.of(namespace, is_of_project)
+        if is_of_project:
+            yield from _holders_in(namespace.get("__name__"), list(namespace.values()))
+
+
+def _holders_in(module: str | None, values: list[Any]) -> Iterator[Holder]:
+    seen: dict[int, Any] = {}
+    while values:
+        value = values.pop()
+        if getattr(value, "__module__", None) != module or id(value) in seen:
+            continue
+        seen[id(value)] = value
+        if isinstance(value, type):
+            yield Holder(vars(value), functools.partial(type.__setattr__, value), True)
+            values += vars(value).values()
+        elif isinstance(value, FunctionType):
+            defaults = dict(enumerate(value.__defaults__ or ()))
+            yield Holder(defaults, functools.partial(_set_default, value), True)
+            yield Holder.of(value.__kwdefaults__ or {})
+
+
+def _set_default(function: FunctionType, position: int, value: Any) -> None:
+    defaults = [*(function.__defaults__ or ())]
+    defaults[position] = value
+    function.__defaults__ = tuple(defaults)
+
+
+def _is_project(namespace: Mapping[str, Any]) -> bool:
+    file = namespace.get("__file__")
+    return isinstance(file, str) and owner_of(file) == "project"
+
+
+def _above_code() -> set[str]:
+    """Return the directories that modules of the project are in."""
+    files = [each["__file__"] for each in _namespaces() if _is_project(each)]
+    return {above for file in files for above in _above(os.path.abspath(file))}
+
+
+def _is_constant(name: Any, value: Any) -> bool:
+    is_plain = type(value) is str or isinstance(value, Path)
+    return is_plain and not str(name).startswith("__") and os.path.isabs(value)
 
 
 def _namespaces() -> Iterator[dict[str, Any]]:

@@ -616,6 +616,7 @@ def test_relocating(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
     storage = FileSystemStorage(settings.MEDIA_ROOT)
     path = save(default_storage)
     module: Any = types.ModuleType("constants")
+    module.__file__ = "/srv/project/constants.py"
     module.Tests = type("Tests", (), {"media": settings.MEDIA_ROOT, "__module__": "constants"})
     module.Imported = type("Imported", (), {"media": settings.MEDIA_ROOT})
     module.path = path
@@ -666,3 +667,51 @@ def test_a_copy_of_the_parent(home: Path, began: float | None, content: bytes) -
             assert Path(default_storage.path("link")).read_bytes() == content
         os.close(lock)
         remove()
+
+
+def test_paths_that_modules_computed(home: Path, before: dict[str, Any], tmp_path: Path) -> None:
+    """Constants of modules and classes, and defaults, of a project move, and are restored."""
+    code = f"""
+from pathlib import Path
+HERE = {str(home)!r}
+EXPORTS = {str(home / "media" / "exports")!r}
+BELOW = Path({str(home / "private")!r}, "a")
+ELSEWHERE = {str(tmp_path / "other")!r}
+RELATIVE, NUMBER = "media", 1
+
+class Report:
+    folder = Path({str(home / "media")!r}) / "reports"
+
+    def write(self, folder=EXPORTS, *, other=BELOW):
+        return folder, other
+
+Report.itself = Report
+"""
+    module: Any = types.ModuleType("computed")
+    module.__file__ = str(home / "computed.py")
+    exec(code, vars(module))
+    report = module.Report()
+
+    def paths() -> list[str]:
+        return [*map(str, (module.EXPORTS, module.BELOW, report.folder, *report.write()))]
+
+    real, others = paths(), (module.HERE, module.ELSEWHERE, module.RELATIVE, module.NUMBER)
+    with mock.patch.dict(sys.modules, {"computed": module}):
+        with Floor() as floor:
+            assert paths() == [f"{floor.root}{path}" for path in real]
+            assert others == (module.HERE, module.ELSEWHERE, module.RELATIVE, module.NUMBER)
+        assert paths() == real
+
+
+def test_the_directory_of_code_stays(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A constant that names the directory of a module stays, also if that is MEDIA_ROOT."""
+    tests = home / "tests"
+    tests.mkdir()
+    module: Any = types.ModuleType("computed")
+    module.__file__ = str(tests / "computed.py")
+    module.HERE = str(tests)
+    module.IMAGES = str(tests / "images")
+    monkeypatch.setitem(sys.modules, "computed", module)
+    with override_settings(MEDIA_ROOT=f"{home}/tests"), Floor() as floor:
+        assert str(tests) == module.HERE
+        assert f"{floor.root}{tests}/images" == module.IMAGES
