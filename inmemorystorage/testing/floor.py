@@ -467,8 +467,7 @@ class SettingsMove:
         """Move constants of modules, of their classes and of URL patterns, below a directory."""
         for holder in (*_holders(), *map(Holder.of, _url_arguments())):
             for name, value in list(holder.items.items()):
-                is_plain = type(value) is str or isinstance(value, Path)
-                if is_plain and is_below(str(value), former):
+                if _is_plain(value) and is_below(str(value), former):
                     holder.put(name, type(value)(root + str(value)[len(former) :]))
 
     def _move_constants(self) -> None:
@@ -515,13 +514,14 @@ def _holders_in(module: str | None, values: list[Any]) -> Iterator[Holder]:
     seen: dict[int, Any] = {}
     while values:
         value = values.pop()
-        if getattr(value, "__module__", None) != module or id(value) in seen:
+        is_code = type(value) is FunctionType or issubclass(type(value), type)
+        if not is_code or value.__module__ != module or id(value) in seen:
             continue
         seen[id(value)] = value
         if isinstance(value, type):
             yield Holder(vars(value), functools.partial(type.__setattr__, value), True)
             values += vars(value).values()
-        elif isinstance(value, FunctionType):
+        else:
             defaults = dict(enumerate(value.__defaults__ or ()))
             yield Holder(defaults, functools.partial(_set_default, value), True)
             yield Holder.of(value.__kwdefaults__ or {})
@@ -545,8 +545,12 @@ def _above_code() -> set[str]:
 
 
 def _is_constant(name: Any, value: Any) -> bool:
-    is_plain = type(value) is str or isinstance(value, Path)
-    return is_plain and not str(name).startswith("__") and os.path.isabs(value)
+    return _is_plain(value) and not str(name).startswith("__") and os.path.isabs(value)
+
+
+def _is_plain(value: Any) -> bool:
+    """Return whether a value is a string or a ``Path``, without resolving one that is lazy."""
+    return type(value) is str or issubclass(type(value), Path)
 
 
 def _namespaces() -> Iterator[dict[str, Any]]:

@@ -24,7 +24,7 @@ from django.core.files.storage import FileSystemStorage, default_storage, storag
 from django.test import override_settings
 from django.urls import include, re_path
 from django.urls import path as path_of
-from django.utils.functional import cached_property
+from django.utils.functional import SimpleLazyObject, cached_property
 from django.views.static import serve
 from projects import Project, make_project
 
@@ -711,6 +711,7 @@ def test_the_directory_of_code_stays(home: Path, monkeypatch: pytest.MonkeyPatch
     module.__file__ = str(tests / "computed.py")
     module.HERE = str(tests)
     module.IMAGES = str(tests / "images")
+    module.LAZY = SimpleLazyObject(lambda: pytest.fail("it is resolved"))
     monkeypatch.setitem(sys.modules, "computed", module)
     with override_settings(MEDIA_ROOT=f"{home}/tests"), Floor() as floor:
         assert str(tests) == module.HERE
