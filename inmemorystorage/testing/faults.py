@@ -96,7 +96,7 @@ class fail_storage(TestTool):
 
     def observe(self, call: Call, proceed: Callable[[Call], Any]) -> Any:
         """Proceed with an operation, or fail it."""
-        if call.is_inner or not self._matches(call):
+        if not self._matches(call):
             return proceed(call)
         self.matched += 1
         if self._delay:

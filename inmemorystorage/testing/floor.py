@@ -205,7 +205,9 @@ class Floor:
         if self._former_root and is_below(path, self._former_root):
             return self.moved_path(self.named_in(named))
         verdict = LEFT if self.holds(path) or is_static(storage) else self._verdict(path)
-        if verdict == UNKNOWN and is_at_work(storage) and path not in static_directories():
+        if verdict == UNKNOWN and path in static_directories():
+            verdict = LEFT
+        if verdict == UNKNOWN and is_at_work(storage):
             with self.snapshot.recording(self.snapshot.outermost):
                 self._bring(path)
             self._settings.move()

@@ -46,15 +46,12 @@ class Call(NamedTuple):
     :param op: the operation: ``"save"``.
     :param storage: the storage.
     :param args: the positional arguments; ``kwargs``: the keyword arguments.
-    :param is_inner: whether an operation of the same storage makes the call, or one of a
-        `FallbackStorage` on its layer.
     """
 
     op: str
     storage: Storage
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
-    is_inner: bool = False
 
     @property
     def name(self) -> str:
@@ -100,6 +97,9 @@ class Observer(Protocol):
 
 
 _observers: list[Observer] = []
+# Those of them that see inner operations: which an operation of the same storage makes, or one of a
+# `FallbackStorage` on its layer.
+_inner_observers: list[Observer] = []
 # Called with a storage before each of its operations; they may replace the storage in place.
 _preparations: list[Callable[[Storage], None]] = []
 # The wrappers in classes; the original of each is its __wrapped__.
@@ -112,15 +112,23 @@ _DELEGATING = (FallbackStorage, ReadOnlyStorage)
 _OWN = os.path.dirname(__file__) + os.sep
 
 
-def add_observer(observer: Observer) -> None:
-    """Let an observer handle operations before the others do, until `remove_observer`."""
+def add_observer(observer: Observer, *, sees_inner: bool = False) -> None:
+    """
+    Call an observer before the others, until `remove_observer`.
+
+    :param sees_inner: whether to call it for inner operations too.
+    """
     _wrap_classes()
     _observers.append(observer)
+    if sees_inner:
+        _inner_observers.append(observer)
 
 
 def remove_observer(observer: Observer) -> None:
-    """Remove an observer; restore all classes if it was the last."""
+    """Stop calling an observer; restore the classes after the last one."""
     _observers.remove(observer)
+    with contextlib.suppress(ValueError):
+        _inner_observers.remove(observer)
     _restore_classes()
 
 
@@ -288,18 +296,21 @@ def _observe(call: Call, target: Callable[..., Any]) -> Any:
     """Let the observers call ``target``, or the method of a storage that was just replaced."""
     if _is_quiet.get():
         return target(*call.args, **call.kwargs)
-    cls = type(call.storage)
-    for prepare in _preparations:
-        prepare(call.storage)
-    if type(call.storage) is not cls:
-        return getattr(call.storage, call.op)(*call.args, **call.kwargs)
-    active = _active.get()
-    if active:
-        is_own = any(each is call.storage for each in active)
-        call = call._replace(is_inner=is_own or isinstance(active[-1], _DELEGATING))
-    token = _active.set((*active, call.storage))
+    storage, active = call.storage, _active.get()
+    is_own = any(each is storage for each in active)
+    if not is_own:
+        cls = type(storage)
+        for prepare in _preparations:
+            prepare(storage)
+        if type(storage) is not cls:
+            return getattr(storage, call.op)(*call.args, **call.kwargs)
+    is_inner = is_own or (bool(active) and isinstance(active[-1], _DELEGATING))
+    observers = tuple(_inner_observers if is_inner else _observers)
+    if not observers and is_own and active[-1] is storage:
+        return target(*call.args, **call.kwargs)
+    token = _active.set((*active, storage))
     try:
-        return _proceed(tuple(_observers), target, call)
+        return _proceed(observers, target, call)
     finally:
         _active.reset(token)
 
@@ -401,7 +412,7 @@ class capture_storage_operations(TestTool, Sequence[Operation]):
 
     def observe(self, call: Call, proceed: Callable[[Call], Any]) -> Any:
         """Record an operation."""
-        if call.is_inner or not self._alias_matches(call.storage):
+        if not self._alias_matches(call.storage):
             return proceed(call)
         size = _content_size(call)
         line = project_line()

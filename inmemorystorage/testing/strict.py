@@ -49,7 +49,7 @@ class forbid_real_storages(TestTool):
     def enable(self) -> None:
         """Begin to forbid."""
         self._errors = []
-        add_observer(self)
+        add_observer(self, sees_inner=True)
 
     def disable(self) -> None:
         """Stop forbidding; raise an error that the project swallowed."""

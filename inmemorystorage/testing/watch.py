@@ -81,7 +81,7 @@ class watch_handles(TestTool):
     def observe(self, call: Call, proceed: Callable[[Call], Any]) -> Any:
         """Watch the handle that an operation returns."""
         file = proceed(call)
-        if call.op == "open" and not call.is_inner and self._watches(call.storage, file):
+        if call.op == "open" and self._watches(call.storage, file):
             opened = Opened(call.name)
             if isinstance(file, StoredFile):
                 file.__class__ = WatchedFile
