@@ -67,7 +67,7 @@ class override_storages(TestTool):
                 stack.enter_context(Floor(self._load, self._left, self._parent))
                 stack.enter_context(django_memory.rolled_back())
             stack.enter_context(isolate_storages())
-            replacements = Replacements()
+            replacements = Replacements(self._chosen.values())
             stack.callback(replacements.close)
             if self._chosen:
                 use_chosen(self._chosen, replacements, stack)

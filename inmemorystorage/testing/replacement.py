@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import FileSystemStorage, Storage
@@ -70,8 +70,14 @@ class Replacements:
     files.
     """
 
-    def __init__(self) -> None:
+    # What callers chose, which all replacements leave alone.
+    _chosen: ClassVar[list[Storage]] = []
+
+    def __init__(self, chosen: Iterable[Storage] = ()) -> None:
         self._stack = contextlib.ExitStack()
+        for storage in chosen:
+            self._chosen.append(storage)
+            self._stack.callback(self._chosen.remove, storage)
         self._backends: set[type | None] = set()
         self._settled: list[Storage] = []
         self._stand_ins: list[tuple[Any, InMemoryStorage]] = []
@@ -97,7 +103,8 @@ class Replacements:
 
     def replace(self, storage: Storage, entry: Any = None) -> None:
         """Replace a storage, which may be that of an entry of STORAGES, unless it stays."""
-        if is_static(storage) or any(storage is each for each in self._settled):
+        settled = (*self._settled, *self._chosen)
+        if is_static(storage) or any(storage is each for each in settled):
             return
         stand_in = replace_storage(storage)
         if not isinstance(stand_in, InMemoryStorage) or stand_in is storage:

@@ -7,7 +7,7 @@ import os
 import pickle
 import unittest
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from django.test import override_settings
 from projects import make_project
 
 from inmemorystorage import FallbackStorage, InMemoryStorage
+from inmemorystorage.kvstore import KeyValueStorage
 from inmemorystorage.testing import override_storages, replace_storage, replacement
 from inmemorystorage.testing.floor import Floor
 from inmemorystorage.testing.tools import attribute
@@ -381,6 +382,17 @@ def test_a_chosen_storage_that_the_alias_has() -> None:
     chosen = storages["default"]
     with override_storages({"default": chosen}):
         assert storages["default"] is chosen
+
+
+@pytest.mark.parametrize("outer", [True, False])
+def test_a_chosen_store(outer: bool) -> None:
+    """A storage that is chosen is used as it is, within another override too."""
+    chosen = KeyValueStorage("locmem://chosen")
+    with override_storages() if outer else nullcontext(), override_storages({"default": chosen}):
+        save(default_storage, "stored.txt")
+        assert type(storages["default"]) is KeyValueStorage
+    assert chosen.exists("stored.txt")
+    chosen.delete("stored.txt")
 
 
 def test_a_chosen_default() -> None:

@@ -196,9 +196,9 @@ def test_store_needs_the_settings():
         call_command("gallery", port=0, store="locmem://")
 
 
-def test_store_that_cannot_list_is_refused(use, monkeypatch):
+def test_store_that_cannot_list_is_refused(monkeypatch, settings):
     """The gallery raises the storage's error if the store cannot list."""
-    use("locmem://cannot-list")
+    settings.STORE = "locmem://cannot-list"
     backend = "inmemorystorage.kvstore.backends.locmem.LocmemBackend.lists_entries"
     monkeypatch.setattr(backend, False)
     with pytest.raises(ImproperlyConfigured, match=r"cannot list a directory"):
