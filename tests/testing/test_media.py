@@ -107,6 +107,7 @@ def test_files_that_other_code_writes(media: Media) -> None:
         assert private["d/by-hand.txt"] == b"by hand"
         assert list(private) == ["d/by-hand.txt"] and "d" not in private
         assert "└── d/\n    └── by-hand.txt (7)" in repr(private)
+        assert not Media(None, "private").created
         (path.parent / "linked.txt").symlink_to("by-hand.txt")
         assert list(private) == ["d/by-hand.txt"]
 

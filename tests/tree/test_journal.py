@@ -352,3 +352,14 @@ def test_nested_savepoint_may_end_last() -> None:
     inner.rollback()
     assert len(Journal.open) == depth - 2
     assert storage.exists("a")
+
+
+def test_note_without_trees(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A note that records while there is no tree ends with nothing to undo."""
+    for name, value in {"open": [], "waiting": [], "has_trees": False, "savepoint": None}.items():
+        monkeypatch.setattr(Journal, name, value)
+    note = Note()
+    with note.recording():
+        pass
+    note.undo()
+    assert note.before == {} and Journal.savepoint is None
