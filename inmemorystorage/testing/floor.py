@@ -423,10 +423,15 @@ class SettingsMove:
 
     def changed(self) -> bool:
         """Return whether a test began or ended an override since the last call."""
-        state = _state()
-        if all(now is before for now, before in zip(state, self._seen, strict=True)):
+        # All locations are asked for through this: it makes no tuple where nothing changed.
+        layer, media_root, entries = self._seen
+        if (
+            vars(settings)["_wrapped"] is layer
+            and settings.MEDIA_ROOT is media_root
+            and settings.STORAGES is entries
+        ):
             return False
-        self._seen = state
+        self._seen = _state()
         return True
 
     def overridden(self) -> Iterator[str]:
@@ -607,17 +612,18 @@ class MovedLocation:
     def __init__(self, original: Any, name: str) -> None:
         self.original = original
         self._name = name
+        is_cached = isinstance(original, (cached_property, functools.cached_property))
+        self._function: Any = original.func if is_cached else None
+        self._is_data = hasattr(original, "__set__")
 
     def __get__(self, storage: Any, owner: Any = None) -> Any:
         if storage is None:
             return self.original
-        named = self._named(storage)
-        return (
-            named if named is None or Floor.current is None else Floor.current.place(storage, named)
-        )
+        named, floor = self._named(storage), Floor.current
+        return named if named is None or floor is None else floor.place(storage, named)
 
     def __set__(self, storage: Any, value: Any) -> None:
-        if hasattr(self.original, "__set__"):
+        if self._is_data:
             self.original.__set__(storage, value)
         else:
             vars(storage)[self._name] = value
@@ -630,12 +636,12 @@ class MovedLocation:
 
     def _named(self, storage: Any) -> Any:
         """Return the value without a floor, without caching it."""
-        if hasattr(self.original, "__set__"):
+        if self._is_data:
             return self.original.__get__(storage, type(storage))
         if self._name in vars(storage):
             return vars(storage)[self._name]
-        if isinstance(self.original, (cached_property, functools.cached_property)):
-            return self.original.func(storage)
+        if self._function is not None:
+            return self._function(storage)
         if hasattr(self.original, "__get__"):
             return self.original.__get__(storage, type(storage))
         return self.original
