@@ -46,6 +46,6 @@ class NothingTests(SimpleTestCase):
         for each in (storages, default_storage, settings, storages["default"]):
             lines.append(f"{type(each)} {sorted(vars(each))} {settings.MEDIA_ROOT}")
         lines.append(str(sorted({type(each).__qualname__ for each in gc.callbacks})))
-        lines.append(f"{sys.gettrace()} {sys.getprofile()}")
+        lines.append(f"{type(sys.gettrace())} {type(sys.getprofile())}")
         with open("described.txt", "w") as file:
             print(*sorted(set(lines)), sep="\n", file=file)
