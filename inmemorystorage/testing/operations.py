@@ -221,19 +221,27 @@ def _wrapper(op: str, original: Any) -> Any:
     return WatchedAttribute(op, original)
 
 
+def _is_watched(storage: Any) -> bool:
+    """Return whether an observer may see an operation of a storage, or has to prepare for it."""
+    active = _active.get()
+    if active and active[-1] is storage:  # most operations: those that the storage itself makes
+        return bool(_inner_observers)
+    return bool(_observers or _preparations) and isinstance(storage, Storage)
+
+
 def _watched(op: str, function: Any) -> Callable[..., Any]:
     """Return a function that observes calls of another one, and binds as it does."""
 
     @functools.wraps(function)
     def wrapper(storage: Any, /, *args: Any, **kwargs: Any) -> Any:
-        if (_observers or _preparations) and isinstance(storage, Storage):
+        try:
+            if not _is_watched(storage):
+                return function(storage, *args, **kwargs)
             call = Call(op, storage, args, kwargs)
-            try:
-                return _observe(call, functools.partial(function, storage))
-            except BaseException as error:
-                _hide_frames(error)
-                raise
-        return function(storage, *args, **kwargs)
+            return _observe(call, functools.partial(function, storage))
+        except BaseException as error:
+            _hide_frames(error)
+            raise
 
     return wrapper
 
@@ -306,8 +314,6 @@ def _observe(call: Call, target: Callable[..., Any]) -> Any:
             return getattr(storage, call.op)(*call.args, **call.kwargs)
     is_inner = is_own or (bool(active) and isinstance(active[-1], _DELEGATING))
     observers = tuple(_inner_observers if is_inner else _observers)
-    if not observers and is_own and active[-1] is storage:
-        return target(*call.args, **call.kwargs)
     token = _active.set((*active, storage))
     try:
         return _proceed(observers, target, call)
