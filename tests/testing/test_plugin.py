@@ -302,6 +302,7 @@ def test_hints(project: Project) -> None:
 def test_media_without_a_setting(tmp_path: Path) -> None:
     """The fixture media shows the files of a disk that is not moved; live servers serve them."""
     project = make_project(tmp_path)
+    project.write("uploads/models.py", "")
     project.media.mkdir()
     (project.media / "a.txt").write_text("a")
     project.write("pytest.ini", "[pytest]\n")
@@ -318,6 +319,7 @@ def test_django_that_is_set_up_before(project: Project) -> None:
     print(pytest.main(["-p", "no:randomly", "test_1.py"]))
     """
     assert "1 passed" in project.python(code, set_up="")
+    assert "1 passed" in run(project)
     assert not list(project.media.iterdir())
 
 

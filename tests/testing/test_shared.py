@@ -88,6 +88,13 @@ def test_as_a_chosen_storage() -> None:
     assert not other.exists("a")
 
 
+def test_a_shared_storage_within_an_override() -> None:
+    """A shared storage that a test makes within an override is used as it is."""
+    with override_storages(), shared_storage("locmem://shared") as storage:
+        storage.save("a", ContentFile(b"content"))
+        assert type(storage) is KeyValueStorage
+
+
 def test_strict_mode_knows_shared_storages() -> None:
     """Strict mode allows a shared storage, and no other storage on a store."""
     other = KeyValueStorage("locmem://other")
