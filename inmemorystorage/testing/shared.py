@@ -48,11 +48,13 @@ class shared_storage(TestTool):
     def disable(self) -> None:
         """Delete its files, and those of killed saves."""
         uri = self._made.pop()
-        _uris.remove(uri)
-        storage = KeyValueStorage(uri)
-        with contextlib.suppress(NotImplementedError):  # memcached cannot list, and expires them
-            storage.delete(".")
-        storage.sweep(older_than=0)
+        try:
+            storage = KeyValueStorage(uri)
+            with contextlib.suppress(NotImplementedError):  # of memcached, which forgets by itself
+                storage.delete(".")
+            storage.sweep(older_than=0)
+        finally:
+            _uris.remove(uri)
 
 
 def is_shared(storage: Storage) -> bool:
