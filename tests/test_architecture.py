@@ -32,6 +32,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "behaviors": set(),
     "forks": set(),
     "tree": {"behaviors", "exceptions"},
+    # Buckets, and the requests of object stores on them: no SDK, no Django.
+    "buckets": {"tree"},
     # The storage and its parts.
     "files": {"behaviors", "tree"},
     "content": {"files", "tree"},
@@ -60,12 +62,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "serving": {"project", "storage", "transfer", "walk"},
     # The kit for tests.
     "testing": {
-        *("fallback", "files", "forks", "kvstore", "project", "serving", "storage", "tree"),
+        *("buckets", "fallback", "files", "forks", "kvstore", "project", "serving", "storage", "tree"),
         "walk",
     },
 }
 ENGINE = [
-    module for module in MODULES if module.startswith(("exceptions", "behaviors", "forks", "tree"))
+    module for module in MODULES if module.startswith(("exceptions", "behaviors", "forks", "tree", "buckets"))
 ]
 
 # What modules import at their top, and do not offer.
