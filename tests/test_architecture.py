@@ -62,13 +62,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "serving": {"project", "storage", "transfer", "walk"},
     # The kit for tests.
     "testing": {
-        *("buckets", "fallback", "files", "forks", "kvstore", "project", "serving", "storage", "tree"),
-        "walk",
+        *("buckets", "fallback", "files", "forks", "kvstore", "project", "serving", "storage"),
+        *("tree", "walk"),
     },
 }
-ENGINE = [
-    module for module in MODULES if module.startswith(("exceptions", "behaviors", "forks", "tree", "buckets"))
-]
+WITHOUT = ("exceptions", "behaviors", "forks", "tree", "buckets")
+ENGINE = [module for module in MODULES if module.startswith(WITHOUT)]
 
 # What modules import at their top, and do not offer.
 FROM_ELSEWHERE = {"annotations", "Any", "TYPE_CHECKING", "import_module"}

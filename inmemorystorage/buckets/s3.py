@@ -224,6 +224,8 @@ def list_uploads(call: Call) -> Response:
     body = element(
         "ListMultipartUploadsResult",
         element("Bucket", call.bucket_name),
+        element("KeyMarker"),
+        element("UploadIdMarker"),
         element("Prefix", prefix) if prefix else None,
         element("MaxUploads", limit),
         element("IsTruncated", False),
@@ -320,9 +322,9 @@ def answer(buckets: Buckets, request: Request, endpoint: str = "") -> Response:
             call.refuse_unsupported(kind.name)
             # Readers need no signature: whether a policy makes the bucket public is unknown here.
             is_form = kind.handle is objects.post_object
-            if not is_signed(call.query, call.headers) and not is_form:
-                if request.method not in ("GET", "HEAD"):
-                    raise S3Error("AccessDenied")
+            may_be_unsigned = is_form or request.method in ("GET", "HEAD")
+            if not is_signed(call.query, call.headers) and not may_be_unsigned:
+                raise S3Error("AccessDenied")
             response = kind.handle(call)
         except S3Error as error:
             response = error.response()
@@ -360,9 +362,12 @@ def kind_of(call: Call) -> Kind:
     if kind is None:
         raise unsupported(f"{method} {call.request.url}")
     for name, value in call.query.items():
-        is_known = name in kind.parameters or name.lower().startswith("x-amz-")
         is_current = name == "versionId" and value == "null"
-        if not is_known and not is_current and name.lower() not in SIGNATURE | {"x-id"}:
-            if name not in ("content-type", "content-md5"):
-                raise unsupported(f"{kind.name} with the parameter {name}")
+        is_known = name.lower() in kind.parameters | _ANYWHERE or name.lower().startswith("x-amz-")
+        if not (is_known or name in kind.parameters or is_current):
+            raise unsupported(f"{method} {call.request.url}, for its parameter {name}")
     return kind
+
+
+# Parameters of any request: those of presigned URLs, and the name that newer SDKs add.
+_ANYWHERE = frozenset({*SIGNATURE, "content-type", "content-md5", "x-id"})

@@ -29,9 +29,9 @@ MAX_KEY = 1024  # "Creating object key names" in the user guide: bytes in UTF-8
 ERRORS = {
     "AccessDenied": (403, "Access Denied"),
     "AuthorizationHeaderMalformed": (400, "The authorization header is malformed."),
-    "AuthorizationQueryParametersError": (400, "The query parameters of the signature are invalid."),
-    "BadDigest": (400, "The Content-MD5 or checksum value that you specified did not match what the "
-                  "server received."),
+    "AuthorizationQueryParametersError": (400, "The parameters of the signature are invalid."),
+    "BadDigest": (400, "The Content-MD5 or checksum value that you specified did not match what "
+                  "the server received."),
     "BucketAlreadyOwnedByYou": (409, "The bucket that you tried to create already exists, and you "
                                 "own it."),
     "BucketNotEmpty": (409, "The bucket that you tried to delete is not empty"),
@@ -310,6 +310,10 @@ def unsupported(what: str) -> UnsupportedRequest:
     )
 
 
+# "Object tagging" in the user guide.
+_TAG_TEXT = re.compile(r"[\w\s+\-=.:/@]*")
+
+
 def check_tags(tags: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
     """Return tags, if they are valid: "PutObjectTagging"."""
     names = [name for name, _ in tags]
@@ -317,8 +321,10 @@ def check_tags(tags: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]
         raise S3Error("InvalidTag", "Object tags cannot be greater than 10")
     if len(names) != len(set(names)):
         raise S3Error("InvalidTag", "Cannot provide multiple Tags with the same key")
-    if any(len(name) > 128 or len(value) > 256 or not name for name, value in tags):
-        raise S3Error("InvalidTag")
+    for name, value in tags:
+        is_short = 1 <= len(name) <= 128 and len(value) <= 256
+        if not (is_short and _TAG_TEXT.fullmatch(name) and _TAG_TEXT.fullmatch(value)):
+            raise S3Error("InvalidTag")
     return tags
 
 

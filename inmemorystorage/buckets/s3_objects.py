@@ -154,8 +154,9 @@ def _source(call: Call) -> StoredObject:
 
 def copy_object(call: Call) -> Response:
     """Answer CopyObject."""
+    source = _source(call)
     call.check_write()
-    source, given = _source(call), call.attributes()
+    given = call.attributes()
     replaces = call.headers.get("x-amz-metadata-directive", "COPY").upper() == "REPLACE"
     # "CopyObject": these are never copied.
     own = {
@@ -183,7 +184,8 @@ def copy_object(call: Call) -> Response:
     )
     modified = element("LastModified", iso_date(stored.modified))
     etag = element("ETag", quoted(stored.etag))
-    answer = xml_response(element("CopyObjectResult", modified, etag, xmlns=True))
+    sums = [element(f"Checksum{name.upper()}", value) for name, value in stored.checksums.items()]
+    answer = xml_response(element("CopyObjectResult", modified, etag, *sums, xmlns=True))
     return replace(answer, headers={**answer.headers, **_encryption(given.headers)})
 
 
@@ -298,6 +300,7 @@ def get_tags(call: Call) -> Response:
 
 def put_tags(call: Call) -> Response:
     """Answer PutObjectTagging."""
+    assert call.stored is not None
     found = parse_xml(call.content).iter("Tag")
     tags = tuple((each.findtext("Key", ""), each.findtext("Value", "")) for each in found)
     _update(call, tags=check_tags(tags))

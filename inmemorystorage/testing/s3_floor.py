@@ -1,8 +1,8 @@
 """
 The floor of storages on S3: buckets in memory in place of a connection.
 
-An ``S3Storage`` keeps its class, its options and its code, and so do the clients of boto3: what a
-client of S3 would send to an endpoint is answered by buckets in memory while an `S3Floor` is active.
+An ``S3Storage`` keeps its class, its options and its code, and so do the clients of boto3: while an
+`S3Floor` is active, buckets in memory answer what a client of S3 would send to an endpoint.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class S3Floor(TestTool):
 
     Clients are answered whether they were made before or while the floor is active, without
     credentials, a region or a network. The buckets that storages and settings name exist from the
-    start; others exist after ``create_bucket()``. Requests that botocore's own hooks answer, such as
-    moto's and those of ``Stubber``, do not come here, nor do those to other services.
+    start; others exist after ``create_bucket()``. Requests that botocore's hooks answer first, such
+    as those of moto and of ``Stubber``, do not come here, nor do those to other services.
 
     :param left: endpoints that are really reached, such as ``"http://127.0.0.1:5000"``: an emulator
         that the tests run.
