@@ -41,6 +41,7 @@ ERRORS = {
     "InvalidArgument": (400, "Invalid Argument"),
     "InvalidBucketName": (400, "The specified bucket is not valid."),
     "InvalidDigest": (400, "The Content-MD5 you specified was invalid."),
+    "InvalidObjectState": (403, "The operation is not valid for the current state of the object."),
     "InvalidPart": (400, "One or more of the specified parts could not be found.  The part may not "
                     "have been uploaded, or the specified entity tag may not match the part's "
                     "entity tag."),
@@ -206,6 +207,15 @@ class Call:
         stored = self.bucket.objects.get(self.key)
         if stored is None:
             raise S3Error("NoSuchKey", Key=self.key)
+        return stored
+
+    @property
+    def readable(self) -> StoredObject:
+        """Return the object, unless it is archived: "GetObject", "InvalidObjectState"."""
+        stored = self.stored
+        storage_class = stored.attributes.headers.get("x-amz-storage-class", "")
+        if storage_class in ("GLACIER", "DEEP_ARCHIVE"):
+            raise S3Error("InvalidObjectState", StorageClass=storage_class)
         return stored
 
     def refuse_unsupported(self, kind: str) -> None:

@@ -69,7 +69,7 @@ def _encryption(headers: Mapping[str, str]) -> dict[str, str]:
 
 def get_object(call: Call) -> Response:
     """Answer GetObject and HeadObject."""
-    stored = call.stored
+    stored = call.stored if call.request.method == "HEAD" else call.readable
     failed = condition_failed(call.headers, stored.etag, stored.modified)
     if failed in ("If-None-Match", "If-Modified-Since"):
         return Response(304, _described(stored))
@@ -145,7 +145,7 @@ def _source(call: Call) -> StoredObject:
     if version not in ("", "null"):
         raise unsupported("a copy of a version")
     bucket_name, _, key = unquote(named).removeprefix("/").partition("/")
-    stored = replace(call, bucket_name=bucket_name, key=key).stored
+    stored = replace(call, bucket_name=bucket_name, key=key).readable
     failed = condition_failed(call.headers, stored.etag, stored.modified, "x-amz-copy-source-")
     if failed:
         raise S3Error("PreconditionFailed", Condition=f"x-amz-copy-source-{failed}")
@@ -425,10 +425,8 @@ def abort_upload(call: Call) -> Response:
 def list_parts(call: Call) -> Response:
     """Answer ListParts, page by page."""
     upload = _upload(call)
-    after, limit = (
-        int(call.query.get("part-number-marker", 0)),
-        int(call.query.get("max-parts", 1000)),
-    )
+    after = int(call.query.get("part-number-marker", 0))
+    limit = int(call.query.get("max-parts", 1000))
     numbers = [number for number in sorted(upload.parts) if number > after]
     shown = numbers[: min(limit, 1000)]
     parts = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import re
@@ -25,7 +26,11 @@ from inmemorystorage.buckets.s3_call import UnsupportedRequest
 from inmemorystorage.testing.s3_floor import S3Floor
 from inmemorystorage.tree.journal import Savepoint
 
-pytestmark = needs_s3
+pytestmark = [
+    needs_s3,
+    # S3File closes no file of a failed read, and not the one below a GzipFile.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 # What the reference says and moto does not do, by the names of the answers' elements.
 IGNORED = {
@@ -49,6 +54,7 @@ class Side:
 
     def _record(self, request: Any, **kwargs: Any) -> None:
         path = re.sub(r"https?://[^/]+", "", request.url).removeprefix(f"/{self.name}")
+        path = re.sub(r"_\w{7}\.", "_random.", path)
         path = re.sub("(uploadId|continuation-token)=[^&]*", r"\1", path)
         self.requests.append((request.method, f"/{path.lstrip('/')}"))
 
@@ -112,7 +118,7 @@ def _write(side: Side, name: str, content: bytes) -> None:
 
 
 STORAGE = {
-    "save": (lambda side, name, content: side.storage.save(name, ContentFile(content)), NAMES, CONTENTS),
+    "save": (lambda side, *sent: side.storage.save(sent[0], ContentFile(sent[1])), NAMES, CONTENTS),
     "read": (_read, NAMES, st.sampled_from(["rb", "r"])),
     "write": (_write, NAMES, CONTENTS),
     "delete": (lambda side, name: side.storage.delete(name), NAMES),
@@ -191,19 +197,22 @@ TAGS = st.sampled_from([[], [{"Key": "a", "Value": "b & c"}], [{"Key": "a", "Val
 CLIENT = {
     "put_object": (_client("put_object"), {
         "Key": KEYS, "Body": CONTENTS, "IfNoneMatch": st.sampled_from([None, None, "*"]),
-        "ContentType": st.sampled_from([None, "text/css"]), "CacheControl": st.sampled_from([None, "max-age=9"]),
-        "Metadata": st.sampled_from([None, {"by": "me"}]), "Tagging": st.sampled_from([None, "a=b&c=d"]),
+        "ContentType": st.sampled_from([None, "text/css"]),
+        "CacheControl": st.sampled_from([None, "max-age=9"]),
+        "Metadata": st.sampled_from([None, {"by": "me"}]),
+        "Tagging": st.sampled_from([None, "a=b&c=d"]),
         "ContentEncoding": st.sampled_from([None, "gzip"]),
     }),
     "get_object": (_client("get_object"), {
         "Key": KEYS, "IfMatch": MATCHED, "IfNoneMatch": ETAGS,
         "Range": st.sampled_from([None, "bytes=0-3", "bytes=2-", "bytes=-2", "bytes=9999-"]),
     }),
-    "head_object": (_client("head_object"), {"Key": KEYS, "IfMatch": MATCHED, "IfNoneMatch": ETAGS}),
+    "head_object": (_client("head_object"), {
+        "Key": KEYS, "IfMatch": MATCHED, "IfNoneMatch": ETAGS}),
     "delete_object": (_client("delete_object"), {"Key": KEYS}),
     "delete_objects": (_client("delete_objects"), {
-        "Delete": st.builds(lambda keys, quiet: {"Objects": [{"Key": key} for key in keys], "Quiet": quiet},
-                            st.lists(KEYS, min_size=1, max_size=3, unique=True), st.just(False)),
+        "Delete": st.lists(KEYS, min_size=1, max_size=3, unique=True).map(
+            lambda keys: {"Objects": [{"Key": key} for key in keys]}),
     }),
     "copy_object": (_client("copy_object"), {
         "Key": KEYS, "CopySource": KEYS.map(lambda key: f"BUCKET/{key}"),
@@ -249,6 +258,7 @@ def compare(server: Server, steps: list[Operation], **options: Any) -> None:
         for text, operation in steps:
             assert (text, outcome(operation, moved)) == (text, outcome(operation, real))
             assert (text, moved.requests) == (text, real.requests)
+    gc.collect()  # what S3File left open, in this test
 
 
 @given(st.lists(operations(STORAGE), max_size=15))
@@ -275,16 +285,17 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
+def _saving(name: str, content: bytes) -> Operation:
+    return f"save {name}", lambda side: side.storage.save(name, ContentFile(content))
+
+
 @pytest.mark.parametrize("options", [pytest.param(each, id=name) for name, each in OPTIONS.items()])
 def test_options_as_on_moto(server: Server, options: dict[str, Any]) -> None:
     """Each option of S3Storage has the same effects as on moto."""
-    contents: list[Any] = [("a.css", b"a {}" * 99), ("a.css", b"b"), ("d/b.gz", b"c"), ("d/e", b"")]
-    steps: list[Operation] = [
-        (f"save {name}", lambda side, name=name, content=content: (
-            side.storage.save(name, ContentFile(content)) if name != "a.css" or side.storage.file_overwrite
-            else side.storage.exists(name)))
-        for name, content in contents
-    ]  # fmt: skip
+    steps = [
+        *(_saving("a.css", b"a {}" * 99), _saving("d/b.gz", b"c"), _saving("d/e", b"")),
+        ("available", lambda side: len(side.storage.get_available_name("a.css"))),
+    ]
     for name in ("a.css", "d/b.gz", "d/e", "missing"):
         steps += [
             (f"read {name}", lambda side, name=name: _read(side, name, "rb")),
@@ -292,7 +303,10 @@ def test_options_as_on_moto(server: Server, options: dict[str, Any]) -> None:
             (f"head {name}", lambda side, name=name: _client("head_object", Key=name)(side)),
             (f"write {name}", lambda side, name=name: _write(side, name, b"more")),
         ]
-    steps += [("listdir", lambda side: side.storage.listdir("")), ("list", _pages("list_objects_v2"))]
+    steps += [
+        ("listdir", lambda side: side.storage.listdir("")),
+        ("list", _pages("list_objects_v2")),
+    ]
     compare(server, steps, **options)
 
 
@@ -366,9 +380,8 @@ def test_floor_is_taken_away(server: Server) -> None:
 
 def test_moto_goes_first(client: Any) -> None:
     """A test with mock_aws() sees moto's buckets."""
-    from moto import mock_aws
-
     import boto3.session
+    from moto import mock_aws
 
     with mock_aws():
         inner = boto3.session.Session(region_name="us-east-1").client("s3")
@@ -479,9 +492,13 @@ def test_presigned_post(floor: S3Floor, client: Any) -> None:
         "media",
         "up/${filename}",
         {"success_action_status": "201", "Content-Type": "text/plain"},
-        [["content-length-range", 1, 9], {"success_action_status": "201"}, ["eq", "$Content-Type", "text/plain"]],
+        [
+            ["content-length-range", 1, 9],
+            {"success_action_status": "201"},
+            ["eq", "$Content-Type", "text/plain"],
+        ],
         ExpiresIn=60,
-    )  # fmt: skip
+    )
     url, fields = post["url"], post["fields"]
 
     def sent(content: bytes, **changes: str) -> Response:
