@@ -243,6 +243,11 @@ class Buckets(Entries[Bucket]):
         self.put(name, bucket)
         return bucket
 
+    def found(self, name: str) -> None:
+        """Create a bucket that exists from the start: no rollback removes it."""
+        with lock:
+            self._set(name, Bucket())
+
 
 def etag_of(content: bytes) -> str:
     """Return the MD5 digest of a content in hexadecimal."""

@@ -52,6 +52,7 @@ class S3Floor(TestTool):
         super().__init__()
         self.buckets = Buckets()
         self._left = {urlsplit(each).netloc for each in left}
+        self._founded: set[str] = set()
         self._storages: weakref.WeakSet[Any] = weakref.WeakSet()
         self._stack = contextlib.ExitStack()
 
@@ -103,8 +104,10 @@ class S3Floor(TestTool):
     def _make_named_bucket(self, request: Any) -> None:
         """Make the bucket that a request is for, if the project names it."""
         name = request.context.get("s3_redirect", {}).get("bucket")
-        if name and name not in self.buckets and name in self._named_buckets():
-            self.buckets.create(name)
+        is_known = not name or name in self._founded or name in self.buckets
+        if not is_known and name in self._named_buckets():
+            self._founded.add(name)
+            self.buckets.found(name)
 
     def _named_buckets(self) -> Iterator[Any]:
         """Yield the names of the buckets of storages, and of settings."""
