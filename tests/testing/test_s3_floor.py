@@ -347,7 +347,7 @@ STORY: list[tuple[str, dict[str, Any]]] = [
     ("get_object_acl", {"Key": "a"}),
     ("put_object_acl", {"Key": "a", "GrantRead": f'uri="{GROUP}"'}),
     ("get_object_acl", {"Key": "a"}),
-    ("list_objects", {"Delimiter": "b"}),
+    ("list_objects", {"Delimiter": "b", "Prefix": ""}),
     ("list_objects", {"Prefix": "b", "EncodingType": "url"}),
     ("list_objects_v2", {"StartAfter": "a", "FetchOwner": True}),
     ("list_objects_v2", {"MaxKeys": 0}),
