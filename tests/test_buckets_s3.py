@@ -130,6 +130,7 @@ def test_presigned_shapes(buckets: Buckets, query: dict[str, str], expected: str
         ("POST", "?delete", {}, b"<Delete/>", "MalformedXML"),
         ("POST", "", {"content-type": "a/b"}, b"", "MalformedPOSTRequest"),
         ("PUT", "a?uploadId=x&partNumber=1", {}, b"", "NoSuchUpload"),
+        ("POST", "a?uploadId=x", {}, b"", "NoSuchUpload"),
         ("GET", "?max-keys=odd", {}, b"", "InvalidArgument"),
         ("GET", "?encoding-type=odd", {}, b"", "InvalidArgument"),
         ("GET", "?list-type=2&continuation-token=%ff", {}, b"", "InvalidArgument"),
@@ -179,6 +180,47 @@ def test_acl_document(buckets: Buckets) -> None:
     assert send(buckets, "GET", f"{MEDIA}a?acl").body.count(b"<Grant>") == 2
     send(buckets, "PUT", f"{MEDIA}a?acl", {}, acl)
     assert send(buckets, "GET", f"{MEDIA}a?acl").body == acl
+
+
+def test_upload_errors(buckets: Buckets) -> None:
+    """An upload in parts refuses wrong numbers, ranges and orders."""
+    answered = send(buckets, "POST", f"{MEDIA}big?uploads").body.decode()
+    url = f"{MEDIA}big?uploadId={answered.partition('<UploadId>')[2].partition('<')[0]}"
+    copied = {"x-amz-copy-source": "media/a"}
+    for number in ("0", "10001", "odd"):
+        assert code(send(buckets, "PUT", f"{url}&partNumber={number}")) == "InvalidArgument"
+    for wanted in ("bytes=10-11", "odd"):
+        headers = {**copied, "x-amz-copy-source-range": wanted}
+        assert code(send(buckets, "PUT", f"{url}&partNumber=1", headers)) == "InvalidRange"
+    assert code(send(buckets, "PUT", f"{url}&partNumber=1", copied)) == ""
+    parts = [f"<Part><PartNumber>{number}</PartNumber></Part>" for number in (2, 1)]
+    body = f"<C>{''.join(parts)}</C>".encode()
+    assert code(send(buckets, "POST", url, {}, body)) == "InvalidPartOrder"
+    assert code(send(buckets, "POST", url, {}, b"<C/>")) == "MalformedXML"
+
+
+def test_uploads_of_a_bucket(buckets: Buckets) -> None:
+    """Uploads are listed on one page."""
+    for key in ("big", "other"):
+        send(buckets, "POST", f"{MEDIA}{key}?uploads")
+    assert send(buckets, "GET", f"{MEDIA}?uploads&prefix=b").body.count(b"<Upload>") == 1
+    with pytest.raises(UnsupportedRequest, match="several pages"):
+        send(buckets, "GET", f"{MEDIA}?uploads&max-uploads=1")
+
+
+def test_archived_object(buckets: Buckets) -> None:
+    """An object in an archive is described, and not read."""
+    send(buckets, "PUT", f"{MEDIA}b", {"x-amz-storage-class": "DEEP_ARCHIVE"})
+    assert code(send(buckets, "GET", f"{MEDIA}b")) == "InvalidObjectState"
+    assert send(buckets, "HEAD", f"{MEDIA}b").headers["x-amz-storage-class"] == "DEEP_ARCHIVE"
+
+
+def test_copy_onto_itself(buckets: Buckets) -> None:
+    """A copy onto itself must change something."""
+    source = {"x-amz-copy-source": "/media/a"}
+    assert code(send(buckets, "PUT", f"{MEDIA}a", source)) == "InvalidRequest"
+    changed = {**source, "x-amz-storage-class": "STANDARD_IA"}
+    assert code(send(buckets, "PUT", f"{MEDIA}a", changed)) == ""
 
 
 def policy(*conditions: Any, expiration: Any = "2100-01-01T00:00:00.000Z") -> str:
@@ -231,8 +273,12 @@ def test_form(buckets: Buckets, fields: dict[str, str], status: int) -> None:
         ({**V2, "policy": policy(expiration=1)}, "InvalidPolicyDocument"),
         ({**V2, "policy": policy(ANY_KEY, expiration="2020-01-01T00:00:00Z")}, "AccessDenied"),
         ({**V2, "policy": policy()}, "AccessDenied"),
+        ({**V2, "policy": policy(["odd", "$key", ""])}, "InvalidPolicyDocument"),
+        ({**V2, "policy": base64.b64encode(b"{}").decode()}, "InvalidPolicyDocument"),
         ({**V2, "policy": policy(["eq", "$key", "other"])}, "AccessDenied"),
         ({"awsaccesskeyid": "key", "signature": "A", "policy": policy()}, "InvalidArgument"),
+        ({"policy": policy(ANY_KEY), "x-amz-signature": "odd"}, PARAMETERS),
+        ({**V2, "policy": policy(ANY_KEY, expiration="odd")}, "InvalidPolicyDocument"),
     ],
 )
 def test_refused_form(buckets: Buckets, fields: dict[str, str], expected: str) -> None:

@@ -120,8 +120,11 @@ def check_form(fields: Mapping[str, str], bucket: str, size: int) -> bool:
     policy = _parse_policy(fields["policy"])
     if time.time() > _parse_expiration(policy):
         raise S3Error("AccessDenied", "Invalid according to Policy: Policy expired.")
-    unmet = {**fields, "bucket": bucket}
-    mentioned = {name for each in policy["conditions"] for name in _check(each, unmet, size)}
+    sent = {**fields, "bucket": bucket}
+    try:
+        mentioned = {name for each in policy["conditions"] for name in _check(each, sent, size)}
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise S3Error("InvalidPolicyDocument") from None
     for name in fields:
         if name not in mentioned | _FREE and not name.startswith("x-ignore-"):
             raise S3Error(
