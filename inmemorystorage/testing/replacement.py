@@ -19,6 +19,7 @@ from ..storage import InMemoryStorage
 from .floor import is_static
 from .operations import prepared_by
 from .places import is_installed
+from .s3_floor import is_on_floor
 from .shared import is_shared
 
 
@@ -84,7 +85,7 @@ class Replacements:
     def _replace_before_use(self, storage: Storage) -> None:
         cls = type(storage)
         backend = None if replace_storage.dispatch(cls) is _stays else backend_of(cls)
-        if backend is None:
+        if backend is None or is_on_floor(storage):
             return
         if backend in self._backends or (is_installed(backend) and vars(storage)):
             self.replace(storage)
@@ -97,7 +98,8 @@ class Replacements:
 
     def replace(self, storage: Storage, entry: Any = None) -> None:
         """Replace a storage, which may be that of an entry of STORAGES, unless it stays."""
-        if is_static(storage) or any(storage is each for each in self._settled):
+        is_settled = any(storage is each for each in self._settled)
+        if is_settled or is_static(storage) or is_on_floor(storage):
             return
         stand_in = replace_storage(storage)
         if not isinstance(stand_in, InMemoryStorage) or stand_in is storage:

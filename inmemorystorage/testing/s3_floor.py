@@ -66,9 +66,10 @@ class S3Floor(TestTool):
             stack.enter_context(_method(Endpoint, "_send", self._send))
             stack.enter_context(_method(Session, "create_client", _create_client))
             stack.enter_context(_method(RequestSigner, "get_auth_instance", _get_auth_instance))
-            module = sys.modules.get("storages.backends.s3")
-            if module is not None:
-                stack.enter_context(_method(module.S3Storage, "__init__", self._notice))
+            with contextlib.suppress(ImportError):  # a project may use boto3 alone
+                from storages.backends.s3 import S3Storage
+
+                stack.enter_context(_method(S3Storage, "__init__", self._notice))
             self._before, S3Floor.current = S3Floor.current, self
             self._stack = stack.pop_all()
         return self
@@ -117,6 +118,13 @@ class S3Floor(TestTool):
         for name in dir(settings):
             if "BUCKET" in name:
                 yield getattr(settings, name)
+
+
+def is_on_floor(storage: Storage) -> bool:
+    """Return whether a storage stands on the active floor, and so needs no replacement."""
+    module: Any = sys.modules.get("storages.backends.s3")
+    is_active = S3Floor.current is not None and module is not None
+    return is_active and isinstance(storage, module.S3Storage)
 
 
 def _project_storages() -> Iterator[Storage]:

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from inmemorystorage.buckets import s3
 from inmemorystorage.buckets.http import Request, Response
 from inmemorystorage.buckets.s3_call import UnsupportedRequest
+from inmemorystorage.testing import override_storages
 from inmemorystorage.testing.s3_floor import S3Floor
 from inmemorystorage.tree.journal import Savepoint
 
@@ -650,3 +651,18 @@ def test_content_by_reference(floor: S3Floor, client: Any) -> None:
     url = client.generate_presigned_url("put_object", {"Bucket": "media", "Key": "a"})
     send(floor, "PUT", url, {}, content)
     assert send(floor, "GET", url.partition("?")[0]).body is content
+
+
+def test_storage_stays(floor: S3Floor) -> None:
+    """override_storages() keeps an S3Storage on the floor, and takes its files back."""
+    from storages.backends.s3 import S3Storage
+
+    class MediaStorage(S3Storage):
+        bucket_name = "media"
+
+    with override_storages():
+        storage = MediaStorage()
+        storage.save("a", ContentFile(b"content"))
+        assert type(storage) is MediaStorage
+        assert storage.bucket.Object("a").get()["Body"].read() == b"content"
+    assert not storage.exists("a")
