@@ -14,6 +14,7 @@ import os
 import sys
 import weakref
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -67,9 +68,8 @@ class S3Floor(TestTool):
             stack.enter_context(_method(Session, "create_client", _create_client))
             stack.enter_context(_method(RequestSigner, "get_auth_instance", _get_auth_instance))
             with contextlib.suppress(ImportError):  # a project may use boto3 alone
-                from storages.backends.s3 import S3Storage
-
-                stack.enter_context(_method(S3Storage, "__init__", self._notice))
+                module = import_module("storages.backends.s3")
+                stack.enter_context(_method(module.S3Storage, "__init__", self._notice))
             self._before, S3Floor.current = S3Floor.current, self
             self._stack = stack.pop_all()
         return self
