@@ -194,7 +194,7 @@ LISTED = {
     "Delimiter": st.sampled_from(["", "/", "i"]),
 }
 PAGE = {"PaginationConfig": st.sampled_from([{}, {"PageSize": 1}, {"PageSize": 2}])}
-TAGS = st.sampled_from([[{"Key": "a", "Value": "b & c"}], [{"Key": "a", "Value": ""}] * 2])
+TAGS = st.sampled_from([[{"Key": "a", "Value": "b & c"}], [{"Key": "a", "Value": ""}]])
 CLIENT = {
     "put_object": (_client("put_object"), {
         "Key": KEYS, "Body": CONTENTS, "IfNoneMatch": st.sampled_from([None, None, "*"]),
