@@ -50,7 +50,7 @@ class shared_storage(TestTool):
         uri = self._made.pop()
         try:
             storage = KeyValueStorage(uri)
-            with contextlib.suppress(NotImplementedError):  # memcached cannot list, and expires them
+            with contextlib.suppress(NotImplementedError):  # memcached cannot list
                 storage.delete(".")
             storage.sweep(older_than=0)
         finally:
