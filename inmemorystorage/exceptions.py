@@ -7,6 +7,8 @@ The exceptions of this library.
      ├── FileNotFoundError
      │    └── PathDoesNotExist
      └── ReadOnlyStorageError
+    NotImplementedError
+     └── UnsupportedRequest
 
 Everything else that a storage raises is the standard library's (``OSError`` with its errno, as a
 disk raises it) or Django's (``SuspiciousFileOperation``, ``ImproperlyConfigured``).
@@ -52,6 +54,10 @@ class ReadOnlyStorageError(OSError):
 
     def __reduce__(self) -> tuple[type[ReadOnlyStorageError], tuple[str, str]]:
         return type(self), (str(self.strerror), str(self.filename))
+
+
+class UnsupportedRequest(NotImplementedError):
+    """Raised for a request to an object store that buckets in memory do not answer."""
 
 
 def os_error(code: int, path: str) -> OSError:

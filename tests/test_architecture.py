@@ -32,6 +32,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "behaviors": set(),
     "forks": set(),
     "tree": {"behaviors", "exceptions"},
+    # Buckets, and the requests of object stores on them: no SDK, no Django.
+    "buckets": {"exceptions", "tree"},
     # The storage and its parts.
     "files": {"behaviors", "tree"},
     "content": {"files", "tree"},
@@ -60,13 +62,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "serving": {"project", "storage", "transfer", "walk"},
     # The kit for tests.
     "testing": {
-        *("fallback", "files", "forks", "kvstore", "project", "serving", "storage", "tree"),
-        "walk",
+        *("buckets", "fallback", "files", "forks", "kvstore", "project", "serving", "storage"),
+        *("tree", "walk"),
     },
 }
-ENGINE = [
-    module for module in MODULES if module.startswith(("exceptions", "behaviors", "forks", "tree"))
-]
+WITHOUT = ("exceptions", "behaviors", "forks", "tree", "buckets")
+ENGINE = [module for module in MODULES if module.startswith(WITHOUT)]
 
 # What modules import at their top, and do not offer.
 FROM_ELSEWHERE = {"annotations", "Any", "TYPE_CHECKING", "import_module"}

@@ -18,7 +18,10 @@ from .floor import STATICFILES, Floor
 from .isolation import isolate_storages
 from .places import check_name
 from .replacement import Replacements
+from .s3_floor import S3Floor
 from .tools import TestTool, attribute
+
+BUCKET_FLOORS = (S3Floor,)
 
 
 class override_storages(TestTool):
@@ -29,14 +32,16 @@ class override_storages(TestTool):
     but its directory is a private one, which begins with files of the project. MEDIA_ROOT and the
     other settings that name such a directory move along. A directory that a test names itself
     stays: a temporary one, and one in a MEDIA_ROOT or in STORAGES that the test overrides. The
-    storage of static files stays too. A storage that keeps its files in memory stays as it is; any
-    other is replaced in place, as `replace_storage` says. At the end everything is restored, and
-    the files are deleted.
+    storage of static files stays too. A storage on Amazon S3 keeps its class, its state and its
+    code as well; buckets in memory answer its client. A storage that keeps its files in memory
+    stays as it is; any other is replaced in place, as `replace_storage` says. At the end everything
+    is restored, and the files are deleted.
 
     :param chosen: storages to use for some aliases, or for fields named ``"app.Model.field"``.
     :param load: the files of the project with which private directories begin: ``"none"``,
         ``"all"`` or patterns; by default those that git tracks.
-    :param left: directories to leave alone, besides the temporary directory.
+    :param left: directories to leave alone, besides the temporary directory, and URLs of services
+        that are really reached, such as ``"http://127.0.0.1:9000"``.
     :param parent: in a worker process, the private directory of its parent, whose files are copied.
 
     Raises ``ImproperlyConfigured`` for a name that is neither an alias nor a field. A context
@@ -66,6 +71,8 @@ class override_storages(TestTool):
             if Floor.current is None:
                 stack.enter_context(Floor(self._load, self._left, self._parent))
                 stack.enter_context(django_memory.rolled_back())
+                for floor in BUCKET_FLOORS:
+                    stack.enter_context(floor(self._left))
             stack.enter_context(isolate_storages())
             replacements = Replacements(self._chosen.values())
             stack.callback(replacements.close)

@@ -16,6 +16,7 @@ from django.utils.functional import cached_property
 from ..fallback import FallbackStorage, ReadOnlyStorage
 from ..kvstore import KeyValueStorage
 from ..storage import InMemoryStorage
+from .bucket_floor import floor_of
 from .floor import is_static
 from .operations import prepared_by
 from .places import is_installed
@@ -90,7 +91,7 @@ class Replacements:
     def _replace_before_use(self, storage: Storage) -> None:
         cls = type(storage)
         backend = None if replace_storage.dispatch(cls) is _stays else backend_of(cls)
-        if backend is None:
+        if backend is None or floor_of(storage) is not None:
             return
         if backend in self._backends or (is_installed(backend) and vars(storage)):
             self.replace(storage)
@@ -105,6 +106,8 @@ class Replacements:
         """Replace a storage, which may be that of an entry of STORAGES, unless it stays."""
         settled = (*self._settled, *self._chosen)
         if is_static(storage) or any(storage is each for each in settled):
+            return
+        if floor_of(storage) is not None:
             return
         stand_in = replace_storage(storage)
         if not isinstance(stand_in, InMemoryStorage) or stand_in is storage:

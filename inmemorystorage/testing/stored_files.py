@@ -65,7 +65,8 @@ class FilesInMemory:
     def changes(self, level: Level | None) -> Changes:
         """Return the contents of the files that may have changed in a level."""
         noted = {} if level is None else level.savepoint.noted()
-        changes = TreeChanges(self._storage.filesystem, noted)
+        nodes = {each: before for each, before in noted.items() if isinstance(each, InMemoryNode)}
+        changes = TreeChanges(self._storage.filesystem, nodes)
         return Changes(changes.before, changes.now)
 
     def draw(self) -> str:

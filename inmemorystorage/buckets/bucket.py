@@ -1,0 +1,254 @@
+"""
+Buckets in memory: objects by key, and uploads in parts.
+
+A bucket is no tree: ``a``, ``a/b`` and ``dir//a`` are three keys side by side. Objects and uploads
+are immutable, and a change replaces one, so that the journal of `tree.journal` undoes changes of
+buckets together with those of files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from ..tree.journal import Journal, begin, lock, record
+
+Value = TypeVar("Value")
+EMPTY: Mapping[str, str] = MappingProxyType({})
+# Greater than any character of a key.
+_AFTER_ALL = chr(0x10FFFF)
+
+
+class Entries(Generic[Value]):
+    """Values by key, in the order of their keys; the journal undoes changes."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, Value] = {}
+        # In the order of code points, which is the order of bytes in UTF-8.
+        self.keys: list[str] = []
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._values
+
+    def get(self, key: str) -> Value | None:
+        """Return the value of a key, or ``None``."""
+        return self._values.get(key)
+
+    def items(self) -> Iterator[tuple[str, Value]]:
+        """Yield each key and its value."""
+        for key in [*self.keys]:
+            yield key, self._values[key]
+
+    def put(self, key: str, value: Value) -> None:
+        """Set the value of a key."""
+        with lock:
+            self._note(key)
+            self._set(key, value)
+
+    def remove(self, key: str) -> Value | None:
+        """Remove a key; return its value, or ``None`` if it had none."""
+        with lock:
+            if key not in self._values:
+                return None
+            self._note(key)
+            return self._unset(key)
+
+    def _note(self, key: str) -> None:
+        if Journal.savepoint is not None:
+            record(self).setdefault(key, self._values.get(key))
+
+    def _set(self, key: str, value: Value) -> None:
+        if key not in self._values:
+            insort(self.keys, key)
+        self._values[key] = value
+
+    def _unset(self, key: str) -> Value | None:
+        del self.keys[bisect_left(self.keys, key)]
+        return self._values.pop(key)
+
+    def snapshot(self) -> dict[str, Value | None]:
+        """Return what `restore` takes; keys are noted there as they change."""
+        return {}
+
+    def take_out(self, before: dict[str, Value | None]) -> None:
+        """Remove the keys that are new."""
+        for key, value in before.items():
+            if value is None and key in self._values:
+                self._unset(key)
+
+    def restore(self, before: dict[str, Value | None]) -> None:
+        """Put back the values that were replaced or removed."""
+        for key, value in before.items():
+            if value is not None:
+                self._set(key, value)
+
+    def merge(
+        self, older: dict[str, Value | None] | None, newer: dict[str, Value | None]
+    ) -> dict[str, Value | None]:
+        """Return the values before both snapshots."""
+        return newer | (older or {})
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """
+    What is stored about an object besides its content.
+
+    :param headers: what is sent with the content, by name in lower case: ``content-type``.
+    :param metadata: the user's own metadata, by name.
+    :param tags: names and values, in order.
+    :param acl: what the wire stores about access; the bucket does not read it.
+    """
+
+    headers: Mapping[str, str] = EMPTY
+    metadata: Mapping[str, str] = EMPTY
+    tags: tuple[tuple[str, str], ...] = ()
+    acl: Any = ()
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """
+    An object: content and attributes at a moment.
+
+    :param etag: identifies the content, without quotes.
+    :param modified: when it was stored, in seconds since the epoch.
+    :param checksums: of the content, by the name of their algorithm.
+    """
+
+    content: bytes
+    attributes: Attributes
+    etag: str
+    modified: float
+    checksums: Mapping[str, str] = EMPTY
+
+
+class Part(NamedTuple):
+    """A part of an upload."""
+
+    content: bytes
+    etag: str
+    modified: float
+
+
+@dataclass(frozen=True)
+class Upload:
+    """An upload in parts, by number, that has not been completed."""
+
+    key: str
+    attributes: Attributes
+    begun: float
+    parts: Mapping[int, Part] = field(default_factory=dict)
+
+    def with_part(self, number: int, content: bytes) -> Upload:
+        """Return the upload with a part more, or with a new content of a part."""
+        part = Part(content, etag_of(content), time.time())
+        return Upload(self.key, self.attributes, self.begun, {**self.parts, number: part})
+
+
+class Page(NamedTuple):
+    """
+    A part of a listing.
+
+    :param objects: keys and objects; ``prefixes``: what keys have in common up to a delimiter.
+    :param end: the last key or prefix on the page, if others follow; otherwise empty.
+    """
+
+    objects: list[tuple[str, StoredObject]]
+    prefixes: list[str]
+    end: str
+
+
+class Bucket:
+    """Objects by key, and uploads by identifier."""
+
+    def __init__(self) -> None:
+        self.created = time.time()
+        self.objects: Entries[StoredObject] = Entries()
+        self.uploads: Entries[Upload] = Entries()
+
+    def store(
+        self,
+        key: str,
+        content: bytes,
+        attributes: Attributes,
+        *,
+        etag: str = "",
+        checksums: Mapping[str, str] = EMPTY,
+    ) -> StoredObject:
+        """Store an object, by reference to its content, and return it."""
+        etag = etag or etag_of(content)
+        stored = StoredObject(content, attributes, etag, time.time(), checksums)
+        self.objects.put(key, stored)
+        return stored
+
+    def list(self, prefix: str, delimiter: str, after: str, limit: int) -> Page:
+        """
+        List objects in the order of their keys.
+
+        :param prefix: what keys begin with.
+        :param delimiter: keys that have it after the prefix are grouped up to there.
+        :param after: the key, or the group, after which to begin.
+        :param limit: how many keys and groups to return at most.
+        """
+        objects: list[tuple[str, StoredObject]] = []
+        prefixes: list[str] = []
+        end = ""
+        with lock:
+            keys = self.objects.keys
+            position = max(bisect_left(keys, prefix), bisect_right(keys, after))
+            while position < len(keys) and keys[position].startswith(prefix):
+                key = keys[position]
+                group = _group(key, prefix, delimiter)
+                if group and group == after:
+                    position = bisect_left(keys, group + _AFTER_ALL, position)
+                    continue
+                if len(objects) + len(prefixes) == limit:
+                    return Page(objects, prefixes, end)
+                if group:
+                    prefixes.append(group)
+                    position = bisect_left(keys, group + _AFTER_ALL, position)
+                else:
+                    objects.append((key, self.objects._values[key]))
+                    position += 1
+                end = group or key
+        return Page(objects, prefixes, "")
+
+
+def _group(key: str, prefix: str, delimiter: str) -> str:
+    if not delimiter:
+        return ""
+    before, found, _ = key[len(prefix) :].partition(delimiter)
+    return prefix + before + found if found else ""
+
+
+class Buckets(Entries[Bucket]):
+    """The buckets of an account, by name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        begin()  # so that open savepoints note what changes here
+
+    def create(self, name: str) -> Bucket:
+        """Create an empty bucket."""
+        bucket = Bucket()
+        self.put(name, bucket)
+        return bucket
+
+    def found(self, name: str) -> None:
+        """Create a bucket that exists from the start: no rollback removes it."""
+        with lock:
+            self._set(name, Bucket())
+
+
+def etag_of(content: bytes) -> str:
+    """Return the MD5 digest of a content in hexadecimal."""
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()

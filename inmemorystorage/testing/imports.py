@@ -1,0 +1,70 @@
+"""Call functions after modules are imported."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+
+@contextlib.contextmanager
+def after_import(name: str, function: Callable[[], None]) -> Iterator[None]:
+    """
+    Call a function once in a block, when a module has been imported, or at once if it is.
+
+    A module that the project never imports is never imported.
+    """
+    if name in sys.modules:
+        function()
+        yield
+        return
+    finder = _Finder(name, function)
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):
+            sys.meta_path.remove(finder)
+
+
+class _Finder:
+    """Find one module as the other finders do, and call a function after it is executed."""
+
+    def __init__(self, name: str, function: Callable[[], None]) -> None:
+        self._name = name
+        self._function = function
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return the spec of the module, whose loader calls the function."""
+        if name != self._name:
+            return None
+        for finder in sys.meta_path:
+            spec = None if finder is self else finder.find_spec(name, path, target)
+            if spec is not None:
+                if spec.loader is not None:
+                    spec.loader = _Loader(spec.loader, self._function)  # type: ignore[assignment]
+                return spec
+        return None
+
+
+class _Loader:
+    """Execute a module as another loader does, and then call a function."""
+
+    def __init__(self, loader: Any, function: Callable[[], None]) -> None:
+        self._loader = loader
+        self._function = function
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Execute the module."""
+        assert module.__spec__ is not None
+        module.__spec__.loader = module.__loader__ = self._loader
+        self._loader.exec_module(module)
+        self._function()

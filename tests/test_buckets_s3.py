@@ -1,0 +1,336 @@
+"""S3's requests on buckets in memory, without a client."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import time
+from typing import Any
+
+import pytest
+
+from inmemorystorage.buckets import s3
+from inmemorystorage.buckets.bucket import Buckets, etag_of
+from inmemorystorage.buckets.http import (
+    Request,
+    Response,
+    condition_failed,
+    decode_chunks,
+    range_of,
+)
+from inmemorystorage.exceptions import UnsupportedRequest
+from inmemorystorage.tree.journal import Savepoint
+
+DAY, MOMENT = "20260101", "20260101T000000Z"
+SCOPE = f"key/{DAY}/us-east-1/s3/aws4_request"
+SIGNED = {
+    "authorization": f"AWS4-HMAC-SHA256 Credential={SCOPE}, SignedHeaders=host, "
+    f"Signature={'0' * 64}"
+}
+MEDIA = "https://media.s3.amazonaws.com/"
+
+
+@pytest.fixture
+def buckets() -> Buckets:
+    """Return an account with a bucket "media", and an object "a" in it."""
+    buckets = Buckets()
+    buckets.create("media")
+    send(buckets, "PUT", f"{MEDIA}a", {}, b"0123456789")
+    return buckets
+
+
+def send(
+    buckets: Buckets, method: str, url: str, headers: Any = None, body: bytes = b""
+) -> Response:
+    """Send a signed request."""
+    return s3.answer(buckets, Request(method, url, {**SIGNED, **(headers or {})}, body))
+
+
+def code(response: Response) -> str:
+    """Return the code of an error, or an empty string."""
+    found = re.search("<Code>(.*)</Code>", response.body.decode())
+    return found[1] if found else ""
+
+
+@pytest.mark.parametrize(
+    ("url", "endpoint"),
+    [
+        ("https://media.s3.amazonaws.com/a", ""),
+        ("https://media.s3.eu-central-1.amazonaws.com/a", ""),
+        ("https://media.s3.dualstack.eu-central-1.amazonaws.com/a", ""),
+        ("https://media.s3-accelerate.amazonaws.com/a", ""),
+        ("https://media.s3.cn-north-1.amazonaws.com.cn/a", ""),
+        ("https://s3.amazonaws.com/media/a", ""),
+        ("http://localhost:9000/media/a", "http://localhost:9000"),
+        ("https://media.nyc3.example.com/a", "https://nyc3.example.com"),
+    ],
+)
+def test_bucket_of_a_url(buckets: Buckets, url: str, endpoint: str) -> None:
+    """A bucket is the subdomain of the service, or the first part of the path."""
+    assert s3.answer(buckets, Request("GET", url), endpoint).body == b"0123456789"
+
+
+def test_without_signature(buckets: Buckets) -> None:
+    """A request without a signature reads, and does not write."""
+    assert s3.answer(buckets, Request("GET", f"{MEDIA}a")).status == 200
+    assert code(s3.answer(buckets, Request("DELETE", f"{MEDIA}a"))) == "AccessDenied"
+    odd = {"authorization": "Basic eA=="}
+    assert code(send(buckets, "GET", f"{MEDIA}a", odd)) == "AuthorizationHeaderMalformed"
+
+
+QUERY = {
+    "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+    "X-Amz-Credential": SCOPE,
+    "X-Amz-Date": MOMENT,
+    "X-Amz-Expires": "60",
+    "X-Amz-SignedHeaders": "host",
+    "X-Amz-Signature": "0" * 64,
+}
+QUERY_V2 = {"AWSAccessKeyId": "key", "Signature": f"{'A' * 27}=", "Expires": "99999999999"}
+PARAMETERS = "AuthorizationQueryParametersError"
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        (QUERY, "AccessDenied"),  # it has expired
+        ({"X-Amz-Signature": "0"}, PARAMETERS),
+        ({**QUERY, "X-Amz-Expires": "odd"}, PARAMETERS),
+        ({**QUERY, "X-Amz-Expires": "604801"}, PARAMETERS),
+        ({**QUERY, "X-Amz-Date": "odd"}, PARAMETERS),
+        ({**QUERY, "X-Amz-Credential": "key"}, PARAMETERS),
+        ({**QUERY, "X-Amz-Date": "20260102T000000Z"}, PARAMETERS),
+        ({**QUERY, "X-Amz-Signature": "odd"}, "SignatureDoesNotMatch"),
+        (QUERY_V2, ""),
+        ({"Signature": "A"}, "AccessDenied"),
+        ({**QUERY_V2, "Expires": "1"}, "AccessDenied"),
+        ({**QUERY_V2, "Signature": "odd"}, "SignatureDoesNotMatch"),
+    ],
+)
+def test_presigned_shapes(buckets: Buckets, query: dict[str, str], expected: str) -> None:
+    """A presigned URL needs all parameters, within their limits."""
+    text = "&".join(f"{name}={value}" for name, value in query.items())
+    assert code(s3.answer(buckets, Request("GET", f"{MEDIA}a?{text}"))) == expected
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "headers", "body", "expected"),
+    [
+        ("PUT", "b", {"content-md5": "short"}, b"", "InvalidDigest"),
+        ("PUT", "b", {"content-encoding": "aws-chunked"}, b"odd", "IncompleteBody"),
+        ("PUT", "b", {"content-encoding": "aws-chunked", "x-amz-decoded-content-length": "9"},
+         b"0\r\n\r\n", "IncompleteBody"),
+        ("PUT", "b", {"x-amz-tagging": "0=&1=&2=&3=&4=&5=&6=&7=&8=&9=&10="}, b"", "InvalidTag"),
+        ("PUT", "b", {"x-amz-tagging": "a=1&a=2"}, b"", "InvalidTag"),
+        ("PUT", "b", {"x-amz-tagging": "=1"}, b"", "InvalidTag"),
+        ("PUT", "a?tagging", {}, b"<odd", "MalformedXML"),
+        ("DELETE", "a", {"if-match": '"other"'}, b"", "PreconditionFailed"),
+        ("DELETE", "b", {"if-match": '"other"'}, b"", "NoSuchKey"),
+        ("POST", "?delete", {}, b"<Delete/>", "MalformedXML"),
+        ("POST", "", {"content-type": "a/b"}, b"", "MalformedPOSTRequest"),
+        ("PUT", "a?uploadId=x&partNumber=1", {}, b"", "NoSuchUpload"),
+        ("POST", "a?uploadId=x", {}, b"", "NoSuchUpload"),
+        ("GET", "?max-keys=odd", {}, b"", "InvalidArgument"),
+        ("GET", "?encoding-type=odd", {}, b"", "InvalidArgument"),
+        ("GET", "?list-type=2&continuation-token=%ff", {}, b"", "InvalidArgument"),
+    ],
+)  # fmt: skip
+def test_errors(
+    buckets: Buckets, method: str, url: str, headers: Any, body: bytes, expected: str
+) -> None:
+    """A request that S3 refuses gets the code of the reference."""
+    assert code(send(buckets, method, MEDIA + url, headers, body)) == expected
+
+
+def test_errors_of_buckets(buckets: Buckets) -> None:
+    """A bucket's name must be valid and new, and one with objects stays."""
+    service, located = "https://s3.amazonaws.com", b"<C><LocationConstraint>x</C>"
+    assert code(send(buckets, "PUT", f"{service}/A")) == "InvalidBucketName"
+    assert code(send(buckets, "PUT", f"{service}/media")) == ""
+    assert code(send(buckets, "PUT", f"{service}/media", {}, located)) == "BucketAlreadyOwnedByYou"
+    assert code(send(buckets, "DELETE", f"{service}/media")) == "BucketNotEmpty"
+    assert b"<Name>media</Name>" in send(buckets, "GET", f"{service}/").body
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "headers", "body"),
+    [
+        ("GET", "a?torrent", {}, b""),
+        ("GET", "?versions", {}, b""),
+        ("PATCH", "a", {}, b""),
+        ("GET", "a?versionId=1", {}, b""),
+        ("PUT", "b", {"x-amz-object-lock-mode": "GOVERNANCE"}, b""),
+        ("PUT", "b", {"x-amz-grant-read": "emailAddress=a@b.c"}, b""),
+        ("PUT", "a?acl", {}, b"<A><Grant><Grantee><EmailAddress/></Grantee></Grant></A>"),
+        ("PUT", "b", {"x-amz-copy-source": "media/a?versionId=1"}, b""),
+        ("POST", "?delete", {}, b"<Delete><Object><Key>a</Key><ETag>b</ETag></Object></Delete>"),
+    ],
+)
+def test_unsupported(buckets: Buckets, method: str, url: str, headers: Any, body: bytes) -> None:
+    """What is not answered raises, with moto as the cure."""
+    with pytest.raises(UnsupportedRequest, match=r"do not answer .* Use moto"):
+        send(buckets, method, MEDIA + url, headers, body)
+
+
+def test_acl_document(buckets: Buckets) -> None:
+    """A document replaces the grants of an object."""
+    acl = send(buckets, "GET", f"{MEDIA}a?acl").body
+    send(buckets, "PUT", f"{MEDIA}a?acl", {"x-amz-acl": "public-read"})
+    assert send(buckets, "GET", f"{MEDIA}a?acl").body.count(b"<Grant>") == 2
+    send(buckets, "PUT", f"{MEDIA}a?acl", {}, acl)
+    assert send(buckets, "GET", f"{MEDIA}a?acl").body == acl
+
+
+def test_upload_errors(buckets: Buckets) -> None:
+    """An upload in parts refuses wrong numbers, ranges and orders."""
+    answered = send(buckets, "POST", f"{MEDIA}big?uploads").body.decode()
+    url = f"{MEDIA}big?uploadId={answered.partition('<UploadId>')[2].partition('<')[0]}"
+    copied = {"x-amz-copy-source": "media/a"}
+    for number in ("0", "10001", "odd"):
+        assert code(send(buckets, "PUT", f"{url}&partNumber={number}")) == "InvalidArgument"
+    for wanted in ("bytes=10-11", "odd"):
+        headers = {**copied, "x-amz-copy-source-range": wanted}
+        assert code(send(buckets, "PUT", f"{url}&partNumber=1", headers)) == "InvalidRange"
+    assert code(send(buckets, "PUT", f"{url}&partNumber=1", copied)) == ""
+    parts = [f"<Part><PartNumber>{number}</PartNumber></Part>" for number in (2, 1)]
+    body = f"<C>{''.join(parts)}</C>".encode()
+    assert code(send(buckets, "POST", url, {}, body)) == "InvalidPartOrder"
+    assert code(send(buckets, "POST", url, {}, b"<C/>")) == "MalformedXML"
+
+
+def test_uploads_of_a_bucket(buckets: Buckets) -> None:
+    """Uploads are listed on one page."""
+    for key in ("big", "other"):
+        send(buckets, "POST", f"{MEDIA}{key}?uploads")
+    assert send(buckets, "GET", f"{MEDIA}?uploads&prefix=b").body.count(b"<Upload>") == 1
+    with pytest.raises(UnsupportedRequest, match="several pages"):
+        send(buckets, "GET", f"{MEDIA}?uploads&max-uploads=1")
+
+
+def test_archived_object(buckets: Buckets) -> None:
+    """An object in an archive is described, and not read."""
+    send(buckets, "PUT", f"{MEDIA}b", {"x-amz-storage-class": "DEEP_ARCHIVE"})
+    assert code(send(buckets, "GET", f"{MEDIA}b")) == "InvalidObjectState"
+    assert send(buckets, "HEAD", f"{MEDIA}b").headers["x-amz-storage-class"] == "DEEP_ARCHIVE"
+
+
+def test_copy_onto_itself(buckets: Buckets) -> None:
+    """A copy onto itself must change something."""
+    source = {"x-amz-copy-source": "/media/a"}
+    assert code(send(buckets, "PUT", f"{MEDIA}a", source)) == "InvalidRequest"
+    changed = {**source, "x-amz-storage-class": "STANDARD_IA"}
+    assert code(send(buckets, "PUT", f"{MEDIA}a", changed)) == ""
+
+
+def policy(*conditions: Any, expiration: Any = "2100-01-01T00:00:00.000Z") -> str:
+    """Return a policy as a form sends it."""
+    document = {"expiration": expiration, "conditions": list(conditions)}
+    return base64.b64encode(json.dumps(document).encode()).decode()
+
+
+def post(buckets: Buckets, fields: dict[str, str], name: str = "file") -> Response:
+    """Send a form with a file."""
+    parts = [f'name="{field}"\r\n\r\n{value}' for field, value in fields.items()]
+    parts += [f'name="{name}"; filename="me.txt"\r\n\r\ncontent', 'name="later"\r\n\r\nodd']
+    body = "".join(f"--xyz\r\nContent-Disposition: form-data; {each}\r\n" for each in parts)
+    headers = {"content-type": "multipart/form-data; boundary=xyz"}
+    return s3.answer(buckets, Request("POST", MEDIA, headers, f"{body}--xyz--\r\n".encode()))
+
+
+V2 = {"awsaccesskeyid": "key", "signature": "A", "key": "up"}
+ANY_KEY = ["starts-with", "$key", ""]
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({}, 204),
+        ({"success_action_status": "200"}, 200),
+        ({"success_action_status": "404"}, 204),
+        ({"success_action_redirect": "https://example.com/?a"}, 303),
+        ({"acl": "public-read", "x-amz-meta-by": "me"}, 204),
+        ({"tagging": "<T><Tag><Key>a</Key><Value>b</Value></Tag></T>"}, 204),
+    ],
+)
+def test_form(buckets: Buckets, fields: dict[str, str], status: int) -> None:
+    """A form with a signed policy stores its file, and is answered as it asks."""
+    conditions = [ANY_KEY, *({name: value} for name, value in fields.items())]
+    response = post(buckets, {**V2, **fields, "policy": policy(*conditions)})
+    assert response.status == status
+    stored = send(buckets, "GET", f"{MEDIA}up")
+    assert stored.body == b"content"
+    assert ("x-amz-tagging-count" in stored.headers) == ("tagging" in fields)
+    assert ("x-amz-meta-by" in stored.headers) == ("x-amz-meta-by" in fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"key": "up"}, "AccessDenied"),
+        ({"policy": policy(ANY_KEY), "key": "up"}, "AccessDenied"),
+        ({**V2, "policy": "odd"}, "InvalidPolicyDocument"),
+        ({**V2, "policy": policy(expiration=1)}, "InvalidPolicyDocument"),
+        ({**V2, "policy": policy(ANY_KEY, expiration="2020-01-01T00:00:00Z")}, "AccessDenied"),
+        ({**V2, "policy": policy()}, "AccessDenied"),
+        ({**V2, "policy": policy(["odd", "$key", ""])}, "InvalidPolicyDocument"),
+        ({**V2, "policy": base64.b64encode(b"{}").decode()}, "InvalidPolicyDocument"),
+        ({**V2, "policy": policy(["eq", "$key", "other"])}, "AccessDenied"),
+        ({"awsaccesskeyid": "key", "signature": "A", "policy": policy()}, "InvalidArgument"),
+        ({"policy": policy(ANY_KEY), "x-amz-signature": "odd"}, PARAMETERS),
+        ({**V2, "policy": policy(ANY_KEY, expiration="odd")}, "InvalidPolicyDocument"),
+    ],
+)
+def test_refused_form(buckets: Buckets, fields: dict[str, str], expected: str) -> None:
+    """A form that its policy does not allow stores nothing."""
+    assert code(post(buckets, fields)) == expected
+    assert send(buckets, "GET", f"{MEDIA}up").status == 404
+    assert code(post(buckets, {**V2, "policy": policy(ANY_KEY)}, "image")) == "MalformedPOSTRequest"
+
+
+def test_chunks() -> None:
+    """Chunks with and without signatures become the content, and trailers its headers."""
+    chunks = b"2;chunk-signature=x\r\nab\r\n1\r\nc\r\n0\r\nx-amz-checksum-crc32:NSRBwg==\r\n\r\n"
+    assert decode_chunks(chunks) == (b"abc", {"x-amz-checksum-crc32": "NSRBwg=="})
+    with pytest.raises(ValueError, match="not 1 bytes long"):
+        decode_chunks(b"1\r\nabc\r\n0\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("bytes=0-0", slice(0, 1)),
+        ("bytes=5-99", slice(5, 10)),
+        ("bytes=-99", slice(0, 10)),
+        ("bytes=5-4", None),
+        ("bytes=-", None),
+        ("bytes=0-1,4-5", None),
+        ("lines=1-2", None),
+    ],
+)
+def test_ranges(header: str, expected: slice | None) -> None:
+    """A range ends at the content's end, and one that is not understood is ignored."""
+    assert range_of(header, 10) == expected
+
+
+@pytest.mark.parametrize("header", ["bytes=10-", "bytes=-0"])
+def test_ranges_outside(header: str) -> None:
+    """A range outside of the content is refused."""
+    with pytest.raises(ValueError, match="bytes="):
+        range_of(header, 10)
+
+
+def test_condition_without_date() -> None:
+    """A condition on a date that is none is ignored."""
+    assert condition_failed({"if-unmodified-since": "odd"}, "etag", time.time()) == ""
+
+
+def test_entries_without_savepoint() -> None:
+    """Changes outside of savepoints stay, and removing a missing key is silent."""
+    buckets = Buckets()
+    bucket = buckets.create("media")
+    savepoint = Savepoint()
+    assert bucket.objects.remove("missing") is None
+    savepoint.rollback()
+    assert "media" in buckets
+    assert etag_of(b"") == "d41d8cd98f00b204e9800998ecf8427e"
