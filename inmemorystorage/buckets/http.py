@@ -58,20 +58,6 @@ class Response:
     reset_after: int | None = None
 
 
-class Target(NamedTuple):
-    """
-    What a request is for.
-
-    :param kind: the name of the operation in the service's reference: ``"HeadObject"``.
-    :param bucket: the name of the bucket; empty for a request to the service itself.
-    :param key: the key of the object; empty for a request to a bucket.
-    """
-
-    kind: str
-    bucket: str
-    key: str
-
-
 def condition_failed(
     headers: Mapping[str, str], etag: str, modified: float, prefix: str = ""
 ) -> str:
