@@ -19,6 +19,7 @@ from buckets import Bucket, Server, needs_s3
 from django.core.files.base import ContentFile
 from hypothesis import given
 from hypothesis import strategies as st
+from object_stores.programs import Operation, programs
 
 from inmemorystorage.buckets import s3
 from inmemorystorage.buckets.http import Request, Response
@@ -95,7 +96,6 @@ def sides(server: Server, bucket: Bucket, **options: Any) -> Iterator[tuple[Side
         yield Side(real, bucket.name), Side(moved, bucket.name)
 
 
-Operation = tuple[str, Callable[[Side], Any]]
 NAMES = st.sampled_from(["a", "a/b", "dir/b.txt", "dir/c.css", "dir/", "ü &<.txt", "", "no/../a"])
 KEYS = st.sampled_from(["a", "a/b", "dir/b.txt", "dir//a", "dir/", "ü &<.txt"])
 CONTENTS = st.sampled_from([b"", b"hello", b"0123456789" * 300, bytes(range(256))])
@@ -238,21 +238,6 @@ CLIENT = {
 }  # fmt: skip
 
 
-def operations(table: dict[str, Any]) -> st.SearchStrategy[Operation]:
-    """Return a strategy of operations of a table, each with the text that shows it."""
-    return st.one_of(*(_operation(name, *row) for name, row in table.items()))
-
-
-def _operation(name: str, function: Any, *arguments: Any) -> st.SearchStrategy[Operation]:
-    if arguments and isinstance(arguments[0], dict):
-        return st.fixed_dictionaries(arguments[0]).map(
-            lambda sent: (f"{name}({sent})", lambda side: function(side, **sent))
-        )
-    return st.tuples(*arguments).map(
-        lambda sent: (f"{name}{sent}", lambda side: function(side, *sent))
-    )
-
-
 def compare(server: Server, steps: list[Operation], **options: Any) -> None:
     """Run operations on both sides; assert equal outcomes and requests."""
     with sides(server, server.make_bucket(), **options) as (real, moved):
@@ -262,13 +247,13 @@ def compare(server: Server, steps: list[Operation], **options: Any) -> None:
     gc.collect()  # what S3File left open, in this test
 
 
-@given(st.lists(operations(STORAGE), max_size=15))
+@given(programs(STORAGE))
 def test_storage_as_on_moto(server: Server, steps: list[Operation]) -> None:
     """The storage API returns, raises and requests the same as on moto."""
     compare(server, steps)
 
 
-@given(st.lists(operations(CLIENT), max_size=15))
+@given(programs(CLIENT))
 def test_client_as_on_moto(server: Server, steps: list[Operation]) -> None:
     """Calls through the client return, raise and request the same as on moto."""
     compare(server, steps)
