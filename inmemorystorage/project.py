@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import InvalidStorageError, Storage, default_storage, storages
 from django.db.models import FileField, Model
 from django.utils.functional import LazyObject, empty
@@ -53,7 +54,8 @@ def _named_storages() -> Iterator[tuple[str, Storage]]:
     aliases = [*vars(storages)["_storages"].items(), ("default", vars(default_storage)["_wrapped"])]
     yield from ((alias, storage) for alias, storage in aliases if storage is not empty)
     for label, field in labelled_fields():
-        with contextlib.suppress(InvalidStorageError):  # the alias is not in STORAGES
+        # The alias is not in STORAGES, or its client is not installed.
+        with contextlib.suppress(InvalidStorageError, ImproperlyConfigured):
             yield label, unwrap(field.storage)
 
 

@@ -13,13 +13,11 @@ import time
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from ..tree.journal import Journal, begin, lock, record
 
 Value = TypeVar("Value")
-EMPTY: Mapping[str, str] = MappingProxyType({})
 # Greater than any character of a key.
 _AFTER_ALL = chr(0x10FFFF)
 
@@ -37,6 +35,9 @@ class Entries(Generic[Value]):
 
     def __contains__(self, key: str) -> bool:
         return key in self._values
+
+    def __getitem__(self, key: str) -> Value:
+        return self._values[key]
 
     def get(self, key: str) -> Value | None:
         """Return the value of a key, or ``None``."""
@@ -108,8 +109,8 @@ class Attributes:
     :param acl: what the wire stores about access; the bucket does not read it.
     """
 
-    headers: Mapping[str, str] = EMPTY
-    metadata: Mapping[str, str] = EMPTY
+    headers: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
     tags: tuple[tuple[str, str], ...] = ()
     acl: Any = ()
 
@@ -128,7 +129,7 @@ class StoredObject:
     attributes: Attributes
     etag: str
     modified: float
-    checksums: Mapping[str, str] = EMPTY
+    checksums: Mapping[str, str] = field(default_factory=dict)
 
 
 class Part(NamedTuple):
@@ -182,11 +183,11 @@ class Bucket:
         attributes: Attributes,
         *,
         etag: str = "",
-        checksums: Mapping[str, str] = EMPTY,
+        checksums: Mapping[str, str] | None = None,
     ) -> StoredObject:
         """Store an object, by reference to its content, and return it."""
         etag = etag or etag_of(content)
-        stored = StoredObject(content, attributes, etag, time.time(), checksums)
+        stored = StoredObject(content, attributes, etag, time.time(), checksums or {})
         self.objects.put(key, stored)
         return stored
 

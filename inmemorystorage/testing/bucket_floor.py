@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
+import re
+import warnings
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from typing import Any, ClassVar, NamedTuple, Protocol
 from urllib.parse import urlsplit
@@ -18,12 +21,17 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.files.storage import Storage
 
-from ..buckets.bucket import Bucket, Buckets
+from ..buckets.bucket import Bucket, Buckets, StoredObject
 from ..buckets.http import Request, Response
 from ..buckets.service import Service, Target
 from ..project import labelled_storages, storage_layers, unwrap
 from .imports import after_import
 from .tools import TestTool
+
+# A host of this machine, with its port.
+_LOCAL = re.compile(r"(localhost|127\.[\d.]+|\[::1\])(:\d+)?$")
+# Settings that may name endpoints.
+_NAMING = re.compile("STORAGE|ENDPOINT|AWS|S3|MINIO|AZURE|^GS_")
 
 
 class Exchange(NamedTuple):
@@ -67,10 +75,12 @@ class Place(NamedTuple):
     Where a storage keeps its files.
 
     :param bucket: the bucket; ``prefix``: what the keys of its files begin with.
+    :param url: the same as text: ``"s3://media/uploads/"``.
     """
 
     bucket: Bucket
     prefix: str
+    url: str
 
 
 class BucketFloor(TestTool):
@@ -81,8 +91,10 @@ class BucketFloor(TestTool):
     credentials, a region or a network. The buckets that storages and settings name exist from the
     start; others exist after they were created.
 
-    :param left: endpoints that are really reached, such as ``"http://127.0.0.1:5000"``: an emulator
-        that the tests run.
+    An endpoint on this machine that the project's settings and environment did not name when the
+    floor began is really reached: that of a server which the tests run.
+
+    :param left: other endpoints that are really reached, such as ``"http://127.0.0.1:9000"``.
 
     ``buckets`` are the buckets; ``active`` are the active floors of all services, and ``backends``
     the classes of storages on the service.
@@ -95,19 +107,23 @@ class BucketFloor(TestTool):
     setting: ClassVar[str] = "BUCKET"
     # The module of the client after whose import it is patched.
     module: ClassVar[str]
+    # The extra that installs the packages of the client.
+    extra: ClassVar[str]
+    packages: ClassVar[frozenset[str]]
 
     def __init__(self, left: tuple[str, ...] = ()) -> None:
         super().__init__()
         self.buckets = Buckets()
         self._left = {urlsplit(each).netloc for each in left if "://" in each}
-        self._found: set[str] = set()
-        self._made: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._made: set[str] = set()
+        self._storages: weakref.WeakSet[Any] = weakref.WeakSet()
         self._exits = contextlib.ExitStack()
 
     def enable(self) -> BucketFloor:
         """Begin to answer."""
         self._patch_after_import(self.module, self.patched)
         self._patch_after_import("storages.base", self._remembering)
+        self._named_endpoints = _text_of_settings()
         self.active.append(self)
         return self
 
@@ -130,7 +146,7 @@ class BucketFloor(TestTool):
 
         def remember(init: Any, storage: Any, *args: Any, **kwargs: Any) -> None:
             init(storage, *args, **kwargs)
-            self._made.add(storage)
+            self._storages.add(storage)
 
         return method(base, "__init__", remember)
 
@@ -148,26 +164,31 @@ class BucketFloor(TestTool):
 
     def holds(self, storage: Storage) -> bool:
         """Return whether a storage is on the service."""
-        names = {f"{cls.__module__}.{cls.__qualname__}" for cls in type(storage).__mro__}
+        names = {f"{cls.__module__}.{cls.__qualname__}" for cls in storage.__class__.__mro__}
         return not names.isdisjoint(self.backends)
 
     def place(self, storage: Storage) -> Place:
         """Return where a storage on the service keeps its files."""
-        name = self.name_of(storage)
-        self._find({name})
-        return Place(self.buckets.get(name) or Bucket(), self.prefix_of(storage))
+        name, prefix = self.name_of(storage), self.prefix_of(storage)
+        self.make(name)
+        bucket = self.buckets.get(name) or Bucket()  # the project may have deleted it
+        return Place(bucket, prefix, f"{self.service.name}://{name}/{prefix}")
 
     def is_left(self, url: str) -> bool:
         """Return whether the endpoint of a URL is really reached."""
         host = urlsplit(url).netloc
-        return any(host == each or host.endswith(f".{each}") for each in self._left)
+        if any(host == each or host.endswith(f".{each}") for each in self._left):
+            return True
+        local = _LOCAL.search(host)
+        return local is not None and local[0] not in self._named_endpoints
 
     def answer(self, request: Request, endpoint: str = "") -> Response:
         """Answer a request; raise `UnsupportedRequest` for one that is not answered."""
         target = self.service.identify(self.buckets, request, endpoint)
-        if target.bucket not in self._found:
-            named = set(self._named())
-            self._find(named & {target.bucket} if target.bucket else named)
+        if target.bucket not in self._made:
+            for name in set(self._named()):
+                if target.bucket in ("", name):
+                    self.make(name)
         proceed = functools.partial(self._answer, endpoint)
         for observer in [*_observers]:
             proceed = functools.partial(_observed, observer, proceed)
@@ -176,16 +197,16 @@ class BucketFloor(TestTool):
     def _answer(self, endpoint: str, exchange: Exchange) -> Response:
         return self.service.answer(self.buckets, exchange.request, endpoint)
 
-    def _find(self, names: set[str]) -> None:
-        """Create buckets that the project names, once."""
-        for name in names - self._found:
-            self._found.add(name)
+    def make(self, name: str) -> None:
+        """Make a bucket that the project names; do nothing if that was done, or it exists."""
+        if name not in self._made:
+            self._made.add(name)
             if name not in self.buckets:
                 self.buckets.found(name)
 
     def _named(self) -> Iterator[str]:
         """Yield the names of the buckets of storages, and of settings."""
-        for known in (*(storage for _, storage in labelled_storages()), *self._made):
+        for known in (*(storage for _, storage in labelled_storages()), *self._storages):
             for storage in map(unwrap, storage_layers(known)):
                 with contextlib.suppress(Exception):  # it may need a tenant, for instance
                     if self.holds(storage):
@@ -196,8 +217,74 @@ class BucketFloor(TestTool):
                 yield value
 
 
+def _text_of_settings() -> str:
+    """Return the settings and the environment that may name endpoints, as text."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Django's own, of deprecated settings
+        values = [getattr(settings, name) for name in dir(settings) if _NAMING.search(name)]
+    return f"{values} {[*os.environ.values()]}"
+
+
 def _observed(observer: RequestObserver, proceed: Proceed, exchange: Exchange) -> Response:
     return observer.observe_request(exchange, proceed)
+
+
+def extra_for(error: BaseException) -> str | None:
+    """Return the extra to install after an error in importing a storage, if a floor knows it."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ModuleNotFoundError):
+        cause = cause.__cause__ or cause.__context__
+    package = (getattr(cause, "name", None) or "").partition(".")[0]
+    for floor in BucketFloor.active:
+        backends = (each.rpartition(".")[0] for each in floor.backends)
+        if package in floor.packages or any(each in str(error) for each in backends):
+            return floor.extra
+    return None
+
+
+# Objects by their keys, by the names of their buckets, by the names of services.
+Contents = dict[str, dict[str, dict[str, StoredObject]]]
+
+
+def dump_buckets(noted: Mapping[Any, Any] | None = None) -> Contents:
+    """
+    Return the objects of all active floors.
+
+    :param noted: return only those whose former states are here, as the journal notes them.
+    """
+    contents: Contents = {}
+    for floor in BucketFloor.active:
+        buckets = contents[floor.service.name] = {}
+        for name, bucket in floor.buckets.items():
+            objects = dict(bucket.objects.items())
+            if noted is not None:
+                changed = noted.get(bucket.objects, {})
+                objects = {key: objects[key] for key in changed if key in objects}
+            buckets[name] = objects
+    return contents
+
+
+def load_buckets(contents: Contents) -> None:
+    """Put objects into the buckets of all active floors."""
+    for floor in BucketFloor.active:
+        for name, objects in contents.get(floor.service.name, {}).items():
+            floor.make(name)
+            for key, stored in objects.items():
+                floor.buckets[name].objects.put(key, stored)
+
+
+class CopiedBuckets:
+    """
+    The objects of all active floors at the moment at which this is pickled.
+
+    A worker process gets it with the options of its session, when the process begins.
+    """
+
+    def __init__(self, contents: Contents | None = None) -> None:
+        self.contents = contents or {}
+
+    def __reduce__(self) -> tuple[type[CopiedBuckets], tuple[Contents]]:
+        return CopiedBuckets, (dump_buckets(),)
 
 
 def floor_of(storage: Storage) -> BucketFloor | None:

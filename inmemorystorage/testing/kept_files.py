@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
+import pickle
 import stat
 import tarfile
 import tempfile
@@ -21,10 +23,14 @@ from typing import Any
 from django.db import connections
 from django.db.models.signals import pre_migrate
 
+from ..tree.journal import Savepoint
+from .bucket_floor import Contents, dump_buckets, load_buckets
 from .floor import Floor, project_directories
 from .snapshot import Snapshot
 
 DIRECTORY = "dj-inmemorystorage"
+# The last member of an archive: the objects of buckets, pickled.
+BUCKETS = "buckets"
 
 
 @contextlib.contextmanager
@@ -57,6 +63,7 @@ class Keeper:
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self._level: object = None
+        self._savepoint: Savepoint | None = None
         self._alias = ""
 
     def begin(self, using: str, **kwargs: Any) -> None:
@@ -70,30 +77,37 @@ class Keeper:
         if connection.vendor == "sqlite" and connection.is_in_memory_db():
             return
         self._level = self._snapshot.begin()
+        self._savepoint = Savepoint()
         if connection.introspection.django_table_names(only_existing=True):
             with _warning_of("loaded"), contextlib.suppress(FileNotFoundError):
-                load(archive_of(using), self._snapshot.directory)
+                load_buckets(load(archive_of(using), self._snapshot.directory))
 
     def keep(self) -> None:
         """Keep the files of the last database."""
-        if self._level is not None:
+        if self._savepoint is not None:
             changes = self._snapshot.changes(self._level)
             names = [path for path, (_, now) in changes.items() if now is not None]
+            contents = dump_buckets(self._savepoint.noted())
             with _warning_of("kept"):
-                save(archive_of(self._alias), self._snapshot.directory, names)
+                save(archive_of(self._alias), self._snapshot.directory, names, contents)
 
     def release(self) -> None:
         """Let the files belong to the run."""
-        if self._level is not None:
+        if self._savepoint is not None:
+            self._savepoint.release()
             self._snapshot.release(self._level)
-            self._level = None
+            self._savepoint = self._level = None
+
+
+# What loading an archive raises that another release of this library wrote.
+_OF_OTHER_RELEASES = (AttributeError, ImportError, TypeError, ValueError)
 
 
 @contextlib.contextmanager
 def _warning_of(done: str) -> Iterator[None]:
     try:
         yield
-    except (OSError, tarfile.TarError) as error:
+    except (OSError, tarfile.TarError, pickle.PickleError, *_OF_OTHER_RELEASES) as error:
         warnings.warn(f"Files of migrations could not be {done}: {error}", stacklevel=2)
 
 
@@ -124,11 +138,20 @@ def make_private(directory: str) -> None:
         raise PermissionError(f"{directory} is not a private directory")
 
 
-def load(archive: str, directory: str) -> None:
-    """Extract an archive; raise ``FileNotFoundError`` if it does not exist."""
+def load(archive: str, directory: str) -> Contents:
+    """
+    Extract an archive, and return the objects of buckets in it.
+
+    Raises ``FileNotFoundError`` if it does not exist.
+    """
     with tarfile.open(archive) as file:
         make_private(os.path.dirname(archive))
-        file.extractall(directory, filter=_keep_mode)
+        *members, buckets = file.getmembers()
+        file.extractall(directory, members, filter=_keep_mode)
+        pickled = file.extractfile(buckets)
+        assert pickled is not None  # a regular file
+        contents: Contents = pickle.load(pickled)
+        return contents
 
 
 def _keep_mode(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo:
@@ -136,9 +159,14 @@ def _keep_mode(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo:
     return tarfile.data_filter(member, path).replace(mode=member.mode, deep=False)
 
 
-def save(archive: str, directory: str, paths: list[str]) -> None:
-    """Put some paths below a directory into an archive; without paths, delete the archive."""
-    if not paths:
+def save(archive: str, directory: str, paths: list[str], contents: Contents) -> None:
+    """
+    Put some paths below a directory, and objects of buckets, into an archive.
+
+    Without either, delete the archive.
+    """
+    has_objects = any(objects for buckets in contents.values() for objects in buckets.values())
+    if not (paths or has_objects):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(archive)
         return
@@ -149,5 +177,9 @@ def save(archive: str, directory: str, paths: list[str]) -> None:
         with open(descriptor, "wb") as target, tarfile.open(fileobj=target, mode="w") as file:
             for path in paths:
                 file.add(path, os.path.relpath(path, directory), recursive=False)
+            pickled = pickle.dumps(contents)
+            member = tarfile.TarInfo(BUCKETS)
+            member.size = len(pickled)
+            file.addfile(member, io.BytesIO(pickled))
         os.replace(temporary, archive)
         stack.pop_all()

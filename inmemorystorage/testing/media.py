@@ -19,7 +19,7 @@ class Media(Mapping[str, bytes]):
 
     :param level: the level whose changes ``created``, ``changed`` and ``deleted`` list; ``None``:
         no changes.
-    :param alias: the alias of the storage, which must not be a bucket.
+    :param alias: the alias of the storage, which must not be a real bucket.
     """
 
     def __init__(self, level: Level | None = None, alias: str = "default") -> None:

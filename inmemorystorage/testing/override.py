@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import InvalidStorageError, Storage, default_storage, storages
 from django.core.signals import setting_changed
 from django.db.models import Model
@@ -14,6 +15,7 @@ from django.db.models.signals import class_prepared
 
 from ..project import field_label, file_fields, labelled_storages, storage_layers, unwrap
 from . import django_memory
+from .bucket_floor import extra_for
 from .floor import STATICFILES, Floor
 from .isolation import isolate_storages
 from .places import check_name
@@ -103,7 +105,16 @@ def replace_entries(replacements: Replacements, stack: contextlib.ExitStack) -> 
     entries = [entry for alias, entry in storages.backends.items() if alias != STATICFILES]
 
     def create(params: Any) -> Storage:
-        storage: Storage = create_storage(params)
+        try:
+            storage: Storage = create_storage(params)
+        except (InvalidStorageError, ImproperlyConfigured) as error:
+            extra = extra_for(error)
+            if extra is None:
+                raise
+            raise type(error)(
+                f"{error} Install {extra} where the tests run, too: the storage keeps its class "
+                "and its client, whose requests are answered in memory."
+            ) from error
         if params in entries:
             for layer in (storage, *storage_layers(storage)):
                 replacements.replace(unwrap(layer), params)

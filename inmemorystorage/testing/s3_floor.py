@@ -28,6 +28,7 @@ class S3Floor(BucketFloor):
     service = s3.SERVICE
     backends = frozenset({"storages.backends.s3.S3Storage"})
     module = "botocore.session"
+    extra, packages = "django-storages[s3]", frozenset({"boto3", "botocore"})
 
     @contextlib.contextmanager
     def patched(self) -> Iterator[None]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from .bucket_floor import CopiedBuckets, load_buckets
 from .floor import Floor
 from .live import serve_live_media
 from .override import override_storages
@@ -30,6 +31,7 @@ class Options:
     :param load: the project's files with which private directories begin; see `Loader`.
     :param left: directories that are not moved.
     :param parent: the private directory of the parent process, in a worker process.
+    :param buckets: the objects of the parent process, in a worker process.
     """
 
     overrides: bool = False
@@ -37,6 +39,7 @@ class Options:
     load: str = ""
     left: tuple[str, ...] = ()
     parent: str = ""
+    buckets: CopiedBuckets = field(default_factory=CopiedBuckets)
 
     @classmethod
     def read(
@@ -73,6 +76,7 @@ class Session:
                 session._enable(
                     override_storages(load=options.load, left=options.left, parent=options.parent)
                 )
+                load_buckets(options.buckets.contents)
             session._enable(serve_live_media())
             session._exits = session._exits.pop_all()
         return session

@@ -1,21 +1,25 @@
-"""The files of a storage as a test sees them: in memory, on a disk, or through the storage."""
+"""The files of a storage as a test sees them: in memory, on a disk, in a bucket, or through it."""
 
 from __future__ import annotations
 
 import contextlib
+import gzip
 import os
 import stat
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeGuard
 
 from django.core.files.storage import FileSystemStorage, Storage
 from django.core.files.storage import InMemoryStorage as DjangoInMemoryStorage
 
+from ..buckets.bucket import StoredObject
 from ..fallback import FallbackStorage
 from ..kvstore import KeyValueStorage
 from ..storage import InMemoryStorage
 from ..tree.nodes import InMemoryDir, InMemoryFile, InMemoryNode
 from ..walk import Branch, draw_tree, scan, walk
+from .bucket_floor import Place, floor_of
 from .django_memory import DjangoMemory
 from .levels import Level
 from .operations import unobserved
@@ -34,9 +38,12 @@ class Changes(NamedTuple):
 
 
 def files_of(storage: Storage) -> StoredFiles:
-    """Return the files of a storage; raise ``TypeError`` for a bucket, for instance."""
+    """Return the files of a storage; raise ``TypeError`` for a real bucket, for instance."""
     if isinstance(storage, InMemoryStorage):
         return FilesInMemory(storage)
+    floor = floor_of(storage)
+    if floor is not None:
+        return FilesInBucket(floor.place(storage))
     if isinstance(storage, FileSystemStorage):
         return FilesOnDisk(storage)
     if isinstance(storage, (DjangoInMemoryStorage, FallbackStorage, KeyValueStorage)):
@@ -168,7 +175,61 @@ class FilesThroughStorage:
         return _draw(f"{type(self._storage).__name__}/", sizes)
 
 
-StoredFiles = FilesInMemory | FilesOnDisk | FilesThroughStorage
+class FilesInBucket:
+    """
+    The objects of a bucket in memory below a storage's location.
+
+    Keys that end in a slash, which consoles make for folders, are no files.
+    """
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+
+    def names(self) -> list[str]:
+        """Return the names of all files, sorted."""
+        return [name for name in map(self._name, self._place.bucket.objects.keys) if name]
+
+    def _name(self, key: str) -> str:
+        prefix = self._place.prefix
+        return key[len(prefix) :] if key.startswith(prefix) and not key.endswith("/") else ""
+
+    def read(self, name: str) -> bytes:
+        """Return the content of a file; raise ``KeyError`` if there is none of that name."""
+        stored = self._place.bucket.objects.get(self._place.prefix + name)
+        if stored is None:
+            raise KeyError(name)
+        return decoded(stored)
+
+    def changes(self, level: Level | None) -> Changes:
+        """Return the contents of the files that may have changed in a level."""
+        objects = self._place.bucket.objects
+        noted = {} if level is None else level.savepoint.noted().get(objects, {})
+        before = {self._name(key): stored for key, stored in noted.items() if stored}
+        now = {self._name(key): objects.get(key) for key in noted}
+        return Changes(_contents(before), _contents(now))
+
+    def draw(self) -> str:
+        """Return a tree of the files, as text."""
+        objects = self._place.bucket.objects
+        sizes = {name: len(objects[self._place.prefix + name].content) for name in self.names()}
+        return _draw(self._place.url, sizes)
+
+
+def _contents(objects: Mapping[str, StoredObject | None]) -> dict[str, bytes]:
+    return {name: decoded(stored) for name, stored in objects.items() if name and stored}
+
+
+def decoded(stored: StoredObject) -> bytes:
+    """Return the content of an object as storages read it: uncompressed."""
+    if stored.attributes.headers.get("content-encoding") != "gzip":
+        return stored.content
+    try:
+        return gzip.decompress(stored.content)
+    except (OSError, EOFError, zlib.error):
+        return stored.content
+
+
+StoredFiles = FilesInMemory | FilesOnDisk | FilesThroughStorage | FilesInBucket
 
 
 def _draw(title: str, sizes: Mapping[str, int]) -> str:

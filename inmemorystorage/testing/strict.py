@@ -16,6 +16,7 @@ from ..fallback import FallbackStorage
 from ..project import labelled_layers
 from ..storage import InMemoryStorage
 from ..tree.mount import is_lent
+from .bucket_floor import floor_of
 from .floor import Floor, is_static
 from .operations import Call, add_observer, remove_observer
 from .places import storage_label
@@ -31,9 +32,9 @@ class forbid_real_storages(TestTool):
     """
     Fail operations that save, open for writing or delete on a real storage.
 
-    A storage is real unless it is in memory, or is a ``FileSystemStorage`` on a moved or a
-    temporary directory. Raises `RealStorageError` before the operation does anything, and again at
-    the end if the project swallowed it.
+    A storage is real unless it is in memory, or on a bucket in memory, or is a
+    ``FileSystemStorage`` on a moved or a temporary directory. Raises `RealStorageError` before the
+    operation does anything, and again at the end if the project swallowed it.
 
     :param reads: whether all other operations fail too, except those that read static files.
     :param tells_of_swallowed: whether a swallowed error is raised again.
@@ -117,7 +118,9 @@ def is_in_memory(storage: Storage) -> bool:
         return is_moved or is_lent(location) or is_temporary(location)
     if isinstance(storage, FallbackStorage):
         return all(is_in_memory(part) for _, part in labelled_layers("", storage))
-    return isinstance(storage, (InMemoryStorage, DjangoInMemoryStorage)) or is_shared(storage)
+    if isinstance(storage, (InMemoryStorage, DjangoInMemoryStorage)):
+        return True
+    return is_shared(storage) or floor_of(storage) is not None
 
 
 def is_temporary(path: str) -> bool:

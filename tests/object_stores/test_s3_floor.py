@@ -477,9 +477,10 @@ def test_older_client(monkeypatch: pytest.MonkeyPatch) -> None:
         assert [each["Name"] for each in older.list_buckets()["Buckets"]] == ["media"]
 
 
-def test_floor_is_taken_away(server: Server) -> None:
+def test_floor_is_taken_away(server: Server, settings: Any) -> None:
     """After the floor a client reaches its endpoint."""
     bucket = server.make_bucket()
+    settings.AWS_S3_ENDPOINT_URL = server.endpoint
     with S3Floor():
         bucket.server.client.create_bucket(Bucket=bucket.name)
         server.client.put_object(Bucket=bucket.name, Key="a", Body=b"in memory")

@@ -10,8 +10,9 @@ from unittest import mock
 
 import django
 import pytest
+from buckets import needs_s3
 from projects import Project
-from testing.faces import ABSENT, FACES, LINE, RUNNER, Face, Outcome, Suite
+from testing.faces import ABSENT, FACES, LINE, RUNNER, Face, Outcome, Suite, files_of
 from testing.ways import MANAGE
 
 from inmemorystorage.testing.floor import Floor
@@ -48,6 +49,29 @@ MIGRATED = Suite(
     ("migrated",),
     rolling=("migrated_rolls_back",),
     files={**MIGRATIONS, "manage_parallel.py": MANAGE},
+)
+# The same on S3.
+ON_S3 = """
+AWS_STORAGE_BUCKET_NAME = "bucket-of-project"
+AWS_LOCATION = "media"
+AWS_QUERYSTRING_AUTH = False
+STORAGES["default"] = {"BACKEND": "storages.backends.s3.S3Storage"}
+STORAGES["private"] = {"BACKEND": "uploads.buckets.PrivateStorage"}
+"""
+BUCKETS = {
+    "uploads/buckets.py": """
+    from storages.backends.s3 import S3Storage
+
+    class PrivateStorage(S3Storage):
+        bucket_name = "bucket-of-private"
+        location = ""
+        querystring_auth = True
+    """
+}
+MIGRATED_BUCKET = Suite(
+    ("migrated_bucket",),
+    settings=ON_S3,
+    files={**MIGRATIONS, **BUCKETS, "manage_parallel.py": MANAGE},
 )
 # A project that saves a file when it begins, and initializes workers itself.
 IMPORTED = Suite(
@@ -152,6 +176,41 @@ def test_parallel(start_method: str, tmp_path: Path) -> None:
     (absent, line) = (outcome.printed.splitlines() for outcome in outcomes.values())
     # The dots, the counts and the times differ.
     assert len(absent) == len(line)
+
+
+@needs_s3
+@pytest.mark.parametrize("start_method", START_METHODS)
+def test_buckets_in_parallel(start_method: str, tmp_path: Path) -> None:
+    """Each worker has the objects of migrations, in buckets of its own."""
+    face = FACES["runner"].by("manage_parallel.py", start_method, "test", "--parallel=2")
+    project = MIGRATED_BUCKET.make(tmp_path / LINE, LINE)
+    outcome = face.run(project, LINE)
+    assert outcome.count == 9
+    assert complaints(outcome.printed) == []
+
+
+@needs_s3
+@pytest.mark.parametrize("name", KEEPING)
+def test_buckets_of_a_kept_database(name: str, tmp_path: Path) -> None:
+    """The second run on a kept database has the objects of migrations."""
+    face = FACES[name.partition("-")[0]]
+    suite = replace(MIGRATED_BUCKET, settings=ON_S3 + KEPT)
+    project = suite.make(tmp_path / LINE, LINE)
+    outcomes = [face.run(project, LINE, *KEEPING[name]), face.again(project, *KEEPING[name])]
+    assert [outcome.count for outcome in outcomes] == [9, 9]
+    assert [complaints(outcome.printed) for outcome in outcomes] == [[], []]
+
+
+@needs_s3
+def test_buckets_roll_back(face: Face, tmp_path: Path) -> None:
+    """A project on S3 keeps its storages and clients, whose objects roll back."""
+    project = Suite(("bucket",), settings=ON_S3, files=BUCKETS).make(tmp_path / LINE, LINE)
+    before = files_of(project.directory)
+    assert face.run(project, LINE).count == 17
+    changed = {
+        name for name, file in files_of(project.directory).items() if before.get(name) != file
+    }
+    assert changed <= {face.file}
 
 
 def root_of(project: Project, name: str) -> Path:

@@ -1,0 +1,215 @@
+"""What the floors of all object stores have in common, and the kit's views of their buckets."""
+
+from __future__ import annotations
+
+import gzip
+import pickle
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from buckets import Server, needs_s3
+from django.core.exceptions import ImproperlyConfigured
+from django.core.files.base import ContentFile
+from django.core.files.storage import InvalidStorageError, default_storage, storages
+
+from inmemorystorage.testing import (
+    Media,
+    assertNotStored,
+    assertStored,
+    capture_media,
+    forbid_real_storages,
+    override_storages,
+)
+from inmemorystorage.testing.bucket_floor import BucketFloor, CopiedBuckets, load_buckets
+from inmemorystorage.testing.imports import after_import
+from inmemorystorage.testing.levels import Level
+from inmemorystorage.testing.stored_files import files_of
+
+S3 = "storages.backends.s3.S3Storage"
+OPTIONS = {"bucket_name": "media-bucket", "location": "media"}
+
+
+def use(settings: Any, backend: str, **options: Any) -> None:
+    """Make a storage the default one."""
+    settings.STORAGES = settings.STORAGES | {"default": {"BACKEND": backend, "OPTIONS": options}}
+
+
+@pytest.fixture
+def bucket(settings: Any) -> Iterator[Any]:
+    """Return the bucket of the default storage, which is on S3."""
+    use(settings, S3, **OPTIONS)
+    with override_storages():
+        yield default_storage.bucket  # type: ignore[attr-defined]
+
+
+def save(name: str, content: bytes = b"content") -> None:
+    """Save a file to the default storage."""
+    assert default_storage.save(name, ContentFile(content)) == name
+
+
+@needs_s3
+def test_files_of_a_bucket(bucket: Any) -> None:
+    """A test sees the files below the location, uncompressed, and folders are none."""
+    save("d/a.txt")
+    bucket.put_object(Key="media/folder/", Body=b"")
+    bucket.put_object(Key="elsewhere/b.txt", Body=b"")
+    bucket.put_object(Key="media/z.css", Body=gzip.compress(b"css"), ContentEncoding="gzip")
+    bucket.put_object(Key="media/odd.css", Body=b"no gzip", ContentEncoding="gzip")
+    media = Media()
+    assert dict(media) == {"d/a.txt": b"content", "odd.css": b"no gzip", "z.css": b"css"}
+    with pytest.raises(KeyError):
+        media["missing"]
+    assert repr(media).splitlines()[:3] == [
+        "s3://media-bucket/media/",
+        "├── d/",
+        "│   └── a.txt (7)",
+    ]
+    assertStored("d/a.txt", b"content")
+    assertNotStored("missing")
+
+
+@needs_s3
+def test_changes_of_a_bucket(bucket: Any) -> None:
+    """A test sees which files it created, changed and deleted."""
+    for name in ("changed.txt", "deleted.txt", "kept.txt"):
+        save(name)
+    assert files_of(default_storage).changes(None) == ({}, {})
+    with capture_media() as media:
+        save("created.txt")
+        save("changed.txt", b"other")
+        default_storage.delete("deleted.txt")
+        bucket.put_object(Key="elsewhere", Body=b"")
+    changes = media.created, media.changed, media.deleted
+    assert changes == (["created.txt"], ["changed.txt"], ["deleted.txt"])
+
+
+@needs_s3
+def test_deleted_bucket_has_no_files(bucket: Any) -> None:
+    """A bucket that the project deleted has no files, and comes back with the level."""
+    level = Level()
+    bucket.delete()
+    assert dict(Media()) == {}
+    level.end()
+    save("a.txt")
+    assert list(Media()) == ["a.txt"]
+
+
+@needs_s3
+def test_strict_mode_allows_buckets_in_memory(bucket: Any) -> None:
+    """A storage on a floor is not a real storage."""
+    with forbid_real_storages(reads=True):
+        save("a.txt")
+
+
+@needs_s3
+def test_servers_of_tests_are_reached(bucket: Any, server: Server) -> None:
+    """A server on this machine that settings did not name is really reached."""
+    real = server.make_bucket()
+    server.client.put_object(Bucket=real.name, Key="a", Body=b"")
+    assert real.tags().keys() == {"a"}
+
+
+@needs_s3
+def test_listing_names_all_buckets(bucket: Any) -> None:
+    """The buckets that the project names exist, though no request was for them."""
+    listed = bucket.meta.client.list_buckets()["Buckets"]
+    assert "media-bucket" in [each["Name"] for each in listed]
+
+
+@needs_s3
+def test_copied_buckets(bucket: Any) -> None:
+    """What another process unpickles are the objects at that moment."""
+    save("a.txt")
+    copied = pickle.loads(pickle.dumps(CopiedBuckets()))
+    default_storage.delete("a.txt")
+    load_buckets(copied.contents)
+    assert dict(Media()) == {"a.txt": b"content"}
+
+
+@pytest.mark.parametrize(
+    ("module", "error"),
+    [
+        ("raise ImportError from ModuleNotFoundError(name='boto3')", InvalidStorageError),
+        (
+            """
+            try:
+                raise ModuleNotFoundError("No module named 'botocore'", name="botocore.client")
+            except ImportError as error:
+                from django.core.exceptions import ImproperlyConfigured
+                raise ImproperlyConfigured(f"Could not load Boto3's S3 bindings. {error}")
+            """,
+            ImproperlyConfigured,
+        ),
+    ],
+)
+def test_missing_client(
+    module: str, error: type[Exception], settings: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    """The error for a client that is not installed names the extra."""
+    (tmp_path / "storage_without_client.py").write_text(textwrap.dedent(module))
+    monkeypatch.syspath_prepend(tmp_path)
+    use(settings, "storage_without_client.Storage")
+    with override_storages(), pytest.raises(error, match=r"Install django-storages\[s3\] where"):
+        bool(default_storage)
+    with override_storages(), pytest.raises(error, match=r"Install django-storages\[s3\] where"):
+        storages["default"]
+
+
+def test_missing_package(settings: Any, monkeypatch: Any) -> None:
+    """The error for a storage of django-storages that is not installed names the extra."""
+    for name in ("storages", "storages.backends", "storages.backends.s3"):
+        monkeypatch.setitem(sys.modules, name, None)
+    use(settings, S3)
+    with override_storages(), pytest.raises(InvalidStorageError, match="django-storages"):
+        bool(default_storage)
+
+
+def test_other_missing_storage(settings: Any) -> None:
+    """The error for another storage stays as it is."""
+    use(settings, "missing.Storage")
+    with override_storages(), pytest.raises(InvalidStorageError) as caught:
+        bool(default_storage)
+    assert "Install" not in str(caught.value)
+
+
+def test_base_is_no_floor() -> None:
+    """Each object store has its own way to pass its client's requests."""
+    with pytest.raises(NotImplementedError):
+        BucketFloor().patched()
+
+
+def test_after_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function is called once, after the module was executed, and at once if it was before."""
+    (tmp_path / "imported_late.py").write_text("value = __spec__.loader")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "imported_late", raising=False)
+    seen = []
+
+    def call() -> None:
+        seen.append(sys.modules["imported_late"].value)
+
+    with after_import("imported_late", call), after_import("imported_never", call):
+        import imported_late
+
+        assert seen == [imported_late.__loader__]
+        with pytest.raises(ModuleNotFoundError):
+            import imported_never  # noqa: F401
+    with after_import("imported_late", call):
+        assert len(seen) == 2
+    assert not any(type(finder).__module__.startswith("inmemory") for finder in sys.meta_path)
+
+
+def test_import_that_does_not_happen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module that is imported after the block is no business of it."""
+    (tmp_path / "imported_after.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    seen: list[int] = []
+    with after_import("imported_after", lambda: seen.append(1)):
+        pass
+    import imported_after  # noqa: F401
+
+    assert seen == []
