@@ -26,9 +26,22 @@ class S3Floor(BucketFloor):
     """
 
     service = s3.SERVICE
-    backends = frozenset({"storages.backends.s3.S3Storage"})
+    backends = frozenset({"storages.backends.s3.S3Storage", "django_s3_storage.storage.S3Storage"})
     module = "botocore.session"
     extra, packages = "django-storages[s3]", frozenset({"boto3", "botocore"})
+
+    def name_of(self, storage: Any) -> str:
+        """Return the name of the bucket of a storage."""
+        if hasattr(storage, "bucket_name"):
+            return str(storage.bucket_name)
+        return str(storage.settings.AWS_S3_BUCKET_NAME)  # of django-s3-storage
+
+    def prefix_of(self, storage: Any) -> str:
+        """Return what the keys of a storage begin with."""
+        if hasattr(storage, "location"):
+            return super().prefix_of(storage)
+        prefix = str(storage.settings.AWS_S3_KEY_PREFIX)
+        return f"{prefix}/" if prefix else ""
 
     @contextlib.contextmanager
     def patched(self) -> Iterator[None]:

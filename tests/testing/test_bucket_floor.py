@@ -73,6 +73,22 @@ def test_files_of_a_bucket(bucket: Any) -> None:
 
 
 @needs_s3
+@pytest.mark.parametrize("prefix", ["", "media"])
+def test_other_backend(prefix: str, settings: Any) -> None:
+    """A storage of django-s3-storage stands on the floor too."""
+    pytest.importorskip("django_s3_storage")
+    options = {"aws_s3_bucket_name": "media-bucket", "aws_s3_key_prefix": prefix}
+    use(settings, "django_s3_storage.storage.S3Storage", **options)
+    with override_storages():
+        save("d/a.txt")
+        assert type(storages["default"]).__module__ == "django_s3_storage.storage"
+        assert dict(Media()) == {"d/a.txt": b"content"}
+        assert "X-Amz-Signature=" in default_storage.url("d/a.txt")
+        default_storage.delete("d/a.txt")
+        assert not default_storage.exists("d/a.txt")
+
+
+@needs_s3
 def test_changes_of_a_bucket(bucket: Any) -> None:
     """A test sees which files it created, changed and deleted."""
     for name in ("changed.txt", "deleted.txt", "kept.txt"):
