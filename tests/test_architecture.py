@@ -59,7 +59,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "management": {"checks", "kvstore", "walk"},
     "apps": {"checks"},
     # Files over HTTP, of any storage.
-    "serving": {"project", "storage", "transfer", "walk"},
+    "serving": {"buckets", "exceptions", "project", "storage", "transfer", "walk"},
     # The kit for tests.
     "testing": {
         *("buckets", "fallback", "files", "forks", "kvstore", "project", "serving", "storage"),

@@ -25,6 +25,8 @@ from ..buckets.bucket import Bucket, Buckets, StoredObject
 from ..buckets.http import Request, Response
 from ..buckets.service import Service, Target
 from ..project import labelled_storages, storage_layers, unwrap
+from ..serving.bucket import PREFIX, moved_url
+from . import live_servers
 from .imports import after_import
 from .tools import TestTool
 
@@ -124,6 +126,9 @@ class BucketFloor(TestTool):
         self._patch_after_import(self.module, self.patched)
         self._patch_after_import("storages.base", self._remembering)
         self._named_endpoints = _text_of_settings()
+        for backend in self.backends:
+            module, _, name = backend.rpartition(".")
+            self._patch_after_import(module, functools.partial(self._serving, module, name))
         self.active.append(self)
         return self
 
@@ -149,6 +154,32 @@ class BucketFloor(TestTool):
             self._storages.add(storage)
 
         return method(base, "__init__", remember)
+
+    def _serving(self, module: str, name: str) -> contextlib.AbstractContextManager[None]:
+        """Let the URLs of storages of a class be those of a live server in a block."""
+
+        def url(original: Any, storage: Any, *args: Any, **kwargs: Any) -> str:
+            own: str = original(storage, *args, **kwargs)
+            if not live_servers.site_url() or self.is_left(own):
+                return own
+            return self.served_url(self.service_url(storage, own))
+
+        return method(getattr(import_module(module), name), "url", url)
+
+    def service_url(self, storage: Any, url: str) -> str:
+        """Return the service's own URL for a storage's URL, which may be on another domain."""
+        return url
+
+    def served_url(self, url: str) -> str:
+        """Return the URL at which a live server answers for a URL of the service, if one runs."""
+        site = live_servers.site_url()
+        if not site or url.startswith(f"{site}{PREFIX}") or self.is_left(url):
+            return url
+        return moved_url(site, self.service.name, url)
+
+    def endpoint_of(self, request: Request) -> str:
+        """Return the URL of the service of a request that no client sends; empty for its own."""
+        return ""
 
     def patched(self) -> contextlib.AbstractContextManager[None]:
         """Pass the requests of clients to `answer` for a block."""
@@ -186,9 +217,7 @@ class BucketFloor(TestTool):
         """Answer a request; raise `UnsupportedRequest` for one that is not answered."""
         target = self.service.identify(self.buckets, request, endpoint)
         if target.bucket not in self._made:
-            for name in set(self._named()):
-                if target.bucket in ("", name):
-                    self.make(name)
+            self.make_named(target.bucket)
         proceed = functools.partial(self._answer, endpoint)
         for observer in [*_observers]:
             proceed = functools.partial(_observed, observer, proceed)
@@ -196,6 +225,12 @@ class BucketFloor(TestTool):
 
     def _answer(self, endpoint: str, exchange: Exchange) -> Response:
         return self.service.answer(self.buckets, exchange.request, endpoint)
+
+    def make_named(self, wanted: str = "") -> None:
+        """Make the bucket that the project names, or all of them."""
+        for name in set(self._named()):
+            if wanted in ("", name):
+                self.make(name)
 
     def make(self, name: str) -> None:
         """Make a bucket that the project names; do nothing if that was done, or it exists."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..tree.journal import Journal
+from . import live_servers
 from .levels import FixtureLevel, Level, isolate_examples
 
 if TYPE_CHECKING:
@@ -165,6 +166,7 @@ class Levels:
         if _level in stash:  # of a skipped test
             stash[_level].end()
         stash[_level] = Level()
+        live_servers.use(getattr(item, "fixturenames", ()))
         session = stash.get(_session, None)
         if session is not None:
             has_examples = "hypothesis.extra.django" in sys.modules
@@ -189,6 +191,8 @@ class Levels:
         fixturedef.addfinalizer(level.end)
         with contextlib.ExitStack() as stack:
             stack.enter_context(level.recording())
+            if fixturedef.scope != "class":
+                stack.enter_context(live_servers.started_by(fixturedef.argname))
             if session is not None:
                 stack.enter_context(session.watch.paused())
                 stack.enter_context(_keep_files(fixturedef, request.config))

@@ -48,14 +48,41 @@ class S3Floor(BucketFloor):
         """Pass the requests of clients to `answer` for a block."""
         from botocore.endpoint import Endpoint
         from botocore.session import Session
-        from botocore.signers import RequestSigner
+        from botocore.signers import RequestSigner, S3PostPresigner
 
         with (
             method(Endpoint, "_send", self._send),
             method(Session, "create_client", _create_client),
             method(RequestSigner, "get_auth_instance", _get_auth_instance),
+            method(RequestSigner, "generate_presigned_url", self._presign_url),
+            method(S3PostPresigner, "generate_presigned_post", self._presign_post),
         ):
             yield
+
+    def _presign_url(self, presign: Any, signer: Any, *args: Any, **kwargs: Any) -> str:
+        """Sign a URL as the service's own, and return that of a live server, if one runs."""
+        url: str = presign(signer, *args, **kwargs)
+        return self.served_url(url) if _is_s3(signer) else url
+
+    def _presign_post(self, presign: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        form: dict[str, Any] = presign(*args, **kwargs)
+        return {**form, "url": self.served_url(form["url"])}
+
+    def service_url(self, storage: Any, url: str) -> str:
+        """Return the URL of the object for one on the storage's custom domain, which is public."""
+        domain = getattr(storage, "custom_domain", None)  # of django-storages
+        if not domain:
+            return url
+        path = url.partition(f"//{domain}")[2].partition("?")[0]
+        return f"https://{self.name_of(storage)}.s3.amazonaws.com{path}"
+
+    def endpoint_of(self, request: Request) -> str:
+        """Return the service's URL: the host, without a bucket's name if the path has none."""
+        if request.path.partition("/")[0] not in self.buckets:
+            for name, _ in self.buckets.items():
+                if request.host.startswith(f"{name}."):
+                    return f"https://{request.host.removeprefix(f'{name}.')}"
+        return ""
 
     def _send(self, send: Any, endpoint: Any, request: Any) -> Any:
         """Answer a request instead of sending it."""
@@ -81,11 +108,15 @@ def _create_client(create: Any, session: Any, service: str, *args: Any, **kwargs
 
 def _get_auth_instance(get: Any, signer: Any, *args: Any, **kwargs: Any) -> Any:
     """Sign the requests of a client of S3 that was made without an account."""
-    if signer._credentials is None and signer._service_id.hyphenize() == "s3":
+    if signer._credentials is None and _is_s3(signer):
         from botocore.credentials import Credentials
 
         kwargs["request_credentials"] = Credentials(ACCESS_KEY, SECRET_KEY)
     return get(signer, *args, **kwargs)
+
+
+def _is_s3(signer: Any) -> bool:
+    return bool(signer._service_id.hyphenize() == "s3")
 
 
 class _Body(io.BytesIO):
