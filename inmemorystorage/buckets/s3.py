@@ -24,15 +24,14 @@ from .s3_call import (
     OWNER,
     REGION,
     SIGNATURE,
+    XMLNS,
     Call,
-    Markup,
     S3Error,
-    element,
     grants_of,
     unsupported,
-    xml_response,
 )
 from .service import Service, Target
+from .xml import Markup, element, xml_response
 
 MAX_KEYS = 1000
 _AMAZON = re.compile(r"(?:(.+)\.)?s3[.-](?:[a-z0-9-]+\.)*amazonaws\.com(?:\.cn)?(?::\d+)?")
@@ -53,7 +52,7 @@ def list_buckets(call: Call) -> Response:
         for name, bucket in call.buckets.items()
     ]
     owner = element("Owner", element("ID", OWNER))
-    body = element("ListAllMyBucketsResult", owner, element("Buckets", *buckets), xmlns=True)
+    body = element("ListAllMyBucketsResult", owner, element("Buckets", *buckets), xmlns=XMLNS)
     return xml_response(body)
 
 
@@ -87,7 +86,7 @@ def delete_bucket(call: Call) -> Response:
 def get_location(call: Call) -> Response:
     """Answer GetBucketLocation: us-east-1 is an empty element."""
     assert call.bucket is not None
-    return xml_response(element("LocationConstraint", xmlns=True))
+    return xml_response(element("LocationConstraint", xmlns=XMLNS))
 
 
 # Listings.
@@ -112,7 +111,7 @@ def list_objects(call: Call) -> Response:
         element("IsTruncated", bool(page.end)),
         *_entries(page, text, has_owner=True),
         _encoding(call),
-        xmlns=True,
+        xmlns=XMLNS,
     )
     return xml_response(body)
 
@@ -137,7 +136,7 @@ def list_objects_v2(call: Call) -> Response:
         element("IsTruncated", bool(page.end)),
         *_entries(page, text, has_owner=query.get("fetch-owner") == "true"),
         _encoding(call),
-        xmlns=True,
+        xmlns=XMLNS,
     )
     return xml_response(body)
 
@@ -232,7 +231,7 @@ def list_uploads(call: Call) -> Response:
         element("IsTruncated", False),
         *uploads,
         _encoding(call),
-        xmlns=True,
+        xmlns=XMLNS,
     )
     return xml_response(body)
 

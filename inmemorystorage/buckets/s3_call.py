@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import parse_qsl
 from xml.etree import ElementTree
-from xml.sax.saxutils import escape
 
 from ..exceptions import UnsupportedRequest
 from .bucket import Attributes, Bucket, Buckets, StoredObject
 from .http import Request, Response, condition_failed, decode_chunks
+from .xml import element, parse_document, xml_response
 
 XMLNS = "http://s3.amazonaws.com/doc/2006-03-01/"
 OWNER = "75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a"
@@ -125,42 +125,12 @@ class S3Error(Exception):
         return xml_response(body, self.status)
 
 
-class Markup(str):
-    """Text that is XML already."""
-
-    __slots__ = ()
-
-
-def element(name: str, *children: object, xmlns: bool = False) -> Markup:
-    """Return an XML element; children that are ``None`` are left out."""
-    inner = (each if isinstance(each, Markup) else _text(each) for each in children)
-    start = f'{name} xmlns="{XMLNS}"' if xmlns else name
-    return Markup(f"<{start}>{''.join(inner)}</{name}>")
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return escape(str(value), {"\r": "&#13;"})
-
-
-def xml_response(body: Markup, status: int = 200) -> Response:
-    """Return a response with a document."""
-    document = f'<?xml version="1.0" encoding="UTF-8"?>\n{body}'.encode()
-    return Response(status, {"content-type": "application/xml"}, document)
-
-
 def parse_xml(body: bytes) -> ElementTree.Element:
-    """Return a document without namespaces."""
+    """Return a document without namespaces; raise `S3Error` for anything else."""
     try:
-        root = ElementTree.fromstring(body)
+        return parse_document(body)
     except ElementTree.ParseError:
         raise S3Error("MalformedXML") from None
-    for each in root.iter():
-        each.tag = each.tag.rpartition("}")[2]
-    return root
 
 
 @dataclass(frozen=True)

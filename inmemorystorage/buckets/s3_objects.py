@@ -16,18 +16,17 @@ from .s3_access import check_form
 from .s3_call import (
     OWNER,
     STORED_HEADERS,
+    XMLNS,
     Call,
     Grants,
-    Markup,
     S3Error,
     check_tags,
     checksum_headers,
-    element,
     grants_of,
     parse_xml,
     unsupported,
-    xml_response,
 )
+from .xml import Markup, element, xml_response
 
 MIN_PART = 5 << 20  # "UploadPart": each part but the last
 MAX_PARTS = 10_000
@@ -136,7 +135,7 @@ def delete_objects(call: Call) -> Response:
         objects.remove(key)
     is_quiet = root.findtext("Quiet", "").lower() == "true"
     deleted = [] if is_quiet else [element("Deleted", element("Key", key)) for key in keys]
-    return xml_response(element("DeleteResult", *deleted, xmlns=True))
+    return xml_response(element("DeleteResult", *deleted, xmlns=XMLNS))
 
 
 def _source(call: Call) -> StoredObject:
@@ -185,7 +184,7 @@ def copy_object(call: Call) -> Response:
     modified = element("LastModified", iso_date(stored.modified))
     etag = element("ETag", quoted(stored.etag))
     sums = [element(f"Checksum{name.upper()}", value) for name, value in stored.checksums.items()]
-    answer = xml_response(element("CopyObjectResult", modified, etag, *sums, xmlns=True))
+    answer = xml_response(element("CopyObjectResult", modified, etag, *sums, xmlns=XMLNS))
     return replace(answer, headers={**answer.headers, **_encryption(given.headers)})
 
 
@@ -259,7 +258,7 @@ def acl_document(grants: Grants) -> Markup:
         "AccessControlPolicy",
         owner,
         element("AccessControlList", *(_grant(*each) for each in grants)),
-        xmlns=True,
+        xmlns=XMLNS,
     )
 
 
@@ -295,7 +294,7 @@ def get_tags(call: Call) -> Response:
         element("Tag", element("Key", name), element("Value", value))
         for name, value in call.stored.attributes.tags
     ]
-    return xml_response(element("Tagging", element("TagSet", *tags), xmlns=True))
+    return xml_response(element("Tagging", element("TagSet", *tags), xmlns=XMLNS))
 
 
 def put_tags(call: Call) -> Response:
@@ -327,7 +326,7 @@ def create_upload(call: Call) -> Response:
         element("Bucket", call.bucket_name),
         element("Key", call.key),
         element("UploadId", identifier),
-        xmlns=True,
+        xmlns=XMLNS,
     )
     answer = xml_response(body)
     return replace(answer, headers={**answer.headers, **_encryption(attributes.headers)})
@@ -375,7 +374,7 @@ def copy_part(call: Call) -> Response:
         content = content[part]
     etag = element("ETag", quoted(_put_part(call, content)))
     modified = element("LastModified", iso_date(time.time()))
-    return xml_response(element("CopyPartResult", modified, etag, xmlns=True))
+    return xml_response(element("CopyPartResult", modified, etag, xmlns=XMLNS))
 
 
 def complete_upload(call: Call) -> Response:
@@ -409,7 +408,7 @@ def complete_upload(call: Call) -> Response:
         element("Bucket", call.bucket_name),
         element("Key", call.key),
         element("ETag", quoted(etag)),
-        xmlns=True,
+        xmlns=XMLNS,
     )
     answer = xml_response(body)
     return replace(answer, headers={**answer.headers, **_encryption(upload.attributes.headers)})
@@ -453,6 +452,6 @@ def list_parts(call: Call) -> Response:
         element("MaxParts", limit),
         element("IsTruncated", len(shown) < len(numbers)),
         *parts,
-        xmlns=True,
+        xmlns=XMLNS,
     )
     return xml_response(body)
