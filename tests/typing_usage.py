@@ -31,6 +31,7 @@ from inmemorystorage.testing import (
     InMemoryStorageTestMixin,
     Media,
     Operation,
+    StorageRequest,
     capture_storage_operations,
     fail_storage,
     isolate_storages,
@@ -166,6 +167,8 @@ def use_the_kit(media: Media, captured: capture_storage_operations) -> None:
     assert_type(media.created, list[str])
     assert_type(captured[0], Operation)
     assert_type(captured[0].op, str)
+    assert_type(captured.requests[0], StorageRequest)
+    assert_type(captured.cost({"HeadObject": 1}), float)
     assert_type(replace_storage(storages["default"]), Storage)
 
 

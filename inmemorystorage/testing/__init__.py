@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     )
     from .faults import fail_storage
     from .isolation import isolate_storages
-    from .media import Media, capture_media
-    from .operations import (
+    from .ledger import (
         Operation,
         Repeated,
+        StorageRequest,
+        StorageRequests,
         assertNumStorageOperations,
+        assertNumStorageRequests,
         capture_storage_operations,
     )
+    from .media import Media, capture_media
     from .override import override_storages
     from .replacement import replace_storage
     from .runner import InMemoryStorageRunner, InMemoryStorageRunnerMixin
@@ -37,9 +40,12 @@ __all__ = [
     "Operation",
     "RealStorageError",
     "Repeated",
+    "StorageRequest",
+    "StorageRequests",
     "allow_real_storages",
     "assertNotStored",
     "assertNumStorageOperations",
+    "assertNumStorageRequests",
     "assertStorageUnchanged",
     "assertStored",
     "capture_media",
@@ -57,7 +63,7 @@ __all__ = [
 
 # The modules that define them, imported on first access: pytest loads its plugin without Django.
 _MODULES = (
-    *("asserts", "faults", "isolation", "media", "operations", "override"),
+    *("asserts", "faults", "isolation", "ledger", "media", "override"),
     *("replacement", "runner", "shared", "strict", "watch"),
 )
 

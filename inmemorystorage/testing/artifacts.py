@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from .ledger import OperationLog
 from .levels import Level
 from .media import Media, all_media
-from .operations import capture_storage_operations
 from .tools import attribute
 from .watch import LAST
 
@@ -110,7 +110,7 @@ class FailureReporter:
     """
 
     def __init__(self, directory: str) -> None:
-        self.operations = capture_storage_operations(limit=LAST)
+        self.operations = OperationLog(limit=LAST)
         self._directory = directory
         self._level: Level | None = None
         self._reported: set[str] = set()

@@ -10,8 +10,8 @@ from typing import Any, cast
 
 from .difference import difference
 from .isolation import isolate_class
+from .ledger import assertNumStorageOperations, assertNumStorageRequests
 from .media import Media, capture_media
-from .operations import assertNumStorageOperations
 from .tools import enable_for_class
 from .watch import Watch
 
@@ -80,6 +80,10 @@ class StorageAssertionsMixin:
     def assertNumStorageOperations(self, *args: Any, **kwargs: Any) -> assertNumStorageOperations:
         """Fail unless the block calls so many operations; see `assertNumStorageOperations`."""
         return assertNumStorageOperations(*args, **kwargs)
+
+    def assertNumStorageRequests(self, *args: Any, **kwargs: Any) -> assertNumStorageRequests:
+        """Fail unless the block sends so many requests; see `assertNumStorageRequests`."""
+        return assertNumStorageRequests(*args, **kwargs)
 
 
 # Shared by all test cases with the mixin.

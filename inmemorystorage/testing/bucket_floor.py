@@ -60,16 +60,24 @@ class RequestObserver(Protocol):
 
 
 _observers: list[RequestObserver] = []
+# Those that see the requests which others answer or fail.
+_recorders: list[RequestObserver] = []
 
 
 @contextlib.contextmanager
-def observed_by(observer: RequestObserver) -> Iterator[None]:
-    """Call an observer before the others in a block."""
-    _observers.append(observer)
+def observed_by(observer: RequestObserver, *, records: bool = False) -> Iterator[None]:
+    """
+    Call an observer before the others in a block.
+
+    :param records: whether to call it before all that do not record, even those that begin later,
+        and so for requests too that they answer or fail.
+    """
+    observers = _recorders if records else _observers
+    observers.append(observer)
     try:
         yield
     finally:
-        _observers.remove(observer)
+        observers.remove(observer)
 
 
 class Place(NamedTuple):
@@ -219,7 +227,7 @@ class BucketFloor(TestTool):
         if target.bucket not in self._made:
             self.make_named(target.bucket)
         proceed = functools.partial(self._answer, endpoint)
-        for observer in [*_observers]:
+        for observer in [*_observers, *_recorders]:
             proceed = functools.partial(_observed, observer, proceed)
         return proceed(Exchange(self.service, request, target))
 

@@ -1,5 +1,5 @@
 """
-Observe, capture and count operations on storages.
+Observe operations on storages.
 
 While an observer is registered, the operations of all storage classes are wrapped. Without one
 nothing is wrapped, and operations cost nothing extra.
@@ -9,27 +9,19 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import io
 import os
-import time
 import types
 import weakref
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, overload
+from typing import Any, NamedTuple, Protocol
 from unittest.mock import NonCallableMock
 
-import six
-from django.core.files.base import ContentFile
 from django.core.files.storage import Storage
 
 from ..fallback import FallbackStorage, ReadOnlyStorage
 from ..kvstore import KeyValueStorage
 from ..storage import InMemoryStorage
-from .places import Line, check_name, is_called, project_line, storage_label
-from .tools import TestTool
 
 OPERATIONS = (
     *("open", "save", "delete", "exists", "listdir", "size", "url", "path"),
@@ -326,186 +318,3 @@ def _proceed(observers: tuple[Observer, ...], target: Callable[..., Any], call: 
         return target(*call.args, **call.kwargs)
     *others, last = observers
     return last.observe(call, functools.partial(_proceed, tuple(others), target))
-
-
-class Operation(NamedTuple):
-    """
-    An operation that happened.
-
-    :param op: the operation: ``"save"``.
-    :param name: the name of the file or directory, as it was passed.
-    :param storage: returns the storage, or ``None`` if it no longer exists.
-    :param duration: seconds.
-    :param bytes: the bytes that ``save()`` stored, if the content has a known size, or that
-        ``size()`` returned; otherwise ``None``.
-    :param line: the line of the project that called it.
-    :param error: the class of the error that was raised, or ``None``.
-    """
-
-    op: str
-    name: str
-    storage: weakref.ref[Storage]
-    duration: float
-    bytes: int | None
-    line: Line
-    error: type[BaseException] | None
-
-    @property
-    def alias(self) -> str:
-        """Return the alias of the storage, or ``app.Model.field``, or the name of its class."""
-        storage = self.storage()
-        return "a deleted storage" if storage is None else storage_label(storage)
-
-    def __str__(self) -> str:
-        size = "" if self.bytes is None else f" ({self.bytes:,} bytes)"
-        failed = "" if self.error is None else f", {self.error.__name__}"
-        milliseconds = self.duration * 1000
-        return (
-            f"{self.op} {self.name!r}{size} on {self.alias}{failed}, "
-            f"{milliseconds:.3f} ms, {self.line}"
-        )
-
-
-@dataclass(frozen=True)
-class Repeated:
-    """
-    Equal operations that one line of the project called several times.
-
-    :param op: the operation; ``alias``: the storage; ``line``: the line that called it.
-    :param names: the names of the files, in the order of the calls.
-    """
-
-    op: str
-    alias: str
-    line: Line
-    names: list[str]
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def __str__(self) -> str:
-        names = ", ".join(dict.fromkeys(self.names))
-        return f"{len(self)} times {self.op} on {self.alias}, {self.line}: {names}"
-
-
-class capture_storage_operations(TestTool, Sequence[Operation]):
-    """
-    Capture the project's operations on storages of any kind, as a sequence of `Operation`.
-
-    Operations that a storage calls on itself are not captured. A context manager that returns
-    itself, as ``CaptureQueriesContext`` does, and a decorator.
-
-    :param alias: the only storage to capture: an alias, or ``app.Model.field``; ``None``: all.
-    :param limit: how many operations to keep, the last ones; ``None``: all.
-    """
-
-    def __init__(self, alias: str | None = None, *, limit: int | None = None) -> None:
-        super().__init__()
-        self._alias = alias
-        self.operations: deque[Operation] = deque(maxlen=limit)
-
-    def enable(self) -> capture_storage_operations:
-        """Begin to capture, with no operations yet."""
-        if self._alias is not None:
-            check_name(self._alias)
-        self.operations.clear()
-        add_observer(self)
-        return self
-
-    def disable(self) -> None:
-        """Stop capturing; keep the captured operations."""
-        remove_observer(self)
-
-    def observe(self, call: Call, proceed: Callable[[Call], Any]) -> Any:
-        """Record an operation."""
-        if not self._alias_matches(call.storage):
-            return proceed(call)
-        size = _content_size(call)
-        line = project_line()
-        start = time.perf_counter()
-        error: type[BaseException] | None = None
-        try:
-            answer = proceed(call)
-            size = answer if call.op == "size" else size
-            return answer
-        except BaseException as raised:
-            error = type(raised)
-            raise
-        finally:
-            duration = time.perf_counter() - start
-            storage = weakref.ref(call.storage)  # capturing must not keep a storage alive
-            self.operations.append(
-                Operation(call.op, call.name, storage, duration, size, line, error)
-            )
-
-    def _alias_matches(self, storage: Storage) -> bool:
-        return is_called(storage, self._alias)
-
-    def __len__(self) -> int:
-        return len(self.operations)
-
-    @overload
-    def __getitem__(self, index: int) -> Operation: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[Operation]: ...
-
-    def __getitem__(self, index: Any) -> Any:
-        return list(self.operations)[index]
-
-    def of(self, op: str) -> list[Operation]:
-        """Return the operations of one kind, such as ``"save"``."""
-        check_operation(op)
-        return [operation for operation in self.operations if operation.op == op]
-
-    def repeated(self) -> list[Repeated]:
-        """Return the operations that one line called more than once, the most frequent first."""
-        groups: dict[tuple[str, str, Line], list[str]] = {}
-        for each in self.operations:
-            groups.setdefault((each.op, each.alias, each.line), []).append(each.name)
-        repeated = [Repeated(*group, names) for group, names in groups.items() if names[1:]]
-        return sorted(repeated, key=len, reverse=True)
-
-
-def _content_size(call: Call) -> int | None:
-    """Return the known size of a content, without a call: it may be a stream that cannot seek."""
-    content: Any = call.content if call.op == "save" else None
-    if isinstance(content, (bytes, str)):
-        return len(six.ensure_binary(content))
-    known = getattr(content, "__dict__", {})
-    if type(content) is ContentFile and isinstance(known["file"], io.StringIO):
-        return len(known["file"].getvalue().encode())
-    size = known.get("size")
-    return size if isinstance(size, int) else None
-
-
-class assertNumStorageOperations(capture_storage_operations):
-    """
-    Fail unless the project calls exactly so many operations, as ``assertNumQueries`` does.
-
-    :param num: the number of operations.
-    :param op: the only operation to count: ``"exists"``; ``None``: all.
-    :param alias: the only storage to count: an alias, or ``app.Model.field``; ``None``: all.
-    """
-
-    def __init__(self, num: int, op: str | None = None, *, alias: str | None = None) -> None:
-        super().__init__(alias)
-        if op is not None:
-            check_operation(op)
-        self._num = num
-        self._op = op
-
-    def __exit__(self, kind: Any, *exception: Any) -> None:
-        super().__exit__(kind, *exception)
-        if kind is None:
-            self.check()
-
-    def check(self) -> None:
-        """Raise ``AssertionError`` with the operations if there are more or fewer."""
-        counted = list(self) if self._op is None else self.of(self._op)
-        if len(counted) != self._num:
-            lines = [f"{number}. {each}" for number, each in enumerate(counted, start=1)]
-            raise AssertionError(
-                f"{len(counted)} operations executed, {self._num} expected\n"
-                "Captured operations were:\n" + "\n".join(lines)
-            )

@@ -19,6 +19,8 @@ from ..project import labelled_fields, labelled_storages
 _PACKAGE = os.path.dirname(os.path.dirname(__file__))
 _OURS = (os.path.dirname(django.__file__) + os.sep, _PACKAGE + os.sep, "<frozen")
 _INSTALLED = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platlib", "purelib")})
+# In a directory that another environment, or a file with the suffix .pth, adds to the path.
+_PACKAGES = tuple(f"{os.sep}{name}{os.sep}" for name in ("site-packages", "dist-packages"))
 
 
 class Line(NamedTuple):
@@ -32,12 +34,12 @@ class Line(NamedTuple):
         return f"{os.path.relpath(self.path)}:{self.number} in {self.function}"
 
 
-def project_line() -> Line:
+def project_line(otherwise: Line | None = None) -> Line:
     """
     Return the line that called the running operation.
 
-    It is the innermost line of the project, or otherwise of an installed package other than Django
-    and this library.
+    It is the innermost line of the project. If there is none it is ``otherwise``, or the innermost
+    line of an installed package other than Django and this library.
     """
     frame: FrameType | None = sys._getframe(1)
     installed: FrameType | None = None
@@ -48,6 +50,8 @@ def project_line() -> Line:
         if owner == "installed":
             installed = installed or frame
         frame = frame.f_back
+    if frame is None and otherwise is not None:
+        return otherwise
     frame = frame or installed
     assert frame is not None  # some code called it
     return Line(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
@@ -58,7 +62,8 @@ def owner_of(path: str) -> str:
     """Return whether the code of a file is of the ``framework``, ``installed``, or ``project``."""
     if path.startswith(_OURS):
         return "framework"
-    return "installed" if path.startswith(_INSTALLED) else "project"
+    is_library = path.startswith(_INSTALLED) or any(name in path for name in _PACKAGES)
+    return "installed" if is_library else "project"
 
 
 def is_installed(cls: type) -> bool:

@@ -261,9 +261,17 @@ def media(request: pytest.FixtureRequest) -> Media:
 @pytest.fixture
 def assert_num_storage_operations() -> Callable[..., Any]:
     """Return a context manager that fails unless its block calls so many operations."""
-    from .operations import assertNumStorageOperations
+    from .ledger import assertNumStorageOperations
 
     return assertNumStorageOperations
+
+
+@pytest.fixture
+def assert_num_storage_requests() -> Callable[..., Any]:
+    """Return a context manager that fails unless its block sends so many requests to buckets."""
+    from .ledger import assertNumStorageRequests
+
+    return assertNumStorageRequests
 
 
 @pytest.fixture

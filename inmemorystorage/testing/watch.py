@@ -19,7 +19,8 @@ from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage, Storage, base
 
 from ..files import StoredFile
-from .operations import Call, add_observer, capture_storage_operations, remove_observer
+from .ledger import OperationLog
+from .operations import Call, add_observer, remove_observer
 from .places import Line, project_line
 from .replacement import is_stand_in
 from .strict import forbid_real_storages
@@ -172,7 +173,7 @@ class Watch(TestTool):
 
     def __init__(self, strict: str = "") -> None:
         super().__init__()
-        self.operations = capture_storage_operations(limit=LAST)
+        self.operations = OperationLog(limit=LAST)
         # A test that passes without the kit must not fail for a warning about a disk or a bucket.
         self.handles = watch_handles(moved=False)
         self._names = deterministic_names()

@@ -1,0 +1,154 @@
+"""
+Find the operation and the project's line that caused a request to a bucket.
+
+Clients send requests in pools of threads too, where neither the stack nor a context variable
+shows the operation. While causes are noted, work that is submitted to a pool has the cause of the
+code that submits it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import sys
+import weakref
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
+from types import FrameType
+from typing import Any, NamedTuple
+
+from django.core.files.base import File
+from django.core.files.storage import Storage
+
+from .bucket_floor import method
+from .operations import Call, add_observer, remove_observer
+from .places import Line, project_line
+
+
+class Cause(NamedTuple):
+    """
+    Why a request is sent.
+
+    :param op: the operation that sends it, or that opened the file that sends it; ``None`` for a
+        request that the project sends through a client or a bucket.
+    :param name: the name that was passed to the operation, or an empty string.
+    :param storage: the storage of the operation.
+    :param line: the line of the project that called the operation, the file or the client.
+    """
+
+    op: str | None
+    name: str
+    storage: Storage | None
+    line: Line
+
+
+# The cause of what the running operation, or the running work of a pool, does.
+_running: ContextVar[Cause | None] = ContextVar("_running", default=None)
+# The operations that opened files; a file sends requests after its operation has ended.
+_opened: weakref.WeakKeyDictionary[File[Any], Cause] = weakref.WeakKeyDictionary()
+
+
+def current_cause() -> Cause:
+    """
+    Return the cause of a request that is sent now.
+
+    It is the running operation; else the operation that opened the file whose method is running;
+    else the project's line, which in a pool of a client is the one that submitted the work.
+    """
+    running = _running.get()
+    if running is not None and running.op is not None:
+        return running
+    line = calling_line()
+    opened = _running_file()
+    return Cause(None, "", None, line) if opened is None else opened._replace(line=line)
+
+
+def calling_line() -> Line:
+    """Return the project's line, which in a pool of threads may be the one that submitted work."""
+    running = _running.get()
+    return project_line(running and running.line)
+
+
+def _running_file() -> Cause | None:
+    """Return the operation that opened the innermost file of which a method is running."""
+    frame: FrameType | None = sys._getframe(1) if _opened else None
+    while frame is not None:
+        if frame.f_code.co_varnames[:1] == ("self",):
+            file = frame.f_locals.get("self")
+            if isinstance(file, File) and file in _opened:
+                return _opened[file]
+        frame = frame.f_back
+    return None
+
+
+class Causes:
+    """
+    Note the causes of requests.
+
+    ``depth`` is the number of blocks that need them.
+    """
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self._exits = contextlib.ExitStack()
+
+    @contextlib.contextmanager
+    def noted(self) -> Iterator[None]:
+        """Note causes in a block; blocks may end in any order."""
+        self._begin()
+        try:
+            yield
+        finally:
+            self._end()
+
+    def _begin(self) -> None:
+        self.depth += 1
+        if self.depth == 1:
+            add_observer(self)
+            self._exits.callback(remove_observer, self)
+            self._exits.enter_context(method(ThreadPoolExecutor, "submit", _submit))
+
+    def _end(self) -> None:
+        self.depth -= 1
+        if not self.depth:
+            self._exits.close()
+            _opened.clear()
+
+    def observe(self, call: Call, proceed: Callable[[Call], Any]) -> Any:
+        """Note the cause of what an operation does."""
+        cause = Cause(call.op, call.name, call.storage, calling_line())
+        with _caused_by(cause):
+            answer = proceed(call)
+        if call.op == "open" and isinstance(answer, File):
+            _opened[answer] = cause
+        return answer
+
+
+causes = Causes()
+
+
+@contextlib.contextmanager
+def _caused_by(cause: Cause) -> Iterator[None]:
+    token = _running.set(cause)
+    try:
+        yield
+    finally:
+        _running.reset(token)
+
+
+def _submit(
+    submit: Callable[..., Any],
+    executor: ThreadPoolExecutor,
+    function: Callable[..., Any],
+    /,
+    *args: Any,
+    **kwargs: Any,
+) -> Any:
+    """Submit work that has the cause of the code that submits it."""
+    return submit(executor, functools.partial(_work, current_cause(), function), *args, **kwargs)
+
+
+def _work(cause: Cause, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    with _caused_by(cause):
+        return function(*args, **kwargs)

@@ -1,0 +1,438 @@
+"""Capture and count the operations on storages, and the requests that they send to buckets."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import time
+import weakref
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, cast, overload
+
+import six
+from django.core.files.base import ContentFile
+from django.core.files.storage import Storage
+
+from ..buckets.http import Response
+from ..project import storage_layers, unwrap
+from .bucket_floor import Exchange, Proceed, floor_of, observed_by
+from .causes import Cause, calling_line, causes, current_cause
+from .operations import Call, add_observer, check_operation, remove_observer
+from .places import Line, check_name, is_called, storage_label
+from .tools import TestTool
+
+
+class Operation(NamedTuple):
+    """
+    An operation that happened.
+
+    :param op: the operation: ``"save"``.
+    :param name: the name of the file or directory, as it was passed.
+    :param storage: returns the storage, or ``None`` if it no longer exists.
+    :param duration: seconds.
+    :param bytes: the bytes that ``save()`` stored, if the content has a known size, or that
+        ``size()`` returned; otherwise ``None``.
+    :param line: the line of the project that called it.
+    :param error: the class of the error that was raised, or ``None``.
+    """
+
+    op: str
+    name: str
+    storage: weakref.ref[Storage]
+    duration: float
+    bytes: int | None
+    line: Line
+    error: type[BaseException] | None
+
+    @property
+    def alias(self) -> str:
+        """Return the alias of the storage, or ``app.Model.field``, or the name of its class."""
+        storage = self.storage()
+        return "a deleted storage" if storage is None else storage_label(storage)
+
+    def __str__(self) -> str:
+        size = "" if self.bytes is None else f" ({self.bytes:,} bytes)"
+        failed = "" if self.error is None else f", {self.error.__name__}"
+        milliseconds = self.duration * 1000
+        return (
+            f"{self.op} {self.name!r}{size} on {self.alias}{failed}, "
+            f"{milliseconds:.3f} ms, {self.line}"
+        )
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """
+    Operations, or requests, of one kind that one line of the project caused several times.
+
+    :param op: the operation, or the kind of the requests.
+    :param alias: the storage, or the bucket of the requests.
+    :param line: the line that called it.
+    :param names: the names of the files, or the keys, in the order of the calls.
+    """
+
+    op: str
+    alias: str
+    line: Line
+    names: list[str]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __str__(self) -> str:
+        names = ", ".join(dict.fromkeys(self.names))
+        return f"{len(self)} times {self.op} on {self.alias}, {self.line}: {names}"
+
+
+class OperationLog(TestTool, Sequence[Operation]):
+    """
+    Capture the project's operations on storages of any kind, and no requests.
+
+    :param alias: the only storage to capture: an alias, or ``app.Model.field``; ``None``: all.
+    :param limit: how many operations to keep, the last ones; ``None``: all.
+    """
+
+    def __init__(self, alias: str | None = None, *, limit: int | None = None) -> None:
+        super().__init__()
+        self._alias = alias
+        self.operations: deque[Operation] = deque(maxlen=limit)
+
+    def enable(self) -> Any:
+        """Begin to capture, with no operations yet."""
+        if self._alias is not None:
+            check_name(self._alias)
+        self.operations.clear()
+        add_observer(self)
+        return self
+
+    def disable(self) -> None:
+        """Stop capturing; keep the captured operations."""
+        remove_observer(self)
+
+    def observe(self, call: Call, proceed: Callable[[Call], Any]) -> Any:
+        """Record an operation."""
+        if not is_called(call.storage, self._alias):
+            return proceed(call)
+        size = _content_size(call)
+        line = calling_line()
+        start = time.perf_counter()
+        error: type[BaseException] | None = None
+        try:
+            answer = proceed(call)
+            size = answer if call.op == "size" else size
+            return answer
+        except BaseException as raised:
+            error = type(raised)
+            raise
+        finally:
+            duration = time.perf_counter() - start
+            storage = weakref.ref(call.storage)  # capturing must not keep a storage alive
+            self.operations.append(
+                Operation(call.op, call.name, storage, duration, size, line, error)
+            )
+
+    def __len__(self) -> int:
+        return len(self.operations)
+
+    @overload
+    def __getitem__(self, index: int) -> Operation: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Operation]: ...
+
+    def __getitem__(self, index: Any) -> Any:
+        return list(self.operations)[index]
+
+    def of(self, op: str) -> list[Operation]:
+        """Return the operations of one kind, such as ``"save"``."""
+        check_operation(op)
+        return [operation for operation in self.operations if operation.op == op]
+
+    def repeated(self) -> list[Repeated]:
+        """Return the operations that one line called more than once, the most frequent first."""
+        return _repeated((each.op, each.alias, each.line, each.name) for each in self.operations)
+
+
+def _repeated(called: Iterable[tuple[str, str, Line, str]]) -> list[Repeated]:
+    """Group what was called by one line; leave out what was called once."""
+    groups: dict[tuple[str, str, Line], list[str]] = {}
+    for *group, name in called:
+        groups.setdefault(cast("Any", tuple(group)), []).append(name)
+    repeated = [Repeated(*group, names) for group, names in groups.items() if names[1:]]
+    return sorted(repeated, key=len, reverse=True)
+
+
+def _content_size(call: Call) -> int | None:
+    """Return the known size of a content, without a call: it may be a stream that cannot seek."""
+    content: Any = call.content if call.op == "save" else None
+    if isinstance(content, (bytes, str)):
+        return len(six.ensure_binary(content))
+    known = getattr(content, "__dict__", {})
+    if type(content) is ContentFile and isinstance(known["file"], io.StringIO):
+        return len(known["file"].getvalue().encode())
+    size = known.get("size")
+    return size if isinstance(size, int) else None
+
+
+class StorageRequest(NamedTuple):
+    """
+    A request that a client sent to a bucket in memory.
+
+    :param service: the service: ``"s3"``; ``method``: the method of HTTP.
+    :param kind: the name in the service's reference: ``"HeadObject"``.
+    :param bucket: the bucket; ``key``: the key, or an empty string for a request to the bucket.
+    :param bytes_up: the bytes of the request's body; ``bytes_down``: those of the response's body.
+    :param status: the status of the response; ``None`` if the connection failed before it.
+    :param duration: seconds.
+    :param op: the operation that sent it, or that opened the file which sent it: ``"open"``;
+        ``None`` if the project sent it through a client or a bucket.
+    :param name: the name that was passed to the operation, or an empty string.
+    :param line: the line of the project that called the operation, the file or the client.
+    """
+
+    service: str
+    method: str
+    kind: str
+    bucket: str
+    key: str
+    bytes_up: int
+    bytes_down: int
+    status: int | None
+    duration: float
+    op: str | None
+    name: str
+    line: Line
+
+    def __str__(self) -> str:
+        status = "no response" if self.status is None else self.status
+        operation = "" if self.op is None else f"{self.op} {self.name!r}, "
+        return (
+            f"{self.kind} {self.key!r} on {self.bucket}, {status}, "
+            f"{self.bytes_up:,} bytes up and {self.bytes_down:,} down, "
+            f"{self.duration * 1000:.3f} ms, {operation}{self.line}"
+        )
+
+
+class StorageRequests(Sequence[StorageRequest]):
+    """
+    The captured requests, as a sequence of `StorageRequest`, in the order of their responses.
+
+    It is empty for storages that do not stand on a bucket in memory, and its ``repr`` says so.
+
+    :param operations: the operations that were captured beside them.
+    """
+
+    def __init__(self, operations: OperationLog, limit: int | None) -> None:
+        self._operations = operations
+        self._requests: deque[StorageRequest] = deque(maxlen=limit)
+
+    def append(self, request: StorageRequest) -> None:
+        """Add a request."""
+        self._requests.append(request)
+
+    def clear(self) -> None:
+        """Forget all requests."""
+        self._requests.clear()
+
+    def __len__(self) -> int:
+        return len(self._requests)
+
+    @overload
+    def __getitem__(self, index: int) -> StorageRequest: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[StorageRequest]: ...
+
+    def __getitem__(self, index: Any) -> Any:
+        return list(self._requests)[index]
+
+    def __repr__(self) -> str:
+        return "\n".join(map(str, self)) or f"No requests. {self.why_none}".strip()
+
+    @property
+    def why_none(self) -> str:
+        """Return a sentence about storages without requests, or an empty string."""
+        operated = [storage for each in self._operations if (storage := each.storage())]
+        others = {type(each).__name__ for each in operated if not sends_requests(each)}
+        if not others:
+            return ""
+        return (
+            "These storages are not on a bucket in memory, and send no requests: "
+            f"{', '.join(sorted(others))}."
+        )
+
+    def of(self, kind: str) -> list[StorageRequest]:
+        """Return the requests of one kind, such as ``"HeadObject"``."""
+        return [each for each in self._requests if each.kind == kind]
+
+    def repeated(self) -> list[Repeated]:
+        """Return the requests that one line caused more than once, the most frequent first."""
+        return _repeated((each.kind, each.bucket, each.line, each.key) for each in self._requests)
+
+
+def sends_requests(storage: Storage) -> bool:
+    """Return whether a storage, or a layer of a `FallbackStorage`, is on a bucket in memory."""
+    return any(floor_of(unwrap(layer)) for layer in storage_layers(storage))
+
+
+# "100 GB (107,374,182,400 bytes)": the examples of Amazon S3's FAQ about charges.
+GB = 2**30
+
+
+class capture_storage_operations(OperationLog):
+    """
+    Capture the project's operations on storages of any kind, as a sequence of `Operation`.
+
+    Operations that a storage calls on itself are not captured. A context manager that returns
+    itself, as ``CaptureQueriesContext`` does, and a decorator.
+
+    :param alias: the only storage to capture: an alias, or ``app.Model.field``; ``None``: all.
+    :param limit: how many operations and requests to keep, the last ones; ``None``: all.
+
+    ``requests`` are the requests that clients sent to buckets in memory, as `StorageRequests`:
+    those of operations and, without an ``alias``, those that no operation sent.
+    """
+
+    def __init__(self, alias: str | None = None, *, limit: int | None = None) -> None:
+        super().__init__(alias, limit=limit)
+        self.requests = StorageRequests(self, limit)
+        self._exits: list[contextlib.ExitStack] = []
+
+    def enable(self) -> Any:
+        """Begin to capture, with no operations yet."""
+        super().enable()
+        self.requests.clear()
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(causes.noted())
+            stack.enter_context(observed_by(self, records=True))
+            self._exits.append(stack.pop_all())
+        return self
+
+    def disable(self) -> None:
+        """Stop capturing; keep the captured operations."""
+        self._exits.pop().close()
+        super().disable()
+
+    def observe_request(self, exchange: Exchange, proceed: Proceed) -> Response:
+        """Record a request."""
+        cause = current_cause()
+        storage = cause.storage
+        if self._alias and (storage is None or not is_called(storage, self._alias)):
+            return proceed(exchange)
+        start = time.perf_counter()
+        response: Response | None = None
+        try:
+            response = proceed(exchange)
+            return response
+        finally:
+            duration = time.perf_counter() - start
+            self.requests.append(_request(exchange, response, duration, cause))
+
+    def cost(self, prices: Mapping[str, float]) -> float:
+        """
+        Return what the requests cost.
+
+        :param prices: the price of one request by its kind (``"HeadObject"``), and those of
+            ``"GB up"`` and ``"GB down"``, which are 0 if they are not given. A GB is 2**30 bytes.
+
+        Raises ``ValueError`` for a kind of requests that has no price.
+        """
+        kinds = Counter(each.kind for each in self.requests)
+        unknown = ", ".join(sorted(kinds.keys() - prices.keys()))
+        if unknown:
+            raise ValueError(f"There is no price for requests of these kinds: {unknown}.")
+        up = sum(each.bytes_up for each in self.requests)
+        down = sum(each.bytes_down for each in self.requests)
+        return (
+            sum(prices[kind] * count for kind, count in kinds.items())
+            + prices.get("GB up", 0) * up / GB
+            + prices.get("GB down", 0) * down / GB
+        )
+
+
+def _request(
+    exchange: Exchange, response: Response | None, duration: float, cause: Cause
+) -> StorageRequest:
+    request, target = exchange.request, exchange.target
+    down, status = 0, None
+    if response is not None:
+        status, down = response.status, len(response.body[: response.reset_after])
+    return StorageRequest(
+        exchange.service.name,
+        request.method,
+        *target,
+        len(request.body),
+        down,
+        status,
+        duration,
+        cause.op,
+        cause.name,
+        cause.line,
+    )
+
+
+class assertNumStorageOperations(capture_storage_operations):
+    """
+    Fail unless the project calls exactly so many operations, as ``assertNumQueries`` does.
+
+    :param num: the number of operations.
+    :param op: the only operation to count: ``"exists"``; ``None``: all.
+    :param alias: the only storage to count: an alias, or ``app.Model.field``; ``None``: all.
+    """
+
+    def __init__(self, num: int, op: str | None = None, *, alias: str | None = None) -> None:
+        super().__init__(alias)
+        if op is not None:
+            check_operation(op)
+        self._num = num
+        self._op = op
+
+    def __exit__(self, kind: Any, *exception: Any) -> None:
+        super().__exit__(kind, *exception)
+        if kind is None:
+            self.check()
+
+    def check(self) -> None:
+        """Raise ``AssertionError`` with the operations if there are more or fewer."""
+        counted = list(self) if self._op is None else self.of(self._op)
+        if len(counted) != self._num:
+            raise AssertionError(
+                f"{len(counted)} operations executed, {self._num} expected\n"
+                f"Captured operations were:\n{_numbered(counted)}"
+            )
+
+
+class assertNumStorageRequests(capture_storage_operations):
+    """
+    Fail unless the project's clients send exactly so many requests to buckets.
+
+    :param num: the number of requests.
+    :param kind: the only kind to count: ``"HeadObject"``; ``None``: all.
+    :param alias: the only storage to count: an alias, or ``app.Model.field``; ``None``: all, and
+        requests that no operation sends.
+    """
+
+    def __init__(self, num: int, kind: str | None = None, *, alias: str | None = None) -> None:
+        super().__init__(alias)
+        self._num = num
+        self._kind = kind
+
+    def __exit__(self, kind: Any, *exception: Any) -> None:
+        super().__exit__(kind, *exception)
+        if kind is None:
+            self.check()
+
+    def check(self) -> None:
+        """Raise ``AssertionError`` with the requests if there are more or fewer."""
+        counted = list(self.requests) if self._kind is None else self.requests.of(self._kind)
+        if len(counted) != self._num:
+            raise AssertionError(
+                f"{len(counted)} requests sent, {self._num} expected\n"
+                f"Captured requests were:\n{_numbered(counted) or repr(self.requests)}"
+            )
+
+
+def _numbered(items: Iterable[object]) -> str:
+    return "\n".join(f"{number}. {each}" for number, each in enumerate(items, start=1))
