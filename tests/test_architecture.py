@@ -31,7 +31,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "exceptions": set(),
     "behaviors": set(),
     "forks": set(),
-    "tree": {"behaviors", "exceptions"},
+    "streams": set(),
+    "tree": {"behaviors", "exceptions", "streams"},
     # Buckets, and the requests of object stores on them: no SDK, no Django.
     "buckets": {"exceptions", "tree"},
     # The storage and its parts.
@@ -51,7 +52,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "fallback": {"exceptions", "forks", "project"},
     # Key-value stores, and Django's storage API on them.
     "kvstore": {
-        *("behaviors", "content", "exceptions", "files", "forks", "naming", "options", "urls"),
+        *("behaviors", "content", "exceptions", "files", "forks", "naming", "options", "streams"),
+        "urls",
     },
     "__init__": {"exceptions", "fallback", "storage", "tree"},
     # Django's hooks.
@@ -66,7 +68,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("tree", "walk"),
     },
 }
-WITHOUT = ("exceptions", "behaviors", "forks", "tree", "buckets")
+WITHOUT = ("exceptions", "behaviors", "forks", "streams", "tree", "buckets")
 ENGINE = [module for module in MODULES if module.startswith(WITHOUT)]
 
 # What modules import at their top, and do not offer.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import io
 import math
 import os
 import time
@@ -20,6 +19,7 @@ from ..exceptions import os_error
 from ..files import as_datetime
 from ..naming import ALTERNATIVE_LENGTH, NamingMixin
 from ..options import check_querystring_expire, find_behavior
+from ..streams import stack
 from ..urls import SignedUrlMixin
 from .connections import backend_for
 from .files.chunks import Chunk, ChunkedUpload, ContentStore, pieces_of
@@ -67,7 +67,7 @@ class KeyValueFile(File):  # type: ignore[type-arg]
 
     def _begin(self, device: _Device, mode: str, *args: Any, **kwargs: Any) -> None:
         try:
-            self.file: Any = _stack(device, mode, *args, **kwargs)
+            self.file: Any = stack(device, mode, _BUFFER, *args, **kwargs)
         except BaseException:
             device.close()
             raise
@@ -108,30 +108,6 @@ class KeyValueFile(File):  # type: ignore[type-arg]
         """Store what was written through this handle; raise ``OSError`` if the store fails."""
         self.file.flush()
         self._device.flush()
-
-
-def _stack(
-    device: _Device,
-    mode: str,
-    buffering: int = -1,
-    encoding: str | None = None,
-    errors: str | None = None,
-    newline: str | None = None,
-    closefd: bool = True,  # check_mode() refuses any other value
-) -> Any:
-    """Return what ``open()`` puts on a raw device, for arguments that `check_mode` accepts."""
-    if buffering == 0:
-        if "b" in mode:
-            return device
-        raise ValueError("can't have unbuffered text I/O")
-    writing = io.BufferedRandom if "+" in mode else io.BufferedWriter
-    kind: Any = io.BufferedReader if mode in _READING else writing
-    buffered = kind(device, buffering if buffering > 1 else _BUFFER)
-    if "b" in mode:
-        return buffered
-    text: Any = io.TextIOWrapper(buffered, encoding or "utf-8", errors, newline, buffering == 1)
-    text.mode = mode
-    return text
 
 
 @deconstructible

@@ -15,7 +15,9 @@ import functools
 import io
 import os
 import sys
-from typing import IO, Any, NamedTuple, NoReturn, Protocol, cast
+from typing import IO, Any, NamedTuple, NoReturn, Protocol
+
+from ..streams import stack
 
 # As for open() on a disk: the block size that a Linux file system reports, and since Python 3.14
 # at least the io module's default.
@@ -201,39 +203,11 @@ class MemoryIO(io.RawIOBase):
             raise io.UnsupportedOperation("File not open for writing")
 
 
-def open_stream(
-    file: ByteStore,
-    name: str,
-    mode: str,
-    buffering: int = -1,
-    encoding: str | None = None,
-    errors: str | None = None,
-    newline: str | None = None,
-    closefd: bool = True,  # parse_mode() refuses any other value
-) -> IO[Any]:
+def open_stream(file: ByteStore, name: str, mode: str, *args: Any, **kwargs: Any) -> IO[Any]:
     """
     Return a new handle on ``file``, as ``open(name, mode, ...)`` does; text is UTF-8 by default.
 
     The caller must have applied the flags create, exclusive and truncate, and must have checked the
     arguments by `parse_mode`.
     """
-    parsed = parse_mode(mode)
-    device: Any = MemoryIO(file, name, parsed)
-    if buffering == 0 and not parsed.is_text:
-        return cast("IO[Any]", device)
-    if buffering == 0:
-        raise ValueError("can't have unbuffered text I/O")
-    buffered = _buffered(device, parsed, buffering if buffering > 1 else BUFFER_SIZE)
-    if not parsed.is_text:
-        return cast("IO[Any]", buffered)
-    text: Any = io.TextIOWrapper(buffered, encoding or "UTF-8", errors, newline, buffering == 1)
-    text.mode = mode
-    return cast("IO[Any]", text)
-
-
-def _buffered(device: MemoryIO, mode: OpenMode, size: int) -> Any:
-    if not mode.writes:
-        return io.BufferedReader(device, size)
-    if not mode.reads:
-        return io.BufferedWriter(device, size)
-    return io.BufferedRandom(device, size)
+    return stack(MemoryIO(file, name, parse_mode(mode)), mode, BUFFER_SIZE, *args, **kwargs)
