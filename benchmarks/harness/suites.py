@@ -131,7 +131,7 @@ def easy_thumbnails_suite(directory: Path) -> Suite | None:
     project = "from easy_thumbnails.tests.settings import *\n"
     _write_project(directory, project)
     shutil.copytree(Path(spec.origin).parent, directory / "easy_thumbnails")
-    # With a newer Pillow than it expects, or as root, it may have failures of its own.
+    # With a newer Pillow than it expects, or as root, it may fail without the kit too.
     return Suite("easy-thumbnails", directory, 128, "easy_thumbnails", exits=frozenset({0, 1}))
 
 
