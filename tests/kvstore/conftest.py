@@ -1,10 +1,12 @@
-"""Fixtures for tests of Amazon's stores; each module sets its ``SERVICE``."""
+"""Fixtures that run servers; a module for Amazon's stores sets its ``SERVICE``."""
 
 from collections.abc import Iterator
 
 import pytest
 from django.core.management import call_command
 from engines.aws import account, service
+from engines.redis import Server, redis_server
+from engines.stores import leave_thread
 
 from inmemorystorage.kvstore.connections import close_connections
 
@@ -22,6 +24,15 @@ def uri(endpoint: str, request: pytest.FixtureRequest) -> str:
     uri = f"{request.module.SERVICE}://store?region=us-east-1&endpoint_url={endpoint}"
     call_command("createkvstoretable", uri, verbosity=0)
     return uri
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """Run a Redis server of the test alone, which it may stop."""
+    pytest.importorskip("redis")
+    with redis_server() as server:
+        yield server
+        leave_thread()
 
 
 @pytest.fixture(autouse=True)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import errno
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from engines.redis import Server, redis_server
-from engines.stores import leave_thread
+from engines.redis import Server
 from kvstore.helpers import make, memory, read, save
 
 from inmemorystorage.kvstore import KeyValueStorage
@@ -84,15 +83,6 @@ def test_missing_below_a_file_at_any_depth(reads: list[int]) -> None:
                 storage.open(f"{above}file/{'d/' * below}a")
             with pytest.raises(FileNotFoundError):
                 storage.open(f"{above}e/{'d/' * below}a")
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    """Run a Redis server, of which no other test uses a connection."""
-    pytest.importorskip("redis")
-    with redis_server() as server:
-        yield server
-        leave_thread()
 
 
 def commands(server: Server) -> int:

@@ -12,7 +12,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.db import connections, transaction
 from engines.memcached import memcached_server
-from engines.redis import Server, redis_server
+from engines.redis import Server
 from engines.stores import leave_thread
 from kvstore.helpers import read, save
 
@@ -27,15 +27,6 @@ CHUNKS = 5 * MEBIBYTE
 def content(size: int) -> bytes:
     """Return bytes that do not repeat."""
     return b"".join(b"%07d\n" % number for number in range(size // 8))
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    """Run a Redis server that the test may stop."""
-    pytest.importorskip("redis")
-    with redis_server() as server:
-        yield server
-        leave_thread()
 
 
 def test_a_server_that_is_stopped_and_started(server: Server) -> None:
