@@ -7,7 +7,8 @@ import os
 import shutil
 import stat
 
-PREFIX = "inmemorystorage-"
+from ..tree.private_directory import PREFIX
+
 LOCK = "lock"
 
 

@@ -35,12 +35,12 @@ from django.utils.functional import LazyObject, cached_property, empty
 from django.utils.module_loading import import_string
 
 from ..project import labelled_fields
-from .abandoned import PREFIX, hold, remove_abandoned
+from ..tree.private_directory import PREFIX, SHARED_MEMORY
+from .abandoned import hold, remove_abandoned
 from .places import owner_of
 from .project_files import Loader
 from .snapshot import Snapshot
 
-SHARED_MEMORY = "/dev/shm"
 # The shared memory of a container may be too small for files.
 ENOUGH = 1 << 29
 STATICFILES = "staticfiles"

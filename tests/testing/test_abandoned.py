@@ -8,7 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from inmemorystorage.testing.abandoned import PREFIX, hold, remove_abandoned
+from inmemorystorage.testing.abandoned import hold, remove_abandoned
+from inmemorystorage.tree.private_directory import PREFIX
 
 HOLD = """
 import sys
