@@ -120,8 +120,9 @@ def _matches(name: list[str], pattern: list[str]) -> bool:
 
 
 def all_media(level: Level | None) -> Iterator[tuple[str, Media]]:
-    """Yield the alias and the files of each storage that a test can see."""
-    for alias, storage in list(vars(storages)["_storages"].items()):
+    """Yield the alias and the files of each storage that a test can see, with their changes."""
+    for alias in list(vars(storages)["_storages"]):
+        media = Media(level, alias)
         with contextlib.suppress(TypeError):
-            files_of(storage).changes(level)
-            yield alias, Media(level, alias)
+            media.freeze()
+            yield alias, media
