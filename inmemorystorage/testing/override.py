@@ -116,8 +116,9 @@ def replace_entries(replacements: Replacements, stack: contextlib.ExitStack) -> 
                 "and its client, whose requests are answered in memory."
             ) from error
         if params in entries:
-            for layer in (storage, *storage_layers(storage)):
-                replacements.replace(unwrap(layer), params)
+            replacements.replace(unwrap(storage), params)
+            for position, layer in enumerate(storage_layers(storage)):
+                replacements.replace(unwrap(layer), (params, position))
         return storage
 
     def prepare(sender: type[Model], **kwargs: Any) -> None:

@@ -537,6 +537,21 @@ def test_a_storage_that_cannot_be_deconstructed() -> None:
             assert storages["plain"].exists("a.txt")
 
 
+def test_layers_that_cannot_be_deconstructed() -> None:
+    """Layers without deconstruct() share no files, and keep them when Django makes them again."""
+    plain = {"BACKEND": "archive.storages.PlainStorage"}
+    layers = {"backends": [plain, {**plain}], "writable": [0, 1]}
+    entry = {"BACKEND": "inmemorystorage.FallbackStorage", "OPTIONS": layers}
+    with override_settings(STORAGES={"layered": entry}), override_storages():
+        upper, lower = storages["layered"].layers
+        assert save(upper) == "a.txt"
+        assert not lower.exists("a.txt")
+        with override_settings(STATIC_ROOT="/other"):
+            again = storages["layered"].layers
+            assert again[0] is not upper
+            assert [layer.exists("a.txt") for layer in again] == [True, False]
+
+
 def test_settings_change_while_a_storage_in_memory_is_replaced(tmp_path: Path) -> None:
     """A storage that is chosen for an alias stays chosen when settings change."""
     assert isinstance(storages["default"], InMemoryStorage)
