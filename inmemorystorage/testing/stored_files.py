@@ -67,7 +67,10 @@ class FilesInMemory:
 
     def read(self, name: str) -> bytes:
         """Return the content of a file; raise ``KeyError`` if there is none of that name."""
-        return dict(files_at(self._storage.filesystem, ""))[name].content
+        node = self._storage.filesystem.find(name.split("/"))
+        if not isinstance(node, InMemoryFile):
+            raise KeyError(name)
+        return node.content
 
     def changes(self, level: Level | None) -> Changes:
         """Return the contents of the files that may have changed in a level."""
