@@ -123,6 +123,9 @@ class StoredObject:
     :param etag: identifies the content, without quotes.
     :param modified: when it was stored, in seconds since the epoch.
     :param checksums: of the content, by the name of their algorithm.
+    :param generation: increases with each store in a bucket.
+    :param metageneration: counts the attributes that the content has had.
+    :param created: when the content was stored; ``modified`` may be when the attributes were.
     """
 
     content: bytes
@@ -130,6 +133,9 @@ class StoredObject:
     etag: str
     modified: float
     checksums: Mapping[str, str] = field(default_factory=dict)
+    generation: int = 1
+    metageneration: int = 1
+    created: float = 0.0
 
 
 class Part(NamedTuple):
@@ -169,12 +175,14 @@ class Page(NamedTuple):
 
 
 class Bucket:
-    """Objects by key, and uploads by identifier."""
+    """Objects by key, uploads by identifier, and what the wire stores about the bucket by name."""
 
     def __init__(self) -> None:
         self.created = time.time()
         self.objects: Entries[StoredObject] = Entries()
         self.uploads: Entries[Upload] = Entries()
+        self.properties: Entries[Any] = Entries()
+        self._generation = 0
 
     def store(
         self,
@@ -186,12 +194,26 @@ class Bucket:
         checksums: Mapping[str, str] | None = None,
     ) -> StoredObject:
         """Store an object, by reference to its content, and return it."""
-        etag = etag or etag_of(content)
-        stored = StoredObject(content, attributes, etag, time.time(), checksums or {})
+        etag, now = etag or etag_of(content), time.time()
+        # A rollback does not reset it; microseconds, as long as the clock is not frozen.
+        self._generation = max(self._generation + 1, int(now * 1e6))
+        stored = StoredObject(
+            content, attributes, etag, now, checksums or {}, self._generation, created=now
+        )
         self.objects.put(key, stored)
         return stored
 
-    def list(self, prefix: str, delimiter: str, after: str, limit: int) -> Page:
+    def list(
+        self,
+        prefix: str,
+        delimiter: str,
+        after: str,
+        limit: int,
+        *,
+        start: str = "",
+        stop: str = "",
+        keeps_groups: bool = False,
+    ) -> Page:
         """
         List objects in the order of their keys.
 
@@ -199,23 +221,30 @@ class Bucket:
         :param delimiter: keys that have it after the prefix are grouped up to there.
         :param after: the key, or the group, after which to begin.
         :param limit: how many keys and groups to return at most.
+        :param start: the least key; ``stop``: the least key to leave out, unless it is empty.
+        :param keeps_groups: also list the object whose key is the name of a group.
         """
         objects: list[tuple[str, StoredObject]] = []
         prefixes: list[str] = []
         end = ""
         with lock:
             keys = self.objects.keys
-            position = max(bisect_left(keys, prefix), bisect_right(keys, after))
-            while position < len(keys) and keys[position].startswith(prefix):
+            position = max(
+                bisect_left(keys, prefix), bisect_right(keys, after), bisect_left(keys, start)
+            )
+            last = bisect_left(keys, stop) if stop else len(keys)
+            while position < last and keys[position].startswith(prefix):
                 key = keys[position]
                 group = _group(key, prefix, delimiter)
                 if group and group == after:
                     position = bisect_left(keys, group + _AFTER_ALL, position)
                     continue
-                if len(objects) + len(prefixes) == limit:
+                if len(objects) + len(prefixes) >= limit:
                     return Page(objects, prefixes, end)
                 if group:
                     prefixes.append(group)
+                    if keeps_groups and key == group:
+                        objects.append((key, self.objects._values[key]))
                     position = bisect_left(keys, group + _AFTER_ALL, position)
                 else:
                     objects.append((key, self.objects._values[key]))

@@ -17,13 +17,14 @@ from ..project import field_label, file_fields, labelled_storages, storage_layer
 from . import django_memory
 from .bucket_floor import extra_for
 from .floor import STATICFILES, Floor
+from .gcs_floor import GCSFloor
 from .isolation import isolate_storages
 from .places import check_name
 from .replacement import Replacements
 from .s3_floor import S3Floor
 from .tools import TestTool, attribute
 
-BUCKET_FLOORS = (S3Floor,)
+BUCKET_FLOORS = (S3Floor, GCSFloor)
 
 
 class override_storages(TestTool):

@@ -1,0 +1,204 @@
+"""The floor of storages on Google Cloud Storage: its client is answered from buckets in memory."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..buckets import gcs
+from ..buckets.gcs_access import EMAIL, invented_key
+from ..buckets.http import Request, Response
+from .bucket_floor import BucketFloor, method
+
+PROJECT = "in-memory"
+# Where the project has an account, which its clients use.
+_ACCOUNT = ("GOOGLE_APPLICATION_CREDENTIALS", "STORAGE_EMULATOR_HOST")
+_HOSTS = ("storage.googleapis.com", "storage.mtls.googleapis.com")
+
+
+class GCSFloor(BucketFloor):
+    """
+    Answer the requests of Google's clients of Cloud Storage, and others to its host.
+
+    A mock of ``requests``, such as that of ``responses``, is asked first.
+    """
+
+    service = gcs.SERVICE
+    backends = frozenset({"storages.backends.gcloud.GoogleCloudStorage"})
+    module = "google.cloud.storage.client"
+    extra, packages = "django-storages[google]", frozenset({"google"})
+
+    def __init__(self, left: tuple[str, ...] = ()) -> None:
+        super().__init__(left)
+        self._endpoints: set[str] = set()
+
+    def prefix_of(self, storage: Any) -> str:
+        """Return what the keys of a storage on the service begin with."""
+        location: str = storage.location.strip("/")
+        return f"{location}/" if location else ""
+
+    @contextlib.contextmanager
+    def patched(self) -> Iterator[None]:
+        """Pass the requests of clients to `answer` for a block."""
+        from google.auth.transport.requests import AuthorizedSession
+        from google.cloud.storage.client import Client
+        from requests.adapters import HTTPAdapter
+
+        with (
+            method(Client, "__init__", _init),
+            self._endpoints_noted(Client),
+            method(AuthorizedSession, "request", self._request),
+            method(HTTPAdapter, "send", self._send),
+            _without_observations(),
+        ):
+            yield
+
+    @contextlib.contextmanager
+    def _endpoints_noted(self, client: Any) -> Iterator[None]:
+        """Note the endpoint of each client that begins to send."""
+        session = client._http
+
+        def noted(self_: Any) -> Any:
+            self._endpoints.add(urlsplit(self_._base_connection.API_BASE_URL).netloc)
+            return session.fget(self_)
+
+        client._http = property(noted)
+        try:
+            yield
+        finally:
+            del client._http
+
+    def _is_taken(self, url: str) -> bool:
+        """Return whether a URL is answered here."""
+        host = urlsplit(url).netloc
+        is_known = host in self._endpoints or host.endswith(_HOSTS)
+        return is_known and not self.is_left(url)
+
+    def _request(self, request: Any, session: Any, *args: Any, **kwargs: Any) -> Any:
+        """Send a request without credentials, so that none are refreshed."""
+        names = ("method", "url", "data", "headers", "max_allowed_time", "timeout")
+        given = {**dict(zip(names, args, strict=False)), **kwargs}
+        if not self._is_taken(given["url"]):
+            return request(session, *args, **kwargs)
+        from requests import Session
+
+        given.pop("max_allowed_time", None)
+        return Session.request(session, **given)
+
+    def _send(self, send: Any, adapter: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
+        """Answer a request instead of sending it."""
+        if not self._is_taken(request.url):
+            return send(adapter, request, *args, **kwargs)
+        from requests import exceptions
+        from urllib3.exceptions import ProtocolError
+
+        headers = {
+            name.lower(): value.decode("latin-1") if isinstance(value, bytes) else value
+            for name, value in request.headers.items()
+        }
+        received = Request(request.method, request.url, headers, _read(request.body))
+        try:
+            answered = self.answer(received)
+        except ConnectionResetError as error:
+            aborted = ProtocolError("Connection aborted.", error)
+            raise exceptions.ConnectionError(aborted, request=request) from error
+        except TimeoutError as error:
+            raise exceptions.ReadTimeout(error, request=request) from error
+        return adapter.build_response(request, _raw(request.method, answered))
+
+
+def _raw(verb: str, answered: Response) -> Any:
+    """Return a response as urllib3 does."""
+    from urllib3 import HTTPResponse
+
+    return HTTPResponse(
+        _Body(answered),
+        dict(answered.headers),
+        answered.status,
+        preload_content=False,
+        request_method=verb,
+    )
+
+
+class _Body(io.BytesIO):
+    """A body, whose connection may be reset."""
+
+    def __init__(self, answered: Response) -> None:
+        super().__init__(answered.body)
+        self._reset_after = answered.reset_after
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return bytes; raise when the connection is reset."""
+        if self._reset_after is None:
+            return super().read(size)
+        left = self._reset_after - self.tell()
+        if left <= 0:
+            raise ConnectionResetError("The connection was reset.")
+        return super().read(left if size is None or size < 0 else min(size, left))
+
+
+def _read(body: Any) -> bytes:
+    """Return a body as bytes; bytes by reference."""
+    if body is None:
+        return b""
+    if isinstance(body, str):
+        return body.encode()
+    return body if isinstance(body, bytes) else b"".join(body)
+
+
+@contextlib.contextmanager
+def _without_observations() -> Iterator[None]:
+    """Keep clients from asking for buckets in a thread, which they do for OpenTelemetry."""
+    try:
+        module = import_module("google.cloud.storage._bucket_metadata_cache")
+    except ImportError:
+        yield
+        return
+    cache = module.BucketMetadataCache
+    with (
+        method(cache, "get_or_queue_fetch", lambda *_: None),
+        method(cache, "check_and_evict", lambda *_: None),
+    ):
+        yield
+
+
+# Accounts.
+
+
+def _init(init: Any, client: Any, *args: Any, **kwargs: Any) -> None:
+    """Make a client without looking for an account in the network."""
+    names = ("project", "credentials", "_http", "client_info", "client_options")
+    given = {**dict(zip(names, args, strict=False)), **kwargs}
+    if _needs_account(given):
+        kwargs["credentials"] = invented_credentials()
+        args = args[:1]
+    init(client, *args, **kwargs)
+
+
+def _needs_account(given: dict[str, Any]) -> bool:
+    options = given.get("client_options") or {}
+    chosen: Any = options if isinstance(options, dict) else vars(options)
+    own = [
+        *(given.get(name) for name in ("credentials", "_http", "api_key")),
+        *(chosen.get(name) for name in ("credentials_file", "api_key")),
+    ]
+    return not any(own) and not any(map(os.environ.get, _ACCOUNT))
+
+
+def invented_credentials() -> Any:
+    """Return credentials of an invented account, which can sign."""
+    from google.auth.crypt import base
+    from google.oauth2 import service_account
+
+    class Signer(base.Signer):  # type: ignore[misc]
+        key_id = "in-memory"
+
+        def sign(self, message: str | bytes) -> bytes:
+            return invented_key().sign(message.encode() if isinstance(message, str) else message)
+
+    return service_account.Credentials(Signer(), EMAIL, "", project_id=PROJECT)
