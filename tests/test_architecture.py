@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import inmemorystorage
-from inmemorystorage import fallback, kvstore, serving, testing
+from inmemorystorage import conformance, fallback, kvstore, serving, testing
 
 pytestmark = pytest.mark.once
 
@@ -42,6 +42,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "options": {"behaviors", "tree"},
     "urls": set(),
     "walk": set(),
+    # Checks of any storage, on Django's storage API alone.
+    "conformance": {"walk"},
     "project": set(),
     "transfer": {"exceptions", "project", "tree", "walk"},
     "storage": {
@@ -181,7 +183,9 @@ def test_tree_names_no_django() -> None:
     assert not [path for path in engine for name in imports(path) if name.startswith("django")]
 
 
-@pytest.mark.parametrize("package", [inmemorystorage, fallback, kvstore, serving, testing])
+@pytest.mark.parametrize(
+    "package", [inmemorystorage, conformance, fallback, kvstore, serving, testing]
+)
 def test_all_names_what_is_public(package: types.ModuleType) -> None:
     """`__all__` is sorted, and is what a package offers beside its modules."""
     lazy = {name for name in package.__all__ if getattr(package, name)}
@@ -193,7 +197,9 @@ def test_all_names_what_is_public(package: types.ModuleType) -> None:
     assert package.__all__ == sorted(offered - FROM_ELSEWHERE | lazy)
 
 
-@pytest.mark.parametrize("package", [inmemorystorage, fallback, kvstore, serving, testing])
+@pytest.mark.parametrize(
+    "package", [inmemorystorage, conformance, fallback, kvstore, serving, testing]
+)
 def test_other_names_are_refused(package: types.ModuleType) -> None:
     """A name that a package does not offer is an AttributeError, as in any module."""
     with pytest.raises(AttributeError, match="no attribute 'Storage'"):

@@ -1,0 +1,281 @@
+"""Capabilities: where storages may differ, and the probes that find them out."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+from unittest.mock import patch
+
+from django.core.files.base import ContentFile
+
+from .workspace import Workspace
+
+# What a storage raises for an operation that it does not offer. Any other error is a fault, which
+# the checks of the operation report.
+REFUSALS = (NotImplementedError, io.UnsupportedOperation, ValueError, TypeError, AttributeError)
+# How long a probe waits for a save that another save may block.
+BLOCKED = 0.5
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """
+    Declare where a storage differs from others; a probe finds out what is ``None``.
+
+    :param overwrites: ``save()`` replaces the file under a taken name.
+    :param deletes: ``delete()`` is supported.
+    :param sizes: ``size()`` is supported.
+    :param lists: ``listdir()`` is supported.
+    :param directories: a directory exists by itself, with and without files.
+    :param urls: ``url()`` is supported.
+    :param paths: ``path()`` is supported.
+    :param modified_time: ``get_modified_time()`` is supported.
+    :param created_time: ``get_created_time()`` is supported.
+    :param accessed_time: ``get_accessed_time()`` is supported.
+    :param writes: ``open(name, "wb")`` returns a handle to write with.
+    :param modes: ``open()`` takes all modes of Python's, also those that append and update.
+    :param text: ``save()`` takes text, and ``open(name, "r")`` returns it.
+    :param ranges: a handle can seek.
+    :param atomic_names: saves that run at once under one name get different names.
+    :param concurrency: threads may share a storage.
+    :param processes: other processes see the files; found out in thorough mode alone.
+    """
+
+    overwrites: bool | None = None
+    deletes: bool | None = None
+    sizes: bool | None = None
+    lists: bool | None = None
+    directories: bool | None = None
+    urls: bool | None = None
+    paths: bool | None = None
+    modified_time: bool | None = None
+    created_time: bool | None = None
+    accessed_time: bool | None = None
+    writes: bool | None = None
+    modes: bool | None = None
+    text: bool | None = None
+    ranges: bool | None = None
+    atomic_names: bool | None = None
+    concurrency: bool | None = None
+    processes: bool | None = None
+
+    @property
+    def given(self) -> dict[str, bool]:
+        """Return those that are declared."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+NAMES = tuple(each.name for each in fields(Capabilities))
+PROBES: dict[str, Callable[[Workspace], bool]] = {}
+
+
+def probe(found: Callable[[Workspace], bool]) -> Callable[[Workspace], bool]:
+    """Register the function that finds out the capability of its name."""
+    PROBES[found.__name__] = found
+    return found
+
+
+def offers(operation: Callable[..., object], *arguments: Any) -> bool:
+    """Return whether a storage offers an operation, even if it then fails."""
+    try:
+        operation(*arguments)
+    except REFUSALS:
+        return False
+    except Exception:
+        return True
+    return True
+
+
+@probe
+def overwrites(space: Workspace) -> bool:
+    """Save twice under one name."""
+    return space.save("a", b"first") == space.save("a", b"second")
+
+
+@probe
+def deletes(space: Workspace) -> bool:
+    """Delete a file."""
+    return offers(space.delete, space.save("a"))
+
+
+@probe
+def sizes(space: Workspace) -> bool:
+    """Ask for the size of a file."""
+    return offers(space.storage.size, space.name(space.save("a", b"content")))
+
+
+@probe
+def lists(space: Workspace) -> bool:
+    """List a directory."""
+    space.save("a")
+    return offers(space.listdir)
+
+
+@probe
+def directories(space: Workspace) -> bool:
+    """Ask for the directory of a file that was deleted."""
+    space.delete(space.save("d/a"))
+    return space.exists("d")
+
+
+@probe
+def urls(space: Workspace) -> bool:
+    """Ask for the URL of a file."""
+    return offers(space.storage.url, space.name(space.save("a")))
+
+
+@probe
+def paths(space: Workspace) -> bool:
+    """Ask for the path of a file."""
+    return offers(space.storage.path, space.name(space.save("a")))
+
+
+@probe
+def modified_time(space: Workspace) -> bool:
+    """Ask for the modified time of a file."""
+    return offers(space.storage.get_modified_time, space.name(space.save("a")))
+
+
+@probe
+def created_time(space: Workspace) -> bool:
+    """Ask for the created time of a file."""
+    return offers(space.storage.get_created_time, space.name(space.save("a")))
+
+
+@probe
+def accessed_time(space: Workspace) -> bool:
+    """Ask for the accessed time of a file."""
+    return offers(space.storage.get_accessed_time, space.name(space.save("a")))
+
+
+@probe
+def writes(space: Workspace) -> bool:
+    """Write through a handle."""
+    space.save("d/other")
+    return offers(space.write, "d/a", b"content")
+
+
+@probe
+def modes(space: Workspace) -> bool:
+    """Append to a file, and update it."""
+    name = space.save("a", b"content")
+    return all(offers(space.write, name, b"more", mode) for mode in ("ab", "rb+"))
+
+
+@probe
+def text(space: Workspace) -> bool:
+    """Read text."""
+
+    def read() -> None:
+        with space.open(name, "r") as file:
+            if not isinstance(file.read(), str):
+                raise TypeError
+
+    name = space.save("a", b"content")
+    return offers(read)
+
+
+@probe
+def ranges(space: Workspace) -> bool:
+    """Seek in a handle."""
+    with space.open(space.save("a", b"content")) as file:
+        return offers(file.seek, 1)
+
+
+@probe
+def atomic_names(space: Workspace) -> bool:
+    """Save a file while another save under its name chooses its name, or reads its content."""
+    return all(
+        len(set(names)) == len(names) and [space.read(name) for name in names] == contents
+        for names, contents in saves_at_once(space)
+    )
+
+
+@probe
+def concurrency(space: Workspace) -> bool:
+    """Save, read and delete files in four threads."""
+
+    def work(number: int) -> bool:
+        try:
+            name = space.save(f"d{number % 2}/{number}", b"%d" % number)
+            return space.read(name) == b"%d" % number
+        finally:
+            space.leave_thread()
+
+    with ThreadPoolExecutor(4) as threads:
+        return all(threads.map(work, range(16)))
+
+
+class Interrupted(ContentFile):  # type: ignore[type-arg]  # not generic when it runs
+    """
+    Content that calls a function when it is read.
+
+    :param interrupt: the function.
+    """
+
+    def __init__(self, content: bytes, interrupt: Callable[[], object]) -> None:
+        super().__init__(content)
+        self._interrupt = interrupt
+
+    def read(self, *arguments: Any) -> bytes:
+        """Call the function, and read."""
+        self._interrupt()
+        content: bytes = self.file.read(*arguments)
+        return content
+
+
+class Interruption:
+    """
+    A save in another thread, which starts in the middle of a save in this one.
+
+    A storage that locks the name makes the other thread wait until the first save returns.
+    """
+
+    def __init__(self, space: Workspace, name: str) -> None:
+        self._space = space
+        self._name = name
+        self._saved: list[str] = []
+        self._thread = threading.Thread(target=self._save)
+        self._is_started = False
+
+    def _save(self) -> None:
+        try:
+            self._saved.append(self._space.save(self._name, b"inner"))
+        finally:
+            self._space.leave_thread()
+
+    def __call__(self) -> None:
+        """Start the other save at the first call, and give it time to finish."""
+        if not self._is_started:
+            self._is_started = True
+            self._thread.start()
+            self._thread.join(BLOCKED)
+
+    def finish(self) -> list[str]:
+        """Wait for the other save; return the name that it returned."""
+        self()
+        self._thread.join()
+        return self._saved
+
+
+def saves_at_once(space: Workspace) -> Iterator[tuple[list[str], list[bytes]]]:
+    """Yield the names and the contents of two saves, of which one runs during the other."""
+    contents = [b"outer", b"inner"]
+    storage, choose = space.storage, space.storage.get_available_name
+    interrupt = Interruption(space, "chosen")
+
+    def choose_name(*arguments: Any, **options: Any) -> str:
+        name = choose(*arguments, **options)
+        interrupt()
+        return name
+
+    with patch.object(storage, "get_available_name", choose_name):
+        outer = space.save("chosen", contents[0])
+    yield [outer, *interrupt.finish()], contents
+    interrupt = Interruption(space, "read")
+    outer = space.save("read", Interrupted(contents[0], interrupt))
+    yield [outer, *interrupt.finish()], contents

@@ -1,0 +1,145 @@
+"""Examination: run the checks on one storage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from django.core.files.storage import Storage
+
+from . import facts, handles, names, opening, saving, sources
+from .capabilities import NAMES, PROBES, Capabilities
+from .catalog import Check, checks_of
+from .report import FAILED, PASSED, SKIPPED, Report, Result
+from .workspace import Workspace, do_nothing, expect_equal
+
+CHECKS = [each for module in (saving, names, facts, opening, handles) for each in checks_of(module)]
+
+
+class Examination:
+    """
+    Run checks, each on a storage of its own directory, and remember the capabilities.
+
+    :param make_storage: returns a storage; it may return the same one each time.
+    :param declared: what the storage is known to have or to lack.
+    :param thorough: whether thorough checks run too.
+    :param leave_thread: called at the end of each thread that a check starts.
+    :param found: the capabilities that an earlier examination found.
+    """
+
+    def __init__(
+        self,
+        make_storage: Callable[[], Storage],
+        declared: Capabilities,
+        *,
+        thorough: bool = False,
+        leave_thread: Callable[[], object] = do_nothing,
+        found: dict[str, bool] | None = None,
+    ) -> None:
+        self._make_storage = make_storage
+        self._declared = declared
+        self._thorough = thorough
+        self._leave_thread = leave_thread
+        self._found = {} if found is None else found
+        self.left: list[str] = []
+
+    @property
+    def capabilities(self) -> dict[str, bool]:
+        """Return the capabilities that are known so far, in order."""
+        known = {name: self._found.get(name) for name in NAMES} | self._declared.given
+        return {name: value for name, value in known.items() if value is not None}
+
+    def has(self, capability: str) -> bool:
+        """Return whether the storage has a capability, as declared or as the probe finds."""
+        if capability not in self.capabilities:
+            self._found[capability] = self._in_workspace(lambda space: finds(capability, space))
+        return self.capabilities[capability]
+
+    def result(self, check: Check) -> Result:
+        """Run a check, and return its result."""
+        reason = self._reason_to_skip(check)
+        if reason:
+            return Result(check, SKIPPED, reason)
+        try:
+            self._in_workspace(check.run)
+        except Exception as error:
+            kind = "" if isinstance(error, AssertionError) else f"{type(error).__name__}: "
+            return Result(check, FAILED, f"{kind}{error}", error)
+        return Result(check, PASSED)
+
+    def declaration(self, capability: str) -> Result:
+        """Run the probe of a declared capability, and return whether it finds what is declared."""
+        check = declaration_check(capability, self._declared)
+        if capability not in self._declared.given:
+            return Result(check, SKIPPED, f"{capability} is not declared")
+        return self.result(check)
+
+    def report(self) -> Report:
+        """Run all checks; first those of declared capabilities."""
+        results = [self.declaration(name) for name in self._declared.given]
+        results += [self.result(check) for check in CHECKS]
+        for capability in NAMES if self._thorough else NAMES[:-1]:
+            self.has(capability)
+        name = type(self._make_storage()).__name__
+        return Report(name, tuple(results), self.capabilities, tuple(self.left))
+
+    def _reason_to_skip(self, check: Check) -> str:
+        if check.thorough and not self._thorough:
+            return "it runs in thorough mode alone"
+        for capability in check.needs:
+            if not self.has(capability):
+                return f"the storage lacks {capability}"
+        for capability in check.lacks:
+            if self.has(capability):
+                return f"the storage has {capability}"
+        return ""
+
+    def _in_workspace(self, run: Callable[[Workspace], Any]) -> Any:
+        space = Workspace(self._make_storage(), self._leave_thread)
+        try:
+            return run(space)
+        finally:
+            self.left += space.clean()
+
+
+def finds(capability: str, space: Workspace) -> bool:
+    """Return whether a probe finds a capability; a probe that fails finds none."""
+    with suppress(Exception):
+        return PROBES[capability](space)
+    return False
+
+
+def declaration_check(capability: str, declared: Capabilities) -> Check:
+    """Return the check that a capability is as declared."""
+    expected = declared.given.get(capability)
+
+    def run(space: Workspace) -> None:
+        found = finds(capability, space)
+        expect_equal(found, expected, f"{capability}, which its probe finds out")
+
+    sentence = f"The storage has or lacks {capability}, as it is declared."
+    return Check(f"declared_{capability}", sentence, sources.PARTIAL, run)
+
+
+def check_storage(
+    make_storage: Callable[[], Storage],
+    capabilities: Capabilities | None = None,
+    *,
+    thorough: bool = False,
+    leave_thread: Callable[[], object] = do_nothing,
+) -> Report:
+    """
+    Check a storage, and report which checks passed.
+
+    Each check saves files in a directory of its own, named ``conformance-…``, and deletes them.
+
+    :param make_storage: returns a storage: a new one, or the same one each time.
+    :param capabilities: what the storage is known to have or to lack; probes find out the rest.
+    :param thorough: also compare random operations with a model, and race threads and processes.
+    :param leave_thread: called at the end of each thread that a check starts, to close connections.
+    """
+    declared = capabilities or Capabilities()
+    return Examination(
+        make_storage, declared, thorough=thorough, leave_thread=leave_thread
+    ).report()

@@ -1,0 +1,215 @@
+"""Checks of ``save()``: content, names, and files that exist."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from django.core.exceptions import SuspiciousFileOperation
+from django.core.files.base import ContentFile, File
+from django.core.files.uploadedfile import (
+    InMemoryUploadedFile,
+    SimpleUploadedFile,
+    TemporaryUploadedFile,
+)
+
+from . import sources
+from .capabilities import saves_at_once
+from .catalog import check
+from .workspace import Workspace, expect, expect_equal, expect_raises
+
+LONG = b"0123456789\r\n" * 12_000
+EVERY_BYTE = bytes(range(256))
+
+
+class Unclosed(io.BytesIO):
+    """Content that a storage cannot close, so that a check can change it later."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def temporary(content: bytes) -> TemporaryUploadedFile:
+    """Return an upload in a temporary file on the disk, as Django keeps a long one."""
+    upload = TemporaryUploadedFile("upload.txt", "text/plain", len(content), None)
+    upload.write(content)
+    upload.flush()
+    return upload
+
+
+def uploaded(content: bytes) -> InMemoryUploadedFile:
+    """Return an upload in memory, as Django keeps a short one."""
+    stream = io.BytesIO(content)
+    return InMemoryUploadedFile(stream, "field", "up.txt", "text/plain", len(content), None)
+
+
+@check(sources.EXAMPLE_CONTENT)
+def saved_content_reads_back(space: Workspace) -> None:
+    """save() stores bytes, and open() reads them."""
+    expect_equal(space.read(space.save("a.txt", b"new content")), b"new content", "the content")
+
+
+@check(sources.SAVE)
+def every_byte_is_kept(space: Workspace) -> None:
+    """save() stores each byte unchanged, and newlines too."""
+    for content in (EVERY_BYTE, b"one\r\ntwo\rthree\n"):
+        expect_equal(space.read(space.save("a", content)), content, "the content")
+
+
+@check(sources.SAVE)
+def empty_content_is_saved(space: Workspace) -> None:
+    """save() stores an empty file."""
+    expect_equal(space.read(space.save("a", b"")), b"", "the content")
+
+
+@check(sources.SAVE)
+def long_content_is_saved(space: Workspace) -> None:
+    """save() stores content of several chunks whole."""
+    content = space.read(space.save("a", LONG))
+    expect_equal(len(content), len(LONG), "the number of bytes")
+    expect(content == LONG, "the bytes have another order or value")
+
+
+@check(sources.CONTENT)
+def file_like_objects_are_saved(space: Workspace) -> None:
+    """save() stores a File, and an object like a file."""
+    makers: list[Any] = [
+        lambda: File(io.BytesIO(b"content")),
+        lambda: io.BytesIO(b"content"),
+        lambda: io.BufferedReader(io.BytesIO(b"content")),
+    ]
+    for number, make in enumerate(makers):
+        with make() as content:
+            name = space.save(f"{number}", content)
+        expect_equal(space.read(name), b"content", "the content")
+
+
+@check(sources.UPLOADS)
+def uploads_are_saved(space: Workspace) -> None:
+    """save() stores each kind of Django's uploads."""
+    for make in (uploaded, temporary, lambda content: SimpleUploadedFile("a.txt", content)):
+        with make(b"content") as upload:
+            name = space.save("upload", upload)
+        expect_equal(space.read(name), b"content", f"the content of a {type(upload).__name__}")
+
+
+@check(sources.STRING_CONTENT, "text")
+def text_is_saved(space: Workspace) -> None:
+    """save() stores the content of a ContentFile of text."""
+    expect_equal(space.read(space.save("a", "text\n")), b"text\n", "the content")
+
+
+@check(sources.CHUNKS)
+def content_is_saved_from_its_start(space: Workspace) -> None:
+    """save() stores content from its start, even if it was read before."""
+    content = ContentFile(b"content")
+    content.read(4)
+    expect_equal(space.read(space.save("a", content)), b"content", "the content")
+
+
+@check(sources.SAVE)
+def saved_file_is_a_copy(space: Workspace) -> None:
+    """A change of the content after save() does not change the file."""
+    content = Unclosed(b"content")
+    name = space.save("a", content)
+    content.seek(0)
+    content.write(b"CHANGED AND LONGER")
+    expect_equal(space.read(name), b"content", "the content")
+
+
+@check(sources.CONTENT)
+def opened_file_is_saved(space: Workspace) -> None:
+    """save() copies a file of the storage from a handle."""
+    with space.open(space.save("a", b"content")) as file:
+        name = space.save("b", file)
+    expect_equal(space.read(name), b"content", "the content")
+
+
+@check(sources.PREFERRED_NAME)
+def free_name_is_kept(space: Workspace) -> None:
+    """save() returns a free name unchanged."""
+    expect_equal(space.save("d/a.txt"), "d/a.txt", "the name")
+
+
+@check(sources.RETURNED_NAME)
+def file_has_the_returned_name(space: Workspace) -> None:
+    """A file exists under the name that save() returns."""
+    for _ in range(2):
+        name = space.save("a.txt")
+        expect(space.exists(name), f"save() returned {name!r}, which does not exist")
+
+
+@check(sources.EXAMPLE_PATH)
+def directories_are_made(space: Workspace) -> None:
+    """save() stores files in directories that did not exist, at any depth."""
+    for name in ("a/b/c/1", "a/b/2", "a/3"):
+        expect_equal(space.read(space.save(name, name.encode())), name.encode(), f"{name!r}")
+
+
+@check(sources.UNIQUE_NAME, lacks=("overwrites",))
+def existing_file_is_kept(space: Workspace) -> None:
+    """save() under a taken name keeps the file that has it."""
+    first = space.save("d/a.txt", b"first")
+    second = space.save("d/a.txt", b"second")
+    expect(first != second, f"both files were saved as {first!r}")
+    expect_equal(space.read(first), b"first", "the content of the existing file")
+
+
+@check(sources.UNIQUE_NAME, "writes", lacks=("overwrites",))
+def written_file_is_kept(space: Workspace) -> None:
+    """save() does not take the name of a file that a handle wrote."""
+    space.save("other")  # makes the directory
+    space.write("a", b"written")
+    space.save("a", b"saved")
+    expect_equal(space.read("a"), b"written", "the content of the written file")
+
+
+@check(sources.SAVE, "overwrites")
+def existing_file_is_replaced(space: Workspace) -> None:
+    """save() of a storage that overwrites replaces the whole file, and no other."""
+    other = space.save("b", b"other")
+    space.save("a", b"a much longer content")
+    expect_equal(space.read(space.save("a", b"new")), b"new", "the content")
+    expect_equal(space.read(other), b"other", "the content of another file")
+
+
+@check(sources.UNIQUE_NAME, "atomic_names", lacks=("overwrites",))
+def saves_at_once_get_different_names(space: Workspace) -> None:
+    """Two saves that run at once under one name return different names, and keep both contents."""
+    for names, contents in saves_at_once(space):
+        expect(len(set(names)) == 2, f"both saves returned {names[0]!r}")
+        expect_equal([space.read(name) for name in names], contents, "the contents")
+
+
+@check(sources.TRAVERSAL)
+def names_outside_are_refused(space: Workspace) -> None:
+    """save() refuses a name that leads out of the storage, and an absolute one."""
+    directory = space.directory
+    for name in (f"../{directory}-a", f"{directory}/../../{directory}-b", f"/{directory}-c"):
+        with expect_raises(SuspiciousFileOperation, f"save({name!r})"):
+            space.relative(space.storage.save(name, ContentFile(b"")))
+
+
+@check(sources.MAX_LENGTH)
+def max_length_is_kept(space: Workspace) -> None:
+    """save() shortens a name that is longer than max_length, and keeps one that is not."""
+    expect_equal(space.save("b" * 20, max_length=20), "b" * 20, "a name of max_length characters")
+    name = space.save("abcdefghijklmnop.txt", b"content", max_length=15)
+    expect(len(name) <= 15, f"the name has {len(name) - 15} characters too many: {name!r}")
+    expect_equal(space.read(name), b"content", "the content")
+
+
+@check(sources.MAX_LENGTH, lacks=("overwrites",))
+def max_length_of_an_alternative_is_kept(space: Workspace) -> None:
+    """save() shortens the alternative of a taken name too."""
+    for _ in range(2):
+        name = space.save("abcdefghijk.t", max_length=13)
+        expect(len(name) <= 13, f"the name has {len(name) - 13} characters too many: {name!r}")
+
+
+@check(sources.NO_NAME, lacks=("overwrites",))
+def too_short_max_length_is_refused(space: Workspace) -> None:
+    """save() raises if max_length leaves no room for an alternative name."""
+    taken = space.name(space.save("a.txt"))
+    with expect_raises(SuspiciousFileOperation, "save()"):
+        space.relative(space.storage.save(taken, ContentFile(b""), max_length=10))

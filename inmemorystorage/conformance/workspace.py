@@ -1,0 +1,129 @@
+"""Workspace: a storage, and the directory in it where one check works. And what checks expect."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from reprlib import Repr
+from typing import Any
+
+from django.core.files.base import ContentFile, File
+from django.core.files.storage import Storage
+
+from ..walk import DirEntry, walk
+
+PREFIX = "conformance-"
+
+_short = Repr()
+_short.maxstring = _short.maxother = 80
+
+
+def do_nothing() -> None:
+    """Do nothing, which is enough for storages without connections."""
+
+
+@dataclass
+class Workspace:
+    """
+    A storage, and a directory in it with a unique name, below which one check saves its files.
+
+    The methods are the storage's, for names in that directory.
+
+    :param leave_thread: called at the end of each thread that a check starts.
+    """
+
+    storage: Storage
+    leave_thread: Callable[[], object] = do_nothing
+    directory: str = field(default_factory=lambda: f"{PREFIX}{uuid.uuid4().hex[:12]}")
+    _used: set[str] = field(default_factory=set)
+
+    def name(self, name: str) -> str:
+        """Return the full name of a name in the directory, which `clean` deletes."""
+        full = f"{self.directory}/{name}" if name else self.directory
+        self._used.add(full)
+        return full
+
+    def relative(self, name: str) -> str:
+        """Return a full name that the storage returned as a name in the directory."""
+        self._used.add(name)
+        return name.removeprefix(f"{self.directory}/")
+
+    def save(self, name: str, content: Any = b"", max_length: int | None = None) -> str:
+        """Save bytes, a text or a file, and return the name."""
+        file: Any = ContentFile(content) if isinstance(content, (bytes, str)) else content
+        if max_length is None:  # as most callers do, and some storages require
+            return self.relative(self.storage.save(self.name(name), file))
+        length = max_length + len(self.name("a")) - 1
+        return self.relative(self.storage.save(self.name(name), file, max_length=length))
+
+    def open(self, name: str, mode: str = "rb") -> File[Any]:
+        """Open a file."""
+        return self.storage.open(self.name(name), mode)
+
+    def read(self, name: str) -> bytes:
+        """Return the bytes of a file."""
+        with self.open(name) as file:
+            content: bytes = file.read()
+        return content
+
+    def write(self, name: str, content: bytes | str, mode: str = "wb") -> None:
+        """Write to a file through a new handle."""
+        with self.open(name, mode) as file:
+            file.write(content)
+
+    def exists(self, name: str) -> bool:
+        """Return whether a file exists."""
+        return self.storage.exists(self.name(name))
+
+    def delete(self, name: str) -> None:
+        """Delete a file."""
+        self.storage.delete(self.name(name))
+
+    def listdir(self, name: str = "") -> tuple[list[str], list[str]]:
+        """Return the sorted names of the directories, and of the files, in a directory."""
+        directories, files = self.storage.listdir(self.name(name))
+        return sorted(each.rstrip("/") for each in directories), sorted(files)
+
+    def clean(self) -> list[str]:
+        """Delete all files and directories of the check; return the names that are still there."""
+        listed = self._listed()
+        names = self._used | {entry.name for entry in listed}
+        for name in sorted(names - {""}, key=lambda name: (-name.count("/"), name)):
+            with suppress(Exception):
+                self.storage.delete(name)
+        return sorted(entry.name for entry in self._listed() if not entry.is_directory)
+
+    def _listed(self) -> list[DirEntry]:
+        with suppress(Exception):  # it has no listdir(), or no such directory
+            return [*walk([DirEntry(self.storage, self.directory, is_directory=True)])]
+        return []
+
+
+def expect(condition: object, message: str) -> None:
+    """Raise ``AssertionError`` unless a condition holds, under ``python -O`` too."""
+    if not condition:
+        raise AssertionError(message)
+
+
+def expect_equal(actual: Any, expected: Any, what: str) -> None:
+    """Raise ``AssertionError`` unless two values are equal; the message shortens long ones."""
+    expect(actual == expected, f"{what}: {_short.repr(actual)}, expected {_short.repr(expected)}")
+
+
+@contextmanager
+def expect_raises(
+    error: type[Exception] | tuple[type[Exception], ...], what: str
+) -> Iterator[None]:
+    """Raise ``AssertionError`` unless a block raises an error of a class, or of one of several."""
+    names = " or ".join(each.__name__ for each in (error if isinstance(error, tuple) else (error,)))
+    try:
+        yield
+    except error:
+        return
+    except Exception as other:
+        raise AssertionError(
+            f"{what} raised {type(other).__name__}, expected {names}: {other}"
+        ) from other
+    raise AssertionError(f"{what} raised nothing, expected {names}")

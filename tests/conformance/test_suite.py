@@ -1,0 +1,262 @@
+"""StorageConformance and check_storage(), on storages that pass and storages that fail."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import unittest
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.core.files.storage import FileSystemStorage, Storage
+from django.core.files.storage import InMemoryStorage as DjangosInMemoryStorage
+from django.test import SimpleTestCase
+
+from inmemorystorage import InMemoryStorage
+from inmemorystorage.conformance import (
+    CHECKS,
+    Capabilities,
+    Examination,
+    Report,
+    StorageConformance,
+    check_storage,
+)
+
+
+class TestFileSystemStorage(StorageConformance):
+    """Django's storage on a disk passes every check."""
+
+    @pytest.fixture(autouse=True)
+    def _directory(self, tmp_path: Any) -> None:
+        self.directory = tmp_path
+
+    def make_storage(self) -> Storage:
+        """Return a storage in the test's directory."""
+        return FileSystemStorage(self.directory)
+
+
+class TestInMemoryStorage(StorageConformance):
+    """The storage in memory passes every check, as it is declared."""
+
+    capabilities = Capabilities(overwrites=False, paths=False, modes=True, atomic_names=True)
+
+    def make_storage(self) -> Storage:
+        """Return an empty storage."""
+        return InMemoryStorage()
+
+
+def run(storage: type[Storage], *bases: type, **attributes: Any) -> unittest.TestResult:
+    """Run the suite on a class of storages, as unittest does."""
+    members = {"make_storage": lambda self: storage(), **attributes}
+    case = type("Suite", (StorageConformance, *bases), members)
+    result = unittest.TestResult()
+    unittest.defaultTestLoader.loadTestsFromTestCase(case).run(result)
+    return result
+
+
+def failed(report: Report) -> list[str]:
+    """Return the names of the checks that failed."""
+    return [result.check.name for result in report.failures]
+
+
+class Forgetful(InMemoryStorage):
+    """A storage whose delete() does nothing."""
+
+    def delete(self, name: str) -> None:
+        """Delete nothing."""
+
+
+@pytest.mark.parametrize("base", [unittest.TestCase, SimpleTestCase])
+def test_unittest_runs_the_suite(base: type) -> None:
+    """The suite runs on unittest's and Django's classes."""
+    result = run(InMemoryStorage, base)
+    assert result.wasSuccessful(), result.failures + result.errors
+    assert result.testsRun > len(CHECKS)
+
+
+def test_a_failing_test_shows_the_documentation() -> None:
+    """A test that fails shows its sentence, what happened, and the line of the documentation."""
+    (failure, *_) = run(Forgetful, unittest.TestCase).failures
+    assert "exists() returns False for a file that was deleted." in failure[1]
+    assert "exists(): True, expected False" in failure[1]
+    assert "https://docs.djangoproject.com/en/stable/topics/files/#storage-objects" in failure[1]
+
+
+def test_a_suite_without_a_storage_says_so() -> None:
+    """A subclass that does not define make_storage() fails with its name."""
+
+    class Incomplete(StorageConformance):
+        pass
+
+    with pytest.raises(NotImplementedError, match="Incomplete must define make_storage"):
+        Incomplete().make_storage()
+
+
+def test_a_report_counts_and_lists() -> None:
+    """A report counts the results, lists failures with their reasons, and names capabilities."""
+    report = check_storage(Forgetful)
+    assert not report.ok
+    assert {each.outcome for each in report} == {"passed", "failed", "skipped"}
+    assert len([*report]) == len(report.passed) + len(report.failures) + len(report.skipped)
+    text = str(report)
+    assert text.startswith(f"Forgetful: {len(report.passed)} passed, {len(report.failures)} failed")
+    assert "failed deleted_name_is_free\n    save() takes the name of a deleted file" in text
+    assert "It has: deletes, sizes, lists" in text
+    assert "It lacks: overwrites, paths" in text
+    assert f"These files could not be deleted: {report.left[0]}" in text
+    skipped = next(each for each in report.skipped if each.check.name == "file_is_at_its_path")
+    assert str(skipped) == "skipped file_is_at_its_path: the storage lacks paths"
+    assert str(report.passed[0]) == "passed saved_content_reads_back"
+
+
+def test_nothing_is_left() -> None:
+    """A storage is as empty after the checks as before."""
+    storage = InMemoryStorage()
+    report = check_storage(lambda: storage)
+    assert report.ok, report
+    assert (storage.listdir(""), report.left) == (([], []), ())
+
+
+def test_other_files_stay() -> None:
+    """The checks change no file that was in the storage."""
+    storage = InMemoryStorage()
+    storage.save("conformance", b"mine")
+    storage.save("d/a", b"mine")
+    before = storage.tree()
+    assert check_storage(lambda: storage).ok
+    assert storage.tree() == before
+
+
+def test_a_wrong_declaration_fails() -> None:
+    """A capability that is declared and not found fails, and so does the reverse."""
+    wrong = Capabilities(overwrites=True, sizes=False, lists=True)
+    report = check_storage(InMemoryStorage, wrong)
+    assert {"declared_overwrites", "declared_sizes"} <= {*failed(report)}
+    assert "declared_lists" not in failed(report)
+    assert report.capabilities["overwrites"] is True
+    message = next(each for each in report.failures if each.check.name == "declared_sizes").message
+    assert message == "sizes, which its probe finds out: True, expected False"
+
+
+def test_an_undeclared_capability_is_skipped() -> None:
+    """A test of a declaration is skipped if the capability is not declared."""
+    result = run(InMemoryStorage, unittest.TestCase)
+    assert "overwrites is not declared" in [reason for _, reason in result.skipped]
+
+
+class Opaque(InMemoryStorage):
+    """A storage that only saves and opens files."""
+
+    def _refuse(self, *arguments: Any) -> Any:
+        raise NotImplementedError
+
+    delete = size = listdir = url = get_modified_time = _refuse
+    get_created_time = get_accessed_time = _refuse
+
+    def open(self, name: str, mode: str = "rb") -> Any:
+        """Open for reading bytes, in text mode too."""
+        if "r" not in mode or "+" in mode:
+            raise ValueError("it only reads")
+        return super().open(name)
+
+
+class BrokenSave(InMemoryStorage):
+    """A storage that loses its connection in save()."""
+
+    def save(self, *arguments: Any, **options: Any) -> str:
+        """Raise an error."""
+        raise ConnectionResetError
+
+
+class BrokenSize(InMemoryStorage):
+    """A storage that loses its connection in size()."""
+
+    def size(self, name: str) -> int:
+        """Raise an error."""
+        raise ConnectionResetError
+
+
+def test_a_storage_may_lack_methods() -> None:
+    """A storage without delete(), size(), listdir() and others passes the rest."""
+    report = check_storage(Opaque)
+    assert failed(report) == []
+    assert [name for name, has in report.capabilities.items() if has] == [
+        "ranges",
+        "atomic_names",
+        "concurrency",
+    ]
+    assert len(report.passed) > 30
+
+
+def test_errors_of_a_probe_are_no_capability() -> None:
+    """A probe that fails with an unexpected error finds no capability."""
+    report = check_storage(BrokenSave)
+    assert not any(report.capabilities.values())
+    assert "ConnectionResetError: " in {each.message for each in report.failures}
+
+
+def test_errors_of_an_operation_are_a_capability() -> None:
+    """An operation that fails otherwise than with a refusal is checked, and fails."""
+    report = check_storage(BrokenSize)
+    assert report.capabilities["sizes"] is True
+    assert failed(report) == ["size_is_in_bytes", "size_follows_writes"]
+
+
+def test_djangos_in_memory_storage_fails() -> None:
+    """Django's InMemoryStorage fails exactly these checks."""
+    report = check_storage(DjangosInMemoryStorage)
+    assert failed(report) == [
+        "size_follows_writes",
+        "file_is_at_its_path",
+        "writing_replaces_the_content",
+        "error_keeps_what_was_written",
+        "writing_creates_the_file_at_once",
+        "writing_truncates_at_once",
+        "appending_writes_at_the_end",
+        "exclusive_mode_refuses_an_existing_file",
+        "updating_modes_read_and_write",
+        "writing_handle_refuses_to_read",
+        "reading_handle_refuses_to_write",
+        "unknown_mode_is_refused",
+        "handle_has_its_mode",
+        "text_is_read",
+        "write_returns_a_number",
+        "truncate_cuts_or_fills",
+        "flush_stores_what_was_written",
+        "handles_have_their_own_positions",
+        "closing_closes_one_handle",
+        "handle_is_closed_twice",
+        "with_closes_the_handle",
+        "closed_handle_refuses",
+        "opening_a_handle_rewinds_it",
+        "closed_handle_is_reopened",
+        "closed_handle_is_reopened_in_another_mode",
+    ]
+
+
+def test_thorough_checks_are_skipped() -> None:
+    """A thorough check is skipped unless it is asked for."""
+    check = replace(CHECKS[0], thorough=True)
+    results = [
+        Examination(InMemoryStorage, Capabilities(), thorough=thorough).result(check)
+        for thorough in (False, True)
+    ]
+    assert [each.outcome for each in results] == ["skipped", "passed"]
+
+
+@pytest.mark.once
+def test_the_package_imports_no_tool_for_tests() -> None:
+    """Importing the package imports neither pytest nor Hypothesis."""
+    code = (
+        "import sys; sys.modules['pytest'] = sys.modules['hypothesis'] = None\n"
+        "import inmemorystorage.conformance"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_check_names_are_unique() -> None:
+    """No two checks have one name, and each has a sentence that ends with a full stop."""
+    assert len({each.name for each in CHECKS}) == len(CHECKS)
+    assert not [each.name for each in CHECKS if not each.sentence.endswith(".")]
