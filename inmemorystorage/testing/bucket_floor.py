@@ -170,6 +170,7 @@ class BucketFloor(TestTool):
             own: str = original(storage, *args, **kwargs)
             if not live_servers.site_url() or self.is_left(own):
                 return own
+            self.make(self.name_of(storage))
             return self.served_url(self.service_url(storage, own))
 
         return method(getattr(import_module(module), name), "url", url)

@@ -8,7 +8,8 @@ from unittest import mock
 
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.core.handlers.exception import response_for_exception
-from django.core.handlers.wsgi import get_path_info
+from django.core.handlers.wsgi import WSGIHandler, get_path_info
+from django.core.servers.basehttp import WSGIRequestHandler, WSGIServer
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.test import testcases
@@ -39,14 +40,11 @@ class serve_live_media(TestTool):
 
     def enable(self) -> None:
         """Begin; servers that run already serve files alone."""
-        handler: Any = testcases._MediaFilesHandler
         patches = [
+            _patch(testcases._MediaFilesHandler, "serve", _serve),
             _patch(testcases.LiveServerThread, "run", _run),
-            _patch(testcases.QuietWSGIRequestHandler, "get_environ", _get_environ),
-            _patch(handler, "__call__", _call),
-            _patch(handler, "_should_handle", _should_handle),
-            _patch(handler, "get_response", _get_response),
-            _patch(handler, "serve", _serve),
+            _patch(WSGIServer, "set_app", _set_app),
+            _patch(WSGIRequestHandler, "get_environ", _get_environ),
         ]
         for patch in patches:
             patch.start()
@@ -69,47 +67,7 @@ def _patch(cls: Any, name: str, replacement: Any) -> Any:
     return mock.patch.object(cls, name, wrapper)
 
 
-def _run(run: Any, thread: Any) -> None:
-    with live_servers.running(thread):
-        run(thread)
-
-
-def _get_environ(get: Any, connection: Any) -> dict[str, Any]:
-    environ: dict[str, Any] = get(connection)
-    environ[_CONNECTION] = connection
-    if get_path_info(environ).startswith(PREFIX) and "content-type" not in connection.headers:
-        environ["CONTENT_TYPE"] = ""  # wsgiref invents one
-    return environ
-
-
-def _call(call: Any, handler: Any, environ: dict[str, Any], start_response: Any) -> Any:
-    host = environ.get("HTTP_HOST")
-    with live_servers.answering(f"{environ['wsgi.url_scheme']}://{host}" if host else ""):
-        return call(handler, environ, start_response)
-
-
-def _should_handle(should: Any, handler: Any, path: str) -> bool:
-    return path.startswith(PREFIX) or should(handler, path)
-
-
-def _get_response(get: Any, handler: Any, request: HttpRequest) -> Any:
-    if not request.path_info.startswith(PREFIX):
-        return get(handler, request)
-    connection = request.META[_CONNECTION]
-
-    def answer(service: str, received: Request) -> Response:
-        try:
-            response = answer_service(service, received)
-        except (ConnectionResetError, TimeoutError) as error:
-            connection.close_connection = True
-            raise ConnectionResetError from error  # the server closes without an answer
-        connection.close_connection |= response.reset_after is not None
-        return response
-
-    try:
-        return serve_bucket(request, answer)
-    except (Http404, SuspiciousOperation) as error:
-        return response_for_exception(request, error)
+# Files.
 
 
 def _serve(serve_from_disk: Any, handler: Any, request: HttpRequest) -> HttpResponseBase:
@@ -122,10 +80,62 @@ def _serve(serve_from_disk: Any, handler: Any, request: HttpRequest) -> HttpResp
         return response
 
 
-def answer_service(service: str, request: Request) -> Response:
-    """Return the response of a service's floor; raise ``Http404`` if none is active."""
-    for floor in reversed(BucketFloor.active):
-        if floor.service.name == service:
-            floor.make_named()
-            return floor.answer(request, floor.endpoint_of(request))
-    raise Http404(f"No buckets in memory stand for {service!r}.")
+# Buckets.
+
+
+def _run(run: Any, thread: Any) -> None:
+    with live_servers.running(thread):
+        run(thread)
+
+
+def _set_app(set_app: Any, server: Any, application: Any) -> None:
+    set_app(server, _BucketHandler(application))
+
+
+def _get_environ(get: Any, connection: Any) -> dict[str, Any]:
+    environ: dict[str, Any] = get(connection)
+    environ[_CONNECTION] = connection
+    if "content-type" not in connection.headers:
+        environ["CONTENT_TYPE"] = ""  # wsgiref invents one
+    return environ
+
+
+class _BucketHandler(WSGIHandler):
+    """
+    Answer at the URLs of buckets, and pass other requests to an application.
+
+    It notes the site of each request, so that the URLs on its pages are of the same origin.
+    """
+
+    def __init__(self, application: Any) -> None:
+        self._application = application  # it has no middleware to load
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        is_bucket = get_path_info(environ).startswith(PREFIX)
+        answer = super().__call__ if is_bucket else self._application
+        host = environ.get("HTTP_HOST")
+        with live_servers.answering(f"{environ['wsgi.url_scheme']}://{host}" if host else ""):
+            return answer(environ, start_response)
+
+    def get_response(self, request: HttpRequest) -> Any:
+        """Return the response of the bucket."""
+        try:
+            return serve_bucket(request, functools.partial(_answer, request.META[_CONNECTION]))
+        except (Http404, SuspiciousOperation) as error:
+            return response_for_exception(request, error)
+
+
+def _answer(connection: Any, service: str, request: Request) -> Response:
+    """Return the response of a service's floor; close the connection if it is to be reset."""
+    floors = {floor.service.name: floor for floor in BucketFloor.active}
+    if service not in floors:
+        raise Http404(f"No buckets in memory stand for {service!r}.")
+    floor = floors[service]
+    floor.make_named()
+    try:
+        response = floor.answer(request, floor.endpoint_of(request))
+    except (ConnectionResetError, TimeoutError) as error:
+        connection.close_connection = True
+        raise ConnectionResetError from error  # the server closes without an answer
+    connection.close_connection |= response.reset_after is not None
+    return response
