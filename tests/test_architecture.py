@@ -60,7 +60,6 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__init__": {"exceptions", "fallback", "storage", "tree"},
     # Django's hooks.
     "checks": {"fallback", "urls"},
-    "management": {"checks", "kvstore", "walk"},
     "apps": {"checks"},
     # Files over HTTP, of any storage.
     "serving": {"buckets", "exceptions", "project", "storage", "transfer", "walk"},
@@ -69,6 +68,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("buckets", "fallback", "files", "forks", "kvstore", "project", "serving", "storage"),
         *("tree", "walk"),
     },
+    # Commands, one of which is a server on the kit.
+    "management": {"checks", "kvstore", "testing", "walk"},
 }
 WITHOUT = ("exceptions", "behaviors", "forks", "streams", "tree", "buckets")
 ENGINE = [module for module in MODULES if module.startswith(WITHOUT)]

@@ -11,11 +11,17 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 import pytest
+from buckets import needs_s3
+from django.core.management.commands.testserver import Command as BaseCommand
 from projects import ENVIRONMENT, Project, make_project
+
+from inmemorystorage.management.commands.testserver import Command
+from inmemorystorage.testing.bucket_floor import BucketFloor
 
 pytestmark = pytest.mark.slow
 
@@ -93,17 +99,23 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(project: Project, *options: str) -> Iterator[Server]:
+def running(
+    project: Project, *options: str, command: tuple[str, ...] = ("runserver",)
+) -> Iterator[Server]:
     """Run a project's development server; give it when it responds."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
-    command = [sys.executable, "-m", "django", "runserver", f"127.0.0.1:{port}", *options]
+    address = f"127.0.0.1:{port}"
     environment = {**os.environ, **ENVIRONMENT, "PYTHONUNBUFFERED": "1"}
     with (
         (project.directory / "log").open("wb") as log,
         subprocess.Popen(
-            command, cwd=project.directory, env=environment, stdout=log, stderr=log
+            [sys.executable, "-m", "django", *command, address, *options],
+            cwd=project.directory,
+            env=environment,
+            stdout=log,
+            stderr=log,
         ) as process,
     ):
         server = Server(project, port)
@@ -203,3 +215,43 @@ def test_command_that_is_broken(project: Project) -> None:
     (project.directory / "uploads/management/commands").mkdir()
     project.write("uploads/management/commands/runserver.py", "import nothing_of_that_name")
     assert "nothing_of_that_name" in project.manage("runserver", "--help", fails=True)
+
+
+BUCKET = """
+STORAGES["default"] = {"BACKEND": "storages.backends.s3.S3Storage"}
+AWS_STORAGE_BUCKET_NAME = "pictures"
+"""
+SHOWN = """
+urlpatterns.append(path("url", lambda request: HttpResponse(default_storage.url("d/a.txt"))))
+"""
+
+
+@needs_s3
+def test_bucket_of_a_project(project: Project) -> None:
+    """testserver keeps the files of a project on S3 in memory, and serves their URLs."""
+    project.append("project_settings.py", BUCKET)
+    project.append("uploads/urls.py", SHOWN)
+    project.write("uploads/fixtures/none.json", "[]")
+    with running(project, command=("testserver", "none", "--addrport")) as server:
+        assert server.get("/upload") == (200, b"d/a.txt")
+        url = server.get("/url")[1].decode()
+        assert url.startswith(f"{server.url}/_buckets/s3/pictures.s3.amazonaws.com/d/a.txt?")
+        assert server.get(url.removeprefix(server.url)) == (200, b"content")
+
+
+@pytest.mark.parametrize("error", [None, SystemExit(0)])
+def test_testserver(monkeypatch: pytest.MonkeyPatch, error: SystemExit | None) -> None:
+    """testserver moves the storages while Django's runs, and restores them at the end."""
+    seen: list[tuple[str, ...]] = []
+
+    def handle(command: Any, *labels: str, **options: Any) -> None:
+        assert BucketFloor.active
+        seen.append(labels)
+        if error is not None:
+            raise error
+
+    monkeypatch.setattr(BaseCommand, "handle", handle)
+    with pytest.raises(SystemExit) if error else contextlib.nullcontext():
+        Command().handle("fixture")
+    assert seen == [("fixture",)]
+    assert not BucketFloor.active
