@@ -35,9 +35,11 @@ class Service(NamedTuple):
     :param answer: returns the response to a request.
     :param refuse: returns a response with an HTTP status from 400 on, as the service sends it when
         the request is not the reason.
+    :param throttling: the status with which the service asks a client to send fewer requests.
     """
 
     name: str
     identify: Callable[[Buckets, Request, str], Target]
     answer: Callable[[Buckets, Request, str], Response]
     refuse: Callable[[int], Response]
+    throttling: int = 503

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from ..buckets import s3
-from ..buckets.http import Request
+from ..buckets.http import Request, Response
 from .bucket_floor import BucketFloor, method
 
 # Clients sign with it if the project has no account. No request leaves the process.
@@ -28,6 +29,7 @@ class S3Floor(BucketFloor):
     service = s3.SERVICE
     backends = frozenset({"storages.backends.s3.S3Storage", "django_s3_storage.storage.S3Storage"})
     module = "botocore.session"
+    waiting = ("botocore.endpoint",)
     extra, packages = "django-storages[s3]", frozenset({"boto3", "botocore"})
 
     def name_of(self, storage: Any) -> str:
@@ -93,9 +95,31 @@ class S3Floor(BucketFloor):
         received = Request(
             request.method, request.url, _plain(request.headers), _read(request.body)
         )
-        answered = self.answer(received, endpoint.host)
-        body = _Body(answered.body)
-        return AWSResponse(request.url, answered.status, dict(answered.headers), body)
+        with _breaking(request):
+            answered = self.answer(received, endpoint.host)
+            body = _Body(answered)
+            response = AWSResponse(request.url, answered.status, dict(answered.headers), body)
+            if not request.stream_output:
+                response.content  # noqa: B018 # read at once, as when it is received
+        return response
+
+
+@contextlib.contextmanager
+def _breaking(request: Any) -> Iterator[None]:
+    """Raise what botocore raises for a connection that is reset, or that times out."""
+    from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+    from urllib3 import exceptions
+
+    url = request.url
+    try:
+        yield
+    except TimeoutError:
+        timed_out = exceptions.ReadTimeoutError(cast("Any", None), url, "Read timed out.")
+        raise ReadTimeoutError(endpoint_url=url, error=timed_out)  # noqa: B904 # as botocore does
+    except (ConnectionResetError, exceptions.ProtocolError) as error:
+        if isinstance(error, ConnectionResetError):
+            error = exceptions.ProtocolError("Connection aborted.", error)
+        raise ConnectionClosedError(error=error, request=request, endpoint_url=url)  # noqa: B904
 
 
 def _create_client(create: Any, session: Any, service: str, *args: Any, **kwargs: Any) -> Any:
@@ -120,7 +144,31 @@ def _is_s3(signer: Any) -> bool:
 
 
 class _Body(io.BytesIO):
-    """A body as botocore reads it from urllib3."""
+    """A body as botocore reads it from urllib3, which may raise for a connection that is reset."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__(response.body[: response.reset_after])
+        self._is_whole = response.reset_after is None or response.reset_after >= len(response.body)
+        self._size = len(self.getbuffer())
+
+    def _check(self, wanted: int | None) -> None:
+        """Raise if a read wants more bytes than came before the connection was reset."""
+        from urllib3.exceptions import ProtocolError
+
+        left = self._size - self.tell()
+        if not self._is_whole and (wanted is None or wanted < 0 or wanted > left):
+            error = ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+            raise ProtocolError(f"Connection broken: {error!r}", error)
+
+    def read(self, amt: int | None = None) -> bytes:
+        """Read bytes."""
+        self._check(amt)
+        return super().read(amt)
+
+    def readinto(self, buffer: Any) -> int:
+        """Read bytes into a buffer."""
+        self._check(len(buffer))
+        return super().readinto(buffer)
 
     def stream(self, amt: int = 0, decode_content: bool = False) -> Iterator[bytes]:
         """Yield all that is left."""
