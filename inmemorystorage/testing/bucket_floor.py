@@ -117,6 +117,9 @@ class BucketFloor(TestTool):
     setting: ClassVar[str] = "BUCKET"
     # The module of the client after whose import it is patched.
     module: ClassVar[str]
+    # Modules of the client that call time.sleep() before they send a request again, and that call
+    # time.monotonic() to give up.
+    waiting: ClassVar[tuple[str, ...]] = ()
     # The extra that installs the packages of the client.
     extra: ClassVar[str]
     packages: ClassVar[frozenset[str]]
@@ -334,6 +337,11 @@ class CopiedBuckets:
 def floor_of(storage: Storage) -> BucketFloor | None:
     """Return the active floor that a storage stands on, or ``None``."""
     return next((floor for floor in reversed(BucketFloor.active) if floor.holds(storage)), None)
+
+
+def sends_requests(storage: Storage) -> bool:
+    """Return whether a storage, or a layer of a `FallbackStorage`, is on a bucket in memory."""
+    return any(floor_of(unwrap(layer)) for layer in storage_layers(storage))
 
 
 @contextlib.contextmanager

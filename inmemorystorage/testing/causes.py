@@ -24,6 +24,7 @@ from django.core.files.storage import Storage
 from .bucket_floor import method
 from .operations import Call, add_observer, remove_observer
 from .places import Line, project_line
+from .tools import Overlapping
 
 
 class Cause(NamedTuple):
@@ -82,52 +83,6 @@ def _running_file() -> Cause | None:
     return None
 
 
-class Causes:
-    """
-    Note the causes of requests.
-
-    ``depth`` is the number of blocks that need them.
-    """
-
-    def __init__(self) -> None:
-        self.depth = 0
-        self._exits = contextlib.ExitStack()
-
-    @contextlib.contextmanager
-    def noted(self) -> Iterator[None]:
-        """Note causes in a block; blocks may end in any order."""
-        self._begin()
-        try:
-            yield
-        finally:
-            self._end()
-
-    def _begin(self) -> None:
-        self.depth += 1
-        if self.depth == 1:
-            add_observer(self)
-            self._exits.callback(remove_observer, self)
-            self._exits.enter_context(method(ThreadPoolExecutor, "submit", _submit))
-
-    def _end(self) -> None:
-        self.depth -= 1
-        if not self.depth:
-            self._exits.close()
-            _opened.clear()
-
-    def observe(self, call: Call, proceed: Callable[[Call], Any]) -> Any:
-        """Note the cause of what an operation does."""
-        cause = Cause(call.op, call.name, call.storage, calling_line())
-        with _caused_by(cause):
-            answer = proceed(call)
-        if call.op == "open" and isinstance(answer, File):
-            _opened[answer] = cause
-        return answer
-
-
-causes = Causes()
-
-
 @contextlib.contextmanager
 def _caused_by(cause: Cause) -> Iterator[None]:
     token = _running.set(cause)
@@ -152,3 +107,32 @@ def _submit(
 def _work(cause: Cause, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     with _caused_by(cause):
         return function(*args, **kwargs)
+
+
+class _Noting:
+    """Note the cause of what each operation does."""
+
+    def observe(self, call: Call, proceed: Callable[[Call], Any]) -> Any:
+        """Proceed with an operation, and remember the file that it opened."""
+        cause = Cause(call.op, call.name, call.storage, calling_line())
+        with _caused_by(cause):
+            answer = proceed(call)
+        if call.op == "open" and isinstance(answer, File):
+            _opened[answer] = cause
+        return answer
+
+
+@contextlib.contextmanager
+def _noting() -> Iterator[None]:
+    observer = _Noting()
+    add_observer(observer)
+    try:
+        with method(ThreadPoolExecutor, "submit", _submit):
+            yield
+    finally:
+        remove_observer(observer)
+        _opened.clear()
+
+
+# For blocks in which `current_cause` is called.
+noting_causes = Overlapping(_noting)

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import errno
 import fnmatch
-import sys
-import time
+import os
+import threading
 from collections.abc import Callable, Iterator
-from typing import IO, Any
+from dataclasses import replace
+from typing import IO, Any, cast
 
 from django.core.files import File
 from django.core.files.base import ContentFile
+from django.core.files.storage import Storage
 
+from ..buckets.http import Response
+from .bucket_floor import Exchange, Proceed, observed_by, sends_requests
+from .causes import current_cause, noting_causes
+from .clock import retrying_at_once, wait
 from .operations import Call, add_observer, check_operation, remove_observer
 from .places import check_name, is_called
 from .tools import TestTool
@@ -34,7 +41,23 @@ class fail_storage(TestTool):
         has stopped the clock, the clock advances instead.
     :param must_fire: whether the end raises ``AssertionError`` if the error was never raised.
 
-    Raises ``ValueError`` for an unknown ``op``, and without an error or a delay.
+    On a bucket in memory the service can fail instead, so that the client sends its requests again
+    or raises its own errors. ``after`` and ``times`` count requests then, and the client does not
+    wait before it sends a request again:
+
+    :param status: the HTTP status with which the service refuses requests: ``403``, ``503``.
+    :param throttle: whether the service answers as it does to too many requests.
+    :param connection_reset: whether the connection is reset: before the request is answered, or
+        after ``after_bytes`` of the request's body or else of the response's body.
+    :param timeout: whether the client times out.
+    :param latency: seconds that each matching request takes longer, as ``delay``.
+    :param kind: a pattern for the kinds of requests: ``"PutObject"``.
+
+    With these, ``op`` includes what the file of an ``open()`` requests, and ``"*"`` stands for all
+    requests, also those of clients, whose ``name`` is the key.
+
+    Raises ``ValueError`` for an unknown ``op``, without an error, a fault of the service or a
+    delay, and at an operation on a storage that sends no requests if the service should fail.
     """
 
     def __init__(
@@ -49,12 +72,25 @@ class fail_storage(TestTool):
         after_bytes: int | None = None,
         delay: float = 0,
         must_fire: bool = True,
+        status: int | None = None,
+        throttle: bool = False,
+        connection_reset: bool = False,
+        timeout: bool = False,
+        latency: float = 0,
+        kind: str = "*",
     ) -> None:
         super().__init__()
-        check_operation(op)
-        if error is None and not delay:
+        faults = _faults(status, throttle, connection_reset, timeout)
+        self._is_of_bucket = bool(faults or latency)
+        if op != "*" or not self._is_of_bucket:
+            check_operation(op)
+        if len(faults) > 1 or (error is not None and self._is_of_bucket):
+            raise ValueError("Give fail_storage() either an error or one fault of the service.")
+        if error is None and not (faults or delay or latency):
             raise ValueError("Give fail_storage() an error to raise, or a delay.")
-        if after_bytes is not None and op not in ("save", "open"):
+        if after_bytes is not None and faults and not connection_reset:
+            raise ValueError("after_bytes is for an error and for connection_reset.")
+        if after_bytes is not None and not faults and op not in ("save", "open"):
             raise ValueError(f"{op}() writes no bytes; after_bytes is for save and open.")
         self._op = op
         self._error = error
@@ -64,7 +100,12 @@ class fail_storage(TestTool):
         self._times = times
         self._after_bytes = after_bytes
         self._delay = delay
-        self._must_fire = must_fire and error is not None
+        self._fault = faults[0] if faults else None
+        self._latency = latency
+        self._kind = kind
+        self._must_fire = must_fire and (error is not None or bool(faults))
+        self._lock = threading.Lock()
+        self._exits: list[contextlib.ExitStack] = []
         self.matched = 0
         self.fired = 0
 
@@ -73,51 +114,60 @@ class fail_storage(TestTool):
         if self._alias is not None:
             check_name(self._alias)
         self.matched = self.fired = 0
-        add_observer(self)
+        with contextlib.ExitStack() as stack:
+            add_observer(self)
+            stack.callback(remove_observer, self)
+            if self._is_of_bucket:
+                stack.enter_context(noting_causes)
+                stack.enter_context(observed_by(self))
+                stack.enter_context(retrying_at_once)
+            self._exits.append(stack.pop_all())
         return self
 
     def disable(self) -> None:
         """End; raise ``AssertionError`` if the error was never raised."""
-        remove_observer(self)
+        self._exits.pop().close()
         self.check()
 
     def check(self) -> None:
         """Raise ``AssertionError`` if the error was never raised."""
         if self._must_fire and not self.fired:
+            called, times = ("call", "called {} times") if self._error else ("request", "sent {}")
             raise AssertionError(
-                f"Expected call {self._after + 1} of {self._op}({self._name!r}) to fail, but it "
-                f"was called {self.matched} times. Pass must_fire=False if that is intended."
+                f"Expected {called} {self._after + 1} of {self._op}({self._name!r}) to fail, but "
+                f"it was {times.format(self.matched)}. Pass must_fire=False if that is intended."
             )
 
     def __exit__(self, kind: Any, *exception: Any) -> None:
-        remove_observer(self)
+        self._exits.pop().close()
         if kind is None:  # otherwise the test fails anyway
             self.check()
 
     def observe(self, call: Call, proceed: Callable[[Call], Any]) -> Any:
         """Proceed with an operation, or fail it."""
-        if not self._matches(call):
+        if not self._matches(call.op, call.name, call.storage):
             return proceed(call)
-        self.matched += 1
+        if self._is_of_bucket:
+            self._check_bucket(call)
         if self._delay:
             wait(self._delay)
-        if not self._fails():
+        if self._is_of_bucket or not self._is_next() or self._error is None:
             return proceed(call)
         if self._after_bytes is None:
             self.fire()
         return self._break(call, proceed, self._after_bytes or 0)
 
-    def _matches(self, call: Call) -> bool:
-        return (
-            call.op == self._op
-            and fnmatch.fnmatchcase(call.name, self._name)
-            and is_called(call.storage, self._alias)
-        )
+    def _matches(self, op: str | None, name: str, storage: Storage | None) -> bool:
+        is_meant = self._alias is None or (storage is not None and is_called(storage, self._alias))
+        return is_meant and self._op in ("*", op) and fnmatch.fnmatchcase(name, self._name)
 
-    def _fails(self) -> bool:
-        number = self.matched - self._after
+    def _is_next(self) -> bool:
+        """Count a call or a request; return whether it fails."""
+        with self._lock:  # clients send requests in several threads
+            self.matched += 1
+            number = self.matched - self._after
         times = number if self._times is None else self._times
-        return self._error is not None and 0 < number <= times
+        return 0 < number <= times
 
     def fire(self) -> None:
         """Raise a copy of the error."""
@@ -135,6 +185,60 @@ class fail_storage(TestTool):
         file = proceed(call)
         file.file = BreakingStream(file.file, limit, self.fire)
         return file
+
+    def _check_bucket(self, call: Call) -> None:
+        if self._op != "*" and not sends_requests(call.storage):
+            raise ValueError(
+                f"{call.op}({call.name!r}) on the {type(call.storage).__name__} sends no requests "
+                "that a service could fail: it is not on a bucket in memory. Pass fail_storage() "
+                "an error to raise, or move the storage with inmemorystorage_override or "
+                "override_storages()."
+            )
+
+    def observe_request(self, exchange: Exchange, proceed: Proceed) -> Response:
+        """Proceed with a request, or let the service or the connection fail."""
+        cause, target = current_cause(), exchange.target
+        name = target.key if cause.op is None else cause.name
+        is_meant = self._matches(cause.op, name, cause.storage)
+        if not is_meant or not fnmatch.fnmatchcase(target.kind, self._kind):
+            return proceed(exchange)
+        if self._latency:
+            wait(self._latency)
+        limit = self._after_bytes
+        if limit is not None and len(exchange.request.body) <= limit:
+            response = proceed(exchange)
+            if len(response.body) <= limit or not self._is_next():
+                return response
+            self.fired += 1
+            return replace(response, reset_after=limit)
+        if self._fault is None or not self._is_next():
+            return proceed(exchange)
+        self.fired += 1
+        return self._fault(exchange)
+
+
+Fault = Callable[[Exchange], Response]
+
+
+def _faults(
+    status: int | None, throttle: bool, connection_reset: bool, timeout: bool
+) -> list[Fault]:
+    """Return the faults that are wanted: they answer a request, or break its connection."""
+    faults: dict[Fault, bool] = {
+        lambda exchange: exchange.service.refuse(cast("int", status)): status is not None,
+        lambda exchange: exchange.service.refuse(exchange.service.throttling): throttle,
+        _reset: connection_reset,
+        _time_out: timeout,
+    }
+    return [fault for fault, is_wanted in faults.items() if is_wanted]
+
+
+def _reset(exchange: Exchange) -> Response:
+    raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+
+
+def _time_out(exchange: Exchange) -> Response:
+    raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
 
 
 def with_chunks(content: Any) -> Any:
@@ -221,16 +325,3 @@ class BreakingStream:
             self._stream.flush()
             self._fire()
         return written
-
-
-def wait(seconds: float) -> None:
-    """Wait, or advance a stopped clock."""
-    time_machine = sys.modules.get("time_machine")
-    travellers = getattr(time_machine, "traveller_stack", None)
-    freezegun = sys.modules.get("freezegun.api")
-    if travellers:
-        travellers[-1].shift(seconds)
-    elif freezegun is not None and freezegun.freeze_factories:
-        freezegun.freeze_factories[-1].tick(seconds)
-    else:
-        time.sleep(seconds)

@@ -16,9 +16,8 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import Storage
 
 from ..buckets.http import Response
-from ..project import storage_layers, unwrap
-from .bucket_floor import Exchange, Proceed, floor_of, observed_by
-from .causes import Cause, calling_line, causes, current_cause
+from .bucket_floor import Exchange, Proceed, observed_by, sends_requests
+from .causes import Cause, calling_line, current_cause, noting_causes
 from .operations import Call, add_observer, check_operation, remove_observer
 from .places import Line, check_name, is_called, storage_label
 from .tools import TestTool
@@ -272,11 +271,6 @@ class StorageRequests(Sequence[StorageRequest]):
         return _repeated((each.kind, each.bucket, each.line, each.key) for each in self._requests)
 
 
-def sends_requests(storage: Storage) -> bool:
-    """Return whether a storage, or a layer of a `FallbackStorage`, is on a bucket in memory."""
-    return any(floor_of(unwrap(layer)) for layer in storage_layers(storage))
-
-
 # "100 GB (107,374,182,400 bytes)": the examples of Amazon S3's FAQ about charges.
 GB = 2**30
 
@@ -305,7 +299,7 @@ class capture_storage_operations(OperationLog):
         super().enable()
         self.requests.clear()
         with contextlib.ExitStack() as stack:
-            stack.enter_context(causes.noted())
+            stack.enter_context(noting_causes)
             stack.enter_context(observed_by(self, records=True))
             self._exits.append(stack.pop_all())
         return self

@@ -63,6 +63,31 @@ def enable_for_class(cls: type[unittest.TestCase], tool: TestContextDecorator) -
     cls.setUpClass = classmethod(wrapper)  # type: ignore[assignment, method-assign]
 
 
+class Overlapping:
+    """
+    Enter a context manager with the first of several blocks, and exit it with the last of them.
+
+    The blocks may end in any order.
+
+    :param make: makes the context manager.
+    """
+
+    def __init__(self, make: Callable[[], contextlib.AbstractContextManager[None]]) -> None:
+        self._make = make
+        self._depth = 0
+        self._exits = contextlib.ExitStack()
+
+    def __enter__(self) -> None:
+        if not self._depth:
+            self._exits.enter_context(self._make())
+        self._depth += 1
+
+    def __exit__(self, *exception: Any) -> None:
+        self._depth -= 1
+        if not self._depth:
+            self._exits.close()
+
+
 @contextlib.contextmanager
 def attribute(owner: Any, name: str, value: Any) -> Iterator[None]:
     """Set an attribute of an object for a block."""
