@@ -43,8 +43,9 @@ class _Finder:
         """Return the spec of the module, whose loader calls the function."""
         if name != self._name:
             return None
-        for finder in sys.meta_path:
-            spec = None if finder is self else finder.find_spec(name, path, target)
+        # The finders after this one: another of this class, before it, would ask this one again.
+        for finder in sys.meta_path[sys.meta_path.index(self) + 1 :]:
+            spec = finder.find_spec(name, path, target)
             if spec is not None:
                 if spec.loader is not None:
                     spec.loader = _Loader(spec.loader, self._function)  # type: ignore[assignment]

@@ -229,3 +229,17 @@ def test_import_that_does_not_happen(tmp_path: Path, monkeypatch: pytest.MonkeyP
     import imported_after  # noqa: F401
 
     assert seen == []
+
+
+def test_import_that_several_wait_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All functions that wait for one module are called, each once."""
+    (tmp_path / "imported_by_several.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "imported_by_several", raising=False)
+    seen: list[int] = []
+    with (
+        after_import("imported_by_several", lambda: seen.append(1)),
+        after_import("imported_by_several", lambda: seen.append(2)),
+    ):
+        import imported_by_several  # noqa: F401
+    assert sorted(seen) == [1, 2]
