@@ -349,4 +349,4 @@ def refuse(status: int) -> Response:
     return GcsError(status).response()
 
 
-SERVICE = Service("gs", identify, answer, refuse)
+SERVICE = Service("gs", identify, answer, refuse, throttling=429)

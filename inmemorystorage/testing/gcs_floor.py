@@ -18,6 +18,8 @@ from .bucket_floor import BucketFloor, method
 PROJECT = "in-memory"
 # Where the project has an account, which its clients use.
 _ACCOUNT = ("GOOGLE_APPLICATION_CREDENTIALS", "STORAGE_EMULATOR_HOST")
+# The modules of the client's retries.
+_RETRYING = ("retry_base", "retry_unary", "retry_streaming")
 _HOSTS = ("storage.googleapis.com", "storage.mtls.googleapis.com")
 
 
@@ -31,6 +33,7 @@ class GCSFloor(BucketFloor):
     service = gcs.SERVICE
     backends = frozenset({"storages.backends.gcloud.GoogleCloudStorage"})
     module = "google.cloud.storage.client"
+    waiting = tuple(f"google.api_core.retry.{name}" for name in _RETRYING)
     extra, packages = "django-storages[google]", frozenset({"google"})
 
     def __init__(self, left: tuple[str, ...] = ()) -> None:

@@ -17,11 +17,13 @@ import time_machine
 from buckets import needs_s3
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
+from object_stores.gcs_server import needs_gcs
 
 from inmemorystorage import FallbackStorage, InMemoryStorage
 from inmemorystorage.testing import capture_storage_operations, override_storages
 from inmemorystorage.testing import fail_storage as failing
 from inmemorystorage.testing.clock import RetryClock
+from inmemorystorage.testing.gcs_floor import GCSFloor
 from inmemorystorage.testing.s3_floor import S3Floor
 
 pytestmark = needs_s3
@@ -191,6 +193,23 @@ def test_the_clock_of_clients() -> None:
     clock.sleep(1000)
     assert before + 1000 <= clock.monotonic() < before + 1060
     assert clock.time() <= time.time()
+
+
+@needs_gcs
+def test_a_client_of_google(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Google's client is throttled by 429, and gives up after its deadline without waiting."""
+    from google.api_core.exceptions import RetryError
+    from storages.backends.gcloud import GoogleCloudStorage
+
+    monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail(f"slept {seconds} s"))
+    with GCSFloor():
+        storage = GoogleCloudStorage(bucket_name="media")
+        with capture_storage_operations() as captured, failing("save", throttle=True):
+            storage.save("a.txt", ContentFile(CONTENT))
+        assert statuses(captured)[0] == 429 and storage.size("a.txt") == 1000
+        for fault in ({"status": 503}, {"timeout": True}, {"connection_reset": True}):
+            with failing("size", times=None, **fault), pytest.raises(RetryError):
+                storage.size("a.txt")
 
 
 @pytest.mark.parametrize(
