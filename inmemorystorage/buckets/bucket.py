@@ -107,12 +107,14 @@ class Attributes:
     :param metadata: the user's own metadata, by name.
     :param tags: names and values, in order.
     :param acl: what the wire stores about access; the bucket does not read it.
+    :param blocks: names and sizes of the parts of the content, in order, if they stay known.
     """
 
     headers: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
     tags: tuple[tuple[str, str], ...] = ()
     acl: Any = ()
+    blocks: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -148,14 +150,14 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class Upload:
-    """An upload in parts, by number, that has not been completed."""
+    """An upload in parts, by number or name, that has not been completed."""
 
     key: str
     attributes: Attributes
     begun: float
-    parts: Mapping[int, Part] = field(default_factory=dict)
+    parts: Mapping[Any, Part] = field(default_factory=dict)
 
-    def with_part(self, number: int, content: bytes) -> Upload:
+    def with_part(self, number: int | str, content: bytes) -> Upload:
         """Return the upload with a part more, or with a new content of a part."""
         part = Part(content, etag_of(content), time.time())
         return Upload(self.key, self.attributes, self.begun, {**self.parts, number: part})

@@ -162,9 +162,13 @@ class BucketFloor(TestTool):
 
         def remember(init: Any, storage: Any, *args: Any, **kwargs: Any) -> None:
             init(storage, *args, **kwargs)
-            self._storages.add(storage)
+            self.remember(storage)
 
         return method(base, "__init__", remember)
+
+    def remember(self, storage: Any) -> None:
+        """Note a storage that was made."""
+        self._storages.add(storage)
 
     def _serving(self, module: str, name: str) -> contextlib.AbstractContextManager[None]:
         """Let the URLs of storages of a class be those of a live server in a block."""

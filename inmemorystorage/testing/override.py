@@ -15,6 +15,7 @@ from django.db.models.signals import class_prepared
 
 from ..project import field_label, file_fields, labelled_storages, storage_layers, unwrap
 from . import django_memory
+from .azure_floor import AzureFloor
 from .bucket_floor import extra_for
 from .floor import STATICFILES, Floor
 from .gcs_floor import GCSFloor
@@ -24,7 +25,7 @@ from .replacement import Replacements
 from .s3_floor import S3Floor
 from .tools import TestTool, attribute
 
-BUCKET_FLOORS = (S3Floor, GCSFloor)
+BUCKET_FLOORS = (S3Floor, GCSFloor, AzureFloor)
 
 
 class override_storages(TestTool):

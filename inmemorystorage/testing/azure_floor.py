@@ -1,0 +1,185 @@
+"""The floor of storages on Azure: requests to its Blob service are answered from buckets."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from ..buckets import azure
+from ..buckets.azure_call import address_of
+from ..buckets.http import Request, Response
+from ..project import labelled_storages, storage_layers, unwrap
+from .bucket_floor import BucketFloor, Exchange, method
+from .requests_adapter import answered_by
+
+# The account of storages whose settings have none. No request leaves the process.
+ACCOUNT = "inmemory"
+KEY = base64.b64encode(b"in-memory").decode()
+_OPTIONS = ("connection_string", "account_key", "sas_token", "token_credential")
+# How the client names itself, at whatever URL the service is.
+_CLIENT = "azsdk-python-storage-blob/"
+_EMULATOR = "127.0.0.1:10000"
+
+
+class AzureFloor(BucketFloor):
+    """
+    Answer the requests of Azure's clients of the Blob service, and others to its hosts.
+
+    A container is the bucket ``"account/container"``. A storage without an account gets one, so
+    that its client signs.
+    """
+
+    service = azure.SERVICE
+    backends = frozenset({"storages.backends.azure_storage.AzureStorage"})
+    setting = "CONTAINER"
+    module = "azure.storage.blob._shared.base_client"
+    extra, packages = "django-storages[azure]", frozenset({"azure"})
+
+    def enable(self) -> AzureFloor:
+        """Begin to answer."""
+        super().enable()
+        self._patch_after_import("azure.core.pipeline.transport._aiohttp", self._async_patched)
+        for _, known in labelled_storages():
+            for storage in map(unwrap, storage_layers(known)):
+                if self.holds(storage):
+                    self._exits.callback(vars(storage).update, _give_account(storage))
+        return self
+
+    @contextlib.contextmanager
+    def patched(self) -> Iterator[None]:
+        """Pass the requests of clients to `answer` for a block."""
+        from azure.core.pipeline.policies import BearerTokenCredentialPolicy
+
+        def authorize(original: Any, policy: Any, request: Any) -> None:
+            if not self._give_token(policy, request):
+                original(policy, request)
+
+        with (
+            method(BearerTokenCredentialPolicy, "on_request", authorize),
+            answered_by(self.answer, self._is_taken),
+        ):
+            yield
+
+    @contextlib.contextmanager
+    def _async_patched(self) -> Iterator[None]:
+        """Pass the requests of asynchronous clients to `answer` for a block."""
+        from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy
+        from azure.core.pipeline.transport import AioHttpTransport, AsyncioRequestsTransport
+
+        async def authorize(original: Any, policy: Any, request: Any) -> None:
+            if not self._give_token(policy, request):
+                await original(policy, request)
+
+        async def send(original: Any, transport: Any, request: Any, **kwargs: Any) -> Any:
+            if not self._is_taken(request.url, request.headers):
+                return await original(transport, request, **kwargs)
+            async with AsyncioRequestsTransport() as moved:
+                return await moved.send(request, stream=kwargs.get("stream", False))
+
+        with (
+            method(AsyncBearerTokenCredentialPolicy, "on_request", authorize),
+            method(AioHttpTransport, "send", send),
+        ):
+            yield
+
+    def _give_token(self, policy: Any, request: Any) -> bool:
+        """Authorize a request with an invented token, if it is answered here."""
+        from azure.core.pipeline.policies import _authentication
+
+        sent = request.http_request
+        if not self._is_taken(sent.url, sent.headers):
+            return False
+        # Of the policy in older versions, and of its module in newer ones.
+        owner = policy if hasattr(policy, "_enforce_https") else _authentication
+        owner._enforce_https(request)
+        sent.headers["Authorization"] = "Bearer in-memory"
+        return True
+
+    def _is_taken(self, url: str, headers: Mapping[str, str]) -> bool:
+        """Return whether a request is answered here."""
+        host = urlsplit(url).hostname or ""
+        is_blob = ".blob." in host or _CLIENT in headers.get("user-agent", "")
+        return is_blob and not self.is_left(url)
+
+    def is_left(self, url: str) -> bool:
+        """Return whether the endpoint of a URL is really reached."""
+        is_named = "UseDevelopmentStorage=true" in self._named_endpoints
+        return super().is_left(url) and not (is_named and urlsplit(url).netloc == _EMULATOR)
+
+    def answer(self, request: Request, endpoint: str = "") -> Response:
+        """Answer a request; raise `UnsupportedRequest` for one that is not answered."""
+        headers = request.headers
+        if "authorization" not in headers and _CLIENT in headers.get("user-agent", ""):
+            request = _signed(request)
+        if "x-ms-copy-source" in headers:
+            self.make_named(address_of(headers["x-ms-copy-source"]).bucket)
+        return super().answer(request, endpoint)
+
+    def _answer(self, endpoint: str, exchange: Exchange) -> Response:
+        return azure.answer(self.buckets, exchange.request, endpoint, key_of=self.key_of)
+
+    # Accounts and containers.
+
+    def name_of(self, storage: Any) -> str:
+        """Return the name of the bucket of a storage."""
+        return address_of(storage.client.url).bucket
+
+    def prefix_of(self, storage: Any) -> str:
+        """Return what the keys of a storage begin with."""
+        location = str(storage.location).strip("./")
+        return f"{location}/" if location else ""
+
+    def make_named(self, wanted: str = "") -> None:
+        """Make the container that the project names, or all of them: in each known account."""
+        named = set(self._named())
+        known = {wanted} if wanted else {*named, *(name for name, _ in self.buckets.items())}
+        accounts = {each.partition("/")[0] for each in known if "/" in each}
+        for name in named:
+            names = [name] if "/" in name else [f"{account}/{name}" for account in accounts]
+            for each in names:
+                if wanted in ("", each):
+                    self.make(each)
+
+    def key_of(self, account: str) -> str | None:
+        """Return the key of an account, if the project has exactly one for it."""
+        storages = [*(storage for _, storage in labelled_storages()), *self._storages]
+        moved = (unwrap(each) for known in storages for each in storage_layers(known))
+        given = [vars(each) for each in moved if self.holds(each)]
+        given.append({
+            "account_name": getattr(settings, "AZURE_ACCOUNT_NAME", None),
+            "account_key": getattr(settings, "AZURE_ACCOUNT_KEY", None),
+        })  # fmt: skip
+        keys = {each.get("account_key") for each in given if each.get("account_name") == account}
+        keys.discard(None)
+        return keys.pop() if len(keys) == 1 else None
+
+    def remember(self, storage: Any) -> None:
+        """Note a storage that was made, and give it an account if it has none."""
+        super().remember(storage)
+        if self.holds(storage):
+            _give_account(storage)
+
+
+def _give_account(storage: Any) -> dict[str, Any]:
+    """Give a storage an account if it has none; return the attributes that it had."""
+    names = ("account_name", "account_key", "_client", "_service_client")
+    before = {name: vars(storage)[name] for name in names if name in vars(storage)}
+    if not any(getattr(storage, name, None) for name in _OPTIONS):
+        storage.account_name = storage.account_name or ACCOUNT
+        storage.account_key = KEY
+    return before
+
+
+def _signed(request: Request) -> Request:
+    """Return a request of a client without an account, as signed; a SAS stays as it is."""
+    if "sig" in request.query:
+        return request
+    account = address_of(request.url).account
+    signature = f"SharedKey {account}:{'A' * 43}="
+    return replace(request, headers={**request.headers, "authorization": signature})
