@@ -255,7 +255,9 @@ class Call:
 
     def metadata(self) -> dict[str, str]:
         """Return the metadata that a request sets."""
-        found = {name[len(META) :]: self.headers[name] for name in self.headers if META in name}
+        found = {
+            name[len(META) :]: self.headers[name] for name in self.headers if name.startswith(META)
+        }
         for name in found:
             if not _METADATA_NAME.fullmatch(name):
                 raise AzureError("InvalidMetadata")

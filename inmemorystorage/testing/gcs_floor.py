@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
 from ..buckets import gcs
 from ..buckets.gcs_access import EMAIL, invented_key
-from ..buckets.http import Request, Response
 from .bucket_floor import BucketFloor, method
+from .requests_adapter import answered_by
 
 PROJECT = "in-memory"
 # Where the project has an account, which its clients use.
@@ -50,13 +49,12 @@ class GCSFloor(BucketFloor):
         """Pass the requests of clients to `answer` for a block."""
         from google.auth.transport.requests import AuthorizedSession
         from google.cloud.storage.client import Client
-        from requests.adapters import HTTPAdapter
 
         with (
             method(Client, "__init__", _init),
             self._endpoints_noted(Client),
             method(AuthorizedSession, "request", self._request),
-            method(HTTPAdapter, "send", self._send),
+            answered_by(self.answer, self._is_taken),
             _without_observations(),
         ):
             yield
@@ -76,7 +74,7 @@ class GCSFloor(BucketFloor):
         finally:
             del client._http
 
-    def _is_taken(self, url: str) -> bool:
+    def _is_taken(self, url: str, headers: Mapping[str, str] | None = None) -> bool:
         """Return whether a URL is answered here."""
         host = urlsplit(url).netloc
         is_known = host in self._endpoints or host.endswith(_HOSTS)
@@ -92,66 +90,6 @@ class GCSFloor(BucketFloor):
 
         given.pop("max_allowed_time", None)
         return Session.request(session, **given)
-
-    def _send(self, send: Any, adapter: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
-        """Answer a request instead of sending it."""
-        if not self._is_taken(request.url):
-            return send(adapter, request, *args, **kwargs)
-        from requests import exceptions
-        from urllib3.exceptions import ProtocolError
-
-        headers = {
-            name.lower(): value.decode("latin-1") if isinstance(value, bytes) else value
-            for name, value in request.headers.items()
-        }
-        received = Request(request.method, request.url, headers, _read(request.body))
-        try:
-            answered = self.answer(received)
-        except ConnectionResetError as error:
-            aborted = ProtocolError("Connection aborted.", error)
-            raise exceptions.ConnectionError(aborted, request=request) from error
-        except TimeoutError as error:
-            raise exceptions.ReadTimeout(error, request=request) from error
-        return adapter.build_response(request, _raw(request.method, answered))
-
-
-def _raw(verb: str, answered: Response) -> Any:
-    """Return a response as urllib3 does."""
-    from urllib3 import HTTPResponse
-
-    return HTTPResponse(
-        _Body(answered),
-        dict(answered.headers),
-        answered.status,
-        preload_content=False,
-        request_method=verb,
-    )
-
-
-class _Body(io.BytesIO):
-    """A body, whose connection may be reset."""
-
-    def __init__(self, answered: Response) -> None:
-        super().__init__(answered.body)
-        self._reset_after = answered.reset_after
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """Return bytes; raise when the connection is reset."""
-        if self._reset_after is None:
-            return super().read(size)
-        left = self._reset_after - self.tell()
-        if left <= 0:
-            raise ConnectionResetError("The connection was reset.")
-        return super().read(left if size is None or size < 0 else min(size, left))
-
-
-def _read(body: Any) -> bytes:
-    """Return a body as bytes; bytes by reference."""
-    if body is None:
-        return b""
-    if isinstance(body, str):
-        return body.encode()
-    return body if isinstance(body, bytes) else b"".join(body)
 
 
 @contextlib.contextmanager

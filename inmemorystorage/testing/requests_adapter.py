@@ -98,9 +98,11 @@ class _Body(io.BytesIO):
 
 
 def _plain(headers: Mapping[str, Any]) -> dict[str, str]:
-    """Return headers by name in lower case, as text."""
+    """Return headers by name in lower case, as text; names of metadata in Azure keep their case."""
     return {
-        name.lower(): value.decode("latin-1") if isinstance(value, bytes) else value
+        name if name.startswith("x-ms-meta-") else name.lower(): value.decode("latin-1")
+        if isinstance(value, bytes)
+        else value
         for name, value in headers.items()
     }
 
