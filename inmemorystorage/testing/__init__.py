@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     )
     from .media import Media, capture_media
     from .override import override_storages
+    from .repeated import forbid_repeated_operations
     from .replacement import replace_storage
     from .runner import InMemoryStorageRunner, InMemoryStorageRunnerMixin
     from .shared import shared_storage
@@ -53,6 +54,7 @@ __all__ = [
     "deterministic_names",
     "fail_storage",
     "forbid_real_storages",
+    "forbid_repeated_operations",
     "isolate_storages",
     "override_storages",
     "replace_storage",
@@ -64,7 +66,7 @@ __all__ = [
 # The modules that define them, imported on first access: pytest loads its plugin without Django.
 _MODULES = (
     *("asserts", "faults", "isolation", "ledger", "media", "override"),
-    *("replacement", "runner", "shared", "strict", "watch"),
+    *("repeated", "replacement", "runner", "shared", "strict", "watch"),
 )
 
 

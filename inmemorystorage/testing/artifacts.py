@@ -118,13 +118,13 @@ class FailureReporter:
     def startTest(self, proceed: Callable[..., None], test: unittest.TestCase) -> None:
         """Remember the level of the test, and forget the operations of its class."""
         self._level = innermost_level()
-        self.operations.operations.clear()
+        self.operations.clear()
         proceed(test)
 
     def stopTest(self, proceed: Callable[..., None], test: unittest.TestCase) -> None:
         """Forget the test; the next failure may be that of a class, which does not start."""
         self._level = None
-        self.operations.operations.clear()
+        self.operations.clear()
         proceed(test)
 
     def addError(self, proceed: Callable[..., None], test: unittest.TestCase, error: Any) -> None:
@@ -151,4 +151,4 @@ class FailureReporter:
         for line in write_artifacts(self._directory, test.id(), media, self.operations):
             getattr(error[1], "add_note", lambda note: None)(line)  # Python 3.11
         if self._level is None:
-            self.operations.operations.clear()  # a class or a module failed, and has ended
+            self.operations.clear()  # a class or a module failed, and has ended

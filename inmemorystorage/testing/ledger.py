@@ -102,9 +102,13 @@ class OperationLog(TestTool, Sequence[Operation]):
         """Begin to capture, with no operations yet."""
         if self._alias is not None:
             check_name(self._alias)
-        self.operations.clear()
+        self.clear()
         add_observer(self)
         return self
+
+    def clear(self) -> None:
+        """Forget the captured operations."""
+        self.operations.clear()
 
     def disable(self) -> None:
         """Stop capturing; keep the captured operations."""
@@ -151,10 +155,11 @@ class OperationLog(TestTool, Sequence[Operation]):
 
     def repeated(self) -> list[Repeated]:
         """Return the operations that one line called more than once, the most frequent first."""
-        return _repeated((each.op, each.alias, each.line, each.name) for each in self.operations)
+        called = ((each.op, each.alias, each.line, each.name) for each in self.operations)
+        return group_repeated(called)
 
 
-def _repeated(called: Iterable[tuple[str, str, Line, str]]) -> list[Repeated]:
+def group_repeated(called: Iterable[tuple[str, str, Line, str]]) -> list[Repeated]:
     """Group what was called by one line; leave out what was called once."""
     groups: dict[tuple[str, str, Line], list[str]] = {}
     for *group, name in called:
@@ -268,7 +273,8 @@ class StorageRequests(Sequence[StorageRequest]):
 
     def repeated(self) -> list[Repeated]:
         """Return the requests that one line caused more than once, the most frequent first."""
-        return _repeated((each.kind, each.bucket, each.line, each.key) for each in self._requests)
+        sent = ((each.kind, each.bucket, each.line, each.key) for each in self._requests)
+        return group_repeated(sent)
 
 
 # "100 GB (107,374,182,400 bytes)": the examples of Amazon S3's FAQ about charges.
@@ -297,12 +303,16 @@ class capture_storage_operations(OperationLog):
     def enable(self) -> Any:
         """Begin to capture, with no operations yet."""
         super().enable()
-        self.requests.clear()
         with contextlib.ExitStack() as stack:
             stack.enter_context(noting_causes)
             stack.enter_context(observed_by(self, records=True))
             self._exits.append(stack.pop_all())
         return self
+
+    def clear(self) -> None:
+        """Forget the captured operations and requests."""
+        super().clear()
+        self.requests.clear()
 
     def disable(self) -> None:
         """Stop capturing; keep the captured operations."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 OVERRIDE, STRICT, OFF = "inmemorystorage_override", "inmemorystorage_strict", "false"
 ARTIFACTS, LOAD = "inmemorystorage_artifacts", "inmemorystorage_load"
+REPEATED, ALLOWED = "inmemorystorage_repeated", "inmemorystorage_repeated_allow"
 
 _session: pytest.StashKey[Session] = pytest.StashKey()
 _level = pytest.StashKey[Level]()
@@ -46,6 +47,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         STRICT,
         "Fail tests that write to a real storage (true), or that use one at all (reads).",
         default=OFF,
+    )
+    parser.addini(
+        REPEATED,
+        "Fail tests in which one line repeats an operation on a storage this many times.",
+        default="",
+    )
+    parser.addini(
+        ALLOWED,
+        "Patterns of operations, kinds of requests and files whose lines may repeat them.",
+        default="",
     )
     parser.addini(ARTIFACTS, "Write the files of failed tests below this directory.", default="")
 
@@ -109,7 +120,7 @@ def _begin_watch(config: pytest.Config) -> None:
             f"{OVERRIDE} needs a Django project: install pytest-django, and name its "
             "settings in DJANGO_SETTINGS_MODULE."
         )
-    is_used = overrides or strict != OFF or config.getini(ARTIFACTS)
+    is_used = overrides or strict != OFF or config.getini(ARTIFACTS) or config.getini(REPEATED)
     if is_used and has_django():
         if _session not in config.stash:
             _begin_session(config)
@@ -123,7 +134,12 @@ def _begin_session(config: pytest.Config) -> None:
     left = (str(basetemp),) if basetemp else ()
     try:
         options = sessions.Options.read(
-            config.getini(OVERRIDE), config.getini(STRICT), config.getini(LOAD), left
+            config.getini(OVERRIDE),
+            config.getini(STRICT),
+            config.getini(LOAD),
+            left,
+            repeated=config.getini(REPEATED),
+            allowed=config.getini(ALLOWED),
         )
     except ValueError as error:
         raise pytest.UsageError(str(error)) from error
@@ -281,6 +297,17 @@ def fail_storage() -> Iterator[Callable[..., Any]]:
 
     with contextlib.ExitStack() as stack:
         yield lambda *args, **kwargs: stack.enter_context(fail_storage(*args, **kwargs))
+
+
+@pytest.fixture
+def forbid_repeated_operations() -> Iterator[Callable[..., Any]]:
+    """Return a function that forbids a line to repeat operations until the test ends."""
+    from .repeated import forbid_repeated_operations
+
+    with contextlib.ExitStack() as stack:
+        yield lambda *args, **kwargs: stack.enter_context(
+            forbid_repeated_operations(*args, **kwargs)
+        )
 
 
 @pytest.fixture(scope="session")

@@ -103,6 +103,9 @@ class InMemoryStorageRunnerMixin:
     which private directories begin, by default those that git tracks.
     ``inmemorystorage_strict = True`` fails tests that write to a real storage, and ``"reads"``
     those that use one at all.
+    ``inmemorystorage_repeated = 10`` fails tests in which one line, not of the tests, repeats an
+    operation so many times; ``inmemorystorage_repeated_allow`` are patterns of what may repeat, as
+    `forbid_repeated_operations` has them.
     ``inmemorystorage_artifacts = "DIR"``, or ``--storage-artifacts DIR`` on the command line,
     writes the files that failed tests left below that directory.
     """
@@ -111,6 +114,8 @@ class InMemoryStorageRunnerMixin:
     inmemorystorage_override = True
     inmemorystorage_strict: bool | str = False
     inmemorystorage_load = ""
+    inmemorystorage_repeated = 0
+    inmemorystorage_repeated_allow: str | tuple[str, ...] = ()
     inmemorystorage_artifacts: str | None = None
 
     def __init__(self, *args: Any, storage_artifacts: str | None = None, **kwargs: Any) -> None:
@@ -131,7 +136,11 @@ class InMemoryStorageRunnerMixin:
     @property
     def _options(self) -> Options:
         return Options.read(
-            self.inmemorystorage_override, self.inmemorystorage_strict, self.inmemorystorage_load
+            self.inmemorystorage_override,
+            self.inmemorystorage_strict,
+            self.inmemorystorage_load,
+            repeated=self.inmemorystorage_repeated,
+            allowed=self.inmemorystorage_repeated_allow,
         )
 
     def setup_test_environment(self, **kwargs: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -10,6 +11,7 @@ from .bucket_floor import CopiedBuckets, load_buckets
 from .floor import Floor
 from .live import serve_live_media
 from .override import override_storages
+from .repeated import TESTS, forbid_repeated_operations
 from .tools import TestTool
 from .watch import Watch
 
@@ -30,6 +32,8 @@ class Options:
     :param strict: ``""``, ``"writes"`` or ``"reads"``: the operations on real storages that fail.
     :param load: the project's files with which private directories begin; see `Loader`.
     :param left: directories that are not moved.
+    :param repeated: how many operations from one line fail a test; 0: none do.
+    :param allowed: patterns of what may repeat; see `forbid_repeated_operations`.
     :param parent: the private directory of the parent process, in a worker process.
     :param buckets: the objects of the parent process, in a worker process.
     """
@@ -38,18 +42,30 @@ class Options:
     strict: str = ""
     load: str = ""
     left: tuple[str, ...] = ()
+    repeated: int = 0
+    allowed: tuple[str, ...] = TESTS
     parent: str = ""
     buckets: CopiedBuckets = field(default_factory=CopiedBuckets)
 
     @classmethod
     def read(
-        cls, overrides: Any, strict: Any, load: str = "", left: tuple[str, ...] = ()
+        cls,
+        overrides: Any,
+        strict: Any,
+        load: str = "",
+        left: tuple[str, ...] = (),
+        *,
+        repeated: Any = 0,
+        allowed: str | Sequence[str] = (),
     ) -> Options:
-        """Return the options; raise ``ValueError`` for a mistaken ``strict``."""
-        written = str(strict).lower()
+        """Return the options; raise ``ValueError`` for a mistaken ``strict`` or ``repeated``."""
+        written, number = str(strict).lower(), str(repeated or 0)
+        patterns = tuple(allowed.split() if isinstance(allowed, str) else allowed)
+        if not number.isdecimal() or int(number) == 1:
+            raise ValueError(f"inmemorystorage_repeated must be 2 or more, not {repeated!r}.")
         for known, ways in _STRICT.items():
             if written in ways:
-                return cls(bool(overrides), known, load, left)
+                return cls(bool(overrides), known, load, left, int(number), (*patterns, *TESTS))
         raise ValueError(f"inmemorystorage_strict must be true, false or reads, not {strict!r}.")
 
 
@@ -63,7 +79,10 @@ class Session:
     current: ClassVar[Session | None] = None
 
     def __init__(self, options: Options) -> None:
-        self.watch = Watch(options.strict)
+        repeated = None
+        if options.repeated:
+            repeated = forbid_repeated_operations(options.repeated, allow=options.allowed)
+        self.watch = Watch(options.strict, repeated)
         self._exits = contextlib.ExitStack()
 
     @classmethod

@@ -22,6 +22,7 @@ from ..files import StoredFile
 from .ledger import OperationLog
 from .operations import Call, add_observer, remove_observer
 from .places import Line, project_line
+from .repeated import forbid_repeated_operations
 from .replacement import is_stand_in
 from .strict import forbid_real_storages
 from .tools import TestTool, attribute
@@ -169,15 +170,19 @@ class Watch(TestTool):
 
     :param strict: ``"writes"`` or ``"reads"``: the operations on real storages that fail; ``""``:
         none.
+    :param repeated: fails tests in which a line repeats operations, if there is one.
     """
 
-    def __init__(self, strict: str = "") -> None:
+    def __init__(
+        self, strict: str = "", repeated: forbid_repeated_operations | None = None
+    ) -> None:
         super().__init__()
         self.operations = OperationLog(limit=LAST)
         # A test that passes without the kit must not fail for a warning about a disk or a bucket.
         self.handles = watch_handles(moved=False)
         self._names = deterministic_names()
         self._real = forbid_real_storages(reads=strict == "reads") if strict else None
+        self._repeated = repeated
         self._depth = 0
 
     @property
@@ -196,14 +201,16 @@ class Watch(TestTool):
         """Stop watching after as many calls as of `enable`."""
         self._depth -= 1
         if not self._depth:
+            if self._repeated is not None:
+                self._repeated.forget()  # of no test
             with contextlib.ExitStack() as stack:
                 for tool in self._tools():
                     stack.callback(tool.disable)
 
     def _tools(self) -> list[TestTool]:
-        strict = [self._real] if self._real else []
+        optional = [tool for tool in (self._real, self._repeated) if tool is not None]
         # The operations last, so that they include those that another tool fails.
-        return [self._names, *strict, self.handles, self.operations]
+        return [self._names, *optional, self.handles, self.operations]
 
     def begin_test(self, name: Callable[[], str], *, allows_real: bool = False) -> None:
         """
@@ -212,8 +219,10 @@ class Watch(TestTool):
         :param name: a function that returns the test's name, which seeds alternative names.
         :param allows_real: whether the test may use real storages.
         """
-        self.operations.operations.clear()
+        self.operations.clear()
         self.handles.forget()
+        if self._repeated is not None:
+            self._repeated.forget()
         self._names.restart(name)
         if self._real is not None:
             self._real.allows = allows_real
@@ -230,7 +239,9 @@ class Watch(TestTool):
             real.allows = allows
 
     def end_test(self) -> None:
-        """Warn about handles that the test left open; raise an error that it swallowed."""
+        """Warn about open handles; raise an error that the test swallowed, or for repetitions."""
         self.handles.check()
         if self._real is not None:
             self._real.check()
+        if self._repeated is not None:
+            self._repeated.check()

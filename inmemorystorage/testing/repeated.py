@@ -1,0 +1,85 @@
+"""Fail tests in which one line repeats operations on storages, or requests to buckets."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from .ledger import Repeated, capture_storage_operations, group_repeated
+from .tools import TestTool
+
+THRESHOLD = 3
+# Lines of tests, whose loops prepare and check files.
+TESTS = ("tests/*", "tests.py", "test_*.py", "*_test.py", "conftest.py")
+# Operations that ask nothing of a storage.
+_FREE = ("url", "path")
+
+
+class forbid_repeated_operations(TestTool):
+    """
+    Fail if one line of the project repeats an operation, as a list page does for each row.
+
+    Operations on storages of any kind count, except ``url()`` and ``path()``. Requests to buckets
+    that no operation sends, but the project's own use of a client or a bucket, count if they are of
+    one kind and for several keys.
+
+    :param threshold: the number of operations or keys that is too many.
+    :param allow: patterns, as in ``fnmatch``, of what may repeat: operations (``"delete"``), kinds
+        of requests (``"DeleteObject"``), or the files of the lines (``"imports/*.py"``).
+    """
+
+    def __init__(self, threshold: int = THRESHOLD, *, allow: Sequence[str] = ()) -> None:
+        super().__init__()
+        if threshold < 2:
+            raise ValueError(f"The threshold must be 2 or more, not {threshold}.")
+        self._threshold = threshold
+        self._allow = (allow,) if isinstance(allow, str) else tuple(allow)
+        self._captured = capture_storage_operations()
+
+    def enable(self) -> forbid_repeated_operations:
+        """Begin to forbid."""
+        self._captured.enable()
+        return self
+
+    def disable(self) -> None:
+        """Stop forbidding; raise ``AssertionError`` if a line repeated operations."""
+        self._captured.disable()
+        self.check()
+
+    def __exit__(self, kind: Any, *exception: Any) -> None:
+        self._captured.disable()
+        if kind is None:  # otherwise the test fails anyway
+            self.check()
+
+    def forget(self) -> None:
+        """Forget what was called before."""
+        self._captured.clear()
+
+    def check(self) -> None:
+        """Raise ``AssertionError`` with the lines that repeated operations, once."""
+        lines = [str(each) for each in self._found() if not self._allows(each)]
+        self.forget()
+        if lines:
+            raise AssertionError(
+                f"Lines of the project repeat operations on storages {self._threshold} times or "
+                "more:\n" + "\n".join(lines) + "\nAsk once for all files, keep the answer in the "
+                "database, or allow the operation or the file of the line with allow=."
+            )
+
+    def _found(self) -> Iterator[Repeated]:
+        for each in self._captured.repeated():
+            if each.op not in _FREE and len(each) >= self._threshold:
+                yield each
+        requests = (each for each in self._captured.requests if each.op is None)
+        for each in group_repeated((one.kind, one.bucket, one.line, one.key) for one in requests):
+            if len({*each.names}) >= self._threshold:
+                yield each
+
+    def _allows(self, repeated: Repeated) -> bool:
+        path = f"/{os.path.relpath(repeated.line.path)}".replace(os.sep, "/")
+        return any(
+            fnmatch.fnmatchcase(repeated.op, pattern) or fnmatch.fnmatchcase(path, f"*/{pattern}")
+            for pattern in self._allow
+        )
