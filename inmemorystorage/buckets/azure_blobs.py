@@ -52,10 +52,9 @@ def put_blob(call: Call) -> Response:
         raise AzureError("InvalidHeaderValue", HeaderName="Content-Length")
     verify_md5(call.headers.get("x-ms-blob-content-md5"), content)
     attributes = _sent_attributes(call, kind, call.headers.get("content-type", ""))
-    digest = {"content-md5": md5_of(etag_of(content))}
-    headers = {**attributes.headers, **(digest if kind == "BlockBlob" else {})}
-    stored = store(call, content, replace(attributes, headers=headers))
-    return _written(stored, 201, digest if content else {})
+    digest = {"content-md5": md5_of(etag_of(content))} if kind == "BlockBlob" else {}
+    stored = store(call, content, replace(attributes, headers={**attributes.headers, **digest}))
+    return _written(stored, 201, digest)
 
 
 def _kind_of(call: Call) -> str:
@@ -100,8 +99,9 @@ def _written(stored: StoredObject, status: int, headers: Mapping[str, str]) -> R
 def get_blob(call: Call) -> Response:
     """Answer Get Blob and Get Blob Properties."""
     is_head = call.request.method == "HEAD"
-    stored = call.stored if is_head else call.readable
-    Conditions(call.headers).check_read(stored)
+    stored = call.read()
+    if not is_head and stored.attributes.headers.get("x-ms-access-tier") == "Archive":
+        raise AzureError("BlobArchived")
     headers = described(stored)
     headers |= {OVERRIDES[name]: call.query[name] for name in OVERRIDES if name in call.query}
     size = len(stored.content)
@@ -140,6 +140,7 @@ def described(stored: StoredObject) -> dict[str, str]:
     own = {name: value for name, value in attributes.headers.items() if "access-tier" not in name}
     if attributes.headers["x-ms-blob-type"] == "AppendBlob":
         own["x-ms-blob-committed-block-count"] = str(len(attributes.blocks))
+        own["x-ms-blob-sealed"] = "false"
     return {
         **version_headers(stored.etag, stored.modified),
         "accept-ranges": "bytes",
@@ -164,8 +165,7 @@ def _tier_of(stored: StoredObject) -> dict[str, str]:
 
 def delete_blob(call: Call) -> Response:
     """Answer Delete Blob; a blob has no snapshots here."""
-    stored = call.stored
-    Conditions(call.headers).check_write(stored)
+    call.change()
     if call.headers.get("x-ms-delete-snapshots", "") != "only":
         call.container.objects.remove(call.blob)
     return Response(202, {"x-ms-delete-type-permanent": "true"})
@@ -180,11 +180,10 @@ def _update(call: Call, *, is_new: bool = True, **changes: object) -> StoredObje
 
     :param is_new: whether that gives the blob a new ETag and moment.
     """
-    stored = call.stored
+    stored = call.change()
     attributes = replace(stored.attributes, **changes)  # type: ignore[arg-type]
     changed = replace(stored, attributes=attributes)
     if is_new:
-        Conditions(call.headers).check_write(stored)
         changed = replace(changed, etag=new_etag(), modified=time.time())
     call.container.objects.put(call.blob, changed)
     return changed
@@ -196,7 +195,7 @@ def set_properties(call: Call) -> Response:
         raise unsupported("Set Blob Properties of a page blob")
     kept = {
         name: value
-        for name, value in call.stored.attributes.headers.items()
+        for name, value in call.change().attributes.headers.items()
         if name not in CONTENT_HEADERS.values()
     }
     stored = _update(call, headers={**kept, **_sent_headers(call)})
@@ -210,15 +209,14 @@ def set_metadata(call: Call) -> Response:
 
 def get_metadata(call: Call) -> Response:
     """Answer Get Blob Metadata."""
-    stored = call.stored
-    Conditions(call.headers).check_read(stored)
+    stored = call.read()
     metadata = {f"{META}{name}": value for name, value in stored.attributes.metadata.items()}
     return Response(200, {**version_headers(stored.etag, stored.modified), **metadata})
 
 
 def get_tags(call: Call) -> Response:
     """Answer Get Blob Tags."""
-    return xml_response(tags_element(call.stored.attributes.tags))
+    return xml_response(tags_element(call.read().attributes.tags))
 
 
 def tags_element(tags: Tags) -> Markup:
@@ -240,9 +238,9 @@ def set_tier(call: Call) -> Response:
     tier = _sent_tier(call)
     if not tier:
         raise AzureError("MissingRequiredHeader", HeaderName="x-ms-access-tier")
-    headers = call.stored.attributes.headers
+    headers = call.change().attributes.headers
     if headers["x-ms-blob-type"] != "BlockBlob":
-        raise AzureError("InvalidBlobType")
+        raise AzureError("AccessTierNotSupportedForBlobType")
     if headers.get("x-ms-access-tier") == "Archive" and tier["x-ms-access-tier"] != "Archive":
         raise unsupported("Set Blob Tier of an archived blob")
     _update(call, is_new=False, headers={**headers, **tier})
@@ -263,8 +261,7 @@ def _put_block(call: Call, content: bytes) -> None:
         raise AzureError("InvalidQueryParameterValue", QueryParameterName="blockid",
                          QueryParameterValue=identifier)  # fmt: skip
     existing, uploads = call.existing, call.container.uploads
-    if existing is not None and existing.attributes.headers["x-ms-blob-type"] != "BlockBlob":
-        raise AzureError("InvalidBlobType")
+    _check_blocks(existing)
     upload = uploads.get(call.blob) or Upload(call.blob, Attributes(), time.time())
     committed = existing.attributes.blocks if existing is not None else ()
     known = [*upload.parts, *(name for name, _ in committed)]
@@ -273,25 +270,32 @@ def _put_block(call: Call, content: bytes) -> None:
     uploads.put(call.blob, upload.with_part(identifier, content))
 
 
+def _check_blocks(existing: StoredObject | None) -> None:
+    """Raise if a blob exists that does not consist of blocks with names."""
+    if existing is not None and existing.attributes.headers["x-ms-blob-type"] != "BlockBlob":
+        raise AzureError("InvalidBlobType")
+
+
 def put_block(call: Call) -> Response:
     """Answer Put Block."""
-    content = call.content
-    assert call.container is not None
-    _put_block(call, content)
-    return Response(201, {**_ENCRYPTED, "content-md5": md5_of(etag_of(content))})
+    _put_block(call, call.content)
+    # "Put Block": the MD5 is returned if it was sent.
+    sent = call.headers.get("content-md5")
+    return Response(201, {**_ENCRYPTED, **({"content-md5": sent} if sent else {})})
 
 
 def put_block_from_url(call: Call) -> Response:
     """Answer Put Block From URL."""
-    content = _source_content(call)
-    _put_block(call, content)
-    return Response(201, {**_ENCRYPTED, "content-md5": md5_of(etag_of(content))})
+    _put_block(call, _source_content(call))
+    sent = call.headers.get("x-ms-source-content-md5")
+    return Response(201, {**_ENCRYPTED, **({"content-md5": sent} if sent else {})})
 
 
 def put_block_list(call: Call) -> Response:
     """Answer Put Block List."""
     existing, root = call.existing, call.xml()
     Conditions(call.headers).check_write(existing, creates=True)
+    _check_blocks(existing)
     if len(root) > MAX_BLOCKS:
         raise AzureError("BlockCountExceedsLimit")
     uncommitted = {} if (upload := call.container.uploads.get(call.blob)) is None else upload.parts
@@ -313,14 +317,16 @@ def put_block_list(call: Call) -> Response:
         blocks.append((name, len(content)))
     whole = contents[0] if len(contents) == 1 else b"".join(contents)
     attributes = replace(_sent_attributes(call, "BlockBlob"), blocks=tuple(blocks))
-    return _written(store(call, whole, attributes), 201, {})
+    # "Put Block List": the MD5 of the request's body, not of the blob.
+    digest = {"content-md5": md5_of(etag_of(call.request.body))}
+    return _written(store(call, whole, attributes), 201, digest)
 
 
 def _committed(existing: StoredObject | None) -> dict[str, bytes]:
     """Return the blocks that a blob consists of."""
     found: dict[str, bytes] = {}
     position = 0
-    if existing is not None and existing.attributes.headers["x-ms-blob-type"] == "BlockBlob":
+    if existing is not None:
         for name, size in existing.attributes.blocks:
             found[name] = existing.content[position : position + size]
             position += size
@@ -332,12 +338,11 @@ def get_block_list(call: Call) -> Response:
     existing, upload = call.existing, call.container.uploads.get(call.blob)
     if existing is None and upload is None:
         raise AzureError("BlobNotFound")
-    if existing is not None and existing.attributes.headers["x-ms-blob-type"] != "BlockBlob":
-        raise AzureError("InvalidBlobType")
+    _check_blocks(existing)
     wanted = call.query.get("blocklisttype", "committed").lower()
     committed = [] if existing is None else existing.attributes.blocks
     parts = {} if upload is None else upload.parts
-    uncommitted = [(name, len(part.content)) for name, part in parts.items()]
+    uncommitted = [(name, len(parts[name].content)) for name in sorted(parts)]
     lists = [
         element(f"{kind}Blocks", *(
             element("Block", element("Name", name), element("Size", size)) for name, size in blocks
@@ -355,19 +360,18 @@ def get_block_list(call: Call) -> Response:
 
 def append_block(call: Call) -> Response:
     """Answer Append Block."""
-    return _append(call, call.content)
+    return _append(call, call.content, call.headers.get("content-md5"))
 
 
 def append_block_from_url(call: Call) -> Response:
     """Answer Append Block From URL."""
-    return _append(call, _source_content(call))
+    return _append(call, _source_content(call), call.headers.get("x-ms-source-content-md5"))
 
 
-def _append(call: Call, content: bytes) -> Response:
-    stored = call.stored
+def _append(call: Call, content: bytes, digest: str | None) -> Response:
+    stored = call.change()
     if stored.attributes.headers["x-ms-blob-type"] != "AppendBlob":
         raise AzureError("InvalidBlobType")
-    Conditions(call.headers).check_write(stored)
     position = len(stored.content)
     limit = call.headers.get("x-ms-blob-condition-maxsize")
     if limit is not None and position + len(content) > int(limit):
@@ -389,7 +393,7 @@ def _append(call: Call, content: bytes) -> Response:
     headers = {
         "x-ms-blob-append-offset": str(position),
         "x-ms-blob-committed-block-count": str(len(blocks)),
-        "content-md5": md5_of(etag_of(content)),
+        **({"content-md5": digest} if digest else {}),
     }
     return _written(changed, 201, headers)
 

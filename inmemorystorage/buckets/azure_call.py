@@ -24,6 +24,8 @@ from .xml import element, parse_document, xml_response
 
 # "Common REST API error codes" and "Blob Storage error codes".
 ERRORS = {
+    "AccessTierNotSupportedForBlobType": (400, "The access tier is not supported for this blob "
+                                          "type."),
     "AppendPositionConditionNotMet": (412, "The append position condition specified was not met."),
     "AuthenticationFailed": (403, "Server failed to authenticate the request. Make sure the value "
                              "of Authorization header is formed correctly including the "
@@ -230,21 +232,17 @@ class Call:
         """Return the blob, or ``None``."""
         return self.container.objects.get(self.blob)
 
-    @property
-    def stored(self) -> StoredObject:
-        """Return the blob."""
+    def read(self) -> StoredObject:
+        """Return the blob, if it meets the conditions for reading it."""
         existing = self.existing
-        if existing is None:
-            raise AzureError("BlobNotFound")
-        return existing
+        Conditions(self.headers).check_read(existing)
+        return _found(existing)
 
-    @property
-    def readable(self) -> StoredObject:
-        """Return the blob, unless it is archived: "Get Blob", remarks."""
-        stored = self.stored
-        if stored.attributes.headers.get("x-ms-access-tier") == "Archive":
-            raise AzureError("BlobArchived")
-        return stored
+    def change(self) -> StoredObject:
+        """Return the blob, if it meets the conditions for changing it."""
+        existing = self.existing
+        Conditions(self.headers).check_write(existing)
+        return _found(existing)
 
     def xml(self) -> ElementTree.Element:
         """Return the document in the body."""
@@ -279,6 +277,12 @@ class Call:
             raise AzureError("OutOfRangeInput")
         if _FORBIDDEN.search(address.blob):
             raise AzureError("InvalidUri")
+
+
+def _found(existing: StoredObject | None) -> StoredObject:
+    if existing is None:
+        raise AzureError("BlobNotFound")
+    return existing
 
 
 def unsupported(what: str) -> UnsupportedRequest:
@@ -366,7 +370,7 @@ class Conditions:
     def __init__(self, headers: Mapping[str, str], prefix: str = "") -> None:
         self.sent = {name: headers[prefix + name] for name in _NAMES if prefix + name in headers}
 
-    def check_read(self, stored: StoredObject) -> None:
+    def check_read(self, existing: StoredObject | None) -> None:
         """
         Raise unless a blob may be read.
 
@@ -374,7 +378,11 @@ class Conditions:
         """
         if self.sent.get("if-none-match") == "*":
             raise AzureError("UnsatisfiableCondition")
-        met = {name: _is_met(name, value, stored) for name, value in self.sent.items()}
+        if existing is None:
+            if "if-match" in self.sent:
+                raise AzureError("ConditionNotMet")
+            return
+        met = {name: _is_met(name, value, existing) for name, value in self.sent.items()}
         if not (met.get("if-match", True) and met.get("if-unmodified-since", True)):
             raise AzureError("ConditionNotMet")
         either = [met[name] for name in ("if-none-match", "if-modified-since") if name in met]
