@@ -39,6 +39,7 @@ class AzureFloor(BucketFloor):
     backends = frozenset({"storages.backends.azure_storage.AzureStorage"})
     setting = "CONTAINER"
     module = "azure.storage.blob._shared.base_client"
+    waiting = ("azure.core.pipeline.transport._base", "azure.storage.blob._download")
     extra, packages = "django-storages[azure]", frozenset({"azure"})
 
     def enable(self) -> AzureFloor:

@@ -225,12 +225,17 @@ def _faults(
 ) -> list[Fault]:
     """Return the faults that are wanted: they answer a request, or break its connection."""
     faults: dict[Fault, bool] = {
-        lambda exchange: exchange.service.refuse(cast("int", status)): status is not None,
-        lambda exchange: exchange.service.refuse(exchange.service.throttling): throttle,
+        lambda exchange: _refuse(exchange, cast("int", status)): status is not None,
+        lambda exchange: _refuse(exchange, exchange.service.throttling): throttle,
         _reset: connection_reset,
         _time_out: timeout,
     }
     return [fault for fault, is_wanted in faults.items() if is_wanted]
+
+
+def _refuse(exchange: Exchange, status: int) -> Response:
+    response = exchange.service.refuse(status)
+    return replace(response, body=b"") if exchange.request.method == "HEAD" else response
 
 
 def _reset(exchange: Exchange) -> Response:

@@ -17,16 +17,18 @@ import time_machine
 from buckets import needs_s3
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
+from django.utils.module_loading import import_string
+from object_stores.azurite import has_client
 from object_stores.gcs_server import needs_gcs
 
 from inmemorystorage import FallbackStorage, InMemoryStorage
 from inmemorystorage.testing import capture_storage_operations, override_storages
 from inmemorystorage.testing import fail_storage as failing
 from inmemorystorage.testing.clock import RetryClock
-from inmemorystorage.testing.gcs_floor import GCSFloor
 from inmemorystorage.testing.s3_floor import S3Floor
 
 pytestmark = needs_s3
+needs_azure = pytest.mark.skipif(not has_client(), reason="django-storages[azure] is not installed")
 CONTENT = b"x" * 1000
 
 
@@ -96,6 +98,7 @@ def test_throttling(storage: Any) -> None:
     with failing("size", throttle=True, times=5), pytest.raises(client_error()) as raised:
         storage.size("a.txt")
     assert raised.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
+    assert raised.value.response["Error"]["Code"] == "503"  # a response to HEAD has no body
     with failing("listdir", throttle=True, times=5), pytest.raises(client_error(), match="Slow"):
         storage.listdir("")
 
@@ -195,21 +198,43 @@ def test_the_clock_of_clients() -> None:
     assert clock.time() <= time.time()
 
 
-@needs_gcs
-def test_a_client_of_google(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Google's client is throttled by 429, and gives up after its deadline without waiting."""
-    from google.api_core.exceptions import RetryError
+def google() -> Any:
+    """Return a storage on Google Cloud Storage."""
     from storages.backends.gcloud import GoogleCloudStorage
 
+    return GoogleCloudStorage(bucket_name="media")
+
+
+def azure() -> Any:
+    """Return a storage on Azure."""
+    from storages.backends.azure_storage import AzureStorage
+
+    return AzureStorage(azure_container="media", account_name="account")
+
+
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
+@pytest.mark.parametrize(
+    ("make", "throttled", "raised"),
+    [
+        pytest.param(google, 429, "google.api_core.exceptions.RetryError", marks=needs_gcs),
+        pytest.param(azure, 503, "azure.core.exceptions.AzureError", marks=needs_azure),
+    ],
+)
+def test_other_services(
+    make: Callable[[], Any], throttled: int, raised: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clients of other services are throttled and give up too, without waiting."""
     monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail(f"slept {seconds} s"))
-    with GCSFloor():
-        storage = GoogleCloudStorage(bucket_name="media")
+    with override_storages():
+        storage = make()
         with capture_storage_operations() as captured, failing("save", throttle=True):
             storage.save("a.txt", ContentFile(CONTENT))
-        assert statuses(captured)[0] == 429 and storage.size("a.txt") == 1000
+        assert statuses(captured)[0] == throttled and storage.size("a.txt") == 1000
         for fault in ({"status": 503}, {"timeout": True}, {"connection_reset": True}):
-            with failing("size", times=None, **fault), pytest.raises(RetryError):
+            with failing("size", times=None, **fault), pytest.raises(import_string(raised)):
                 storage.size("a.txt")
+        with failing("open", connection_reset=True, after_bytes=500):
+            assert content(storage) == CONTENT
 
 
 @pytest.mark.parametrize(
