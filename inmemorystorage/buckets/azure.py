@@ -20,7 +20,7 @@ from urllib.parse import quote, urlsplit
 
 from ..tree.journal import lock
 from . import azure_blobs as blobs
-from .azure_access import PARAMETERS, check_access, get_delegation_key
+from .azure_access import PARAMETERS, Needed, check_access, get_delegation_key
 from .azure_call import (
     META,
     AzureError,
@@ -434,6 +434,8 @@ _KINDS = {
     ("PUT", "blob", "appendblock copy"): _kind(
         "AppendBlockFromURL", blobs.append_block_from_url, "aw"),
 }  # fmt: skip
+# What a SAS for a container may allow besides access to its blobs: "Create a service SAS".
+_DELEGATED = ("ListBlobs", "BlobBatch")
 _ANYWHERE = PARAMETERS | {"restype", "comp", "timeout"}
 
 
@@ -485,7 +487,8 @@ def _respond(call: Call) -> Response:
     call.refuse_unsupported(kind.name)
     # Readers need no signature: whether a container is public is unknown here.
     is_public = level == "blob" and call.request.method in ("GET", "HEAD")
-    check_access(call, level, kind.permissions, is_public=is_public)
+    delegated = kind.permissions if level == "blob" or kind.name in _DELEGATED else ""
+    check_access(call, Needed(level, kind.permissions, delegated, is_public))
     call.check_names()
     return kind.handle(call)
 

@@ -13,6 +13,7 @@ import re
 import time
 from calendar import timegm
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from .azure_call import AzureError, Call, unsupported
 from .http import Response
@@ -37,31 +38,43 @@ OVERRIDES = {
 }
 
 
-def check_access(call: Call, level: str, permissions: str, *, is_public: bool) -> None:
+class Needed(NamedTuple):
     """
-    Raise unless a request is authorized.
+    What a request needs.
 
     :param level: ``"service"``, ``"container"`` or ``"blob"``.
-    :param permissions: those of a SAS, one of which is needed.
+    :param permissions: those of an account's SAS, one of which is needed.
+    :param delegated: those of a SAS for a container or a blob.
     :param is_public: whether the request needs no authorization in a public container.
     """
+
+    level: str
+    permissions: str
+    delegated: str
+    is_public: bool = False
+
+
+def check_access(call: Call, needed: Needed) -> None:
+    """Raise unless a request is authorized."""
     sent = call.headers.get("authorization", "")
     if "sig" in call.query:
-        _check_sas(call, level, permissions)
+        _check_sas(call, needed)
     elif sent.startswith("SharedKey"):
-        signed = _SHARED_KEY.fullmatch(sent)
-        if signed is None or signed["account"] != call.address.account:
+        signed, account = _SHARED_KEY.fullmatch(sent), call.address.account
+        # A domain of one's own does not name its account.
+        if signed is None or ("." not in account and signed["account"] != account):
             raise AzureError("AuthenticationFailed")
-    elif not sent.startswith("Bearer ") and not is_public:
+    elif not sent.startswith("Bearer ") and not needed.is_public:
         raise AzureError("NoAuthenticationInformation")
 
 
-def _check_sas(call: Call, level: str, permissions: str) -> None:
-    query = call.query
+def _check_sas(call: Call, needed: Needed) -> None:
+    query, level, permissions = call.query, needed.level, needed.delegated
     if {"sip", "srh", "srq"} & set(query):
         raise unsupported("a shared access signature with sip, srh or srq")
     if "srt" in query:
         _check_account_sas(call, level)
+        permissions = needed.permissions
     elif query.get("sr") == "c" or (query.get("sr") == "b" and level == "blob"):
         query = _with_policy(call)
         _check_signature(call)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import itertools
 import re
 import socket
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -16,14 +19,21 @@ from unittest import mock
 from urllib.parse import urlsplit
 
 import pytest
+import requests
+import time_machine
 from django.core.files.base import ContentFile
-from django.core.files.storage import base
+from django.core.files.storage import base, storages
 from hypothesis import given
 from hypothesis import strategies as st
-from object_stores.azurite import ACCOUNT, KEY, Azurite, has_client, run_azurite
+from object_stores.azurite import ACCOUNT, KEY, Azurite, has_client, numbers, run_azurite
 from object_stores.programs import Operation, programs
 
+from inmemorystorage.buckets import azure
+from inmemorystorage.buckets.http import Response
+from inmemorystorage.testing import override_storages
 from inmemorystorage.testing.azure_floor import AzureFloor
+from inmemorystorage.testing.bucket_floor import Exchange, Proceed, floor_of, observed_by
+from inmemorystorage.tree.journal import Savepoint
 
 pytestmark = [
     pytest.mark.skipif(not has_client(), reason="django-storages[azure] is not installed"),
@@ -355,7 +365,8 @@ CLIENT: dict[str, Any] = {
     "stage_block": (_blob("stage_block"), {
         "name": st.just("big"), "block_id": BLOCKS, "data": CONTENTS}),
     "commit_block_list": (_commit, {
-        "name": st.sampled_from(["big", "big", "a"]), "blocks": st.lists(BLOCKS, max_size=2, unique=True)}),
+        "name": st.sampled_from(["big", "big", "a"]),
+        "blocks": st.lists(BLOCKS, max_size=2, unique=True)}),
     "get_block_list": (_blocks, {"name": st.sampled_from(["big", "a"])}),
     "copy_big": (_copy, {"name": st.just("b"), "source": st.just("big")}),
     "create_append_blob": (_blob("create_append_blob"), {
@@ -389,8 +400,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "memory": {"max_memory_size": 10},
     "timeout": {"timeout": 5},
     "connections": {"upload_max_conn": 1},
-    "chunks": {"upload_max_conn": 1, "client_options": {"max_single_put_size": 100, "max_block_size": 64,
-                                  "max_single_get_size": 100, "max_chunk_get_size": 64}},
+    "chunks": {"upload_max_conn": 1, "client_options": {
+        "max_single_put_size": 100, "max_block_size": 64,
+        "max_single_get_size": 100, "max_chunk_get_size": 64}},
 }  # fmt: skip
 
 
@@ -439,3 +451,478 @@ def account_sas(permission: str = "rwdlc", **sent: Any) -> str:
         ACCOUNT, KEY, resource_types=sent.pop("resource_types", "sco"), permission=permission,
         expiry=expiry, **sent,
     ))  # fmt: skip
+
+
+# What Azurite does not do as the reference says, or not at all.
+
+
+@pytest.fixture
+def floor() -> Iterator[AzureFloor]:
+    """Yield an active floor."""
+    with AzureFloor() as floor:
+        yield floor
+
+
+@pytest.fixture
+def storage(floor: AzureFloor) -> Any:
+    """Return a storage without an account."""
+    from storages.backends.azure_storage import AzureStorage
+
+    return AzureStorage(azure_container="media", expiration_secs=60)
+
+
+@pytest.fixture
+def service(floor: AzureFloor) -> Any:
+    """Return a client without credentials."""
+    from azure.storage.blob import BlobServiceClient
+
+    return BlobServiceClient("https://mine.blob.core.windows.net")
+
+
+def code_of(call: Callable[[], Any]) -> Any:
+    """Return the code of the error that a call raises."""
+    from azure.core.exceptions import HttpResponseError
+
+    with pytest.raises(HttpResponseError) as raised:
+        call()
+    return plain(getattr(raised.value, "error_code", None)) or raised.value.status_code
+
+
+def test_storage_without_account(floor: AzureFloor, storage: Any) -> None:
+    """A storage without an account gets one, and its container exists."""
+    name = storage.save("a.txt", ContentFile(b"hello"))
+    assert storage.open(name).read() == b"hello"
+    place = floor.place(storage)
+    assert (place.url, place.bucket.objects.keys) == (f"azure://{ACCOUNT}/media/", ["a.txt"])
+    response = requests.get(storage.url(name))
+    assert (response.content, response.headers["content-type"]) == (b"hello", "text/plain")
+
+
+def test_older_storage(settings: Any) -> None:
+    """A storage that exists before the floor is answered, and gets back its state after it."""
+    backend = "storages.backends.azure_storage.AzureStorage"
+    options = {"azure_container": "media", "location": "/uploads/"}
+    settings.STORAGES = {"default": {"BACKEND": backend, "OPTIONS": options}}
+    storage = storages["default"]
+    with override_storages():
+        floor = floor_of(storage)
+        assert floor is not None
+        storage.save("a", ContentFile(b""))
+        assert floor.place(storage).url == f"azure://{ACCOUNT}/media/uploads/"
+        assert floor.place(storage).bucket.objects.keys == ["uploads/a"]
+    assert (storage.account_name, storage.account_key, storage._client) == (None, None, None)
+
+
+def test_two_accounts(floor: AzureFloor) -> None:
+    """Containers of one name in two accounts share no files."""
+    from storages.backends.azure_storage import AzureStorage
+
+    first, second = (
+        AzureStorage(azure_container="media", account_name=name, account_key=KEY)
+        for name in ("one", "two")
+    )
+    first.save("a", ContentFile(b""))
+    assert (first.listdir(""), second.listdir("")) == (([], ["a"]), ([], []))
+
+
+def test_containers_of_settings(floor: AzureFloor, service: Any, settings: Any) -> None:
+    """A container that a setting names exists in each account, and others do not."""
+    settings.REPORTS_CONTAINER = "reports"
+    assert not service.get_container_client("other").exists()
+    assert service.get_container_client("reports").exists()
+    assert [each.name for each in service.list_containers()] == ["reports"]
+
+
+def test_subclass(floor: AzureFloor) -> None:
+    """A subclass keeps its class attributes and methods."""
+    from storages.backends.azure_storage import AzureStorage
+
+    class PrivateStorage(AzureStorage):  # type: ignore[misc]
+        account_name = "private"
+        azure_container = "secrets"
+        location = "in"
+
+        def get_available_name(self, name: str, max_length: int | None = None) -> str:
+            return str(super().get_available_name(f"my-{name}", max_length))
+
+    storage = PrivateStorage()
+    assert storage.save("a", ContentFile(b"")) == "my-a"
+    assert floor.place(storage).url == "azure://private/secrets/in/"
+    assert floor.place(storage).bucket.objects.keys == ["in/my-a"]
+
+
+def test_rollback(floor: AzureFloor, storage: Any) -> None:
+    """A savepoint undoes all changes of containers, those of nested savepoints too."""
+    storage.save("a", ContentFile(b"1"))
+    storage.save("b", ContentFile(b"1"))
+    client = storage.client
+    savepoint = Savepoint()
+    client.upload_blob("a", b"2", overwrite=True)
+    client.set_container_metadata({"by": "me"})
+    nested = Savepoint()
+    client.delete_blob("b")
+    client.get_blob_client("a").set_blob_metadata({"by": "me"})
+    client.get_blob_client("c").stage_block("1", b"3")
+    storage.service_client.create_container("other")
+    nested.release()
+    savepoint.rollback()
+    assert storage.listdir("") == ([], ["a", "b"])
+    assert client.download_blob("a").readall() == b"1"
+    assert client.get_blob_client("a").get_blob_properties().metadata == {}
+    assert client.get_container_properties().metadata == {}
+    assert code_of(lambda: client.get_blob_client("c").get_block_list("all")) == "BlobNotFound"
+    assert [each.name for each in storage.service_client.list_containers()] == ["media"]
+
+
+def test_content_by_reference(floor: AzureFloor, storage: Any) -> None:
+    """Bytes that a client sends are kept as they are."""
+    content = b"0123456789" * 10
+    storage.client.upload_blob("a", content)
+    assert floor.place(storage).bucket.objects["a"].content is content
+
+
+def test_floor_is_taken_away(azurite: Azurite) -> None:
+    """An endpoint that is left is reached, and after the floor all are."""
+    container = azurite.make_container()
+    client = azurite.service.get_container_client(container)
+    with AzureFloor(left=(azurite.endpoint,)):
+        client.upload_blob("real", b"")
+    client.upload_blob("after", b"")
+    assert [*client.list_blob_names()] == ["after", "real"]
+    with mock.patch.dict("os.environ", {"AZURE_ENDPOINT": azurite.endpoint}), AzureFloor():
+        client.create_container()
+        client.upload_blob("in-memory", b"")
+    assert [*client.list_blob_names()] == ["after", "real"]
+
+
+def test_development_storage(settings: Any) -> None:
+    """The short name of the emulator in a setting is the account in memory."""
+    from azure.storage.blob import ContainerClient
+
+    settings.AZURE_CONNECTION_STRING = "UseDevelopmentStorage=true"
+    with AzureFloor() as floor:
+        client = ContainerClient.from_connection_string("UseDevelopmentStorage=true", "media")
+        client.create_container()
+        client.upload_blob("a", b"")
+        client.delete_blobs("a")
+        assert [*floor.buckets.keys] == ["devstoreaccount1/media"]
+
+
+def test_other_domain(service: Any) -> None:
+    """A domain of the project's own is an account, if Azure's client sends to it."""
+    from azure.storage.blob import BlobServiceClient
+
+    service = BlobServiceClient("https://media.example.com", credential={
+        "account_name": "mine", "account_key": KEY})  # fmt: skip
+    service.create_container("media")
+    assert [each.name for each in service.list_containers()] == ["media"]
+
+
+# Access.
+
+
+def test_signed_url(floor: AzureFloor, storage: Any) -> None:
+    """A signed URL gets and puts a blob until it expires, as long as nobody alters it."""
+    storage.client.upload_blob("a", b"hello")
+    read, write = storage.url("a"), storage.url("b", mode="cw")
+    put = {"x-ms-blob-type": "BlockBlob", "content-type": "text/css"}
+    assert requests.get(read).content == b"hello"
+    assert requests.put(write, b"new", headers=put).status_code == 201
+    assert storage.open("b").read() == b"new"
+    for url, expected in [
+        (read.replace("sp=r", "sp=rw"), 403),
+        (re.sub("sig=[^&]*", "sig=odd", read), 403),
+        (re.sub("media/a", "media/b", read), 403),
+        (read.partition("?")[0], 200),
+    ]:
+        assert requests.get(url).status_code == expected
+    assert requests.put(read, b"", headers=put).headers["x-ms-error-code"] == (
+        "AuthorizationPermissionMismatch"
+    )
+    assert requests.put(write.partition("?")[0], b"", headers=put).status_code == 401
+    create = storage.url("b", mode="c")
+    assert requests.put(create, b"", headers=put).headers["x-ms-error-code"] == (
+        "UnauthorizedBlobOverwrite"
+    )
+    with time_machine.travel(time.time() + 61):
+        assert requests.get(read).headers["x-ms-error-code"] == "AuthenticationFailed"
+
+
+def test_overridden_headers(storage: Any) -> None:
+    """A signed URL may replace headers of the response."""
+    storage.client.upload_blob("a", b"hello")
+    url = storage.url("a", parameters={"content_disposition": "attachment", "content_type": "a/b"})
+    headers = requests.get(url).headers
+    assert (headers["content-disposition"], headers["content-type"]) == ("attachment", "a/b")
+
+
+def test_account_signature(storage: Any) -> None:
+    """A signature of the account allows what its permissions and types say."""
+    from azure.storage.blob import ContainerClient
+
+    storage.client.upload_blob("a", b"")
+    url = f"https://{ACCOUNT}.blob.core.windows.net/media"
+
+    def client(*args: Any, **sent: Any) -> Any:
+        return ContainerClient.from_container_url(f"{url}?{account_sas(*args, **sent)}")
+
+    assert [*client("rl").list_blob_names()] == ["a"]
+    assert client("rl").get_blob_client("a").exists()
+    for expected, sent in [
+        ("AuthorizationPermissionMismatch", {"permission": "r"}),
+        ("AuthorizationResourceTypeMismatch", {"resource_types": "o"}),
+        ("AuthorizationServiceMismatch", {"services": "q"}),
+    ]:
+        assert code_of(lambda sent=sent: [*client(**sent).list_blobs()]) == expected
+    assert code_of(lambda: client(start="2100-01-01T00:00Z").upload_blob("b", b"")) == (
+        "AuthenticationFailed"
+    )
+    assert code_of(lambda: [*client(services="odd").list_blobs()]) == "AuthorizationServiceMismatch"
+
+
+def test_container_signature(storage: Any) -> None:
+    """A signature of a container may take its limits from a stored access policy."""
+    from azure.storage.blob import AccessPolicy, ContainerClient, generate_container_sas
+
+    storage.client.upload_blob("a", b"")
+    expiry = datetime(2100, 1, 1, tzinfo=timezone.utc)
+    policy = AccessPolicy(permission="l", expiry=expiry)
+    storage.client.set_container_access_policy({"list": policy}, public_access="blob")
+    stored = storage.client.get_container_access_policy()
+    assert (stored["public_access"], stored["signed_identifiers"][0].id) == ("blob", "list")
+    url = storage.client.url
+
+    def client(**sent: Any) -> Any:
+        sas = generate_container_sas(ACCOUNT, "media", KEY, **sent)
+        return ContainerClient.from_container_url(f"{url}?{sas}")
+
+    assert [*client(policy_id="list").list_blob_names()] == ["a"]
+    assert code_of(lambda: client(policy_id="list").delete_blob("a")) == (
+        "AuthorizationPermissionMismatch"
+    )
+    assert code_of(lambda: client(policy_id="odd").delete_blob("a")) == "AuthenticationFailed"
+    assert client(permission="r", expiry=expiry).get_blob_client("a").exists()
+    assert code_of(lambda: client(permission="rl", expiry=expiry).get_container_properties()) == (
+        "AuthorizationPermissionMismatch"
+    )
+
+
+class Unreachable:
+    """A credential that needs the network."""
+
+    def get_token(self, *scopes: str, **kwargs: Any) -> Any:
+        """Raise, as it may not be called."""
+        raise AssertionError("The network was reached.")
+
+
+def test_token_credential(floor: AzureFloor) -> None:
+    """A token credential is not asked for a token, and its delegation key signs URLs."""
+    from storages.backends.azure_storage import AzureStorage
+
+    storage = AzureStorage(
+        azure_container="media", account_name="mine", token_credential=Unreachable(),
+        expiration_secs=60,
+    )  # fmt: skip
+    storage.save("a", ContentFile(b"hello"))
+    url = storage.url("a")
+    assert "skoid=" in url
+    assert requests.get(url).content == b"hello"
+    assert requests.get(url.replace("sp=r", "sp=w")).status_code == 403
+
+
+def test_other_tokens(floor: AzureFloor) -> None:
+    """A client of another service asks its credential for tokens."""
+    from azure.core.pipeline import Pipeline
+    from azure.core.pipeline.policies import BearerTokenCredentialPolicy
+    from azure.core.pipeline.transport import HttpRequest, RequestsTransport
+
+    policy = BearerTokenCredentialPolicy(Unreachable(), "scope")
+    with (
+        Pipeline(RequestsTransport(), [policy]) as pipeline,
+        pytest.raises(AssertionError, match="network"),
+    ):
+        pipeline.run(HttpRequest("GET", "https://vault.azure.net/"))
+
+
+def test_delegation_key_needs_token(storage: Any) -> None:
+    """A client with the account's key gets no user delegation key."""
+    now = datetime.now(timezone.utc)
+    assert code_of(
+        lambda: storage.service_client.get_user_delegation_key(now, now + timedelta(days=1))
+    ) == "AuthenticationFailed"  # fmt: skip
+
+
+# Names.
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a" * 1024, None),
+        ("a" * 1025, "OutOfRangeInput"),
+        ("/".join("a" * 254), None),
+        ("/".join("a" * 255), "OutOfRangeInput"),
+        ("a\x01", "InvalidUri"),
+        ("a\x81", "InvalidUri"),
+        ("\ue000", "InvalidUri"),
+        ("\ufffe", None),
+    ],
+)
+def test_names_of_blobs(storage: Any, name: str, expected: str | None) -> None:
+    """A blob's name is within the limits of the reference."""
+    if expected is None:
+        storage.client.upload_blob(name, b"")
+        assert [each.name for each in storage.client.list_blobs()] == [name]
+    else:
+        assert code_of(lambda: storage.client.upload_blob(name, b"")) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("$root", None),
+        ("a-b", None),
+        ("a--b", "InvalidResourceName"),
+        ("Abc", "InvalidResourceName"),
+        ("ab", "OutOfRangeInput"),
+        ("a" * 64, "OutOfRangeInput"),
+    ],
+)
+def test_names_of_containers(service: Any, name: str, expected: str | None) -> None:
+    """A container's name is within the limits of the reference."""
+    if expected is None:
+        service.create_container(name, metadata={"by": "me"}, public_access="container")
+        listed = [*service.list_containers(name_starts_with=name, include_metadata=True)]
+        assert [(each.name, each.metadata, each.public_access) for each in listed] == [
+            (name, {"by": "me"}, "container")
+        ]
+        service.delete_container(name)
+        assert [*service.list_containers()] == []
+    else:
+        assert code_of(lambda: service.create_container(name)) == expected
+
+
+# Faults.
+
+
+class Faulty:
+    """Answer the first requests by a function."""
+
+    def __init__(self, *answers: Callable[[], Response]) -> None:
+        self.answers = [*answers]
+        self.kinds: list[str] = []
+
+    def observe_request(self, exchange: Exchange, proceed: Proceed) -> Response:
+        """Return the response to a request."""
+        self.kinds.append(exchange.target.kind)
+        return self.answers.pop(0)() if self.answers else proceed(exchange)
+
+
+def _raise(error: type[Exception]) -> Callable[[], Response]:
+    def answer() -> Response:
+        raise error("of a test")
+
+    return answer
+
+
+@pytest.fixture
+def sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Return the seconds that transports sleep."""
+    from azure.core.pipeline.transport import HttpTransport
+
+    slept: list[float] = []
+    monkeypatch.setattr(HttpTransport, "sleep", lambda _, seconds: slept.append(seconds))
+    return slept
+
+
+def test_retries(storage: Any, sleeps: list[float]) -> None:
+    """The client sleeps and retries when the service is busy, and in the end raises."""
+    storage.save("a", ContentFile(b"hello"))
+    with observed_by(observer := Faulty(lambda: azure.refuse(503))):
+        assert storage.size("a") == 5
+    assert (observer.kinds, len(sleeps)) == (["GetBlobProperties"] * 2, 1)
+    with observed_by(Faulty(*[lambda: azure.refuse(503)] * 4)):
+        assert code_of(lambda: storage.size("a")) == "ServerBusy"
+
+
+def test_errors_of_the_connection(storage: Any, sleeps: list[float]) -> None:
+    """A reset connection and a timeout become the errors that the client raises for them."""
+    from azure.core.exceptions import ServiceResponseError, ServiceResponseTimeoutError
+
+    storage.save("a", ContentFile(b"hello"))
+    for error, expected in [
+        (ConnectionResetError, ServiceResponseError),
+        (TimeoutError, ServiceResponseTimeoutError),
+    ]:
+        with observed_by(Faulty(_raise(error))):
+            assert storage.size("a") == 5
+        with observed_by(Faulty(*[_raise(error)] * 4)), pytest.raises(expected):
+            storage.size("a")
+
+
+def test_reset_in_the_body(storage: Any, sleeps: list[float]) -> None:
+    """A connection that is reset in the middle of a body is retried, and in the end raises."""
+    from azure.core.exceptions import AzureError
+
+    storage.save("a", ContentFile(b"hello"))
+    headers = {"content-range": "bytes 0-4/5", "content-length": "5"}
+
+    def broken() -> Response:
+        return Response(206, headers, b"hello", reset_after=2)
+
+    with observed_by(observer := Faulty(broken)):
+        assert storage.open("a").read() == b"hello"
+    assert observer.kinds == ["GetBlob"] * 2
+    with observed_by(Faulty(*[broken] * 9)), pytest.raises(AzureError, match="reset"):
+        storage.open("a").read()
+
+
+# Asynchronous clients, and other threads.
+
+
+def test_asynchronous_client(floor: AzureFloor, azurite: Azurite) -> None:
+    """Asynchronous clients are answered, and reach endpoints that are left."""
+    from azure.storage.blob.aio import BlobServiceClient
+
+    async def use(url: str, credential: Any) -> tuple[Any, Any, list[str]]:
+        async with BlobServiceClient(url, credential=credential) as service:
+            container = service.get_container_client(f"media-{next(numbers)}")
+            await container.create_container()
+            await container.upload_blob("a", b"hello")
+            stream = await container.download_blob("a")
+            try:
+                await container.upload_blob("a", b"")
+            except Exception as error:
+                raised = type(error).__name__
+            names = [each async for each in container.list_blob_names()]
+            return await stream.readall(), raised, names
+
+    expected = (b"hello", "ResourceExistsError", ["a"])
+    url = "https://mine.blob.core.windows.net"
+    for credential in (None, KEY, Unreachable()):
+        assert asyncio.run(use(url, credential)) == expected
+    assert len(floor.buckets) == 3
+    assert asyncio.run(use(f"{azurite.endpoint}/{ACCOUNT}", KEY)) == expected
+    assert len(floor.buckets) == 3
+
+
+def test_other_asynchronous_tokens(floor: AzureFloor) -> None:
+    """An asynchronous client of another service asks its credential for tokens."""
+    from azure.core.pipeline import AsyncPipeline
+    from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy
+    from azure.core.pipeline.transport import AioHttpTransport, HttpRequest
+
+    async def run() -> None:
+        policy = AsyncBearerTokenCredentialPolicy(Unreachable(), "scope")
+        async with AsyncPipeline(AioHttpTransport(), [policy]) as pipeline:
+            await pipeline.run(HttpRequest("GET", "https://vault.azure.net/"))
+
+    with pytest.raises(AssertionError, match="network"):
+        asyncio.run(run())
+
+
+def test_threads(storage: Any) -> None:
+    """Requests of other threads are answered."""
+    with ThreadPoolExecutor(4) as pool:
+        names = [*pool.map(lambda n: storage.save(f"{n}", ContentFile(b"")), range(8))]
+    assert sorted(names) == storage.listdir("")[1]
