@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
+import unicodedata
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -69,17 +71,79 @@ def scan(storage: Storage, name: str = "") -> list[DirEntry]:
     Raises what ``listdir()`` raises, and ``NotImplementedError`` where the storage has none. A
     bucket lists a missing directory as an empty one.
     """
+    directories, files = _list(storage, name)
+    found = [(part, True) for part in directories] + [(part, False) for part in files]
+    return [DirEntry(storage, join(name, part), is_directory) for part, is_directory in found]
+
+
+def _list(storage: Storage, name: str) -> tuple[list[str], list[str]]:
+    """Return the sorted names of the directories and of the files in a directory."""
     try:
         directories, files = storage.listdir(name)
     except NotImplementedError as error:
         raise NotImplementedError(f"{type(storage).__name__} cannot list its files.") from error
-    found = [(part.rstrip("/"), True) for part in directories] + [(part, False) for part in files]
-    return [
-        DirEntry(storage, join(name, part), is_directory)
-        for part, is_directory in sorted(found, key=lambda each: (not each[1], each[0]))
-        # A bucket may list the directory itself, as an empty name or a dot.
-        if part not in ("", ".", "..")
-    ]
+    # A bucket may list the directory itself, as an empty name or a dot.
+    itself = ("", ".", "..")
+    stripped = (part.rstrip("/") for part in directories)
+    return (
+        sorted(part for part in stripped if part not in itself),
+        sorted(part for part in files if part not in itself),
+    )
+
+
+def file_names(storage: Storage, enters: Callable[[str], bool] = bool) -> Iterator[str]:
+    """
+    Yield the names of all files, of which only those in one directory are in memory at a time.
+
+    :param enters: whether the files below a directory are yielded; by default all.
+    """
+    pending = [""]
+    while pending:
+        directory = pending.pop()
+        try:
+            directories, files = _list(storage, directory)
+        except NO_DIRECTORY:  # it no longer exists
+            continue
+        yield from (join(directory, part) for part in files)
+        below = (join(directory, part) for part in reversed(directories))
+        pending += [each for each in below if enters(each)]
+
+
+def find_listed(storage: Storage, name: str) -> str | None:
+    """
+    Return how a storage lists a file whose name may be spelled differently, or ``None``.
+
+    It may have backslashes, dots, the location of the storage, other cases of letters, or another
+    form of Unicode.
+    """
+    parts = posixpath.normpath(name.replace("\\", "/")).lstrip("/").split("/")
+    tails = (parts[start:] for start in range(len(parts)))
+    return next((found for tail in tails if (found := _find_listed(storage, tail))), None)
+
+
+def _find_listed(storage: Storage, parts: list[str]) -> str | None:
+    directory = ""
+    for position, part in enumerate(parts, start=1):
+        try:
+            directories, files = _list(storage, directory)
+        except NO_DIRECTORY:
+            return None
+        spelled = _spelled_as(part, files if position == len(parts) else directories)
+        if spelled is None:
+            return None
+        directory = join(directory, spelled)
+    return directory
+
+
+def _spelled_as(part: str, listed: list[str]) -> str | None:
+    if part in listed:
+        return part
+    folded = _fold(part)
+    return next((each for each in listed if _fold(each) == folded), None)
+
+
+def _fold(part: str) -> str:
+    return unicodedata.normalize("NFC", part).casefold()
 
 
 def join(directory: str, name: str) -> str:

@@ -14,6 +14,7 @@ INSTALLED_APPS = [
     "inmemorystorage",
     "uploads",
     "archive",
+    "shelf",
 ]
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -52,6 +52,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     # Several storages in order, on Django's storage API alone.
     "fallback": {"exceptions", "forks", "project"},
+    # Files without rows, and rows without files, on Django's storage API.
+    "file_keys": {"fallback", "project", "tree"},
+    "orphans": {"fallback", "file_keys", "project", "walk"},
     # Key-value stores, and Django's storage API on them.
     "kvstore": {
         *("behaviors", "content", "exceptions", "files", "forks", "naming", "options", "streams"),
@@ -65,11 +68,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "serving": {"buckets", "exceptions", "project", "storage", "transfer", "walk"},
     # The kit for tests.
     "testing": {
-        *("buckets", "fallback", "files", "forks", "kvstore", "project", "serving", "storage"),
-        *("tree", "walk"),
+        *("buckets", "fallback", "files", "forks", "kvstore", "orphans", "project", "serving"),
+        *("storage", "tree", "walk"),
     },
     # Commands, one of which is a server on the kit.
-    "management": {"checks", "kvstore", "testing", "walk"},
+    "management": {"checks", "kvstore", "orphans", "testing", "walk"},
 }
 WITHOUT = ("exceptions", "behaviors", "forks", "streams", "tree", "buckets")
 ENGINE = [module for module in MODULES if module.startswith(WITHOUT)]

@@ -10,7 +10,17 @@ from django.core.files.storage import Storage
 from stocked import KINDS, Bucket, Unlisted, on_disk, stock
 
 from inmemorystorage import InMemoryStorage
-from inmemorystorage.walk import Branch, DirEntry, draw_tree, find, printable, scan, walk
+from inmemorystorage.walk import (
+    Branch,
+    DirEntry,
+    draw_tree,
+    file_names,
+    find,
+    find_listed,
+    printable,
+    scan,
+    walk,
+)
 
 NAMES = ("b.txt", "a.txt", "é/ü.txt", "d/e/f.txt", "d/c.txt")
 EVERYTHING = [
@@ -165,3 +175,27 @@ def test_walk_is_lazy(monkeypatch: pytest.MonkeyPatch) -> None:
     assert next(walk(scan(storage))).name == "a"
     monkeypatch.delattr(Bucket, "listdir")
     assert find(storage, "") == DirEntry(storage, "", is_directory=True)
+
+
+def test_file_names_yields_files(storage: Storage) -> None:
+    """file_names() yields the names of all files below the directories that it enters."""
+    stock(storage, *NAMES)
+    assert sorted(file_names(storage)) == sorted(NAMES)
+    entered = [*file_names(storage, lambda directory: directory == "d")]
+    assert entered == ["a.txt", "b.txt", "d/c.txt"]
+
+
+def test_find_listed_respells_names(storage: Storage) -> None:
+    """find_listed() returns how a storage lists a file, and None if it lists none."""
+    stock(storage, *NAMES)
+    for name in ("d/e/f.txt", "./d//e/f.txt", "d\\e\\f.txt", "/srv/d/e/f.txt", "D/E/F.TXT"):
+        assert find_listed(storage, name) == "d/e/f.txt"
+    assert find_listed(storage, "e\u0301/u\u0308.TXT") == "é/ü.txt"
+    for name in ("", "d", "x/y", "a.txt/b"):
+        assert find_listed(storage, name) is None
+
+
+def test_find_listed_in_a_missing_directory(tmp_path: Path) -> None:
+    """find_listed() returns None if the directory of a storage does not exist."""
+    assert find_listed(on_disk(tmp_path / "missing"), "a") is None
+    assert [*file_names(on_disk(tmp_path / "missing"))] == []

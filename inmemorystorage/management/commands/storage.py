@@ -1,28 +1,36 @@
-"""``manage.py storage``: list, read and copy the files of the storages in STORAGES."""
+"""``manage.py storage``: list, read, copy and check the files of the storages in STORAGES."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import re
 import shutil
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
 from typing import Any, NamedTuple, TextIO, cast
 
-from django.core.exceptions import SuspiciousOperation
+from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
 from django.core.files.base import File
 from django.core.files.storage import InvalidStorageError, Storage, storages
 from django.core.management import BaseCommand, CommandError
 from django.core.management.base import CommandParser, OutputWrapper
+from django.db import DatabaseError
 from django.template.defaultfilters import pluralize
 from django.utils.timezone import is_aware, localtime
 
+from ...orphans import HOUR, DanglingRow, OrphanFile, Survey
 from ...walk import Branch, DirEntry, draw_tree, find, join, printable, scan, walk
 
 # Contents that are kept while a file is replaced are in memory up to this size, then on the disk.
 SPOOLED_BYTES = 8 * 1024 * 1024
+# The exit code if orphans or dangling rows were found; 1 is that of an error.
+FOUND = 3
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 class QualifiedName(NamedTuple):
@@ -76,24 +84,34 @@ def parse(text: str) -> QualifiedName:
     return QualifiedName(alias, "" if name == "." else name)
 
 
+def parse_age(text: str) -> timedelta:
+    """Return the age written as ``90s``, ``15m``, ``1h`` or ``2d``, or in seconds."""
+    found = re.fullmatch("([0-9]+)([smhd]?)", text)
+    if not found:
+        raise CommandError(f"{text!r} is not an age. Write 90s, 15m, 1h or 2d.")
+    return timedelta(**{_UNITS[found[2] or "s"]: int(found[1])})
+
+
 def underlying(stream: OutputWrapper) -> TextIO:
     """Return the stream that Django wraps; the wrapper has no encoding and no descriptor."""
     return cast("TextIO", stream._out)
 
 
 class Command(BaseCommand):
-    """List, read and copy the files of the storages in STORAGES."""
+    """List, read, copy and check the files of the storages in STORAGES."""
 
     help = (
-        "List, read and copy the files of the storages in STORAGES. A NAME is alias:name, or a "
-        "name in the default storage. Files in the memory of another process, such as runserver, "
-        "are not visible here: use call_command() in that process."
+        "List, read, copy and check the files of the storages in STORAGES. A NAME is alias:name, "
+        "or a name in the default storage. Files in the memory of another process, such as "
+        "runserver, are not visible here: use call_command() in that process."
     )
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the subcommands."""
-        subparsers = parser.add_subparsers(required=True, metavar="{ls,tree,cat,cp}")
+        subparsers = parser.add_subparsers(
+            required=True, metavar="{ls,tree,cat,cp,orphans,dangling}"
+        )
 
         def add(run: Callable[..., None]) -> CommandParser:
             text = run.__doc__
@@ -115,6 +133,27 @@ class Command(BaseCommand):
             default="fail",
             help="what to do if names are taken; by default nothing is copied",
         )
+        orphans, dangling = add(self.orphans), add(self.dangling)
+        for each in (orphans, dangling):
+            each.add_argument("labels", nargs="*", metavar="LABEL", help="alias or app.Model.field")
+            each.add_argument("--format", choices=["text", "json"], default="text")
+        orphans.add_argument(
+            "--older-than",
+            type=parse_age,
+            default=HOUR,
+            metavar="AGE",
+            help="leave out younger files, whose rows may not be committed yet (1h)",
+        )
+        orphans.add_argument(
+            "--ignore",
+            action="append",
+            metavar="PATTERN",
+            help="leave out names that match; instead of INMEMORYSTORAGE_IGNORED_ORPHANS",
+        )
+        orphans.add_argument("--delete", action="store_true", help="delete the orphans")
+        orphans.add_argument(
+            "--noinput", "--no-input", action="store_false", dest="interactive", help="do not ask"
+        )
 
     def handle(self, *args: Any, run: Callable[..., None], **options: Any) -> None:
         """Run a subcommand; raise ``CommandError`` if it fails."""
@@ -128,12 +167,15 @@ class Command(BaseCommand):
             sys.exit(1)
         except (
             CommandError,
+            DatabaseError,
+            ImproperlyConfigured,
             InvalidStorageError,
             NotImplementedError,
             OSError,
             SuspiciousOperation,
         ) as error:
-            raise CommandError(printable(str(error))) from error
+            code = error.returncode if isinstance(error, CommandError) else 1
+            raise CommandError(printable(str(error)), returncode=code) from error
 
     def write(self, line: str) -> None:
         """Write a line; escape what the output's encoding lacks."""
@@ -207,6 +249,70 @@ class Command(BaseCommand):
                     f"{source} could not be copied to {target}: {error} ({progress} were copied.)"
                 ) from error
         self.write(f"{len(copies):,} file{pluralize(len(copies))} copied.")
+
+    def orphans(
+        self,
+        *,
+        labels: list[str],
+        older_than: timedelta,
+        ignore: list[str] | None,
+        delete: bool,
+        interactive: bool,
+        **options: Any,
+    ) -> None:
+        """Find files to which no row refers; exit with 3 if there are any that are not deleted."""
+        with contextlib.closing(Survey(labels, progress=self._counting)) as survey:
+            survey.list_files()
+            if not delete or interactive:
+                survey.read_rows()
+                count = self._report(
+                    survey.orphans(older_than=older_than, ignore=ignore), **options
+                )
+                found = f"{count:,} orphan{pluralize(count)} found."
+                if count and not delete:
+                    raise CommandError(found, returncode=FOUND)
+                if not count:
+                    return
+                self._confirm(f"{found} Delete {pluralize(count, 'it,them')}? [y/N] ")
+                options["format"] = "none"
+            count = self._report(survey.delete(older_than=older_than, ignore=ignore), **options)
+        underlying(self.stderr).write(f"{count:,} file{pluralize(count)} deleted.\n")
+
+    def dangling(self, *, labels: list[str], **options: Any) -> None:
+        """Find rows whose file does not exist; exit with 3 if there are any."""
+        with contextlib.closing(Survey(labels, progress=self._counting)) as survey:
+            survey.list_files(skips_unlistable=True)
+            survey.read_rows()
+            count = self._report(survey.dangling(), **options)
+        if count:
+            raise CommandError(f"{count:,} dangling row{pluralize(count)} found.", returncode=FOUND)
+
+    def _counting(self, items: Iterable[Any], label: str) -> Iterable[Any]:
+        return _with_tqdm(items, label, underlying(self.stderr))
+
+    def _report(
+        self, found: Iterable[OrphanFile | DanglingRow], *, format: str, **options: Any
+    ) -> int:
+        """Write what was found, one line for each; return how many there were."""
+        count = 0
+        for count, each in enumerate(found, start=1):
+            if format == "text":
+                self.write(printable(str(each)))
+            elif format == "json":
+                self.stdout.write("[" if count == 1 else ",")
+                self.stdout.write(json.dumps(_described(each), default=str), ending="")
+        if format == "json":
+            self.stdout.write("\n]" if count else "[]")
+        return count
+
+    def _confirm(self, question: str) -> None:
+        stream = underlying(self.stderr)
+        stream.write(question)
+        stream.flush()
+        with contextlib.suppress(EOFError):
+            if input().strip().lower() in ("y", "yes"):
+                return
+        raise CommandError("Nothing was deleted.", returncode=FOUND)
 
 
 def _details(entry: DirEntry) -> str:
@@ -319,6 +425,30 @@ def _spooled(content: File[bytes], name: str) -> Iterator[File[bytes]]:
     with tempfile.SpooledTemporaryFile(max_size=SPOOLED_BYTES) as spool:
         shutil.copyfileobj(content, spool)
         yield File(spool, name)
+
+
+def _described(found: OrphanFile | DanglingRow) -> dict[str, Any]:
+    if isinstance(found, OrphanFile):
+        modified = found.modified and found.modified.isoformat()
+        return {"storage": found.label, "name": found.name, "modified": modified}
+    return {
+        "model": found.model._meta.label,
+        "pk": found.pk,
+        "field": found.field,
+        "database": found.alias,
+        "storage": found.label,
+        "name": found.name,
+    }
+
+
+def _with_tqdm(items: Iterable[Any], label: str, stream: TextIO) -> Iterable[Any]:
+    """Return the items; on a terminal, with tqdm installed, show how many there were."""
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return items
+    progress: Iterable[Any] = tqdm(items, label, disable=None, leave=False, file=stream, unit="")
+    return progress
 
 
 def _progress(file: File[bytes], text: str, stream: TextIO) -> Any:

@@ -1,0 +1,1 @@
+"""An app whose models share storages, for tests of orphans."""
