@@ -301,12 +301,6 @@ def new_etag() -> str:
     return f"0x{next(_versions):015X}"
 
 
-def iso_date(moment: float, digits: int = 7) -> str:
-    """Return a moment as XML has it."""
-    written = datetime.fromtimestamp(int(moment), timezone.utc)
-    return written.strftime("%Y-%m-%dT%H:%M:%S." + "0" * digits + "Z")
-
-
 def version_headers(etag: str, modified: float) -> dict[str, str]:
     """Return the headers that identify a state."""
     return {"etag": f'"{etag}"', "last-modified": http_date(modified)}

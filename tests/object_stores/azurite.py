@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ DIRECTORY = Path(sys.prefix, "azurite")
 PROGRAM = DIRECTORY / "node_modules/.bin/azurite-blob"
 ACCOUNT, KEY = "inmemory", base64.b64encode(b"in-memory").decode()
 OTHER = "other"
+LIFETIME = 300
 numbers = itertools.count(1)
 
 
@@ -38,15 +40,18 @@ def _finds(name: str) -> bool:
         return False
 
 
-@dataclass(frozen=True)
+@dataclass
 class Azurite:
     """
     A running Azurite with two accounts.
 
     :param endpoint: its URL, without an account.
+    :param process: is restarted for a new container after some minutes: it stalls after ten.
     """
 
     endpoint: str
+    process: Any
+    started: float
 
     @cached_property
     def service(self) -> Any:
@@ -57,6 +62,10 @@ class Azurite:
 
     def make_container(self) -> str:
         """Create an empty container; return its name."""
+        if time.monotonic() > self.started + LIFETIME:
+            self.process.stop()
+            self.process.start()
+            self.started = time.monotonic()
         name = f"media-{next(numbers)}"
         self.service.create_container(name)
         return name
@@ -64,7 +73,7 @@ class Azurite:
 
 @contextmanager
 def run_azurite() -> Iterator[Azurite]:
-    """Run Azurite; it stalls after ten minutes, so that each module starts its own."""
+    """Run Azurite."""
     from engines.processes import Process, accepts, find_program, free_port
 
     program = find_program("azurite-blob", str(PROGRAM.parent))
@@ -80,7 +89,7 @@ def run_azurite() -> Iterator[Azurite]:
         )
         process.start()
         try:
-            yield Azurite(f"http://127.0.0.1:{port}")
+            yield Azurite(f"http://127.0.0.1:{port}", process, time.monotonic())
         finally:
             process.stop()
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import io
 import itertools
 import re
 import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from enum import Enum
@@ -33,6 +34,7 @@ from inmemorystorage.buckets.http import Response
 from inmemorystorage.testing import override_storages
 from inmemorystorage.testing.azure_floor import AzureFloor
 from inmemorystorage.testing.bucket_floor import Exchange, Proceed, floor_of, observed_by
+from inmemorystorage.testing.requests_adapter import answered_by
 from inmemorystorage.tree.journal import Savepoint
 
 pytestmark = [
@@ -646,6 +648,38 @@ def test_signed_url(floor: AzureFloor, storage: Any) -> None:
     )
     with time_machine.travel(time.time() + 61):
         assert requests.get(read).headers["x-ms-error-code"] == "AuthenticationFailed"
+
+
+@pytest.mark.parametrize("body", ["text", b"text", io.BytesIO(b"text"), [b"te", b"xt"]])
+def test_bodies(storage: Any, body: Any) -> None:
+    """A body of any type is stored."""
+    data = iter(body) if isinstance(body, list) else body
+    url = storage.url("a", mode="w")
+    assert requests.put(url, data, headers={"x-ms-blob-type": "BlockBlob"}).status_code == 201
+    assert storage.open("a").read() == b"text"
+
+
+def test_two_floors_of_one_library() -> None:
+    """Of two that answer requests, one may end before the other."""
+    first, second = ExitStack(), ExitStack()
+    url, answer = "http://example.com/", Response(200, {}, b"answered")
+    first.enter_context(answered_by(lambda _: answer, lambda *_: False))
+    second.enter_context(answered_by(lambda _: answer, lambda *_: True))
+    first.close()
+    assert requests.get(url).content == b"answered"
+    second.close()
+    assert not hasattr(requests.adapters.HTTPAdapter.send, "__wrapped__")
+
+
+def test_other_storages(floor: AzureFloor) -> None:
+    """A storage of another service gets no account."""
+    from storages.base import BaseStorage
+
+    class Other(BaseStorage):  # type: ignore[misc]
+        def get_default_settings(self) -> dict[str, Any]:
+            return {"account_name": None}
+
+    assert Other().account_name is None
 
 
 def test_overridden_headers(storage: Any) -> None:
