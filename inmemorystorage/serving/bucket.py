@@ -36,6 +36,12 @@ def moved_url(site: str, service: str, url: str) -> str:
     return f"{site}{PREFIX}{service}/{parts.netloc}{parts.path}{query}"
 
 
+def own_url(url: str) -> str:
+    """Return the URL of a service for one that `moved_url` returned; any other as it is."""
+    _, found, rest = url.partition(PREFIX)
+    return f"https://{rest.partition('/')[2]}" if found else url
+
+
 @csrf_exempt
 def serve_bucket(request: HttpRequest, answer: Answer) -> HttpResponseBase:
     """

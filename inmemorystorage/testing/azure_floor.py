@@ -15,6 +15,7 @@ from ..buckets import azure
 from ..buckets.azure_call import address_of
 from ..buckets.http import Request, Response
 from ..project import labelled_storages, storage_layers, unwrap
+from ..serving.bucket import own_url
 from .bucket_floor import BucketFloor, Exchange, method
 from .requests_adapter import answered_by
 
@@ -119,7 +120,9 @@ class AzureFloor(BucketFloor):
         if "authorization" not in headers and _CLIENT in headers.get("user-agent", ""):
             request = _signed(request)
         if "x-ms-copy-source" in headers:
-            self.make_named(address_of(headers["x-ms-copy-source"]).bucket)
+            source = own_url(headers["x-ms-copy-source"])  # it may be the URL on a live server
+            request = replace(request, headers={**request.headers, "x-ms-copy-source": source})
+            self.make_named(address_of(source).bucket)
         return super().answer(request, endpoint)
 
     def _answer(self, endpoint: str, exchange: Exchange) -> Response:
@@ -135,6 +138,13 @@ class AzureFloor(BucketFloor):
         """Return what the keys of a storage begin with."""
         location = str(storage.location).strip("./")
         return f"{location}/" if location else ""
+
+    def service_url(self, storage: Any, url: str) -> str:
+        """Return the URL on the account's host for one on the storage's custom domain."""
+        if not storage.custom_domain:
+            return url
+        own = urlsplit(storage.client.url)
+        return urlsplit(url)._replace(scheme=own.scheme, netloc=own.netloc).geturl()
 
     def make_named(self, wanted: str = "") -> None:
         """Make the container that the project names, or all of them: in each known account."""

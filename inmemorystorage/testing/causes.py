@@ -84,7 +84,8 @@ def _running_file() -> Cause | None:
 
 
 @contextlib.contextmanager
-def _caused_by(cause: Cause) -> Iterator[None]:
+def caused_by(cause: Cause) -> Iterator[None]:
+    """Note a cause of what a block does."""
     token = _running.set(cause)
     try:
         yield
@@ -105,7 +106,7 @@ def _submit(
 
 
 def _work(cause: Cause, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    with _caused_by(cause):
+    with caused_by(cause):
         return function(*args, **kwargs)
 
 
@@ -115,7 +116,7 @@ class _Noting:
     def observe(self, call: Call, proceed: Callable[[Call], Any]) -> Any:
         """Proceed with an operation, and remember the file that it opened."""
         cause = Cause(call.op, call.name, call.storage, calling_line())
-        with _caused_by(cause):
+        with caused_by(cause):
             answer = proceed(call)
         if call.op == "open" and isinstance(answer, File):
             _opened[answer] = cause

@@ -19,6 +19,8 @@ from ..serving.bucket import PREFIX, serve_bucket
 from ..serving.media import serve_media
 from . import live_servers
 from .bucket_floor import BucketFloor
+from .causes import Cause, caused_by
+from .places import Line
 from .tools import TestTool
 
 # The key under which a request has the handler of its connection.
@@ -132,8 +134,11 @@ def _answer(connection: Any, service: str, request: Request) -> Response:
         raise Http404(f"No buckets in memory stand for {service!r}.")
     floor = floors[service]
     floor.make_named()
+    # The browser is the cause, at this URL: no line of the project is.
+    cause = Cause(None, "", None, Line(f"{request.host}/{request.path}", 0, "a browser"))
     try:
-        response = floor.answer(request, floor.endpoint_of(request))
+        with caused_by(cause):
+            response = floor.answer(request, floor.endpoint_of(request))
     except (ConnectionResetError, TimeoutError) as error:
         connection.close_connection = True
         raise ConnectionResetError from error  # the server closes without an answer

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from http.client import HTTPConnection, IncompleteRead, RemoteDisconnected
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.error import HTTPError
@@ -31,7 +32,8 @@ from inmemorystorage.buckets import s3
 from inmemorystorage.buckets.bucket import Attributes, Buckets
 from inmemorystorage.buckets.http import Request, Response
 from inmemorystorage.serving.bucket import moved_url, serve_bucket
-from inmemorystorage.testing import live_servers
+from inmemorystorage.testing import capture_storage_operations, live_servers
+from inmemorystorage.testing.azure_floor import AzureFloor
 from inmemorystorage.testing.bucket_floor import Exchange, Proceed, observed_by
 from inmemorystorage.testing.live import serve_live_media
 from inmemorystorage.testing.s3_floor import S3Floor
@@ -314,6 +316,18 @@ class LiveTests(LiveServerTestCase):
         assert response.headers["Location"].startswith(f"{page['success_action_redirect']}?bucket=")
         connection.close()
 
+    def test_requests(self) -> None:
+        """Requests of a browser are captured, with their URLs instead of lines of code."""
+        url = self.url()
+        with capture_storage_operations() as captured:
+            ask("GET", url)
+            ask("GET", self.storage.url("missing"))
+        assert [each.kind for each in captured.requests] == ["GetObject", "GetObject"]
+        assert str(captured.requests[1].line) == (
+            "pictures.s3.amazonaws.com/missing:0 in a browser"
+        )
+        assert captured.requests.repeated() == []
+
     def test_other_urls(self) -> None:
         """An unknown service gets 404, another host 400; other URLs stay the project's."""
         assert ask("GET", f"{self.live_server_url}/_buckets/x/y/z").status == 404
@@ -363,6 +377,74 @@ class Failing:
         if self.error is not None:
             raise self.error
         return replace(proceed(exchange), reset_after=3)
+
+
+def has_module(name: str) -> bool:
+    """Return whether a module is installed."""
+    try:
+        return find_spec(name) is not None
+    except ModuleNotFoundError:  # its package is missing
+        return False
+
+
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
+@pytest.mark.skipif(not has_module("azure.storage.blob"), reason="Azure's client is not installed")
+@override_settings(ROOT_URLCONF=__name__)
+class AzureTests(LiveServerTestCase):
+    """A storage on Azure under Django's live server."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        """Begin before the server is started."""
+        for tool in (AzureFloor(), serve_live_media()):
+            tool.enable()
+            cls.addClassCleanup(tool.disable)
+        super().setUpClass()
+
+    def make(self, **options: Any) -> Any:
+        """Return a storage on a container that exists."""
+        from storages.backends.azure_storage import AzureStorage
+
+        given = {"azure_container": "pictures", "expiration_secs": 60, **options}
+        return AzureStorage(**given)
+
+    def test_reading(self) -> None:
+        """URLs with a signature, without one and on a custom domain serve the file."""
+        for options in ({}, {"expiration_secs": None}, {"custom_domain": "cdn.example"}):
+            storage = self.make(**options)
+            storage.save("a b/ü.txt", ContentFile(b"content"))
+            url = storage.url("a b/ü.txt")
+            assert url.startswith(f"{self.live_server_url}/_buckets/azure/inmemory.blob.")
+            assert ask("GET", url, Range="bytes=0-2").body == b"con", options
+
+    def test_writing(self) -> None:
+        """A URL that may write stores a file; one that may not, or has changed, is refused."""
+        storage = self.make()
+        headers = {"x_ms_blob_type": "BlockBlob", "Content_Type": "text/x-a"}
+        assert ask("PUT", storage.url("a.txt", mode="cw"), b"content", **headers).status == 201
+        with storage.open("a.txt") as file:
+            assert file.read() == b"content"
+        assert (
+            storage.client.get_blob_client("a.txt").get_blob_properties()["content_settings"][
+                "content_type"
+            ]
+            == "text/x-a"
+        )
+        for url in (
+            storage.url("b.txt"),
+            storage.url("b.txt", mode="cw").replace("/b.txt", "/c.txt"),
+            storage.url("b.txt", mode="cw", expire=-60),
+        ):
+            assert ask("PUT", url, b"content", **headers).status == 403
+        assert storage.listdir("") == ([], ["a.txt"])
+
+    def test_copy(self) -> None:
+        """A copy from the URL of a file works as without a server."""
+        storage = self.make()
+        storage.save("a.txt", ContentFile(b"content"))
+        storage.client.get_blob_client("b.txt").start_copy_from_url(storage.url("a.txt"))
+        with storage.open("b.txt") as file:
+            assert file.read() == b"content"
 
 
 # Which server a test uses.
