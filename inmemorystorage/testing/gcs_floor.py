@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any
+from unittest import mock
 from urllib.parse import urlsplit
 
 from ..buckets import gcs
@@ -48,10 +49,17 @@ class GCSFloor(BucketFloor):
     def patched(self) -> Iterator[None]:
         """Pass the requests of clients to `answer` for a block."""
         from google.auth.transport.requests import AuthorizedSession
+        from google.cloud.storage.blob import Blob
+        from google.cloud.storage.bucket import Bucket
         from google.cloud.storage.client import Client
 
         with (
             method(Client, "__init__", _init),
+            method(Client, "generate_signed_post_policy_v4", self._sign_form),
+            method(Blob, "generate_signed_url", self._sign),
+            method(Bucket, "generate_signed_url", self._sign),
+            method(Blob, "create_resumable_upload_session", self._sign),
+            mock.patch.object(Blob, "public_url", self._public_url(Blob.public_url)),
             self._endpoints_noted(Client),
             method(AuthorizedSession, "request", self._request),
             answered_by(self.answer, self._is_taken),
@@ -73,6 +81,27 @@ class GCSFloor(BucketFloor):
             yield
         finally:
             del client._http
+
+    def _sign(self, sign: Any, *args: Any, **kwargs: Any) -> str:
+        """Sign a URL as the service's own, and return that of a live server, if one runs."""
+        url: str = sign(*args, **kwargs)
+        # The storage whose domain it is knows the bucket.
+        return url if kwargs.get("bucket_bound_hostname") else self.served_url(url)
+
+    def _sign_form(self, sign: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        form: dict[str, Any] = sign(*args, **kwargs)
+        return {**form, "url": self.served_url(form["url"])}
+
+    def _public_url(self, public_url: Any) -> property:
+        return property(lambda blob: self.served_url(public_url.fget(blob)))
+
+    def service_url(self, storage: Any, url: str) -> str:
+        """Return the URL of the object for one on the storage's custom domain, which is public."""
+        domain = storage.custom_endpoint
+        if not domain:
+            return url
+        key = url.removeprefix(domain).partition("?")[0]
+        return f"https://{_HOSTS[0]}/{self.name_of(storage)}{key}"
 
     def _is_taken(self, url: str, headers: Mapping[str, str] | None = None) -> bool:
         """Return whether a URL is answered here."""

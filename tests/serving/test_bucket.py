@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import timedelta
 from http.client import HTTPConnection, IncompleteRead, RemoteDisconnected
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,6 +27,7 @@ from django.http import Http404
 from django.test import Client, LiveServerTestCase, override_settings
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from django.urls import re_path
+from object_stores.gcs_server import needs_gcs
 from projects import make_project
 
 from inmemorystorage.buckets import s3
@@ -35,6 +37,7 @@ from inmemorystorage.serving.bucket import moved_url, serve_bucket
 from inmemorystorage.testing import capture_storage_operations, live_servers
 from inmemorystorage.testing.azure_floor import AzureFloor
 from inmemorystorage.testing.bucket_floor import Exchange, Proceed, observed_by
+from inmemorystorage.testing.gcs_floor import GCSFloor
 from inmemorystorage.testing.live import serve_live_media
 from inmemorystorage.testing.s3_floor import S3Floor
 
@@ -445,6 +448,62 @@ class AzureTests(LiveServerTestCase):
         storage.client.get_blob_client("b.txt").start_copy_from_url(storage.url("a.txt"))
         with storage.open("b.txt") as file:
             assert file.read() == b"content"
+
+
+@needs_gcs
+@override_settings(ROOT_URLCONF=__name__)
+class GoogleTests(LiveServerTestCase):
+    """A storage on Google Cloud Storage under Django's live server."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        """Begin before the server is started."""
+        for tool in (GCSFloor(), serve_live_media()):
+            tool.enable()
+            cls.addClassCleanup(tool.disable)
+        super().setUpClass()
+
+    def make(self, **options: Any) -> Any:
+        """Return a storage on a bucket that exists."""
+        from storages.backends.gcloud import GoogleCloudStorage
+
+        return GoogleCloudStorage(bucket_name="pictures", **options)
+
+    def test_reading(self) -> None:
+        """URLs with a signature, without one and on a custom domain serve the file."""
+        urls = []
+        for options in (
+            {},
+            {"default_acl": "publicRead"},
+            {"custom_endpoint": "https://cdn.example"},
+            {"custom_endpoint": "https://cdn.example", "querystring_auth": False},
+        ):
+            storage = self.make(**options)
+            storage.save("a b/ü.txt", ContentFile(b"content"))
+            urls.append(storage.url("a b/ü.txt"))
+        urls.append(storage.bucket.blob("a b/ü.txt").public_url)
+        for url in urls:
+            assert url.startswith(
+                f"{self.live_server_url}/_buckets/gs/storage.googleapis.com/pictures/"
+            )
+
+    def test_resumable_upload(self) -> None:
+        """A browser uploads by the URL of a session that the project began."""
+        storage = self.make()
+        blob = storage.bucket.blob("a.txt")
+        url = blob.create_resumable_upload_session(content_type="text/x-a", origin="http://a.b")
+        assert url.startswith(self.live_server_url)
+        assert ask("PUT", url, b"content").status == 200
+        blob.reload()
+        assert (blob.size, blob.content_type) == (7, "text/x-a")
+
+    def test_form(self) -> None:
+        """The URL of a signed form is one of the live server."""
+        storage = self.make()
+        form = storage.client.generate_signed_post_policy_v4(
+            "pictures", "a.txt", timedelta(seconds=60)
+        )
+        assert form["url"].startswith(f"{self.live_server_url}/_buckets/gs/")
 
 
 # Which server a test uses.
