@@ -12,16 +12,16 @@ import contextlib
 import functools
 import sys
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from django.core.files.base import File
 from django.core.files.storage import Storage
 
-from .bucket_floor import method
+from .bucket_floor import BucketFloor, method
 from .operations import Call, add_observer, remove_observer
 from .places import Line, project_line
 from .tools import Overlapping
@@ -77,10 +77,15 @@ def _running_file() -> Cause | None:
     while frame is not None:
         if frame.f_code.co_varnames[:1] == ("self",):
             file = frame.f_locals.get("self")
-            if isinstance(file, File) and file in _opened:
+            if _is_file(file) and file in _opened:
                 return _opened[file]
         frame = frame.f_back
     return None
+
+
+def _is_file(value: Any) -> TypeGuard[File[Any]]:
+    """Return whether a value is a file that can be a key."""
+    return isinstance(value, File) and isinstance(value, Hashable)
 
 
 @contextlib.contextmanager
@@ -115,10 +120,12 @@ class _Noting:
 
     def observe(self, call: Call, proceed: Callable[[Call], Any]) -> Any:
         """Proceed with an operation, and remember the file that it opened."""
+        if not BucketFloor.active:  # it sends no requests
+            return proceed(call)
         cause = Cause(call.op, call.name, call.storage, calling_line())
         with caused_by(cause):
             answer = proceed(call)
-        if call.op == "open" and isinstance(answer, File):
+        if call.op == "open" and _is_file(answer):
             _opened[answer] = cause
         return answer
 

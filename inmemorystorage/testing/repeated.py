@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .ledger import Repeated, capture_storage_operations, group_repeated
+from .places import owner_of
 from .tools import TestTool
 
 THRESHOLD = 3
@@ -21,9 +22,9 @@ class forbid_repeated_operations(TestTool):
     """
     Fail if one line of the project repeats an operation, as a list page does for each row.
 
-    Operations on storages of any kind count, except ``url()`` and ``path()``. Requests to buckets
-    that no operation sends, but the project's own use of a client or a bucket, count if they are of
-    one kind and for several keys.
+    Operations on storages of any kind count, except ``url()`` and ``path()``, and those that no
+    line of the project calls, such as a live server's for each picture of a page. Requests that the
+    project sends to buckets through a client count if they are of one kind and for several keys.
 
     :param threshold: the number of operations or keys that is too many.
     :param allow: patterns, as in ``fnmatch``, of what may repeat: operations (``"delete"``), kinds
@@ -59,7 +60,8 @@ class forbid_repeated_operations(TestTool):
 
     def check(self) -> None:
         """Raise ``AssertionError`` with the lines that repeated operations, once."""
-        lines = [str(each) for each in self._found() if not self._allows(each)]
+        found = (each for each in self._found() if owner_of(each.line.path) == "project")
+        lines = [str(each) for each in found if not self._allows(each)]
         self.forget()
         if lines:
             raise AssertionError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,15 @@ def test_lines_of_their_own() -> None:
         storage.exists("c")
         for name in NAMES:
             storage.url(name)
+
+
+def test_lines_of_libraries() -> None:
+    """Operations that no line of the project calls pass, as those of a live server."""
+    asking = map(InMemoryStorage().exists, NAMES)
+    with forbidding():
+        thread = threading.Thread(target=list, args=(asking,))
+        thread.start()
+        thread.join()
 
 
 def test_blocks_and_tools() -> None:
