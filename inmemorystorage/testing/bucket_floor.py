@@ -27,6 +27,7 @@ from ..buckets.service import Service, Target
 from ..project import labelled_storages, storage_layers, unwrap
 from ..serving.bucket import PREFIX, moved_url
 from . import live_servers
+from .floor import is_static
 from .imports import after_import
 from .tools import TestTool
 
@@ -171,9 +172,13 @@ class BucketFloor(TestTool):
         self._storages.add(storage)
 
     def _serving(self, module: str, name: str) -> contextlib.AbstractContextManager[None]:
-        """Let the URLs of storages of a class be those of a live server in a block."""
+        """Let the URLs of storages of a class, except static files, be those of a live server."""
 
         def url(original: Any, storage: Any, *args: Any, **kwargs: Any) -> str:
+            if is_static(storage):
+                with live_servers.answering(None):
+                    static: str = original(storage, *args, **kwargs)
+                    return static
             own: str = original(storage, *args, **kwargs)
             if not live_servers.site_url() or self.is_left(own):
                 return own

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator
 from contextvars import ContextVar
 from typing import Any
 
-# The URL of the site whose request this thread is answering.
-_answering: ContextVar[str] = ContextVar("answering", default="")
+# The URL of the site whose request this thread is answering; ``None`` where no site counts.
+_answering: ContextVar[str | None] = ContextVar("answering", default="")
 # The threads of servers that run, in the order of their start.
 _running: list[Any] = []
 # The names of the fixtures that started servers, which run on for other tests.
@@ -25,8 +25,8 @@ def site_url() -> str:
     started, unless a fixture started it that the current test does not use.
     """
     answering = _answering.get()
-    if answering:
-        return answering
+    if answering or answering is None:
+        return answering or ""
     for thread in reversed(_running):
         if thread not in _fixtures or _fixtures[thread] in _used:
             return f"http://{thread.host}:{thread.port}"
@@ -34,8 +34,8 @@ def site_url() -> str:
 
 
 @contextlib.contextmanager
-def answering(url: str) -> Iterator[None]:
-    """Note the URL of a site that answers a request in a block."""
+def answering(url: str | None) -> Iterator[None]:
+    """Note the URL of a site that answers a request in a block; ``None``: that none does."""
     token = _answering.set(url)
     try:
         yield

@@ -21,7 +21,9 @@ from xml.etree import ElementTree
 import pytest
 import time_machine
 from buckets import needs_s3
+from django.conf import settings
 from django.core.files.base import ContentFile
+from django.core.files.storage import storages
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import Http404
 from django.test import Client, LiveServerTestCase, override_settings
@@ -343,6 +345,17 @@ class LiveTests(LiveServerTestCase):
         assert answered.status == 404
         assert b"<Code>NoSuchKey</Code>" in answered.body
 
+    def test_static_files(self) -> None:
+        """The URLs of static files stay: they are where the project collected them."""
+        backend = {
+            "BACKEND": "storages.backends.s3.S3StaticStorage",
+            "OPTIONS": {"bucket_name": "static"},
+        }
+        with override_settings(STORAGES={**settings.STORAGES, "staticfiles": backend}):
+            url = storages["staticfiles"].url("a.css")
+            assert url == "https://static.s3.amazonaws.com/a.css"
+            assert self.storage.url("a.css").startswith(self.live_server_url)
+
     def test_real_endpoint(self) -> None:
         """A URL of an endpoint that is really reached stays."""
         with S3Floor(left=("http://127.0.0.1:9000",)):
@@ -562,7 +575,9 @@ urlpatterns = [path("page/", lambda request: HttpResponse(default_storage.url("a
 CASES = """
 from urllib.request import Request, urlopen
 
+from django.conf import settings
 from django.core.files.base import ContentFile
+from django.core.files.storage import storages
 from django.core.files.storage import default_storage
 from django.test import LiveServerTestCase
 
@@ -593,7 +608,9 @@ class Tests(LiveServerTestCase):
 FIXTURES = """
 from urllib.request import urlopen
 
+from django.conf import settings
 from django.core.files.base import ContentFile
+from django.core.files.storage import storages
 from django.core.files.storage import default_storage
 
 
