@@ -263,10 +263,15 @@ def _group(key: str, prefix: str, delimiter: str) -> str:
 
 
 class Buckets(Entries[Bucket]):
-    """The buckets of an account, by name."""
+    """
+    The buckets of an account, by name.
+
+    ``public`` has the names of the buckets whose objects anyone may read.
+    """
 
     def __init__(self) -> None:
         super().__init__()
+        self.public: set[str] = set()
         begin()  # so that open savepoints note what changes here
 
     def create(self, name: str) -> Bucket:

@@ -34,7 +34,7 @@ from .service import Service, Target
 from .xml import Markup, element, xml_response
 
 MAX_KEYS = 1000
-_AMAZON = re.compile(r"(?:(.+)\.)?s3[.-](?:[a-z0-9-]+\.)*amazonaws\.com(?:\.cn)?(?::\d+)?")
+HOSTS = re.compile(r"(?:(.+)\.)?s3[.-](?:[a-z0-9-]+\.)*amazonaws\.com(?:\.cn)?(?::\d+)?")
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
@@ -320,10 +320,8 @@ def answer(buckets: Buckets, request: Request, endpoint: str = "") -> Response:
         kind = kind_of(call)
         try:
             call.refuse_unsupported(kind.name)
-            # Readers need no signature: whether a policy makes the bucket public is unknown here.
-            is_form = kind.handle is objects.post_object
-            may_be_unsigned = is_form or request.method in ("GET", "HEAD")
-            if not is_signed(call.query, call.headers) and not may_be_unsigned:
+            is_form = kind.handle is objects.post_object  # its signature is a field
+            if not (is_signed(call.query, call.headers) or is_form or call.is_public):
                 raise S3Error("AccessDenied")
             response = kind.handle(call)
         except S3Error as error:
@@ -359,7 +357,7 @@ def _call(buckets: Buckets, request: Request, endpoint: str) -> Call:
 
 def _subdomain(host: str, service: str) -> str:
     """Return the bucket that a host names: "Virtual hosting of buckets" in the user guide."""
-    amazon = _AMAZON.fullmatch(host)
+    amazon = HOSTS.fullmatch(host)
     if amazon is not None:
         return amazon[1] or ""
     return host.removesuffix(f".{service}") if host.endswith(f".{service}") else ""

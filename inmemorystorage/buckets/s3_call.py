@@ -187,6 +187,15 @@ class Call:
             raise S3Error("InvalidObjectState", StorageClass=storage_class)
         return stored
 
+    @property
+    def is_public(self) -> bool:
+        """Return whether the request reads an object that anyone may read."""
+        if self.request.method not in ("GET", "HEAD") or not self.key:
+            return False
+        stored = self.bucket.objects.get(self.key)
+        is_granted = stored is not None and (_EVERYONE, "READ") in stored.attributes.acl
+        return is_granted or self.bucket_name in self.buckets.public
+
     def refuse_unsupported(self, kind: str) -> None:
         """Raise for the first header that asks for what buckets in memory do not do."""
         for name in self.headers:

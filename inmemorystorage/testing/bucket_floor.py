@@ -114,6 +114,8 @@ class BucketFloor(TestTool):
     active: ClassVar[list[BucketFloor]] = []
     service: ClassVar[Service]
     backends: ClassVar[frozenset[str]]
+    # The hosts of the service itself.
+    hosts: ClassVar[re.Pattern[str]] = re.compile("(?!)")
     # What the names of settings with names of buckets have in them.
     setting: ClassVar[str] = "BUCKET"
     # The module of the client after whose import it is patched.
@@ -130,6 +132,7 @@ class BucketFloor(TestTool):
         self.buckets = Buckets()
         self._left = {urlsplit(each).netloc for each in left if "://" in each}
         self._made: set[str] = set()
+        self._endpoints: set[str] = set()
         self._storages: weakref.WeakSet[Any] = weakref.WeakSet()
         self._exits = contextlib.ExitStack()
 
@@ -169,7 +172,9 @@ class BucketFloor(TestTool):
 
     def remember(self, storage: Any) -> None:
         """Note a storage that was made."""
-        self._storages.add(storage)
+        if self.holds(storage):
+            self._storages.add(storage)
+            self._note_public(storage)
 
     def _serving(self, module: str, name: str) -> contextlib.AbstractContextManager[None]:
         """Let the URLs of storages of a class, except static files, be those of a live server."""
@@ -214,6 +219,14 @@ class BucketFloor(TestTool):
         """Return what the keys of a storage on the service begin with."""
         return f"{storage.location}/" if storage.location else ""
 
+    def is_public(self, storage: Any) -> bool:
+        """Return whether anyone may read the objects of a storage, whose URLs are not signed."""
+        return not getattr(storage, "querystring_auth", True)
+
+    def _note_public(self, storage: Any) -> None:
+        if self.is_public(storage):
+            self.buckets.public.add(self.name_of(storage))
+
     def holds(self, storage: Storage) -> bool:
         """Return whether a storage is on the service."""
         names = {f"{cls.__module__}.{cls.__qualname__}" for cls in storage.__class__.__mro__}
@@ -234,8 +247,26 @@ class BucketFloor(TestTool):
         local = _LOCAL.search(host)
         return local is not None and local[0] not in self._named_endpoints
 
+    def endpoint_at(self, origin: str) -> str | None:
+        """
+        Return the endpoint for a scheme, host and port, or ``None`` if it is not of this service.
+
+        It is empty for the service itself. Others are known since their clients sent requests.
+        """
+        if self.is_left(origin):
+            return None
+        host = urlsplit(origin).netloc
+        if self.hosts.fullmatch(host):
+            return ""
+        for each in self._endpoints:
+            known = urlsplit(each).netloc
+            if host == known or host.endswith(f".{known}"):
+                return each
+        return None
+
     def answer(self, request: Request, endpoint: str = "") -> Response:
         """Answer a request; raise `UnsupportedRequest` for one that is not answered."""
+        self._endpoints.add(endpoint)
         target = self.service.identify(self.buckets, request, endpoint)
         if target.bucket not in self._made:
             self.make_named(target.bucket)
@@ -266,6 +297,7 @@ class BucketFloor(TestTool):
             for storage in map(unwrap, storage_layers(known)):
                 with contextlib.suppress(Exception):  # it may need a tenant, for instance
                     if self.holds(storage):
+                        self._note_public(storage)
                         yield self.name_of(storage)
         for name in dir(settings):
             value = getattr(settings, name) if self.setting in name else None

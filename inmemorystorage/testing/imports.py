@@ -17,17 +17,17 @@ def after_import(name: str, function: Callable[[], None]) -> Iterator[None]:
 
     A module that the project never imports is never imported.
     """
-    if name in sys.modules:
+    if sys.modules.get(name) is not None:
         function()
         yield
         return
     finder = _Finder(name, function)
-    sys.meta_path.insert(0, finder)
+    finders = sys.meta_path  # at the end of the interpreter it is None
+    finders.insert(0, finder)
     try:
         yield
     finally:
-        with contextlib.suppress(ValueError):
-            sys.meta_path.remove(finder)
+        finders.remove(finder)
 
 
 class _Finder:

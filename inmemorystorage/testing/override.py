@@ -19,6 +19,7 @@ from .azure_floor import AzureFloor
 from .bucket_floor import extra_for
 from .floor import STATICFILES, Floor
 from .gcs_floor import GCSFloor
+from .http_connections import connections_answered
 from .isolation import isolate_storages
 from .places import check_name
 from .replacement import Replacements
@@ -77,6 +78,7 @@ class override_storages(TestTool):
                 stack.enter_context(django_memory.rolled_back())
                 for floor in BUCKET_FLOORS:
                     stack.enter_context(floor(self._left))
+                stack.enter_context(connections_answered())
             stack.enter_context(isolate_storages())
             replacements = Replacements(self._chosen.values())
             stack.callback(replacements.close)

@@ -28,6 +28,7 @@ class S3Floor(BucketFloor):
 
     service = s3.SERVICE
     backends = frozenset({"storages.backends.s3.S3Storage", "django_s3_storage.storage.S3Storage"})
+    hosts = s3.HOSTS
     module = "botocore.session"
     waiting = ("botocore.endpoint",)
     extra, packages = "django-storages[s3]", frozenset({"boto3", "botocore"})
@@ -44,6 +45,10 @@ class S3Floor(BucketFloor):
             return super().prefix_of(storage)
         prefix = str(storage.settings.AWS_S3_KEY_PREFIX)
         return f"{prefix}/" if prefix else ""
+
+    def is_public(self, storage: Any) -> bool:
+        """Return whether anyone may read the objects of a storage; on its own domain anyone may."""
+        return super().is_public(storage) or bool(getattr(storage, "custom_domain", None))
 
     @contextlib.contextmanager
     def patched(self) -> Iterator[None]:

@@ -36,6 +36,7 @@ def buckets() -> Buckets:
     """Return an account with a bucket "media", and an object "a" in it."""
     buckets = Buckets()
     buckets.create("media")
+    buckets.public.add("media")
     send(buckets, "PUT", f"{MEDIA}a", {}, b"0123456789")
     return buckets
 
@@ -72,9 +73,14 @@ def test_bucket_of_a_url(buckets: Buckets, url: str, endpoint: str) -> None:
 
 
 def test_without_signature(buckets: Buckets) -> None:
-    """A request without a signature reads, and does not write."""
+    """A request without a signature reads what anyone may read, and does not write."""
     assert s3.answer(buckets, Request("GET", f"{MEDIA}a")).status == 200
     assert code(s3.answer(buckets, Request("DELETE", f"{MEDIA}a"))) == "AccessDenied"
+    buckets.public.clear()
+    assert code(s3.answer(buckets, Request("GET", f"{MEDIA}a"))) == "AccessDenied"
+    assert code(s3.answer(buckets, Request("GET", MEDIA))) == "AccessDenied"
+    send(buckets, "PUT", f"{MEDIA}a?acl", {"x-amz-acl": "public-read"})
+    assert s3.answer(buckets, Request("GET", f"{MEDIA}a")).status == 200
     odd = {"authorization": "Basic eA=="}
     assert code(send(buckets, "GET", f"{MEDIA}a", odd)) == "AuthorizationHeaderMalformed"
 

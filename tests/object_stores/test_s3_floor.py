@@ -636,7 +636,8 @@ def test_content_by_reference(floor: S3Floor, client: Any) -> None:
     content = b"content"
     url = client.generate_presigned_url("put_object", {"Bucket": "media", "Key": "a"})
     send(floor, "PUT", url, {}, content)
-    assert send(floor, "GET", url.partition("?")[0]).body is content
+    url = client.generate_presigned_url("get_object", {"Bucket": "media", "Key": "a"})
+    assert send(floor, "GET", url).body is content
 
 
 def test_storage_stays(floor: S3Floor) -> None:

@@ -75,6 +75,7 @@ class Mounted:
     def __init__(self) -> None:
         self.buckets = Buckets()
         self.buckets.create("pictures").store("a b/c.txt", b"content", Attributes())
+        self.buckets.public.add("pictures")
         self.received: list[Request] = []
 
     def answer(self, service: str, request: Request) -> Response:

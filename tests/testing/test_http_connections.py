@@ -1,0 +1,145 @@
+"""Plain HTTP clients reach the buckets in memory too."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from buckets import needs_s3
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+
+from inmemorystorage.buckets.http import Response
+from inmemorystorage.testing import assertStored, override_storages
+from inmemorystorage.testing.bucket_floor import Exchange, Proceed, observed_by
+
+pytestmark = needs_s3
+
+OPTIONS = {"bucket_name": "media-bucket"}
+
+
+@pytest.fixture
+def override(settings: Any) -> Iterator[Callable[..., None]]:
+    """Return a function that makes a storage on S3 the default one, from its options."""
+    with override_storages():
+
+        def use(**options: Any) -> None:
+            storage = {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": OPTIONS | options}
+            settings.STORAGES = settings.STORAGES | {"default": storage}
+            default_storage.save("d/ü.txt", ContentFile(b"content"))
+
+        yield use
+
+
+def test_requests(override: Callable[..., None]) -> None:
+    """requests gets, puts and posts objects by presigned URLs."""
+    requests: Any = pytest.importorskip("requests")
+    override()
+    response = requests.get(default_storage.url("d/ü.txt"))
+    assert (response.status_code, response.content) == (200, b"content")
+    assert response.headers["Content-Type"] == "text/plain"
+    client = default_storage.connection.meta.client  # type: ignore[attr-defined]
+    where = {"Bucket": "media-bucket", "Key": "new.txt"}
+    url = client.generate_presigned_url("put_object", where)
+    assert requests.put(url, iter([b"in ", b"chunks"])).status_code == 200
+    assertStored("new.txt", b"in chunks")
+    form = client.generate_presigned_post("media-bucket", "posted.txt")
+    posted = requests.post(form["url"], form["fields"], files={"file": b"posted"})
+    assert posted.status_code == 204
+    assertStored("posted.txt", b"posted")
+    with requests.Session() as session:
+        assert session.get(default_storage.url("missing")).status_code == 404
+
+
+def test_standard_library(override: Callable[..., None]) -> None:
+    """urllib.request and http.client get objects, and errors."""
+    override(querystring_auth=False)
+    url = default_storage.url("d/ü.txt")
+    with urllib.request.urlopen(url, timeout=5) as response:
+        assert response.read() == b"content"
+    with pytest.raises(urllib.error.HTTPError, match="404: Not Found") as caught:
+        urllib.request.urlopen(default_storage.url("missing"))
+    caught.value.close()
+    connection = http.client.HTTPSConnection("media-bucket.s3.amazonaws.com")
+    connection.request("HEAD", "/d/%C3%BC.txt")
+    assert connection.getresponse().headers["Content-Length"] == "7"
+    connection.close()
+
+
+def test_urllib3(override: Callable[..., None]) -> None:
+    """urllib3 gets a part of an object, without a warning of the missing certificate."""
+    urllib3: Any = pytest.importorskip("urllib3")
+    override(querystring_auth=False)
+    pool = urllib3.PoolManager()
+    response = pool.request("GET", default_storage.url("d/ü.txt"), headers={"Range": "bytes=3-"})
+    assert (response.status, response.data) == (206, b"tent")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "url"),
+    [
+        ("https://nyc3.example.com", "https://media-bucket.nyc3.example.com/d/%C3%BC.txt"),
+        (
+            "http://minio.example.com:9000",
+            "http://minio.example.com:9000/media-bucket/d/%C3%BC.txt",
+        ),
+    ],
+)
+def test_other_endpoints(override: Callable[..., None], endpoint: str, url: str) -> None:
+    """The endpoints of other providers are known since their clients sent a request."""
+    style = "path" if ":9000" in endpoint else "virtual"
+    override(endpoint_url=endpoint, addressing_style=style, querystring_auth=False)
+    with urllib.request.urlopen(url) as response:
+        assert response.read() == b"content"
+
+
+def test_other_hosts_are_really_reached(override: Callable[..., None]) -> None:
+    """A connection to any other host is made as without the kit."""
+    override()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        connection = http.client.HTTPConnection(*server.getsockname())
+        connection.connect()
+        server.accept()[0].close()
+        connection.close()
+
+
+@pytest.mark.parametrize(("after", "read"), [(None, b""), (0, b""), (4, b"cont")])
+def test_reset(override: Callable[..., None], after: int | None, read: bytes) -> None:
+    """A connection that a fault resets raises what a socket raises."""
+    override(querystring_auth=False)
+
+    class Fault:
+        def observe_request(self, exchange: Exchange, proceed: Proceed) -> Response:
+            if after is None:
+                raise ConnectionResetError
+            return replace(proceed(exchange), reset_after=after)
+
+    connection = http.client.HTTPSConnection("media-bucket.s3.amazonaws.com")
+    connection.request("GET", "/d/%C3%BC.txt")
+    with observed_by(Fault()):
+        if after is None:
+            with pytest.raises(ConnectionResetError):
+                connection.getresponse()
+            connection.close()
+            return
+        response = connection.getresponse()
+        assert response.read(after) == read
+        with pytest.raises(ConnectionResetError):
+            response.read()
+    connection.close()
+
+
+def test_proxy(override: Callable[..., None]) -> None:
+    """A connection through a proxy belongs to the host behind it."""
+    override(querystring_auth=False)
+    connection = http.client.HTTPSConnection("proxy.example.com", 3128)
+    connection.set_tunnel("media-bucket.s3.amazonaws.com")
+    connection.request("GET", "/d/%C3%BC.txt")
+    assert connection.getresponse().read() == b"content"
+    connection.close()
