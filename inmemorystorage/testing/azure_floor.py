@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -38,6 +39,7 @@ class AzureFloor(BucketFloor):
 
     service = azure.SERVICE
     backends = frozenset({"storages.backends.azure_storage.AzureStorage"})
+    hosts = re.compile(r".+\.blob\.core\.windows\.net")
     setting = "CONTAINER"
     module = "azure.storage.blob._shared.base_client"
     waiting = ("azure.core.pipeline.transport._base", "azure.storage.blob._download")

@@ -132,7 +132,7 @@ class BucketFloor(TestTool):
         self.buckets = Buckets()
         self._left = {urlsplit(each).netloc for each in left if "://" in each}
         self._made: set[str] = set()
-        self._endpoints: set[str] = set()
+        self._sent_to: set[str] = set()
         self._storages: weakref.WeakSet[Any] = weakref.WeakSet()
         self._exits = contextlib.ExitStack()
 
@@ -258,7 +258,7 @@ class BucketFloor(TestTool):
         host = urlsplit(origin).netloc
         if self.hosts.fullmatch(host):
             return ""
-        for each in self._endpoints:
+        for each in self._sent_to:
             known = urlsplit(each).netloc
             if host == known or host.endswith(f".{known}"):
                 return each
@@ -266,7 +266,7 @@ class BucketFloor(TestTool):
 
     def answer(self, request: Request, endpoint: str = "") -> Response:
         """Answer a request; raise `UnsupportedRequest` for one that is not answered."""
-        self._endpoints.add(endpoint)
+        self._sent_to.add(endpoint)
         target = self.service.identify(self.buckets, request, endpoint)
         if target.bucket not in self._made:
             self.make_named(target.bucket)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any
@@ -32,6 +33,7 @@ class GCSFloor(BucketFloor):
 
     service = gcs.SERVICE
     backends = frozenset({"storages.backends.gcloud.GoogleCloudStorage"})
+    hosts = re.compile(r"(?:.+\.)?storage\.(?:mtls\.)?googleapis\.com")
     module = "google.cloud.storage.client"
     waiting = tuple(f"google.api_core.retry.{name}" for name in _RETRYING)
     extra, packages = "django-storages[google]", frozenset({"google"})

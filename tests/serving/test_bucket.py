@@ -294,6 +294,8 @@ class LiveTests(LiveServerTestCase):
             == location
             == f"{form['url']}/up/f.txt".replace("//up", "/up")
         )
+        assert ask("GET", location).status == 403
+        self.storage.bucket.Object("up/f.txt").Acl().put(ACL="public-read")
         assert ask("GET", location).body == b"content"
 
     def test_refused_forms(self) -> None:

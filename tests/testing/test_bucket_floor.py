@@ -208,14 +208,18 @@ def test_after_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def call() -> None:
         seen.append(sys.modules["imported_late"].value)
 
-    with after_import("imported_late", call), after_import("imported_never", call):
+    with (
+        after_import("imported_late", call),
+        after_import("imported_late", call),
+        after_import("imported_never", call),
+    ):
         import imported_late
 
-        assert seen == [imported_late.__loader__]
+        assert seen == [imported_late.__loader__] * 2
         with pytest.raises(ModuleNotFoundError):
             import imported_never  # noqa: F401
     with after_import("imported_late", call):
-        assert len(seen) == 2
+        assert len(seen) == 3
     assert not any(type(finder).__module__.startswith("inmemory") for finder in sys.meta_path)
 
 
