@@ -61,7 +61,7 @@ class AzureFloor(BucketFloor):
         from azure.core.pipeline.policies import BearerTokenCredentialPolicy
 
         def authorize(original: Any, policy: Any, request: Any) -> None:
-            if not self._give_token(policy, request):
+            if not self._give_token(request):
                 original(policy, request)
 
         with (
@@ -77,14 +77,17 @@ class AzureFloor(BucketFloor):
         from azure.core.pipeline.transport import AioHttpTransport, AsyncioRequestsTransport
 
         async def authorize(original: Any, policy: Any, request: Any) -> None:
-            if not self._give_token(policy, request):
+            if not self._give_token(request):
                 await original(policy, request)
 
         async def send(original: Any, transport: Any, request: Any, **kwargs: Any) -> Any:
             if not self._is_taken(request.url, request.headers):
                 return await original(transport, request, **kwargs)
             async with AsyncioRequestsTransport() as moved:
-                return await moved.send(request, stream=kwargs.get("stream", False))
+                response = await moved.send(request, stream=kwargs.get("stream", False))
+            # Older clients call it, as they know aiohttp's responses alone.
+            response.load_body = getattr(response, "load_body", _load_nothing)
+            return response
 
         with (
             method(AsyncBearerTokenCredentialPolicy, "on_request", authorize),
@@ -92,16 +95,17 @@ class AzureFloor(BucketFloor):
         ):
             yield
 
-    def _give_token(self, policy: Any, request: Any) -> bool:
+    def _give_token(self, request: Any) -> bool:
         """Authorize a request with an invented token, if it is answered here."""
         from azure.core.pipeline.policies import _authentication
 
         sent = request.http_request
         if not self._is_taken(sent.url, sent.headers):
             return False
-        # Of the policy in older versions, and of its module in newer ones.
-        owner = policy if hasattr(policy, "_enforce_https") else _authentication
-        owner._enforce_https(request)
+        # A method of a class in older versions, and a function in newer ones.
+        base = _authentication._BearerTokenCredentialPolicyBase
+        enforce = getattr(base, "_enforce_https", None) or _authentication._enforce_https
+        enforce(request)
         sent.headers["Authorization"] = "Bearer in-memory"
         return True
 
@@ -177,6 +181,10 @@ class AzureFloor(BucketFloor):
         super().remember(storage)
         if self.holds(storage):
             _give_account(storage)
+
+
+async def _load_nothing() -> None:
+    """Do nothing: a response loads its body when it is read."""
 
 
 def _give_account(storage: Any) -> dict[str, Any]:

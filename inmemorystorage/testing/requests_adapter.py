@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from http.client import responses
 from typing import Any, NamedTuple
 
@@ -70,6 +71,8 @@ def _answered(answer: Callable[[Request], Response], received: Request, request:
         raise exceptions.ConnectionError(aborted, request=request) from error
     except TimeoutError as error:
         raise exceptions.ReadTimeout(error, request=request) from error
+    if received.method == "HEAD":  # whatever an observer returned
+        answered = replace(answered, body=b"")
     return HTTPResponse(
         _Body(answered),
         dict(answered.headers),
