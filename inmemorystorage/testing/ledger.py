@@ -9,7 +9,8 @@ import weakref
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, cast, overload
+from decimal import Decimal
+from typing import Any, NamedTuple, TypeVar, cast, overload
 
 import six
 from django.core.files.base import ContentFile
@@ -279,6 +280,7 @@ class StorageRequests(Sequence[StorageRequest]):
 
 # "100 GB (107,374,182,400 bytes)": the examples of Amazon S3's FAQ about charges.
 GB = 2**30
+Price = TypeVar("Price", float, Decimal)
 
 
 class capture_storage_operations(OperationLog):
@@ -334,12 +336,13 @@ class capture_storage_operations(OperationLog):
             duration = time.perf_counter() - start
             self.requests.append(_request(exchange, response, duration, cause))
 
-    def cost(self, prices: Mapping[str, float]) -> float:
+    def cost(self, prices: Mapping[str, Price]) -> Price:
         """
         Return what the requests cost.
 
         :param prices: the price of one request by its kind (``"HeadObject"``), and those of
-            ``"GB up"`` and ``"GB down"``, which are 0 if they are not given. A GB is 2**30 bytes.
+            ``"GB up"`` and ``"GB down"``, which cost nothing if they have none. A GB is 2**30
+            bytes.
 
         Raises ``ValueError`` for a kind of requests that has no price.
         """
@@ -347,13 +350,12 @@ class capture_storage_operations(OperationLog):
         unknown = ", ".join(sorted(kinds.keys() - prices.keys()))
         if unknown:
             raise ValueError(f"There is no price for requests of these kinds: {unknown}.")
-        up = sum(each.bytes_up for each in self.requests)
-        down = sum(each.bytes_down for each in self.requests)
-        return (
-            sum(prices[kind] * count for kind, count in kinds.items())
-            + prices.get("GB up", 0) * up / GB
-            + prices.get("GB down", 0) * down / GB
-        )
+        total: Any = sum(prices[kind] * count for kind, count in kinds.items())
+        for way in ("up", "down"):
+            if f"GB {way}" in prices:
+                sent = sum(getattr(each, f"bytes_{way}") for each in self.requests)
+                total += prices[f"GB {way}"] * sent / GB
+        return cast("Price", total)
 
 
 def _request(

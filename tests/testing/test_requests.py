@@ -6,6 +6,7 @@ import re
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -290,6 +291,8 @@ def test_cost(storage: Any) -> None:
     prices = {"HeadObject": 2, "GetObject": 10}
     assert captured.cost(prices) == 14
     assert captured.cost({**prices, "GB up": 5, "GB down": 2**28}) == 15
+    exact = {kind: Decimal(price) / 10 for kind, price in prices.items()}
+    assert captured.cost(exact) == Decimal("1.4")
     with pytest.raises(ValueError, match=r"no price for requests of these kinds: HeadObject\."):
         captured.cost({"GetObject": 1})
 
