@@ -200,6 +200,7 @@ class Survey:
     :param labels: the only storages to look into; rows of all storages are read.
     :param aliases: the only databases to read; ``None``: all.
     :param progress: passes files and rows on, and shows how many there were.
+    :param is_strict: whether to raise if a storage opens a name that it does not list.
     """
 
     def __init__(
@@ -208,10 +209,12 @@ class Survey:
         *,
         aliases: Collection[str] | None = None,
         progress: Progress[Any] = lambda items, label: items,
+        is_strict: bool = True,
     ) -> None:
         self._uses = field_uses()
         self._aliases = [each for each in connections if aliases is None or each in aliases]
         self._progress = progress
+        self._is_strict = is_strict
         self._storages = [*{id(each.storage): each.storage for each in self._uses}.values()]
         self._labels = self._label_storages()
         self._keys = keys_of(self._storages)
@@ -258,10 +261,11 @@ class Survey:
         related = [at for at, keys in enumerate(self._keys) if keys.overlap(tops)]
         return [*dict.fromkeys(self._chosen + related)]
 
-    def find_storage(self, storage: Storage) -> int | None:
-        """Return the number of the storage of a field that has the same files, or ``None``."""
+    def label_of(self, storage: Storage) -> str | None:
+        """Return the label of the listed storage that has the same files, or ``None``."""
         tops = StorageKeys([*leaves(storage)]).tops
-        return next((at for at, keys in enumerate(self._keys) if keys.tops == tops), None)
+        labels = (self._labels[at] for at in self._listable if self._keys[at].tops == tops)
+        return next(labels, None)
 
     def close(self) -> None:
         """Delete the temporary database."""
@@ -279,15 +283,18 @@ class Survey:
             if at in self._listable:
                 names = file_names(self._storages[at], self._keys[at].enters)
                 try:
-                    self.add_files(at, self._progress(names, f"files of {self._labels[at]}"))
+                    self._add_files(at, self._progress(names, f"files of {self._labels[at]}"))
                 except NotImplementedError:
                     if not skips_unlistable:
                         raise
                 else:
                     self._listed.add(at)
 
-    def add_files(self, at: int, names: Iterable[str]) -> None:
-        """Add the names of files of a storage."""
+    def add_files(self, label: str, names: Iterable[str]) -> None:
+        """Add names of existing files of a storage, in place of all that it lists."""
+        self._add_files(self._labels.index(label), names)
+
+    def _add_files(self, at: int, names: Iterable[str]) -> None:
         keys = self._keys[at]
         for page in _pages(names):
             found = [(keys.of(name), name) for name in page]
@@ -374,13 +381,23 @@ class Survey:
             storage = use.storage
             if opens(storage, name):
                 at = self._index(storage)
-                listed = find_listed(storage, name)
-                if listed is None:
+                listed = self._find_listed(storage, name)
+                if listed is not None:
+                    self._use(self._keys[at].of(listed))
+                elif self._is_strict:
                     raise NotImplementedError(
                         f"{self._labels[at]} opens {name!r} but does not list it, so its orphans "
                         "cannot be found."
                     )
-                self._use(self._keys[at].of(listed))
+
+    def _find_listed(self, storage: Storage, name: str) -> str | None:
+        with (
+            contextlib.nullcontext()
+            if self._is_strict
+            else contextlib.suppress(NotImplementedError)
+        ):
+            return find_listed(storage, name)
+        return None
 
     def _unlisted(
         self, joined: Collection[int], others: Collection[int]

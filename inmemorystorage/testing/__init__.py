@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         capture_storage_operations,
     )
     from .media import Media, capture_media
+    from .orphans import assertNoOrphans
     from .override import override_storages
     from .repeated import forbid_repeated_operations
     from .replacement import replace_storage
@@ -44,6 +45,7 @@ __all__ = [
     "StorageRequest",
     "StorageRequests",
     "allow_real_storages",
+    "assertNoOrphans",
     "assertNotStored",
     "assertNumStorageOperations",
     "assertNumStorageRequests",
@@ -65,8 +67,8 @@ __all__ = [
 
 # The modules that define them, imported on first access: pytest loads its plugin without Django.
 _MODULES = (
-    *("asserts", "faults", "isolation", "ledger", "media", "override"),
-    *("repeated", "replacement", "runner", "shared", "strict", "watch"),
+    *("asserts", "faults", "isolation", "ledger", "media", "orphans"),
+    *("override", "repeated", "replacement", "runner", "shared", "strict", "watch"),
 )
 
 

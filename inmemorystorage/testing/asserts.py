@@ -12,6 +12,7 @@ from .difference import difference
 from .isolation import isolate_class
 from .ledger import assertNumStorageOperations, assertNumStorageRequests
 from .media import Media, capture_media
+from .orphans import assertNoOrphans
 from .tools import enable_for_class
 from .watch import Watch
 
@@ -76,6 +77,10 @@ class StorageAssertionsMixin:
     def assertStorageUnchanged(self, **kwargs: Any) -> contextlib.AbstractContextManager[None]:
         """Fail if files change in the block; see `assertStorageUnchanged`."""
         return assertStorageUnchanged(**kwargs)
+
+    def assertNoOrphans(self, **kwargs: Any) -> assertNoOrphans:
+        """Fail if the block leaves files without a row; see `assertNoOrphans`."""
+        return assertNoOrphans(**kwargs)
 
     def assertNumStorageOperations(self, *args: Any, **kwargs: Any) -> assertNumStorageOperations:
         """Fail unless the block calls so many operations; see `assertNumStorageOperations`."""

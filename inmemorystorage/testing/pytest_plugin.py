@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 OVERRIDE, STRICT, OFF = "inmemorystorage_override", "inmemorystorage_strict", "false"
 ARTIFACTS, LOAD = "inmemorystorage_artifacts", "inmemorystorage_load"
+ORPHANS = "inmemorystorage_orphans"
 REPEATED, ALLOWED = "inmemorystorage_repeated", "inmemorystorage_repeated_allow"
 
 _session: pytest.StashKey[Session] = pytest.StashKey()
@@ -57,6 +58,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         ALLOWED,
         "Patterns of operations, kinds of requests and files whose lines may repeat them.",
         default="",
+    )
+    parser.addini(
+        ORPHANS, "Fail tests that leave files to which no row refers (error).", default=""
     )
     parser.addini(ARTIFACTS, "Write the files of failed tests below this directory.", default="")
 
@@ -120,7 +124,8 @@ def _begin_watch(config: pytest.Config) -> None:
             f"{OVERRIDE} needs a Django project: install pytest-django, and name its "
             "settings in DJANGO_SETTINGS_MODULE."
         )
-    is_used = overrides or strict != OFF or config.getini(ARTIFACTS) or config.getini(REPEATED)
+    others = (ARTIFACTS, REPEATED, ORPHANS)
+    is_used = overrides or strict != OFF or any(config.getini(each) for each in others)
     if is_used and has_django():
         if _session not in config.stash:
             _begin_session(config)
@@ -139,6 +144,7 @@ def _begin_session(config: pytest.Config) -> None:
             config.getini(LOAD),
             left,
             repeated=config.getini(REPEATED),
+            orphans=config.getini(ORPHANS),
             allowed=config.getini(ALLOWED),
         )
     except ValueError as error:
@@ -288,6 +294,14 @@ def assert_num_storage_requests() -> Callable[..., Any]:
     from .ledger import assertNumStorageRequests
 
     return assertNumStorageRequests
+
+
+@pytest.fixture
+def assert_no_orphans() -> Callable[..., Any]:
+    """Return a context manager that fails if its block leaves files without a row."""
+    from .orphans import assertNoOrphans
+
+    return assertNoOrphans
 
 
 @pytest.fixture

@@ -106,6 +106,7 @@ class InMemoryStorageRunnerMixin:
     ``inmemorystorage_repeated = 10`` fails tests in which one line, not of the tests, repeats an
     operation so many times; ``inmemorystorage_repeated_allow`` are patterns of what may repeat, as
     `forbid_repeated_operations` has them.
+    ``inmemorystorage_orphans = "error"`` fails tests that leave files to which no row refers.
     ``inmemorystorage_artifacts = "DIR"``, or ``--storage-artifacts DIR`` on the command line,
     writes the files that failed tests left below that directory.
     """
@@ -116,6 +117,7 @@ class InMemoryStorageRunnerMixin:
     inmemorystorage_load = ""
     inmemorystorage_repeated = 0
     inmemorystorage_repeated_allow: str | tuple[str, ...] = ()
+    inmemorystorage_orphans = ""
     inmemorystorage_artifacts: str | None = None
 
     def __init__(self, *args: Any, storage_artifacts: str | None = None, **kwargs: Any) -> None:
@@ -141,6 +143,7 @@ class InMemoryStorageRunnerMixin:
             self.inmemorystorage_load,
             repeated=self.inmemorystorage_repeated,
             allowed=self.inmemorystorage_repeated_allow,
+            orphans=self.inmemorystorage_orphans,
         )
 
     def setup_test_environment(self, **kwargs: Any) -> None:

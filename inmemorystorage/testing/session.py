@@ -34,6 +34,7 @@ class Options:
     :param left: directories that are not moved.
     :param repeated: how many operations from one line fail a test; 0: none do.
     :param allowed: patterns of what may repeat; see `forbid_repeated_operations`.
+    :param orphans: whether tests that leave orphans fail.
     :param parent: the private directory of the parent process, in a worker process.
     :param buckets: the objects of the parent process, in a worker process.
     """
@@ -44,6 +45,7 @@ class Options:
     left: tuple[str, ...] = ()
     repeated: int = 0
     allowed: tuple[str, ...] = TESTS
+    orphans: bool = False
     parent: str = ""
     buckets: CopiedBuckets = field(default_factory=CopiedBuckets)
 
@@ -57,15 +59,20 @@ class Options:
         *,
         repeated: Any = 0,
         allowed: str | Sequence[str] = (),
+        orphans: Any = "",
     ) -> Options:
         """Return the options; raise ``ValueError`` for a mistaken ``strict`` or ``repeated``."""
         written, number = str(strict).lower(), str(repeated or 0)
         patterns = tuple(allowed.split() if isinstance(allowed, str) else allowed)
         if not number.isdecimal() or int(number) == 1:
             raise ValueError(f"inmemorystorage_repeated must be 2 or more, not {repeated!r}.")
+        if str(orphans).lower() not in ("error", *_STRICT[""]):
+            raise ValueError(f"inmemorystorage_orphans must be error or nothing, not {orphans!r}.")
+        fails = str(orphans).lower() == "error"
         for known, ways in _STRICT.items():
             if written in ways:
-                return cls(bool(overrides), known, load, left, int(number), (*patterns, *TESTS))
+                allow = (*patterns, *TESTS)
+                return cls(bool(overrides), known, load, left, int(number), allow, fails)
         raise ValueError(f"inmemorystorage_strict must be true, false or reads, not {strict!r}.")
 
 
@@ -82,7 +89,7 @@ class Session:
         repeated = None
         if options.repeated:
             repeated = forbid_repeated_operations(options.repeated, allow=options.allowed)
-        self.watch = Watch(options.strict, repeated)
+        self.watch = Watch(options.strict, repeated, orphans=options.orphans)
         self._exits = contextlib.ExitStack()
 
     @classmethod

@@ -21,6 +21,7 @@ from django.core.files.storage import FileSystemStorage, Storage, base
 from ..files import StoredFile
 from .ledger import OperationLog
 from .operations import Call, add_observer, remove_observer
+from .orphans import watch_orphans
 from .places import Line, project_line
 from .repeated import forbid_repeated_operations
 from .replacement import is_stand_in
@@ -171,10 +172,15 @@ class Watch(TestTool):
     :param strict: ``"writes"`` or ``"reads"``: the operations on real storages that fail; ``""``:
         none.
     :param repeated: fails tests in which a line repeats operations, if there is one.
+    :param orphans: whether tests that leave orphans fail.
     """
 
     def __init__(
-        self, strict: str = "", repeated: forbid_repeated_operations | None = None
+        self,
+        strict: str = "",
+        repeated: forbid_repeated_operations | None = None,
+        *,
+        orphans: bool = False,
     ) -> None:
         super().__init__()
         self.operations = OperationLog(limit=LAST)
@@ -183,6 +189,7 @@ class Watch(TestTool):
         self._names = deterministic_names()
         self._real = forbid_real_storages(reads=strict == "reads") if strict else None
         self._repeated = repeated
+        self._orphans = watch_orphans() if orphans else None
         self._depth = 0
 
     @property
@@ -208,7 +215,9 @@ class Watch(TestTool):
                     stack.callback(tool.disable)
 
     def _tools(self) -> list[TestTool]:
-        optional = [tool for tool in (self._real, self._repeated) if tool is not None]
+        optional = [
+            tool for tool in (self._real, self._repeated, self._orphans) if tool is not None
+        ]
         # The operations last, so that they include those that another tool fails.
         return [self._names, *optional, self.handles, self.operations]
 
@@ -223,6 +232,8 @@ class Watch(TestTool):
         self.handles.forget()
         if self._repeated is not None:
             self._repeated.forget()
+        if self._orphans is not None:
+            self._orphans.forget()
         self._names.restart(name)
         if self._real is not None:
             self._real.allows = allows_real
@@ -233,7 +244,10 @@ class Watch(TestTool):
         real = self._real or forbid_real_storages()
         allows, real.allows = real.allows, False
         try:
-            with self.handles.paused():
+            with (
+                self.handles.paused(),
+                self._orphans.paused() if self._orphans else contextlib.nullcontext(),
+            ):
                 yield
         finally:
             real.allows = allows

@@ -1,0 +1,153 @@
+"""Fail tests that leave files to which no row refers."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Collection, Iterable, Iterator
+from datetime import timedelta
+from typing import Any, NamedTuple
+from unittest import mock
+
+from django.core.files.storage import Storage
+from django.db import connections
+from django.test import TransactionTestCase
+
+from ..orphans import Survey
+from .operations import Call, add_observer, remove_observer, unobserved
+from .places import Line, project_line
+from .tools import TestTool
+
+AT_ONCE = timedelta(0)
+_TITLE = "No row refers to files that were saved:"
+
+
+class SavedFile(NamedTuple):
+    """A file that was saved, and the line that saved it."""
+
+    storage: Storage
+    name: str
+    line: Line
+
+
+class assertNoOrphans(TestTool):
+    """
+    Fail if files that the block saved exist at its end, and no row refers to them.
+
+    Files of storages that no file field uses are left out. A context manager, and a decorator of
+    functions, coroutines and classes.
+
+    :param ignore: patterns for names that are left out, as ``fnmatch`` compares them; by default
+        those in the setting INMEMORYSTORAGE_IGNORED_ORPHANS.
+    """
+
+    def __init__(self, *, ignore: Iterable[str] | None = None) -> None:
+        super().__init__()
+        self._ignore = None if ignore is None else [*ignore]
+        self._saved: dict[tuple[int, str], SavedFile] = {}
+
+    def enable(self) -> None:
+        """Begin to note saved files."""
+        self.forget()
+        add_observer(self)
+
+    def disable(self) -> None:
+        """Stop noting saved files."""
+        remove_observer(self)
+
+    def __exit__(self, kind: Any, *exception: Any) -> None:
+        self.disable()
+        if kind is None:  # otherwise the test fails anyway
+            self.check()
+
+    def forget(self) -> None:
+        """Forget the files that were saved before."""
+        self._saved = {}
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Ignore the files that a block saves, since they may stay for longer than a test."""
+        saved, self._saved = self._saved, {}
+        try:
+            yield
+        finally:
+            self._saved = saved
+
+    def observe(self, call: Call, proceed: Callable[[Call], Any]) -> Any:
+        """Note a saved file, or one that is opened for writing."""
+        answer = proceed(call)
+        if call.writes and call.op != "delete":
+            name = str(answer) if call.op == "save" else call.name
+            saved = SavedFile(call.storage, name, project_line())
+            self._saved[id(call.storage), name] = saved
+        return answer
+
+    def check(self, aliases: Collection[str] | None = None) -> None:
+        """
+        Raise ``AssertionError`` with the orphans, once.
+
+        :param aliases: the databases that may be read; ``None``: all.
+        """
+        saved, self._saved = [*self._saved.values()], {}
+        aliases = [each for each in connections if aliases is None or each in aliases]
+        # A transaction that failed cannot be read.
+        if saved and not any(connections[alias].needs_rollback for alias in aliases):
+            with unobserved():
+                lines = self._orphans(saved, aliases)
+            if lines:
+                raise AssertionError("\n".join([_TITLE, *lines, *_hints(aliases)]))
+
+    def _orphans(self, saved: list[SavedFile], aliases: list[str]) -> list[str]:
+        """Return a line for each orphan."""
+        lines: dict[tuple[str, str], Line] = {}
+        with contextlib.closing(Survey(aliases=aliases, is_strict=False)) as survey:
+            for storage, name, line in saved:
+                label = survey.label_of(storage)
+                if label is not None and _exists(storage, name):
+                    lines[label, name] = line
+            for label, name in lines:
+                survey.add_files(label, [name])
+            if lines:
+                survey.read_rows()
+            found = survey.orphans(older_than=AT_ONCE, ignore=self._ignore)
+            return [f"{each}, saved at {lines[each.label, each.name]}" for each in found]
+
+
+class watch_orphans(assertNoOrphans):
+    """Fail tests that leave orphans, before Django rolls their rows back."""
+
+    def enable(self) -> None:
+        """Begin to watch tests that may use databases."""
+        super().enable()
+        tear_down = TransactionTestCase._post_teardown  # type: ignore[attr-defined]
+
+        @functools.wraps(tear_down)
+        def wrapper(test: Any) -> None:
+            try:
+                self.check(test.databases)
+            finally:
+                tear_down(test)
+
+        self._patch = mock.patch.object(TransactionTestCase, "_post_teardown", wrapper)
+        self._patch.start()
+
+    def disable(self) -> None:
+        """Stop watching."""
+        self._patch.stop()
+        super().disable()
+
+
+def _exists(storage: Storage, name: str) -> bool:
+    with contextlib.suppress(Exception):  # its directory is deleted, say
+        return storage.exists(name)
+    return False
+
+
+def _hints(aliases: list[str]) -> Iterator[str]:
+    pending = sum(len(connections[alias].run_on_commit) for alias in aliases)
+    if pending:
+        yield (
+            f"Callbacks of on_commit() that did not run: {pending}. If they delete files, run them "
+            "with captureOnCommitCallbacks(execute=True)."
+        )
+    yield "Delete files with their rows, or name them in INMEMORYSTORAGE_IGNORED_ORPHANS."
