@@ -271,7 +271,7 @@ class Buckets(Entries[Bucket]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.public: set[str] = set()
+        self.public: Entries[bool] = Entries()
         begin()  # so that open savepoints note what changes here
 
     def create(self, name: str) -> Bucket:

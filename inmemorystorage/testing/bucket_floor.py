@@ -223,10 +223,6 @@ class BucketFloor(TestTool):
         """Return whether anyone may read the objects of a storage, whose URLs are not signed."""
         return not getattr(storage, "querystring_auth", True)
 
-    def _note_public(self, storage: Any) -> None:
-        if self.is_public(storage):
-            self.buckets.public.add(self.name_of(storage))
-
     def holds(self, storage: Storage) -> bool:
         """Return whether a storage is on the service."""
         names = {f"{cls.__module__}.{cls.__qualname__}" for cls in storage.__class__.__mro__}
@@ -270,6 +266,9 @@ class BucketFloor(TestTool):
         target = self.service.identify(self.buckets, request, endpoint)
         if target.bucket not in self._made:
             self.make_named(target.bucket)
+        if "authorization" not in request.headers:
+            for storage in self._held():
+                self._note_public(storage)
         proceed = functools.partial(self._answer, endpoint)
         for observer in [*_observers, *_recorders]:
             proceed = functools.partial(_observed, observer, proceed)
@@ -293,16 +292,24 @@ class BucketFloor(TestTool):
 
     def _named(self) -> Iterator[str]:
         """Yield the names of the buckets of storages, and of settings."""
-        for known in (*(storage for _, storage in labelled_storages()), *self._storages):
-            for storage in map(unwrap, storage_layers(known)):
-                with contextlib.suppress(Exception):  # it may need a tenant, for instance
-                    if self.holds(storage):
-                        self._note_public(storage)
-                        yield self.name_of(storage)
+        for storage in self._held():
+            with contextlib.suppress(Exception):  # it may need a tenant, for instance
+                yield self.name_of(storage)
         for name in dir(settings):
             value = getattr(settings, name) if self.setting in name else None
             if isinstance(value, str) and value:
                 yield value
+
+    def _note_public(self, storage: Any) -> None:
+        """Note, until the level ends, that anyone may read the objects of a public storage."""
+        with contextlib.suppress(Exception):
+            if self.is_public(storage):
+                self.buckets.public.put(self.name_of(storage), True)
+
+    def _held(self) -> Iterator[Storage]:
+        """Yield the storages on the service: those of the project, and others that were made."""
+        for known in (*(storage for _, storage in labelled_storages()), *self._storages):
+            yield from filter(self.holds, map(unwrap, storage_layers(known)))
 
 
 def _text_of_settings() -> str:

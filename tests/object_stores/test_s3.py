@@ -36,7 +36,7 @@ def buckets() -> Buckets:
     """Return an account with a bucket "media", and an object "a" in it."""
     buckets = Buckets()
     buckets.create("media")
-    buckets.public.add("media")
+    buckets.public.put("media", True)
     send(buckets, "PUT", f"{MEDIA}a", {}, b"0123456789")
     return buckets
 
@@ -76,7 +76,7 @@ def test_without_signature(buckets: Buckets) -> None:
     """A request without a signature reads what anyone may read, and does not write."""
     assert s3.answer(buckets, Request("GET", f"{MEDIA}a")).status == 200
     assert code(s3.answer(buckets, Request("DELETE", f"{MEDIA}a"))) == "AccessDenied"
-    buckets.public.clear()
+    buckets.public.remove("media")
     assert code(s3.answer(buckets, Request("GET", f"{MEDIA}a"))) == "AccessDenied"
     assert code(s3.answer(buckets, Request("GET", MEDIA))) == "AccessDenied"
     send(buckets, "PUT", f"{MEDIA}a?acl", {"x-amz-acl": "public-read"})

@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from django.core.files.storage import default_storage
 from inmemorystorage.buckets.http import Response
 from inmemorystorage.testing import assertStored, override_storages
 from inmemorystorage.testing.bucket_floor import Exchange, Proceed, observed_by
+from inmemorystorage.testing.levels import Level
 
 pytestmark = needs_s3
 
@@ -143,3 +145,18 @@ def test_proxy(override: Callable[..., None]) -> None:
     connection.request("GET", "/d/%C3%BC.txt")
     assert connection.getresponse().read() == b"content"
     connection.close()
+
+
+def test_public_until_the_level_ends(override: Callable[..., None]) -> None:
+    """Anyone may read what a storage without signatures has, until the test ends that made it."""
+    override()
+    url = default_storage.url("d/ü.txt").partition("?")[0]
+    level = Level()
+    storage = import_module("storages.backends.s3")
+    storage.S3Storage(**OPTIONS, querystring_auth=False)
+    with urllib.request.urlopen(url) as response:
+        assert response.read() == b"content"
+    level.end()
+    with pytest.raises(urllib.error.HTTPError, match="403: Forbidden") as caught:
+        urllib.request.urlopen(url)
+    caught.value.close()
