@@ -180,7 +180,7 @@ def make_storage(**options: Any) -> Any:
     """Return a storage on a bucket that exists."""
     from storages.backends.s3 import S3Storage
 
-    return S3Storage(bucket_name="pictures", **options)
+    return S3Storage(**{"bucket_name": "pictures", **options})
 
 
 @needs_s3
@@ -236,7 +236,8 @@ class LiveTests(LiveServerTestCase):
             {"location": "deep"},
         ]
         for options in public:
-            assert ask("GET", self.url(**options)).body == b"content", options
+            url = self.url(bucket_name="public", **options)
+            assert ask("GET", url).body == b"content", options
 
     def test_put(self) -> None:
         """A presigned PUT stores the content with its type; another digest is refused."""
