@@ -1,4 +1,4 @@
-"""Call functions after modules are imported."""
+"""Call functions after modules are imported, and after Django is set up."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
+
+import django
 
 
 @contextlib.contextmanager
@@ -28,6 +30,22 @@ def after_import(name: str, function: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         finders.remove(finder)
+
+
+@contextlib.contextmanager
+def after_setup(function: Callable[[], None]) -> Iterator[None]:
+    """Call a function whenever ``django.setup()`` returns in a block."""
+    set_up = django.setup
+
+    def setup(*args: Any, **kwargs: Any) -> None:
+        set_up(*args, **kwargs)
+        function()
+
+    django.setup = setup
+    try:
+        yield
+    finally:
+        django.setup = set_up
 
 
 class _Finder:

@@ -94,17 +94,11 @@ def _begin_with_django(config: pytest.Config) -> None:
     if has_django():
         _begin_session(config)
         return
-    import django
+    from .imports import after_setup
 
-    set_up = django.setup
-
-    def setup(*args: Any, **kwargs: Any) -> None:
-        set_up(*args, **kwargs)
-        if _session not in config.stash:
-            _begin_session(config)
-
-    django.setup = setup
-    config.add_cleanup(lambda: setattr(django, "setup", set_up))
+    stack = contextlib.ExitStack()
+    stack.enter_context(after_setup(partial(_begin_session, config)))
+    config.add_cleanup(stack.close)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -127,12 +121,14 @@ def _begin_watch(config: pytest.Config) -> None:
     others = (ARTIFACTS, REPEATED, ORPHANS)
     is_used = overrides or strict != OFF or any(config.getini(each) for each in others)
     if is_used and has_django():
-        if _session not in config.stash:
-            _begin_session(config)
+        _begin_session(config)
         config.stash[_session].begin_watch()
 
 
 def _begin_session(config: pytest.Config) -> None:
+    """Begin the session, unless it has begun."""
+    if _session in config.stash:
+        return
     from . import session as sessions
 
     basetemp = config.getoption("basetemp")

@@ -14,16 +14,15 @@ from functools import partial
 from types import MethodType
 from typing import Any
 
-import django
 from django.test.runner import DiscoverRunner, ParallelTestSuite
 
 from .artifacts import artifacts_of
 from .floor import Floor
 from .hints import hinting
+from .imports import after_setup
 from .isolation import isolate_class, isolate_module
 from .kept_files import keep_files
 from .session import Options, Session
-from .tools import attribute
 
 
 class IsolatingTestSuite(unittest.TestSuite):
@@ -61,26 +60,17 @@ def begin_worker(
         Django is set up, before test modules are imported.
     """
     forked = Session.current
-    with contextlib.nullcontext() if forked else _beginning_with_django(options):
+    if forked is not None:
         init_worker(*args, **kwargs)
-    if forked:
         forked.relocate()
-
-
-@contextlib.contextmanager
-def _beginning_with_django(options: Options) -> Iterator[None]:
-    set_up = django.setup
-
-    def setup(*args: Any, **kwargs: Any) -> None:
-        set_up(*args, **kwargs)
-        begin()
+        return
 
     def begin() -> None:
         if Session.current is None:
             Session.begin(options).begin_watch()
 
-    with attribute(django, "setup", setup):
-        yield
+    with after_setup(begin):
+        init_worker(*args, **kwargs)
     begin()
 
 
