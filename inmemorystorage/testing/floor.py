@@ -28,7 +28,7 @@ from types import FunctionType, ModuleType
 from typing import Any, ClassVar, NamedTuple
 
 from django.apps import apps
-from django.conf import global_settings, settings
+from django.conf import ENVIRONMENT_VARIABLE, global_settings, settings
 from django.core.files.storage import FileSystemStorage, Storage, default_storage, storages
 from django.urls import URLResolver
 from django.utils.functional import LazyObject, cached_property, empty
@@ -325,7 +325,9 @@ def static_directories() -> set[str]:
 
 def project_directories() -> list[str]:
     """Return the working directory, and the directory of the settings."""
-    module = sys.modules.get(str(settings.SETTINGS_MODULE or ""))
+    # While a test overrides settings, they have no SETTINGS_MODULE.
+    name = settings.SETTINGS_MODULE or os.environ.get(ENVIRONMENT_VARIABLE)
+    module = sys.modules.get(str(name))
     file = getattr(module, "__file__", None)
     return [os.getcwd(), *([os.path.dirname(os.path.abspath(file))] if file else [])]
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from collections.abc import Callable
 from typing import Any
 
-from django.conf import ENVIRONMENT_VARIABLE
 from django.core.files.storage import FileSystemStorage, Storage
 from django.core.files.storage import InMemoryStorage as DjangoInMemoryStorage
 
@@ -17,7 +15,7 @@ from ..project import labelled_layers
 from ..storage import InMemoryStorage
 from ..tree.mount import is_lent
 from .bucket_floor import floor_of
-from .floor import Floor, is_static
+from .floor import Floor, is_static, project_directories
 from .operations import Call, add_observer, remove_observer
 from .places import storage_label
 from .shared import is_shared
@@ -125,15 +123,13 @@ def is_in_memory(storage: Storage) -> bool:
 
 def is_temporary(path: str) -> bool:
     """Return whether a directory is temporary, and not that of a project in a temporary one."""
-    temporary = os.path.realpath(tempfile.gettempdir())
-    settings_module = sys.modules.get(os.environ.get(ENVIRONMENT_VARIABLE, ""))
-    settings_directory = os.path.dirname(getattr(settings_module, "__file__", None) or __file__)
-    return is_below(path, temporary) and not any(
-        is_below(path, project) and is_below(project, temporary)
-        for project in (os.getcwd(), settings_directory)
+    temporary = tempfile.gettempdir()
+    return is_inside(path, temporary) and not any(
+        is_inside(path, project) and is_inside(project, temporary)
+        for project in project_directories()
     )
 
 
-def is_below(path: str, directory: str) -> bool:
-    """Return whether a path is below a directory, with links resolved."""
+def is_inside(path: str, directory: str) -> bool:
+    """Return whether a path is below a directory, and is not that itself, with links resolved."""
     return os.path.realpath(path).startswith(os.path.join(os.path.realpath(directory), ""))

@@ -703,6 +703,14 @@ Report.itself = Report
         assert paths() == real
 
 
+def test_directories_of_the_project(home: Path) -> None:
+    """The directory of the settings belongs to the project, also while they are overridden."""
+    directories = floor_module.project_directories()
+    assert directories == [str(home), str(Path(__file__).parents[1])]
+    with override_settings(DEBUG=True):
+        assert floor_module.project_directories() == directories
+
+
 def test_the_directory_of_code_stays(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A constant that names the directory of a module stays, also if that is MEDIA_ROOT."""
     tests = home / "tests"
