@@ -37,6 +37,7 @@ from django.utils.module_loading import import_string
 from ..project import labelled_fields
 from ..tree.private_directory import PREFIX, SHARED_MEMORY
 from .abandoned import hold, remove_abandoned
+from .paths import is_path
 from .places import owner_of
 from .project_files import Loader
 from .snapshot import Snapshot
@@ -449,7 +450,7 @@ class SettingsMove:
         if isinstance(key, str) and not _is_movable(key, value):
             return False
         moved: Any = None
-        if isinstance(value, (str, Path)):
+        if is_path(value):
             moved = self._floor.moved_setting(value)
         elif type(value) is tuple:
             parts = list(value)
@@ -481,7 +482,7 @@ class SettingsMove:
 
     def _move_constants(self) -> None:
         """Move what modules took from the settings, and what a project computed from them."""
-        constants = {key: each for key, each in self._constants.items() if _is_path(each[0])}
+        constants = {key: each for key, each in self._constants.items() if _is_absolute(each[0])}
         self._constants = {}
         above_code = _above_code()
         for holder in _holders():
@@ -558,7 +559,7 @@ def _is_constant(name: Any, value: Any) -> bool:
 
 
 def _is_plain(value: Any) -> bool:
-    """Return whether a value is a string or a ``Path``, without resolving one that is lazy."""
+    """Return whether a value is a path, and not of a subclass of ``str``: an enumeration's."""
     return type(value) is str or issubclass(type(value), Path)
 
 
@@ -588,15 +589,15 @@ def _is_movable(key: str, value: Any) -> bool:
     return not is_setting and "URL" not in key.upper() and value is not None
 
 
-def _is_path(value: Any) -> bool:
+def _is_absolute(value: Any) -> bool:
     """Return whether a value is an absolute path, which no other constant equals by chance."""
-    return isinstance(value, (str, Path)) and os.path.isabs(value)
+    return is_path(value) and os.path.isabs(value)
 
 
 def _paths_in(value: Any) -> Iterator[Any]:
-    if isinstance(value, (str, Path)):
+    if is_path(value):
         yield value
-    elif isinstance(value, (dict, list, tuple)):
+    elif issubclass(type(value), (dict, list, tuple)):
         for each in value.values() if isinstance(value, dict) else value:
             yield from _paths_in(each)
 

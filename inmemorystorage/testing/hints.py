@@ -9,10 +9,10 @@ import re
 import traceback
 import unittest
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 from .floor import Floor
+from .paths import is_path
 from .places import owner_of
 from .project_files import OPTION
 from .tools import attribute
@@ -103,5 +103,5 @@ def _locals(error: BaseException) -> Iterator[str]:
             continue
         attributes: dict[str, Any] = getattr(frame.f_locals.get("self"), "__dict__", {})
         for value in (*attributes.values(), *frame.f_locals.values()):
-            if isinstance(value, (str, Path)) and os.path.isabs(value):
+            if is_path(value) and os.path.isabs(value):
                 yield str(value)

@@ -98,6 +98,16 @@ def test_settings(home: Path, before: dict[str, Any], floor: Floor) -> None:
     assert settings.STORAGES["staticfiles"]["OPTIONS"] == {"location": f"{home}/static"}
 
 
+def test_lazy_settings(home: Path, before: dict[str, Any]) -> None:
+    """Lazy objects in settings, and in those that a test overrides, are not resolved."""
+    resolve = mock.Mock(return_value=str(home / "media"))
+    lazy = SimpleLazyObject(resolve)
+    with override_settings(OWNER=lazy, UPLOADS={"pair": (lazy, 1)}), Floor() as floor:
+        with override_settings(UPLOADS=[lazy], OWNER=lazy, MEDIA_URL="/other/"):
+            assert FileSystemStorage().location == f"{floor.root}{home}/media"
+    resolve.assert_not_called()
+
+
 def test_all_is_restored(home: Path, before: dict[str, Any]) -> None:
     """At the end settings and storages are restored, and the private directory is removed."""
     storage = FileSystemStorage(home / "own")

@@ -8,12 +8,14 @@ import unittest
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 from django.test import override_settings
+from django.utils.functional import SimpleLazyObject
 
 from inmemorystorage.testing import hints as module
 from inmemorystorage.testing import override_storages
@@ -87,6 +89,17 @@ def test_a_path_in_a_variable(media: Path) -> None:
     test: Any = Test()
     test.path = str(media / "a.txt")
     assert hints(error_of(test.look)) == [module.BY_HAND.format(path=media / "a.txt")]
+
+
+def test_a_lazy_object_in_a_variable(media: Path) -> None:
+    """A report does not resolve a lazy object, which could run a query."""
+    resolve = mock.Mock(return_value=str(media))
+
+    def fail(lazy: object) -> None:
+        raise AssertionError
+
+    assert not hints(error_of(fail, SimpleLazyObject(resolve)))
+    resolve.assert_not_called()
 
 
 def test_without_a_floor(tmp_path: Path) -> None:
