@@ -25,7 +25,8 @@ from django.db.models.signals import pre_migrate
 
 from ..tree.journal import Savepoint
 from .bucket_floor import Contents, dump_buckets, load_buckets
-from .floor import Floor, project_directories
+from .floor import Floor
+from .project_settings import project_directories
 from .snapshot import Snapshot
 
 DIRECTORY = "dj-inmemorystorage"

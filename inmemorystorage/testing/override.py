@@ -17,11 +17,12 @@ from ..project import field_label, file_fields, labelled_storages, storage_layer
 from . import django_memory
 from .azure_floor import AzureFloor
 from .bucket_floor import extra_for
-from .floor import STATICFILES, Floor
+from .floor import Floor
 from .gcs_floor import GCSFloor
 from .http_connections import connections_answered
 from .isolation import isolate_storages
 from .places import check_name
+from .project_settings import STATICFILES
 from .replacement import Replacements
 from .s3_floor import S3Floor
 from .tools import TestTool, attribute

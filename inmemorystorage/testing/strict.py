@@ -15,9 +15,11 @@ from ..project import labelled_layers
 from ..storage import InMemoryStorage
 from ..tree.mount import is_lent
 from .bucket_floor import floor_of
-from .floor import Floor, is_static, project_directories
+from .floor import Floor, is_static
 from .operations import Call, add_observer, remove_observer
+from .paths import is_inside
 from .places import storage_label
+from .project_settings import project_directories
 from .shared import is_shared
 from .tools import TestTool
 
@@ -128,8 +130,3 @@ def is_temporary(path: str) -> bool:
         is_inside(path, project) and is_inside(project, temporary)
         for project in project_directories()
     )
-
-
-def is_inside(path: str, directory: str) -> bool:
-    """Return whether a path is below a directory, and is not that itself, with links resolved."""
-    return os.path.realpath(path).startswith(os.path.join(os.path.realpath(directory), ""))

@@ -32,6 +32,7 @@ from inmemorystorage.testing import floor as floor_module
 from inmemorystorage.testing import project_files
 from inmemorystorage.testing.floor import Floor
 from inmemorystorage.testing.project_files import Loader
+from inmemorystorage.testing.project_settings import project_directories
 
 FILE_SYSTEM = {"BACKEND": "django.core.files.storage.FileSystemStorage"}
 
@@ -715,10 +716,10 @@ Report.itself = Report
 
 def test_directories_of_the_project(home: Path) -> None:
     """The directory of the settings belongs to the project, also while they are overridden."""
-    directories = floor_module.project_directories()
+    directories = project_directories()
     assert directories == [str(home), str(Path(__file__).parents[1])]
     with override_settings(DEBUG=True):
-        assert floor_module.project_directories() == directories
+        assert project_directories() == directories
 
 
 def test_the_directory_of_code_stays(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
