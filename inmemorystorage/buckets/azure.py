@@ -481,14 +481,23 @@ def _shown(call: Call) -> str:
     return re.sub(r"([?&]sig=)[^&]*", r"\1…", call.request.url)
 
 
+def _is_public(call: Call, kind: Kind) -> bool:
+    """Return whether anyone may send a request: "Configure anonymous read access"."""
+    if call.request.method not in ("GET", "HEAD"):
+        return False
+    container = call.buckets.get(call.address.bucket)
+    access = container.properties.get("access") if container is not None else None
+    if call.blob:
+        return bool(access) or call.address.bucket in call.buckets.public
+    return access == "container" and kind.name != "GetContainerACL"
+
+
 def _respond(call: Call) -> Response:
     """Return the response to a request; raise `AzureError` for one that is refused."""
     kind, level = _kind_of(call), _level_of(call)
     call.refuse_unsupported(kind.name)
-    # Readers need no signature: whether a container is public is unknown here.
-    is_public = level == "blob" and call.request.method in ("GET", "HEAD")
     delegated = kind.permissions if level == "blob" or kind.name in _DELEGATED else ""
-    check_access(call, Needed(level, kind.permissions, delegated, is_public))
+    check_access(call, Needed(level, kind.permissions, delegated, _is_public(call, kind)))
     call.check_names()
     return kind.handle(call)
 

@@ -65,7 +65,9 @@ def check_access(call: Call, needed: Needed) -> None:
         if signed is None or ("." not in account and signed["account"] != account):
             raise AzureError("AuthenticationFailed")
     elif not sent.startswith("Bearer ") and not needed.is_public:
-        raise AzureError("NoAuthenticationInformation")
+        # The challenge is for clients alone, which name a version.
+        is_reader = call.request.method in ("GET", "HEAD") and "x-ms-version" not in call.headers
+        raise AzureError("ResourceNotFound" if is_reader else "NoAuthenticationInformation")
 
 
 def _check_sas(call: Call, needed: Needed) -> None:

@@ -413,7 +413,7 @@ def _source(call: Call) -> StoredObject:
         raise unsupported(f"a copy from {url.partition('?')[0]}")
     if "sig" in source.query or address.account != call.address.account:
         try:
-            check_access(source, Needed("blob", "r", "r", is_public=True))
+            check_access(source, Needed("blob", "r", "r", address.bucket in call.buckets.public))
         except AzureError as error:
             raise AzureError("CannotVerifyCopySource", status=error.status) from None
     if "snapshot" in source.query or "versionid" in source.query:

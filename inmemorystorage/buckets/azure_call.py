@@ -84,6 +84,7 @@ ERRORS = {
                                       "URI is outside the permissible range."),
     "RequestBodyTooLarge": (413, "The request body is too large and exceeds the maximum "
                             "permissible limit."),
+    "ResourceNotFound": (404, "The specified resource does not exist."),
     "ServerBusy": (503, "The server is busy."),
     "TagsTooLarge": (400, "The tags specified exceed the maximum permissible limit."),
     "UnauthorizedBlobOverwrite": (403, "This request is not authorized to perform blob "

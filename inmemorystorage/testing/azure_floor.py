@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import re
+import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -39,11 +40,16 @@ class AzureFloor(BucketFloor):
 
     service = azure.SERVICE
     backends = frozenset({"storages.backends.azure_storage.AzureStorage"})
-    hosts = re.compile(r".+\.blob\.core\.windows\.net")
+    hosts = re.compile(r".+\.blob\..+")
     setting = "CONTAINER"
     module = "azure.storage.blob._shared.base_client"
     waiting = ("azure.core.pipeline.transport._base", "azure.storage.blob._download")
     extra, packages = "django-storages[azure]", frozenset({"azure"})
+
+    def __init__(self, left: tuple[str, ...] = ()) -> None:
+        super().__init__(left)
+        # Storages that have been made since the last request: they had no client yet.
+        self._unfinished: weakref.WeakSet[Any] = weakref.WeakSet()
 
     def enable(self) -> AzureFloor:
         """Begin to answer."""
@@ -111,9 +117,9 @@ class AzureFloor(BucketFloor):
 
     def _is_taken(self, url: str, headers: Mapping[str, str]) -> bool:
         """Return whether a request is answered here."""
-        host = urlsplit(url).hostname or ""
-        is_blob = ".blob." in host or _CLIENT in headers.get("user-agent", "")
-        return is_blob and not self.is_left(url)
+        is_known = self.hosts.fullmatch(urlsplit(url).hostname or "") is not None
+        is_client = _CLIENT in headers.get("user-agent", "")
+        return (is_known or is_client) and not self.is_left(url)
 
     def is_left(self, url: str) -> bool:
         """Return whether the endpoint of a URL is really reached."""
@@ -122,6 +128,9 @@ class AzureFloor(BucketFloor):
 
     def answer(self, request: Request, endpoint: str = "") -> Response:
         """Answer a request; raise `UnsupportedRequest` for one that is not answered."""
+        while self._unfinished:
+            with contextlib.suppress(Exception):  # it may name no container
+                self._note_public(self._unfinished.pop())
         headers = request.headers
         if "authorization" not in headers and _CLIENT in headers.get("user-agent", ""):
             request = _signed(request)
@@ -177,10 +186,15 @@ class AzureFloor(BucketFloor):
         return keys.pop() if len(keys) == 1 else None
 
     def remember(self, storage: Any) -> None:
-        """Note a storage that was made, and give it an account if it has none."""
-        super().remember(storage)
+        """Note a storage that is being made, and give it an account if it has none."""
         if self.holds(storage):
+            self._storages.add(storage)
+            self._unfinished.add(storage)
             _give_account(storage)
+
+    def is_public(self, storage: Any) -> bool:
+        """Return whether anyone may read the objects of a storage, whose URLs are not signed."""
+        return not (storage.expiration_secs or storage.sas_token) or bool(storage.custom_domain)
 
 
 async def _load_nothing() -> None:

@@ -191,10 +191,24 @@ def test_unsupported(buckets: Buckets, method: str, path: str, headers: Any) -> 
 
 
 def test_without_authorization(buckets: Buckets) -> None:
-    """A request without a signature reads a blob, and does nothing else."""
-    assert azure.answer(buckets, Request("GET", f"{MEDIA}/a")).body == b"0123456789"
-    refused = azure.answer(buckets, Request("DELETE", f"{MEDIA}/a"))
+    """A request without a signature reads what is public, and does nothing else."""
+
+    def ask(path: str, method: str = "GET", **headers: str) -> Response:
+        return azure.answer(buckets, Request(method, MEDIA + path, headers))
+
+    listed = "?restype=container&comp=list"
+    assert code(ask("/a")) == code(ask("/missing")) == code(ask(listed)) == "ResourceNotFound"
+    refused = ask("/a", **{"x-ms-version": "2021-08-06"})
     assert (refused.status, code(refused)) == (401, "NoAuthenticationInformation")
+    assert code(ask("/a", "DELETE")) == "NoAuthenticationInformation"
+    for access, expected in [("blob", "ResourceNotFound"), ("container", "")]:
+        send(buckets, "PUT", "?restype=container&comp=acl", {"x-ms-blob-public-access": access})
+        assert ask("/a").body == b"0123456789"
+        assert code(ask(listed)) == expected
+    assert code(ask("?restype=container&comp=acl")) == "ResourceNotFound"
+    send(buckets, "PUT", "?restype=container&comp=acl")
+    buckets.public.add("mine/media")
+    assert ask("/a").body == b"0123456789"
 
 
 def test_ranges(buckets: Buckets) -> None:
@@ -283,6 +297,7 @@ def test_copy_blob(buckets: Buckets) -> None:
 
 def test_copy_between_accounts(buckets: Buckets) -> None:
     """A copy from another account needs a public container or a signature."""
+    buckets.public.add("other/media")
     buckets.create("other/media").store("a", b"b", Attributes(BLOCK))
     source = "https://other.blob.core.windows.net/media/a"
     assert send(buckets, "PUT", "/b", {"x-ms-copy-source": source}).status == 202

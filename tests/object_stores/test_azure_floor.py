@@ -650,7 +650,7 @@ def test_signed_url(floor: AzureFloor, storage: Any) -> None:
         (read.replace("sp=r", "sp=rw"), 403),
         (re.sub("sig=[^&]*", "sig=odd", read), 403),
         (re.sub("media/a", "media/b", read), 403),
-        (read.partition("?")[0], 200),
+        (read.partition("?")[0], 404),
     ]:
         assert requests.get(url).status_code == expected
     assert requests.put(read, b"", headers=put).headers["x-ms-error-code"] == (
@@ -663,6 +663,22 @@ def test_signed_url(floor: AzureFloor, storage: Any) -> None:
     )
     with time_machine.travel(time.time() + 61):
         assert requests.get(read).headers["x-ms-error-code"] == "AuthenticationFailed"
+
+
+@pytest.mark.parametrize(
+    "options", [{"expiration_secs": None}, {"custom_domain": "cdn.example.com"}]
+)
+def test_public_url(floor: AzureFloor, options: dict[str, Any]) -> None:
+    """A URL without a signature is read if the URLs of a storage have none."""
+    from storages.backends.azure_storage import AzureStorage
+
+    private = AzureStorage(azure_container="media", expiration_secs=60)
+    private.save("a", ContentFile(b"hello"))
+    url = private.url("a").partition("?")[0]
+    assert requests.get(url).status_code == 404
+    public = AzureStorage(azure_container="media", **options)
+    assert public.url("a").endswith("/media/a") or "custom_domain" in options
+    assert requests.get(url).content == b"hello"
 
 
 @needs_newer
