@@ -482,7 +482,7 @@ def _shown(call: Call) -> str:
 
 
 def _is_public(call: Call, kind: Kind) -> bool:
-    """Return whether anyone may send a request: "Configure anonymous read access"."""
+    """Return whether anyone may send a request: "Set Container ACL"."""
     if call.request.method not in ("GET", "HEAD"):
         return False
     container = call.buckets.get(call.address.bucket)

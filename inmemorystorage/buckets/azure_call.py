@@ -22,7 +22,7 @@ from .bucket import Attributes, Bucket, Buckets, StoredObject, etag_of
 from .http import Request, Response, http_date
 from .xml import element, parse_document, xml_response
 
-# "Common REST API error codes" and "Blob Storage error codes".
+# "Common REST API error codes" and "Azure Blob Storage error codes".
 ERRORS = {
     "AccessTierNotSupportedForBlobType": (400, "The access tier is not supported for this blob "
                                           "type."),
