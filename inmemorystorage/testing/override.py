@@ -38,10 +38,11 @@ class override_storages(TestTool):
     but its directory is a private one, which begins with files of the project. MEDIA_ROOT and the
     other settings that name such a directory move along. A directory that a test names itself
     stays: a temporary one, and one in a MEDIA_ROOT or in STORAGES that the test overrides. The
-    storage of static files stays too. A storage on Amazon S3 keeps its class, its state and its
-    code as well; buckets in memory answer its client. A storage that keeps its files in memory
-    stays as it is; any other is replaced in place, as `replace_storage` says. At the end everything
-    is restored, and the files are deleted.
+    storage of static files stays too. A storage on S3, Google Cloud Storage or Azure keeps its
+    class, its state and its code as well: buckets in memory answer its client, and all other
+    clients of the service. A storage that keeps its files in memory stays as it is; any other is
+    replaced in place, as `replace_storage` says. At the end everything is restored, and the files
+    are deleted.
 
     :param chosen: storages to use for some aliases, or for fields named ``"app.Model.field"``.
     :param load: the files of the project with which private directories begin: ``"none"``,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 OVERRIDE, STRICT, OFF = "inmemorystorage_override", "inmemorystorage_strict", "false"
 ARTIFACTS, LOAD = "inmemorystorage_artifacts", "inmemorystorage_load"
+LEFT = "inmemorystorage_left"
 ORPHANS = "inmemorystorage_orphans"
 REPEATED, ALLOWED = "inmemorystorage_repeated", "inmemorystorage_repeated_allow"
 
@@ -43,6 +44,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "Which files of the project private directories begin with: none, all, or patterns; by "
         "default those that git tracks.",
         default="",
+    )
+    parser.addini(
+        LEFT,
+        "Directories that do not move, and URLs of services that are really reached, a line each.",
+        "linelist",
     )
     parser.addini(
         STRICT,
@@ -132,7 +138,7 @@ def _begin_session(config: pytest.Config) -> None:
     from . import session as sessions
 
     basetemp = config.getoption("basetemp")
-    left = (str(basetemp),) if basetemp else ()
+    left = (*config.getini(LEFT), *([str(basetemp)] if basetemp else []))
     try:
         options = sessions.Options.read(
             config.getini(OVERRIDE),

@@ -8,7 +8,7 @@ import os
 import sys
 import unittest
 from argparse import ArgumentParser
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from types import MethodType
@@ -91,6 +91,8 @@ class InMemoryStorageRunnerMixin:
     ``inmemorystorage_override = False`` leaves the storages as they are.
     ``inmemorystorage_load`` is ``"none"``, ``"all"`` or patterns: the files of the project with
     which private directories begin, by default those that git tracks.
+    ``inmemorystorage_left = [...]`` names directories that do not move, and URLs of services that
+    are really reached.
     ``inmemorystorage_strict = True`` fails tests that write to a real storage, and ``"reads"``
     those that use one at all.
     ``inmemorystorage_repeated = 10`` fails tests in which one line, not of the tests, repeats an
@@ -105,6 +107,7 @@ class InMemoryStorageRunnerMixin:
     inmemorystorage_override = True
     inmemorystorage_strict: bool | str = False
     inmemorystorage_load = ""
+    inmemorystorage_left: Sequence[str] = ()
     inmemorystorage_repeated = 0
     inmemorystorage_repeated_allow: str | tuple[str, ...] = ()
     inmemorystorage_orphans = ""
@@ -131,6 +134,7 @@ class InMemoryStorageRunnerMixin:
             self.inmemorystorage_override,
             self.inmemorystorage_strict,
             self.inmemorystorage_load,
+            tuple(self.inmemorystorage_left),
             repeated=self.inmemorystorage_repeated,
             allowed=self.inmemorystorage_repeated_allow,
             orphans=self.inmemorystorage_orphans,

@@ -10,7 +10,7 @@ from unittest import mock
 
 import django
 import pytest
-from buckets import needs_s3
+from buckets import Server, needs_s3
 from projects import Project
 from testing.faces import ABSENT, FACES, LINE, RUNNER, Face, Outcome, Suite, files_of
 from testing.ways import MANAGE
@@ -73,6 +73,15 @@ MIGRATED_BUCKET = Suite(
     settings=ON_S3,
     files={**MIGRATIONS, **BUCKETS, "manage_parallel.py": MANAGE},
 )
+SAVING = """
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.test import SimpleTestCase
+
+class SavingTests(SimpleTestCase):
+    def test_saving(self):
+        default_storage.save("own.txt", ContentFile(b"own"))
+"""
 # A project that saves a file when it begins, and initializes workers itself.
 IMPORTED = Suite(
     ("imported",),
@@ -211,6 +220,28 @@ def test_buckets_roll_back(face: Face, tmp_path: Path) -> None:
         name for name, file in files_of(project.directory).items() if before.get(name) != file
     }
     assert changed <= {face.file}
+
+
+@needs_s3
+@pytest.mark.parametrize("is_left", [False, True])
+def test_endpoint_of_the_settings(
+    face: Face, server: Server, is_left: bool, tmp_path: Path
+) -> None:
+    """A server that the settings name is reached if the project leaves it alone."""
+    bucket = server.make_bucket()
+    project = Suite(
+        settings=ON_S3
+        + f"""
+AWS_STORAGE_BUCKET_NAME = "{bucket.name}"
+AWS_S3_ENDPOINT_URL = "{server.endpoint}"
+AWS_S3_ACCESS_KEY_ID = AWS_S3_SECRET_ACCESS_KEY = "testing"
+""",
+        files={**BUCKETS, "test_saving.py": SAVING},
+    ).make(tmp_path / LINE, LINE)
+    left = [server.endpoint] if face is RUNNER else f"\n  {server.endpoint}"
+    options: dict[str, Any] = {"left": left} if is_left else {}
+    assert face.run(project, LINE, **options).count == 1
+    assert [*bucket.tags()] == (["media/own.txt"] if is_left else [])
 
 
 def root_of(project: Project, name: str) -> Path:
