@@ -34,6 +34,7 @@ from inmemorystorage.testing import (
     StorageRequest,
     capture_storage_operations,
     fail_storage,
+    forbid_repeated_operations,
     isolate_storages,
     override_storages,
     replace_storage,
@@ -158,6 +159,10 @@ class UploadTests(InMemoryStorageTestMixin, TestCase):
         with isolate_storages(), override_storages({"default": InMemoryStorage()}):
             self.assertStored("a.txt", b"content")
         with fail_storage("save", OSError, name="*.png"), self.assertNumStorageOperations(1):
+            pass
+        with fail_storage("save", status=503, times=None), self.assertNumStorageRequests(5):
+            pass
+        with forbid_repeated_operations(10, allow=["delete"]):
             pass
 
 
