@@ -12,7 +12,7 @@ import hashlib
 import time
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from ..tree.journal import Journal, begin, lock, record
@@ -128,6 +128,7 @@ class StoredObject:
     :param generation: increases with each store in a bucket.
     :param metageneration: counts the attributes that the content has had.
     :param created: when the content was stored; ``modified`` may be when the attributes were.
+    :param parts: the parts that the content was uploaded in, if the service remembers them.
     """
 
     content: bytes
@@ -138,6 +139,15 @@ class StoredObject:
     generation: int = 1
     metageneration: int = 1
     created: float = 0.0
+    parts: tuple[StoredPart, ...] = ()
+
+
+class StoredPart(NamedTuple):
+    """A part of an object that was uploaded in parts."""
+
+    number: int
+    size: int
+    checksums: Mapping[str, str]
 
 
 class Part(NamedTuple):
@@ -146,21 +156,29 @@ class Part(NamedTuple):
     content: bytes
     etag: str
     modified: float
+    checksums: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class Upload:
-    """An upload in parts, by number or name, that has not been completed."""
+    """
+    An upload in parts, by number or name, that has not been completed.
+
+    :param checksum: what the wire stores about checksums; the bucket does not read it.
+    """
 
     key: str
     attributes: Attributes
     begun: float
     parts: Mapping[Any, Part] = field(default_factory=dict)
+    checksum: Any = ()
 
-    def with_part(self, number: int | str, content: bytes) -> Upload:
-        """Return the upload with a part more, or with a new content of a part."""
-        part = Part(content, etag_of(content), time.time())
-        return Upload(self.key, self.attributes, self.begun, {**self.parts, number: part})
+    def with_part(
+        self, number: int | str, content: bytes, checksums: Mapping[str, str] | None = None
+    ) -> Upload:
+        """Return the upload with another part, or with new content of a part."""
+        part = Part(content, etag_of(content), time.time(), checksums or {})
+        return replace(self, parts={**self.parts, number: part})
 
 
 class Page(NamedTuple):
@@ -168,7 +186,7 @@ class Page(NamedTuple):
     A part of a listing.
 
     :param objects: keys and objects; ``prefixes``: what keys have in common up to a delimiter.
-    :param end: the last key or prefix on the page, if others follow; otherwise empty.
+    :param end: the last key or prefix on the page if more follow, otherwise empty.
     """
 
     objects: list[tuple[str, StoredObject]]
@@ -194,13 +212,16 @@ class Bucket:
         *,
         etag: str = "",
         checksums: Mapping[str, str] | None = None,
+        parts: tuple[StoredPart, ...] = (),
     ) -> StoredObject:
         """Store an object, by reference to its content, and return it."""
         etag, now = etag or etag_of(content), time.time()
         # A rollback does not reset it; microseconds, as long as the clock is not frozen.
         self._generation = max(self._generation + 1, int(now * 1e6))
         stored = StoredObject(
-            content, attributes, etag, now, checksums or {}, self._generation, created=now
+            *(content, attributes, etag, now, checksums or {}, self._generation),
+            created=now,
+            parts=parts,
         )
         self.objects.put(key, stored)
         return stored
@@ -237,7 +258,7 @@ class Bucket:
             last = bisect_left(keys, stop) if stop else len(keys)
             while position < last and keys[position].startswith(prefix):
                 key = keys[position]
-                group = _group(key, prefix, delimiter)
+                group = group_of(key, prefix, delimiter)
                 if group and group == after:
                     position = bisect_left(keys, group + _AFTER_ALL, position)
                     continue
@@ -255,7 +276,8 @@ class Bucket:
         return Page(objects, prefixes, "")
 
 
-def _group(key: str, prefix: str, delimiter: str) -> str:
+def group_of(key: str, prefix: str, delimiter: str) -> str:
+    """Return a key up to the delimiter after a prefix, or an empty string without one."""
     if not delimiter:
         return ""
     before, found, _ = key[len(prefix) :].partition(delimiter)
@@ -266,12 +288,16 @@ class Buckets(Entries[Bucket]):
     """
     The buckets of an account, by name.
 
-    ``public`` has the names of the buckets whose objects anyone may read.
+    ``public`` has the names of the buckets whose objects anyone may read, and ``secrets`` the
+    secret keys of clients by their public ones, with which signatures are verified. Unless
+    ``may_list`` is true, clients have no right to list objects.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.public: Entries[bool] = Entries()
+        self.secrets: dict[str, str] = {}
+        self.may_list = True
         begin()  # so that open savepoints note what changes here
 
     def create(self, name: str) -> Bucket:

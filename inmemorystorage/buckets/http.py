@@ -124,40 +124,6 @@ def http_date(moment: float) -> str:
     return formatdate(int(moment), usegmt=True)
 
 
-class Chunked(NamedTuple):
-    """A body that was sent in chunks, and the headers that followed it."""
-
-    content: bytes
-    trailers: dict[str, str]
-
-
-def decode_chunks(body: bytes) -> Chunked:
-    """
-    Decode a body with the content encoding ``aws-chunked``.
-
-    Amazon S3 API Reference, "Signature Calculations for the Authorization Header: Transferring
-    Payload in Multiple Chunks" and "… Including Trailing Headers (Chunked Upload)": each chunk is a
-    length in hexadecimal, perhaps with ``;chunk-signature=…``, and the bytes. Raises ``ValueError``
-    for any other body.
-    """
-    chunks: list[bytes] = []
-    position = 0
-    while True:
-        end = body.index(b"\r\n", position)
-        length = int(body[position:end].partition(b";")[0], 16)
-        start, position = end + 2, end + 2 + length
-        if not length:
-            break
-        if body[position : position + 2] != b"\r\n":
-            raise ValueError(f"The chunk at byte {start} is not {length} bytes long.")
-        chunks.append(body[start:position])
-        position += 2
-    lines = body[position:].decode("latin-1").split("\r\n")
-    pairs = (line.partition(":") for line in lines if line)
-    trailers = {name.strip().lower(): value.strip() for name, _, value in pairs}
-    return Chunked(chunks[0] if len(chunks) == 1 else b"".join(chunks), trailers)
-
-
 class FormField(NamedTuple):
     """A field of a form; its headers in lower case, with its content type for instance."""
 

@@ -1,181 +1,124 @@
 """
-The signatures of S3 requests, by shape: what a signature needs, and until when it is valid.
+The access control lists of S3's buckets and objects.
 
-The secret key that signed a request is unknown here, so a signature is not computed again.
+They are stored and sent, and those of objects allow reading without a signature:
+"Access control list (ACL) overview" in the user guide.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 import re
-import time
-from calendar import timegm
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import replace
 
-from .s3_call import S3Error
+from .http import Response
+from .s3_call import OWNER, Call
+from .s3_errors import XMLNS, S3Error, parse_xml, unsupported
+from .xml import Markup, element, xml_response
 
-WEEK = 604_800
-_ALGORITHM = "AWS4-HMAC-SHA256"
-_CREDENTIAL = r"[^/]+/(?P<day>\d{8})/[a-z0-9-]+/s3/aws4_request"
-_HEADER = re.compile(
-    rf"{_ALGORITHM} Credential={_CREDENTIAL}, ?SignedHeaders=[^,]+, ?Signature=[0-9a-f]{{64}}"
-)
-_HEADER_V2 = re.compile(r"AWS [^:]+:[A-Za-z0-9+/]{27}=")
-_QUERY = ("Algorithm", "Credential", "Signature", "Date", "SignedHeaders", "Expires")
-_QUERY_V2 = ("AWSAccessKeyId", "Signature", "Expires")
-
-
-def is_signed(query: Mapping[str, str], headers: Mapping[str, str]) -> bool:
-    """Return whether a request is signed; raise `S3Error` if its signature cannot be valid."""
-    if any(f"X-Amz-{name}" in query for name in ("Algorithm", "Signature", "Credential")):
-        _check_query(query)
-    elif "AWSAccessKeyId" in query or "Signature" in query:
-        _check_query_v2(query)
-    elif "authorization" in headers:
-        sent = headers["authorization"]
-        if not (_HEADER.fullmatch(sent) or _HEADER_V2.fullmatch(sent)):
-            raise S3Error("AuthorizationHeaderMalformed")
-    else:
-        return False
-    return True
-
-
-def _check_query(query: Mapping[str, str]) -> None:
-    """Check a presigned URL: "Authenticating Requests: Using Query Parameters"."""
-    if any(f"X-Amz-{name}" not in query for name in _QUERY):
-        raise S3Error(
-            "AuthorizationQueryParametersError",
-            "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, "
-            "X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.",
-        )
-    expires = query["X-Amz-Expires"]
-    if not expires.isdecimal():
-        raise S3Error("AuthorizationQueryParametersError", "X-Amz-Expires should be a number")
-    if int(expires) > WEEK:
-        raise S3Error(
-            "AuthorizationQueryParametersError",
-            "X-Amz-Expires must be less than a week (in seconds); that is, the given "
-            "X-Amz-Expires must be less than 604800 seconds",
-        )
-    begun = _check_signed_at(
-        query["X-Amz-Algorithm"],
-        query["X-Amz-Credential"],
-        query["X-Amz-Date"],
-        query["X-Amz-Signature"],
-    )
-    if time.time() > begun + int(expires):
-        raise S3Error("AccessDenied", "Request has expired")
-
-
-def _check_signed_at(algorithm: str, credential: str, date: str, signature: str) -> int:
-    """Check what each signature of version 4 has; return when it was made."""
-    try:
-        begun = timegm(time.strptime(date, "%Y%m%dT%H%M%SZ"))
-    except ValueError:
-        raise S3Error("AuthorizationQueryParametersError") from None
-    scope = re.fullmatch(_CREDENTIAL, credential)
-    if algorithm != _ALGORITHM or scope is None or scope["day"] != date[:8]:
-        raise S3Error("AuthorizationQueryParametersError")
-    if not re.fullmatch("[0-9a-f]{64}", signature):
-        raise S3Error("SignatureDoesNotMatch")
-    return begun
-
-
-def _check_query_v2(query: Mapping[str, str]) -> None:
-    """Check a presigned URL of version 2: "Signing and Authenticating REST Requests"."""
-    if any(name not in query for name in _QUERY_V2) or not query["Expires"].isdecimal():
-        raise S3Error(
-            "AccessDenied",
-            "Query-string authentication requires the Signature, Expires and AWSAccessKeyId "
-            "parameters",
-        )
-    if time.time() > int(query["Expires"]):
-        raise S3Error("AccessDenied", "Request has expired")
-    if not re.fullmatch("[A-Za-z0-9+/]{27}=", query["Signature"]):
-        raise S3Error("SignatureDoesNotMatch")
-
-
-# Forms: "POST Object", "Creating a POST policy".
-
-# The fields of a form that need no condition.
-_FREE = {"x-amz-signature", "signature", "awsaccesskeyid", "policy", "file"}
-
-
-def check_form(fields: Mapping[str, str], bucket: str, size: int) -> bool:
-    """
-    Return whether a form is signed; raise `S3Error` if its policy does not allow it.
-
-    :param fields: the text of the form's fields, by name in lower case.
-    """
-    if "policy" not in fields:
-        return False
-    if "x-amz-signature" in fields:
-        names = ("x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature")
-        _check_signed_at(*(fields.get(name, "") for name in names))
-    elif not {"awsaccesskeyid", "signature"} <= set(fields):
-        raise S3Error("AccessDenied")
-    policy = _parse_policy(fields["policy"])
-    if time.time() > _parse_expiration(policy):
-        raise S3Error("AccessDenied", "Invalid according to Policy: Policy expired.")
-    sent = {**fields, "bucket": bucket}
-    try:
-        mentioned = {name for each in policy["conditions"] for name in _check(each, sent, size)}
-    except (AttributeError, KeyError, TypeError, ValueError):
-        raise S3Error("InvalidPolicyDocument") from None
-    for name in fields:
-        if name not in mentioned | _FREE and not name.startswith("x-ignore-"):
-            raise S3Error(
-                "AccessDenied", f"Invalid according to Policy: Extra input fields: {name}"
-            )
-    return True
-
-
-def _parse_policy(encoded: str) -> dict[str, Any]:
-    try:
-        policy: dict[str, Any] = json.loads(base64.b64decode(encoded))
-        if "expiration" not in policy or not isinstance(policy["conditions"], list):
-            raise ValueError(encoded)
-    except (ValueError, KeyError, TypeError, binascii.Error):
-        raise S3Error("InvalidPolicyDocument") from None
-    return policy
-
-
-def _parse_expiration(policy: Mapping[str, Any]) -> int:
-    try:
-        text = re.sub(r"\.\d+Z$", "Z", policy["expiration"])
-        return timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ"))
-    except (ValueError, TypeError):
-        raise S3Error("InvalidPolicyDocument") from None
-
-
-_MATCHES: dict[str, Callable[[str, str], bool]] = {
-    "eq": lambda value, expected: value == expected,
-    "starts-with": lambda value, expected: value.startswith(expected),
+# Grantees, which are groups by URL or accounts by ID, and their permissions.
+Grants = tuple[tuple[str, str], ...]
+_GROUPS = "http://acs.amazonaws.com/groups/"
+_EVERYONE, _SIGNED_IN = f"{_GROUPS}global/AllUsers", f"{_GROUPS}global/AuthenticatedUsers"
+_LOGS = f"{_GROUPS}s3/LogDelivery"
+_OWNERS: Grants = ((OWNER, "FULL_CONTROL"),)
+_CANNED: dict[str, Grants] = {
+    "private": (),
+    "public-read": ((_EVERYONE, "READ"),),
+    "public-read-write": ((_EVERYONE, "READ"), (_EVERYONE, "WRITE")),
+    "authenticated-read": ((_SIGNED_IN, "READ"),),
+    "aws-exec-read": (),
+    "bucket-owner-read": (),
+    "bucket-owner-full-control": (),
+    "log-delivery-write": ((_LOGS, "WRITE"), (_LOGS, "READ_ACP")),
 }
+_PERMISSIONS = {"FULL_CONTROL", "READ", "WRITE", "READ_ACP", "WRITE_ACP"}
+_GRANTEE = re.compile(r'\s*(id|uri)="?([^",]+)"?\s*')
+_XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type='
 
 
-def _check(condition: Any, fields: Mapping[str, str], size: int) -> list[str]:
-    """Check a condition; return the names of the fields that it mentions."""
-    if isinstance(condition, Mapping):
-        return [
-            name
-            for field, expected in condition.items()
-            for name in _check(["eq", f"${field}", expected], fields, size)
-        ]
-    operator, first, second = condition
-    if operator == "content-length-range":
-        if size < int(first):
-            raise S3Error("EntityTooSmall", ProposedSize=size, MinSizeAllowed=first)
-        if size > int(second):
-            raise S3Error("EntityTooLarge", ProposedSize=size, MaxSizeAllowed=second)
-        return []
-    name = first.removeprefix("$").lower()
-    if not _MATCHES[operator](fields.get(name, ""), second):
-        raise S3Error(
-            "AccessDenied",
-            f"Invalid according to Policy: Policy Condition failed: {json.dumps(condition)}",
-        )
-    return [name]
+def grants_of(headers: Mapping[str, str]) -> Grants:
+    """Return the grants that headers name: a canned ACL, or one header for each permission."""
+    canned = headers.get("x-amz-acl", "private")
+    if canned not in _CANNED:
+        raise S3Error("InvalidArgument", ArgumentName="x-amz-acl", ArgumentValue=canned)
+    named = [each for each in headers if each.startswith("x-amz-grant-")]
+    if not named:
+        return _OWNERS + _CANNED[canned]
+    if "x-amz-acl" in headers:
+        message = "Specifying both Canned ACLs and Header Grants is not allowed"
+        raise S3Error("InvalidRequest", message)
+    return tuple(grant for name in named for grant in _granted(name, headers[name]))
+
+
+def _granted(name: str, value: str) -> list[tuple[str, str]]:
+    permission = name.removeprefix("x-amz-grant-").upper().replace("-", "_")
+    grants: list[tuple[str, str]] = []
+    for each in value.split(","):
+        grantee = _GRANTEE.fullmatch(each)
+        if grantee is None:
+            raise unsupported(f"the grantee {each.strip()!r} in {name}")
+        grants.append((grantee[2], permission))
+    return grants
+
+
+def is_public(call: Call) -> bool:
+    """Return whether a request reads an object that anyone may read."""
+    if call.request.method not in ("GET", "HEAD") or not call.key:
+        return False
+    stored = call.bucket.objects.get(call.key)
+    is_granted = stored is not None and (_EVERYONE, "READ") in stored.attributes.acl
+    return is_granted or call.bucket_name in call.buckets.public
+
+
+def _sent_grants(call: Call) -> Grants:
+    """Return the grants that a request sets, in headers or in a document."""
+    if not call.content:
+        return grants_of(call.headers)
+    grants: list[tuple[str, str]] = []
+    for each in parse_xml(call.content).iter("Grant"):
+        grantee = each.findtext("Grantee/URI") or each.findtext("Grantee/ID")
+        if grantee is None:
+            raise unsupported("an ACL with another grantee than an ID or a URI")
+        permission = each.findtext("Permission", "")
+        if permission not in _PERMISSIONS:
+            raise S3Error("MalformedACLError")
+        grants.append((grantee, permission))
+    return tuple(grants)
+
+
+def _document(grants: Grants) -> Response:
+    owner = element("Owner", element("ID", OWNER))
+    listed = element("AccessControlList", *(_grant(*each) for each in grants))
+    return xml_response(element("AccessControlPolicy", owner, listed, xmlns=XMLNS))
+
+
+def _grant(grantee: str, permission: str) -> Markup:
+    name, kind = ("URI", "Group") if "://" in grantee else ("ID", "CanonicalUser")
+    named = element(name, grantee)
+    marked = Markup(f'<Grantee {_XSI}"{kind}">{named}</Grantee>')
+    return element("Grant", marked, element("Permission", permission))
+
+
+def get_object_acl(call: Call) -> Response:
+    """Answer GetObjectAcl."""
+    return _document(call.stored.attributes.acl)
+
+
+def put_object_acl(call: Call) -> Response:
+    """Answer PutObjectAcl: a canned ACL, grants in headers, or a document."""
+    stored = call.stored
+    attributes = replace(stored.attributes, acl=_sent_grants(call))
+    call.bucket.objects.put(call.key, replace(stored, attributes=attributes))
+    return Response()
+
+
+def get_bucket_acl(call: Call) -> Response:
+    """Answer GetBucketAcl."""
+    return _document(call.bucket.properties.get("acl") or _OWNERS)
+
+
+def put_bucket_acl(call: Call) -> Response:
+    """Answer PutBucketAcl."""
+    call.bucket.properties.put("acl", _sent_grants(call))
+    return Response()

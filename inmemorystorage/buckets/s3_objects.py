@@ -1,38 +1,33 @@
-"""Objects of S3: put, get, delete and copy them; their access, their tags and uploads in parts."""
+"""Objects of S3: put, get, describe, delete, copy and tag them."""
 
 from __future__ import annotations
 
-import hashlib
-import secrets
-import time
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
-from urllib.parse import unquote, urlencode
+from typing import NamedTuple
+from urllib.parse import parse_qsl, unquote
+from xml.etree.ElementTree import Element
 
-from .bucket import StoredObject, Upload
-from .http import Response, condition_failed, http_date, parse_form, range_of
-from .s3_access import check_form
-from .s3_call import (
-    OWNER,
-    STORED_HEADERS,
-    XMLNS,
-    Call,
-    Grants,
-    S3Error,
-    check_tags,
-    checksum_headers,
-    grants_of,
-    parse_xml,
-    unsupported,
-)
+from .bucket import Attributes, StoredObject, StoredPart
+from .http import Response, condition_failed, http_date, range_of
+from .s3_access import grants_of
+from .s3_body import checksum_headers, digest, type_of
+from .s3_call import STORED_HEADERS, Call
+from .s3_errors import XMLNS, S3Error, parse_xml, unsupported
 from .xml import Markup, element, xml_response
 
-MIN_PART = 5 << 20  # "UploadPart": each part but the last
-MAX_PARTS = 10_000
 MAX_DELETED = 1000
+MAX_METADATA = 2048  # "Working with object metadata" in the user guide: bytes in UTF-8
+ENCRYPTED = {"x-amz-server-side-encryption": "AES256"}  # all objects are, by default
+_META = "x-amz-meta-"
 _OVERRIDES = "response-"
-_XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type='
+# "StorageClass", without those of other kinds of buckets.
+_STORAGE_CLASSES = {
+    *("STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING"),
+    *("GLACIER", "DEEP_ARCHIVE", "GLACIER_IR"),
+}
 
 
 def iso_date(moment: float) -> str:
@@ -46,60 +41,96 @@ def quoted(etag: str) -> str:
     return f'"{etag}"'
 
 
-def put_object(call: Call) -> Response:
-    """Answer PutObject."""
-    call.check_write()
-    attributes = call.attributes()
-    stored = call.bucket.store(call.key, call.content, attributes, checksums=call.checksums)
-    return Response(200, _written(stored))
+def storage_class_of(attributes: Attributes) -> str:
+    """Return the storage class of an object."""
+    return attributes.headers.get("x-amz-storage-class", "STANDARD")
 
 
-def _written(stored: StoredObject) -> dict[str, str]:
-    checksums = checksum_headers(stored.checksums)
-    kind = {"x-amz-checksum-type": "FULL_OBJECT"} if checksums else {}
-    return (
-        {"etag": quoted(stored.etag), **_encryption(stored.attributes.headers)} | checksums | kind
+def encryption_of(attributes: Attributes) -> dict[str, str]:
+    """Return the headers that describe how an object is encrypted."""
+    headers = attributes.headers
+    return {name: each for name, each in headers.items() if name.startswith("x-amz-server-side")}
+
+
+def checksum_elements(checksums: Mapping[str, str], *, has_type: bool = True) -> list[Markup]:
+    """Return the elements that send checksums."""
+    elements = [element(f"Checksum{name.upper()}", value) for name, value in checksums.items()]
+    types = [element("ChecksumType", type_of(value)) for value in checksums.values()]
+    return elements + types if has_type else elements
+
+
+def attributes_of(call: Call) -> Attributes:
+    """Return the attributes that the headers of a request give to an object."""
+    headers = {name: call.headers[name] for name in STORED_HEADERS if name in call.headers}
+    # "PutObject": aws-chunked is a matter of the transfer.
+    encodings = [each.strip() for each in headers.pop("content-encoding", "").split(",")]
+    encoding = ",".join(each for each in encodings if each not in ("", "aws-chunked"))
+    if encoding:
+        headers["content-encoding"] = encoding
+    storage_class = headers.get("x-amz-storage-class", "STANDARD")
+    if storage_class not in _STORAGE_CLASSES:
+        raise S3Error("InvalidStorageClass", StorageClassRequested=storage_class)
+    if storage_class == "STANDARD":  # "GetObject": it is not sent
+        headers.pop("x-amz-storage-class", None)
+    named = [name for name in call.headers if name.startswith(_META)]
+    metadata = {name.removeprefix(_META): call.headers[name] for name in named}
+    size = sum(len(f"{name}{value}".encode()) for name, value in metadata.items())
+    if size > MAX_METADATA:
+        raise S3Error("MetadataTooLarge", Size=size, MaxSizeAllowed=MAX_METADATA)
+    tags = parse_qsl(call.headers.get("x-amz-tagging", ""), keep_blank_values=True)
+    return Attributes(
+        {**ENCRYPTED, **headers}, metadata, checked_tags(tags), grants_of(call.headers)
     )
 
 
-def _encryption(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name: each for name, each in headers.items() if name.startswith("x-amz-server-side")}
+def put_object(call: Call) -> Response:
+    """Answer PutObject."""
+    call.check_write()
+    attributes = attributes_of(call)
+    stored = call.bucket.store(call.key, call.content, attributes, checksums=call.checksums)
+    headers = {"etag": quoted(stored.etag), **encryption_of(attributes)}
+    return Response(200, headers | checksum_headers(stored.checksums))
+
+
+# Read.
+
+
+class _Section(NamedTuple):
+    """The part of a content that a request asks for, and the headers that describe it."""
+
+    part: slice
+    headers: dict[str, str]
 
 
 def get_object(call: Call) -> Response:
     """Answer GetObject and HeadObject."""
     stored = call.stored if call.request.method == "HEAD" else call.readable
     failed = condition_failed(call.headers, stored.etag, stored.modified)
+    headers = _described(stored)
     if failed in ("If-None-Match", "If-Modified-Since"):
-        return Response(304, _described(stored))
+        return Response(304, headers)
     if failed:
         raise S3Error("PreconditionFailed", Condition=failed)
-    size, headers = len(stored.content), _described(stored)
-    headers.update(
-        (name.removeprefix(_OVERRIDES), value)
-        for name, value in call.query.items()
-        if name.startswith(_OVERRIDES)
-    )
-    try:
-        part = range_of(call.headers["range"], size) if "range" in call.headers else None
-    except ValueError as error:
-        raise S3Error("InvalidRange", RangeRequested=error, ActualObjectSize=size) from None
-    if part is not None:
-        headers["content-range"] = f"bytes {part.start}-{part.stop - 1}/{size}"
-        content = stored.content[part]
-        headers["content-length"] = str(len(content))
-        return Response(206, headers, content)
-    if call.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED" and stored.checksums:
-        headers |= checksum_headers(stored.checksums)
-        headers["x-amz-checksum-type"] = "FULL_OBJECT"
-    headers["content-length"] = str(size)
-    return Response(200, headers, stored.content)
+    for name, value in call.query.items():
+        if name.startswith(_OVERRIDES):
+            headers[name.removeprefix(_OVERRIDES)] = value
+    section = _section(call, stored)
+    if section is None:
+        if call.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED":
+            headers |= checksum_headers(stored.checksums)
+        headers["content-length"] = str(len(stored.content))
+        return Response(200, headers, stored.content)
+    start, stop, _ = section.part.indices(len(stored.content))
+    headers |= section.headers
+    headers["content-range"] = f"bytes {start}-{stop - 1}/{len(stored.content)}"
+    headers["content-length"] = str(stop - start)
+    return Response(206, headers, stored.content[section.part])
 
 
 def _described(stored: StoredObject) -> dict[str, str]:
     attributes = stored.attributes
     tags = {"x-amz-tagging-count": str(len(attributes.tags))} if attributes.tags else {}
-    metadata = {f"x-amz-meta-{name}": value for name, value in attributes.metadata.items()}
+    metadata = {f"{_META}{name}": value for name, value in attributes.metadata.items()}
     return {
         "etag": quoted(stored.etag),
         "last-modified": http_date(stored.modified),
@@ -111,10 +142,91 @@ def _described(stored: StoredObject) -> dict[str, str]:
     }
 
 
+def _section(call: Call, stored: StoredObject) -> _Section | None:
+    """Return what a range or the number of a part selects, or ``None`` for the whole."""
+    size, number = len(stored.content), call.query.get("partNumber")
+    wanted = call.headers.get("range")
+    if number is not None and wanted is not None:
+        message = "Cannot specify both Range header and partNumber query parameter"
+        raise S3Error("InvalidRequest", message)
+    if number is not None:
+        return _part_section(stored, call.number("partNumber", 1))
+    try:
+        part = None if wanted is None else range_of(wanted, size)
+    except ValueError:
+        raise S3Error("InvalidRange", RangeRequested=wanted, ActualObjectSize=size) from None
+    return None if part is None else _Section(part, {})
+
+
+def _part_section(stored: StoredObject, number: int) -> _Section | None:
+    """Return a part: "HeadObject", ``partNumber``. An object without parts is its only one."""
+    if not stored.parts:
+        if number != 1:
+            raise S3Error("InvalidPartNumber")
+        return _Section(slice(0, None), {}) if stored.content else None
+    start = 0
+    for each in stored.parts:
+        if each.number == number:
+            headers = {"x-amz-mp-parts-count": str(len(stored.parts))}
+            return _Section(slice(start, start + each.size), headers)
+        start += each.size
+    raise S3Error("InvalidPartNumber")
+
+
+def get_attributes(call: Call) -> Response:
+    """Answer GetObjectAttributes: the fields that a header asks for."""
+    stored = call.stored
+    wanted = {each.strip() for each in call.headers.get("x-amz-object-attributes", "").split(",")}
+    checksums = checksum_elements(stored.checksums)
+    fields = {
+        "ETag": element("ETag", stored.etag),
+        "Checksum": element("Checksum", *checksums) if checksums else None,
+        "ObjectParts": _parts_element(call, stored.parts) if stored.parts else None,
+        "StorageClass": element("StorageClass", storage_class_of(stored.attributes)),
+        "ObjectSize": element("ObjectSize", len(stored.content)),
+    }
+    if not wanted <= set(fields):
+        raise S3Error("InvalidArgument", "Invalid attribute name specified.")
+    shown = [each for name, each in fields.items() if name in wanted]
+    answer = xml_response(element("GetObjectAttributesResponse", *shown, xmlns=XMLNS))
+    modified = {"last-modified": http_date(stored.modified)}
+    return replace(answer, headers={**answer.headers, **modified})
+
+
+def _parts_element(call: Call, parts: tuple[StoredPart, ...]) -> Markup:
+    """Return the parts; each is listed only if it has a checksum."""
+    count = element("PartsCount", len(parts))
+    if not any(each.checksums for each in parts):
+        return element("ObjectParts", count)
+    after = int(call.headers.get("x-amz-part-number-marker", "0"))
+    limit = min(int(call.headers.get("x-amz-max-parts", "1000")), 1000)
+    following = [each for each in parts if each.number > after]
+    shown = following[:limit]
+    return element(
+        "ObjectParts",
+        count,
+        element("PartNumberMarker", after),
+        element("NextPartNumberMarker", shown[-1].number if shown else 0),
+        element("MaxParts", limit),
+        element("IsTruncated", len(shown) < len(following)),
+        *(
+            element(
+                "Part",
+                element("PartNumber", each.number),
+                element("Size", each.size),
+                *checksum_elements(each.checksums, has_type=False),
+            )
+            for each in shown
+        ),
+    )
+
+
+# Delete.
+
+
 def delete_object(call: Call) -> Response:
     """Answer DeleteObject: a missing key is no error."""
     objects = call.bucket.objects
-    stored = objects.get(call.key)
     if "if-match" in call.headers:
         stored = call.stored
         if condition_failed(call.headers, stored.etag, stored.modified):
@@ -125,25 +237,53 @@ def delete_object(call: Call) -> Response:
 
 def delete_objects(call: Call) -> Response:
     """Answer DeleteObjects."""
-    objects, root = call.bucket.objects, parse_xml(call.content)
-    keys = [each.findtext("Key", "") for each in root.findall("Object")]
-    if not keys or len(keys) > MAX_DELETED:
+    if "content-md5" not in call.headers and not call.checksums:
+        message = "Missing required header for this request: Content-MD5 OR x-amz-checksum-*"
+        raise S3Error("InvalidRequest", message)
+    root = parse_xml(call.content)
+    named = root.findall("Object")
+    if not 0 < len(named) <= MAX_DELETED:
         raise S3Error("MalformedXML")
-    if any(each.find("ETag") is not None for each in root.findall("Object")):
-        raise unsupported("DeleteObjects with ETags")
-    for key in keys:
-        objects.remove(key)
+    for name in ("LastModifiedTime", "Size"):  # "ObjectIdentifier": for directory buckets only
+        if any(each.find(name) is not None for each in named):
+            raise unsupported(f"DeleteObjects with {name}")
+    results = [_delete(call, each) for each in named]
     is_quiet = root.findtext("Quiet", "").lower() == "true"
-    deleted = [] if is_quiet else [element("Deleted", element("Key", key)) for key in keys]
-    return xml_response(element("DeleteResult", *deleted, xmlns=XMLNS))
+    shown = [each for each in results if not (is_quiet and each.startswith("<Deleted>"))]
+    return xml_response(element("DeleteResult", *shown, xmlns=XMLNS))
 
 
-def _source(call: Call) -> StoredObject:
+def _delete(call: Call, named: Element) -> Markup:
+    """Delete an object of a list; return the element that says so."""
+    objects = call.bucket.objects
+    key, version, etag = (named.findtext(name) for name in ("Key", "VersionId", "ETag"))
+    if not key:
+        raise S3Error("MalformedXML")
+    if version not in (None, "null"):
+        raise unsupported("DeleteObjects with a VersionId")
+    named_version = None if version is None else element("VersionId", version)
+    if etag is not None:
+        conditional = replace(call.request, headers={"if-match": etag})
+        try:
+            delete_object(replace(call, key=key, request=conditional))
+        except S3Error as error:
+            details = element("Code", error.code), element("Message", error.message)
+            return element("Error", element("Key", key), named_version, *details)
+    objects.remove(key)
+    return element("Deleted", element("Key", key), named_version)
+
+
+# Copy.
+
+
+def source_of(call: Call) -> StoredObject:
     """Return the object that a request copies from."""
     named, _, version = call.headers["x-amz-copy-source"].partition("?versionId=")
     if version not in ("", "null"):
         raise unsupported("a copy of a version")
     bucket_name, _, key = unquote(named).removeprefix("/").partition("/")
+    if not bucket_name or not key:
+        raise S3Error("InvalidArgument", "Copy Source must mention the source bucket and key")
     stored = replace(call, bucket_name=bucket_name, key=key).readable
     failed = condition_failed(call.headers, stored.etag, stored.modified, "x-amz-copy-source-")
     if failed:
@@ -153,19 +293,14 @@ def _source(call: Call) -> StoredObject:
 
 def copy_object(call: Call) -> Response:
     """Answer CopyObject."""
-    source = _source(call)
+    source = source_of(call)
     call.check_write()
-    given = call.attributes()
-    replaces = call.headers.get("x-amz-metadata-directive", "COPY").upper() == "REPLACE"
+    given = attributes_of(call)
+    replaces = _replaces(call, "x-amz-metadata-directive")
     # "CopyObject": these are never copied.
-    own = {
-        name: each
-        for name, each in given.headers.items()
-        if name in ("x-amz-storage-class", "x-amz-website-redirect-location")
-        or name.startswith("x-amz-server-side")
-    }
+    own = {name: each for name, each in given.headers.items() if name.startswith("x-amz-")}
     is_itself = source is call.bucket.objects.get(call.key)
-    if is_itself and not replaces and own == {"x-amz-server-side-encryption": "AES256"}:
+    if is_itself and not replaces and own == ENCRYPTED:
         raise S3Error(
             "InvalidRequest",
             "This copy request is illegal because it is trying to copy an object to itself without "
@@ -173,119 +308,67 @@ def copy_object(call: Call) -> Response:
             "encryption attributes.",
         )
     if not replaces:
-        kept = {name: each for name, each in source.attributes.headers.items() if name not in own}
-        kept = {name: each for name, each in kept.items() if not name.startswith("x-amz-")}
+        copied = source.attributes.headers.items()
+        kept = {name: each for name, each in copied if not name.startswith("x-amz-")}
         given = replace(given, headers={**kept, **own}, metadata=source.attributes.metadata)
-    if call.headers.get("x-amz-tagging-directive", "COPY").upper() != "REPLACE":
+    if not _replaces(call, "x-amz-tagging-directive"):
         given = replace(given, tags=source.attributes.tags)
-    stored = call.bucket.store(
-        call.key, source.content, given, etag=source.etag, checksums=source.checksums
+    checksums = _copied_checksums(call, source)
+    stored = call.bucket.store(call.key, source.content, given, checksums=checksums)
+    answer = xml_response(
+        element(
+            "CopyObjectResult",
+            element("LastModified", iso_date(stored.modified)),
+            element("ETag", quoted(stored.etag)),
+            *checksum_elements(checksums),
+            xmlns=XMLNS,
+        )
     )
-    modified = element("LastModified", iso_date(stored.modified))
-    etag = element("ETag", quoted(stored.etag))
-    sums = [element(f"Checksum{name.upper()}", value) for name, value in stored.checksums.items()]
-    answer = xml_response(element("CopyObjectResult", modified, etag, *sums, xmlns=XMLNS))
-    return replace(answer, headers={**answer.headers, **_encryption(given.headers)})
+    return replace(answer, headers={**answer.headers, **encryption_of(given)})
 
 
-def post_object(call: Call) -> Response:
-    """Answer POST Object: the upload by a form in a browser."""
-    try:
-        form = parse_form(call.headers.get("content-type", ""), call.request.body)
-        file = form["file"]
-    except (ValueError, KeyError):
-        raise S3Error("MalformedPOSTRequest") from None
-    fields = {name: each.content.decode() for name, each in form.items() if name != "file"}
-    if not check_form(fields, call.bucket_name, len(file.content)):
-        raise S3Error("AccessDenied")
-    if "key" not in fields:
-        raise S3Error("InvalidArgument", "Bucket POST must contain a field named 'key'.")
-    key = fields["key"].replace("${filename}", file.filename)
-    headers = {"x-amz-acl": fields["acl"]} if "acl" in fields else {}
-    headers |= {name: each for name, each in fields.items() if name.startswith("x-amz-meta-")}
-    headers |= {name: fields[name] for name in STORED_HEADERS if name in fields}
-    if "tagging" in fields:
-        tags = [
-            (each.findtext("Key", ""), each.findtext("Value", ""))
-            for each in parse_xml(fields["tagging"].encode()).iter("Tag")
-        ]
-        headers["x-amz-tagging"] = urlencode(tags)
-    request = replace(call.request, url="", headers=headers, body=file.content)
-    answer = put_object(replace(call, request=request, key=key))
-    return _post_answer(call, fields, key, dict(answer.headers))
+def _replaces(call: Call, name: str) -> bool:
+    directive = call.headers.get(name, "COPY")
+    if directive not in ("COPY", "REPLACE"):
+        raise S3Error("InvalidArgument", ArgumentName=name, ArgumentValue=directive)
+    return directive == "REPLACE"
 
 
-def _post_answer(call: Call, fields: dict[str, str], key: str, headers: dict[str, str]) -> Response:
-    base = call.request.url.partition("?")[0].rstrip("/")
-    headers["location"] = location = f"{base}/{key}"
-    redirect = fields.get("success_action_redirect", fields.get("redirect"))
-    if redirect is not None:
-        joint = "&" if "?" in redirect else "?"
-        named = urlencode({"bucket": call.bucket_name, "key": key, "etag": headers["etag"]})
-        return Response(303, {**headers, "location": f"{redirect}{joint}{named}"})
-    status = fields.get("success_action_status", "204")
-    if status != "201":
-        return Response(200 if status == "200" else 204, headers)
-    body = element(
-        "PostResponse",
-        element("Location", location),
-        element("Bucket", call.bucket_name),
-        element("Key", key),
-        element("ETag", headers["etag"]),
-    )
-    created = xml_response(body, 201)
-    return replace(created, headers={**headers, **created.headers})
+def _copied_checksums(call: Call, source: StoredObject) -> Mapping[str, str]:
+    """Return the checksums of a copy, which is stored in one part: "CopyObject"."""
+    wanted = call.headers.get("x-amz-checksum-algorithm")
+    if wanted is None and all(type_of(each) == "FULL_OBJECT" for each in source.checksums.values()):
+        return source.checksums
+    names = [wanted.lower()] if wanted else source.checksums
+    computed = {name: digest(name, source.content) for name in names}
+    return {name: value for name, value in computed.items() if value}
 
 
-# Access and tags.
+# Tags: "Object tagging" in the user guide.
+
+Tags = tuple[tuple[str, str], ...]
+_TAG_TEXT = re.compile(r"[\w\s+\-=.:/@]*")
 
 
-def _update(call: Call, **changes: object) -> None:
-    stored = call.stored
-    attributes = replace(stored.attributes, **changes)  # type: ignore[arg-type]
-    call.bucket.objects.put(call.key, replace(stored, attributes=attributes))
+def checked_tags(pairs: Iterable[tuple[str, str]]) -> Tags:
+    """Return tags, if they are valid: "PutObjectTagging"."""
+    tags = tuple(pairs)
+    names = [name for name, _ in tags]
+    if len(names) > 10:
+        raise S3Error("InvalidTag", "Object tags cannot be greater than 10")
+    if len(names) != len(set(names)):
+        raise S3Error("InvalidTag", "Cannot provide multiple Tags with the same key")
+    for name, value in tags:
+        is_short = 1 <= len(name) <= 128 and len(value) <= 256
+        if not (is_short and _TAG_TEXT.fullmatch(name) and _TAG_TEXT.fullmatch(value)):
+            raise S3Error("InvalidTag")
+    return tags
 
 
-def get_acl(call: Call) -> Response:
-    """Answer GetObjectAcl."""
-    return xml_response(acl_document(call.stored.attributes.acl))
-
-
-def acl_document(grants: Grants) -> Markup:
-    """Return the XML of grants."""
-    owner = element("Owner", element("ID", OWNER))
-    return element(
-        "AccessControlPolicy",
-        owner,
-        element("AccessControlList", *(_grant(*each) for each in grants)),
-        xmlns=XMLNS,
-    )
-
-
-def _grant(grantee: str, permission: str) -> Markup:
-    name, kind = ("URI", "Group") if "://" in grantee else ("ID", "CanonicalUser")
-    named = element(name, grantee)
-    marked = Markup(f'<Grantee {_XSI}"{kind}">{named}</Grantee>')
-    return element("Grant", marked, element("Permission", permission))
-
-
-def put_acl(call: Call) -> Response:
-    """Answer PutObjectAcl: a canned ACL, grants in headers, or a document."""
-    _update(call, acl=sent_grants(call))
-    return Response()
-
-
-def sent_grants(call: Call) -> Grants:
-    """Return the grants that a request sets."""
-    if not call.content:
-        return grants_of(call.headers)
-    grants: list[tuple[str, str]] = []
-    for each in parse_xml(call.content).iter("Grant"):
-        grantee = each.findtext("Grantee/URI") or each.findtext("Grantee/ID")
-        if grantee is None:
-            raise unsupported("an ACL with another grantee than an ID or a URI")
-        grants.append((grantee, each.findtext("Permission", "")))
-    return tuple(grants)
+def parsed_tags(document: bytes) -> Tags:
+    """Return the tags in a document."""
+    found = parse_xml(document).iter("Tag")
+    return checked_tags((each.findtext("Key", ""), each.findtext("Value", "")) for each in found)
 
 
 def get_tags(call: Call) -> Response:
@@ -299,159 +382,16 @@ def get_tags(call: Call) -> Response:
 
 def put_tags(call: Call) -> Response:
     """Answer PutObjectTagging."""
-    assert call.stored is not None
-    found = parse_xml(call.content).iter("Tag")
-    tags = tuple((each.findtext("Key", ""), each.findtext("Value", "")) for each in found)
-    _update(call, tags=check_tags(tags))
+    _set_tags(call, call.stored, parsed_tags(call.content))
     return Response()
 
 
 def delete_tags(call: Call) -> Response:
     """Answer DeleteObjectTagging."""
-    _update(call, tags=())
+    _set_tags(call, call.stored, ())
     return Response(204)
 
 
-# Uploads in parts.
-
-
-def create_upload(call: Call) -> Response:
-    """Answer CreateMultipartUpload."""
-    call.check_write()
-    identifier = secrets.token_urlsafe(48)
-    attributes = call.attributes()
-    call.bucket.uploads.put(identifier, Upload(call.key, attributes, time.time()))
-    body = element(
-        "InitiateMultipartUploadResult",
-        element("Bucket", call.bucket_name),
-        element("Key", call.key),
-        element("UploadId", identifier),
-        xmlns=XMLNS,
-    )
-    answer = xml_response(body)
-    return replace(answer, headers={**answer.headers, **_encryption(attributes.headers)})
-
-
-def _upload(call: Call) -> Upload:
-    identifier = call.query["uploadId"]
-    upload = call.bucket.uploads.get(identifier)
-    if upload is None or upload.key != call.key:
-        raise S3Error("NoSuchUpload", UploadId=identifier)
-    return upload
-
-
-def upload_part(call: Call) -> Response:
-    """Answer UploadPart."""
-    part = _put_part(call, call.content)
-    return Response(200, {"etag": quoted(part), **checksum_headers(call.checksums)})
-
-
-def _put_part(call: Call, content: bytes) -> str:
-    upload, number = _upload(call), call.query.get("partNumber", "")
-    if not number.isdecimal() or not 1 <= int(number) <= MAX_PARTS:
-        raise S3Error(
-            "InvalidArgument",
-            "Part number must be an integer between 1 and 10000, inclusive",
-            ArgumentName="partNumber",
-            ArgumentValue=number,
-        )
-    upload = upload.with_part(int(number), content)
-    call.bucket.uploads.put(call.query["uploadId"], upload)
-    return upload.parts[int(number)].etag
-
-
-def copy_part(call: Call) -> Response:
-    """Answer UploadPartCopy."""
-    content = _source(call).content
-    wanted = call.headers.get("x-amz-copy-source-range")
-    if wanted is not None:
-        try:
-            part = range_of(wanted, len(content))
-        except ValueError:
-            part = None
-        if part is None:
-            raise S3Error("InvalidRange")
-        content = content[part]
-    etag = element("ETag", quoted(_put_part(call, content)))
-    modified = element("LastModified", iso_date(time.time()))
-    return xml_response(element("CopyPartResult", modified, etag, xmlns=XMLNS))
-
-
-def complete_upload(call: Call) -> Response:
-    """Answer CompleteMultipartUpload."""
-    upload = _upload(call)
-    call.check_write()
-    wanted = [
-        (int(each.findtext("PartNumber", "0")), each.findtext("ETag", "").strip('"'))
-        for each in parse_xml(call.content).iter("Part")
-    ]
-    if not wanted:
-        raise S3Error("MalformedXML")
-    numbers = [number for number, _ in wanted]
-    if numbers != sorted(set(numbers)):
-        raise S3Error("InvalidPartOrder")
-    for number, etag in wanted:
-        if number not in upload.parts or upload.parts[number].etag != etag:
-            raise S3Error("InvalidPart", PartNumber=number, ETag=etag)
-    contents = [upload.parts[number].content for number in numbers]
-    for content in contents[:-1]:
-        if len(content) < MIN_PART:
-            raise S3Error("EntityTooSmall", ProposedSize=len(content), MinSizeAllowed=MIN_PART)
-    whole = contents[0] if len(contents) == 1 else b"".join(contents)
-    digests = b"".join(bytes.fromhex(etag) for _, etag in wanted)
-    etag = f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(wanted)}"
-    call.bucket.store(call.key, whole, upload.attributes, etag=etag)
-    call.bucket.uploads.remove(call.query["uploadId"])
-    body = element(
-        "CompleteMultipartUploadResult",
-        element("Location", call.request.url.partition("?")[0]),
-        element("Bucket", call.bucket_name),
-        element("Key", call.key),
-        element("ETag", quoted(etag)),
-        xmlns=XMLNS,
-    )
-    answer = xml_response(body)
-    return replace(answer, headers={**answer.headers, **_encryption(upload.attributes.headers)})
-
-
-def abort_upload(call: Call) -> Response:
-    """Answer AbortMultipartUpload."""
-    _upload(call)
-    call.bucket.uploads.remove(call.query["uploadId"])
-    return Response(204)
-
-
-def list_parts(call: Call) -> Response:
-    """Answer ListParts, page by page."""
-    upload = _upload(call)
-    after = int(call.query.get("part-number-marker", 0))
-    limit = int(call.query.get("max-parts", 1000))
-    numbers = [number for number in sorted(upload.parts) if number > after]
-    shown = numbers[: min(limit, 1000)]
-    parts = [
-        element(
-            "Part",
-            element("PartNumber", number),
-            element("LastModified", iso_date(upload.parts[number].modified)),
-            element("ETag", quoted(upload.parts[number].etag)),
-            element("Size", len(upload.parts[number].content)),
-        )
-        for number in shown
-    ]
-    owner = element("ID", OWNER)
-    body = element(
-        "ListPartsResult",
-        element("Bucket", call.bucket_name),
-        element("Key", call.key),
-        element("UploadId", call.query["uploadId"]),
-        element("Initiator", owner),
-        element("Owner", owner),
-        element("StorageClass", "STANDARD"),
-        element("PartNumberMarker", after),
-        element("NextPartNumberMarker", shown[-1] if shown else 0),
-        element("MaxParts", limit),
-        element("IsTruncated", len(shown) < len(numbers)),
-        *parts,
-        xmlns=XMLNS,
-    )
-    return xml_response(body)
+def _set_tags(call: Call, stored: StoredObject, tags: Tags) -> None:
+    attributes = replace(stored.attributes, tags=tags)
+    call.bucket.objects.put(call.key, replace(stored, attributes=attributes))

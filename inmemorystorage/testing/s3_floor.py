@@ -60,11 +60,27 @@ class S3Floor(BucketFloor):
         with (
             method(Endpoint, "_send", self._send),
             method(Session, "create_client", _create_client),
-            method(RequestSigner, "get_auth_instance", _get_auth_instance),
+            method(RequestSigner, "get_auth_instance", self._get_auth_instance),
             method(RequestSigner, "generate_presigned_url", self._presign_url),
             method(S3PostPresigner, "generate_presigned_post", self._presign_post),
         ):
             yield
+
+    def _get_auth_instance(self, get: Any, signer: Any, *args: Any, **kwargs: Any) -> Any:
+        """
+        Return what signs a request, and note its key, with which `answer` verifies the signature.
+
+        A client of S3 that was made without an account signs with an invented one.
+        """
+        if signer._credentials is None and _is_s3(signer):
+            from botocore.credentials import Credentials
+
+            kwargs["request_credentials"] = Credentials(ACCESS_KEY, SECRET_KEY)
+        auth = get(signer, *args, **kwargs)
+        credentials = getattr(auth, "credentials", None)
+        if credentials is not None:
+            self.buckets.secrets[credentials.access_key] = credentials.secret_key
+        return auth
 
     def _presign_url(self, presign: Any, signer: Any, *args: Any, **kwargs: Any) -> str:
         """Sign a URL as the service's own, and return that of a live server, if one runs."""
@@ -133,15 +149,6 @@ def _create_client(create: Any, session: Any, service: str, *args: Any, **kwargs
     if service == "s3" and not is_known and not any(map(os.environ.get, _CREDENTIALS)):
         kwargs |= {"aws_access_key_id": ACCESS_KEY, "aws_secret_access_key": SECRET_KEY}
     return create(session, service, *args, **kwargs)
-
-
-def _get_auth_instance(get: Any, signer: Any, *args: Any, **kwargs: Any) -> Any:
-    """Sign the requests of a client of S3 that was made without an account."""
-    if signer._credentials is None and _is_s3(signer):
-        from botocore.credentials import Credentials
-
-        kwargs["request_credentials"] = Credentials(ACCESS_KEY, SECRET_KEY)
-    return get(signer, *args, **kwargs)
 
 
 def _is_s3(signer: Any) -> bool:

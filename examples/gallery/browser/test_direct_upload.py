@@ -35,8 +35,8 @@ def storage():
 
 
 def sign(key, **params):
-    """Return a presigned URL for a PUT."""
-    params |= {"Bucket": BUCKET, "Key": key}
+    """Return a presigned URL for a PUT of a PNG."""
+    params |= {"Bucket": BUCKET, "Key": key, "ContentType": "image/png"}
     client = storage().connection.meta.client
     return client.generate_presigned_url("put_object", params, ExpiresIn=60)
 
@@ -148,7 +148,7 @@ def test_form(page, live, picture):
         ("type=text/html", "AccessDenied"),
         ("key=other/lake.png", "AccessDenied"),
         ("x-amz-meta-added=1", "AccessDenied"),
-        ("policy=bm90aGluZw==", "InvalidPolicyDocument"),
+        ("policy=bm90aGluZw==", "SignatureDoesNotMatch"),
     ],
 )
 def test_changed_form(page, recorder, live, picture, changed, code):
@@ -176,7 +176,8 @@ def test_put(page, live, picture, host):
     content = picture.read_bytes()
     digest = hashlib.md5(content)
     md5 = base64.b64encode(digest.digest()).decode()
-    answer = put(page, sign("lake.png"), content, Content_MD5=md5, x_amz_meta_from="page")
+    url = sign("lake.png", ContentMD5=md5, Metadata={"from": "page"})
+    answer = put(page, url, content, Content_MD5=md5, x_amz_meta_from="page")
     assert answer == [200, f'"{digest.hexdigest()}"', None]
     stored = storage().bucket.Object("lake.png")
     assert (stored.content_type, stored.metadata) == ("image/png", {"from": "page"})
@@ -187,8 +188,10 @@ def test_refused_puts(page, recorder, live, picture):
     page.goto(f"http://localhost:{live}/")
     content = picture.read_bytes()
     md5 = base64.b64encode(hashlib.md5(b"other").digest()).decode()
-    assert put(page, sign("a"), content, Content_MD5=md5)[::2] == [400, "BadDigest"]
+    url = sign("a", ContentMD5=md5)
+    assert put(page, url, content, Content_MD5=md5)[::2] == [400, "BadDigest"]
     url = sign("a")
+    assert put(page, url, content, type="text/html")[::2] == [403, "SignatureDoesNotMatch"]
     expired = url.replace(url.partition("Expires=")[2].partition("&")[0], "1")
     assert put(page, expired, content)[0] == 403
     assert not storage().exists("a")
