@@ -21,6 +21,7 @@ from .catalog import Check, Source
 from .examination import CHECKS, Examination, check_storage
 from .report import Report, Result
 from .suite import StorageConformance
+from .workspace import Workspace
 
 __all__ = [
     "CHECKS",
@@ -31,5 +32,6 @@ __all__ = [
     "Result",
     "Source",
     "StorageConformance",
+    "Workspace",
     "check_storage",
 ]

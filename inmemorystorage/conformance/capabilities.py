@@ -6,12 +6,13 @@ import io
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 from unittest.mock import patch
 
 from django.core.files.base import ContentFile
 
+from .processes import start_process
 from .workspace import Workspace
 
 # What a storage raises for an operation that it does not offer. Any other error is a fault, which
@@ -66,7 +67,8 @@ class Capabilities:
     @property
     def given(self) -> dict[str, bool]:
         """Return those that are declared."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        every = {name: getattr(self, name) for name in NAMES}
+        return {name: value for name, value in every.items() if value is not None}
 
 
 NAMES = tuple(each.name for each in fields(Capabilities))
@@ -208,6 +210,13 @@ def concurrency(space: Workspace) -> bool:
 
     with ThreadPoolExecutor(4) as threads:
         return all(threads.map(work, range(16)))
+
+
+@probe
+def processes(space: Workspace) -> bool:
+    """Read a file that another process saved."""
+    name = start_process(space.storage, space.directory, Workspace.save, "a", b"content")()
+    return space.read(name) == b"content"
 
 
 class Interrupted(ContentFile):  # type: ignore[type-arg]  # not generic when it runs

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from importlib.util import find_spec
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import Storage
 
-from . import facts, handles, names, opening, saving, sources
+from . import facts, handles, names, opening, saving, sources, thorough
 from .capabilities import NAMES, PROBES, Capabilities
 from .catalog import Check, checks_of
 from .report import FAILED, PASSED, SKIPPED, Report, Result
 from .workspace import Workspace, do_nothing, expect_equal
 
-CHECKS = [each for module in (saving, names, facts, opening, handles) for each in checks_of(module)]
+MODULES = (saving, names, facts, opening, handles, thorough)
+CHECKS = [each for module in MODULES for each in checks_of(module)]
 
 
 class Examination:
@@ -26,6 +29,8 @@ class Examination:
     :param thorough: whether thorough checks run too.
     :param leave_thread: called at the end of each thread that a check starts.
     :param found: the capabilities that an earlier examination found.
+
+    Raises ``ImproperlyConfigured`` if thorough checks shall run and Hypothesis is not installed.
     """
 
     def __init__(
@@ -37,6 +42,10 @@ class Examination:
         leave_thread: Callable[[], object] = do_nothing,
         found: dict[str, bool] | None = None,
     ) -> None:
+        if thorough and find_spec("hypothesis") is None:
+            raise ImproperlyConfigured(
+                "Thorough checks need Hypothesis. Install dj-inmemorystorage[conformance]."
+            )
         self._make_storage = make_storage
         self._declared = declared
         self._thorough = thorough
@@ -65,7 +74,9 @@ class Examination:
             self._in_workspace(check.run)
         except Exception as error:
             kind = "" if isinstance(error, AssertionError) else f"{type(error).__name__}: "
-            return Result(check, FAILED, f"{kind}{error}", error)
+            # Hypothesis notes the operations that lead to the error.
+            message = "\n".join([f"{kind}{error}", *getattr(error, "__notes__", ())])
+            return Result(check, FAILED, message, error)
         return Result(check, PASSED)
 
     def declaration(self, capability: str) -> Result:
@@ -96,7 +107,7 @@ class Examination:
         return ""
 
     def _in_workspace(self, run: Callable[[Workspace], Any]) -> Any:
-        space = Workspace(self._make_storage(), self._leave_thread)
+        space = Workspace(self._make_storage(), self._leave_thread, has=self.has)
         try:
             return run(space)
         finally:
@@ -119,7 +130,8 @@ def declaration_check(capability: str, declared: Capabilities) -> Check:
         expect_equal(found, expected, f"{capability}, which its probe finds out")
 
     sentence = f"The storage has or lacks {capability}, as it is declared."
-    return Check(f"declared_{capability}", sentence, sources.PARTIAL, run)
+    is_thorough = capability == "processes"
+    return Check(f"declared_{capability}", sentence, sources.PARTIAL, run, thorough=is_thorough)
 
 
 def check_storage(

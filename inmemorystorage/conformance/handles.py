@@ -23,6 +23,8 @@ USES: dict[str, Callable[[File[Any]], object]] = {
     "tell": lambda file: file.tell(),
     "truncate": lambda file: file.truncate(),
     "flush": lambda file: file.flush(),
+    "list": list,
+    "chunks": lambda file: list(file.chunks()),
 }
 
 
@@ -80,9 +82,9 @@ def lines_are_written(space: Workspace) -> None:
 def write_returns_a_number(space: Workspace) -> None:
     """write() returns the number of bytes, or of characters on a text handle."""
     name = space.save("a")
-    for mode, content in (("wb", b"four"), ("w", "four")):
+    for mode, content in (("wb", "é".encode()), ("w", "é")):
         with space.open(name, mode) as file:
-            expect_equal(file.write(content), 4, f"write() in {mode!r}")
+            expect_equal(file.write(content), len(content), f"write() in {mode!r}")
 
 
 @check(sources.FILE_API, "modes")
@@ -150,11 +152,30 @@ def handle_yields_lines(space: Workspace) -> None:
     expect_equal(set(lines[:-1]), {LINE}, "the other lines")
 
 
+@check(sources.LINES, "text")
+def text_handle_yields_lines(space: Workspace) -> None:
+    """A handle opened with r yields lines of text."""
+    with space.open(space.save("a", LINE * 12_000 + b"end"), "r") as file:
+        lines = list(file)
+    expect_equal((len(lines), lines[-2:]), (12_001, [LINE.decode(), "end"]), "the lines")
+
+
 @check(sources.FILE_SIZE)
 def handle_has_its_size(space: Workspace) -> None:
     """size is the number of bytes, and asking for it does not move the handle."""
     with space.open(space.save("a", "é1".encode())) as file:
-        expect_equal((file.size, file.read()), (3, "é1".encode()), "size, and what read() returns")
+        answers = file.size, len(file), file.read()
+    expect_equal(answers, (3, 3, "é1".encode()), "size, len() and what read() returns")
+
+
+@check(sources.FILE_SIZE, "modes")
+def handle_has_its_size_in_each_mode(space: Workspace) -> None:
+    """size is the number of bytes in modes for text and for writing too."""
+    name = space.save("a", "é1".encode())
+    for mode in ("r", "rb+", "ab"):
+        with space.open(name, mode) as file:
+            position = file.tell()
+            expect_equal((file.size, file.tell()), (3, position), f"size and tell() in {mode!r}")
 
 
 @check(sources.OPENED_FILE)
@@ -162,8 +183,10 @@ def handles_have_their_own_positions(space: Workspace) -> None:
     """Two handles on one file have two positions."""
     name = space.save("a", DIGITS)
     with space.open(name) as first, space.open(name) as second:
-        parts = first.read(4), second.read(2), first.read(2), second.read(2)
-    expect_equal(parts, (b"0123", b"01", b"45", b"23"), "the parts")
+        parts = [first.read(4), second.read(2)]
+        space.exists(name)
+        parts += [space.read(name)[:1], first.read(2), second.read(2)]
+    expect_equal(parts, [b"0123", b"01", b"0", b"45", b"23"], "the parts")
 
 
 @check(sources.CLOSE)
@@ -211,7 +234,7 @@ def opening_a_handle_rewinds_it(space: Workspace) -> None:
     """open() of an open handle rewinds it."""
     with space.open(space.save("a", b"content")) as file:
         file.read()
-        file.open()
+        expect(file.open() is file, "open() returns another object")
         expect_equal(file.read(), b"content", "what read() returns")
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import tempfile
+from typing import Any
 
 from django.core.files.base import File
 
@@ -60,8 +63,8 @@ def written_content_reads_back(space: Workspace) -> None:
     space.save("other")  # makes the directory
     with space.open("a", "wb") as file:
         for _ in range(3):
-            file.write(b"content ")
-    expect_equal(space.read("a"), b"content " * 3, "the content")
+            file.write(b"one\r\ntwo\rthree\n")
+    expect_equal(space.read("a"), b"one\r\ntwo\rthree\n" * 3, "the content")
 
 
 @check(sources.MODES, "writes")
@@ -119,6 +122,16 @@ def appending_writes_at_the_end(space: Workspace) -> None:
 
 
 @check(sources.MODES, "modes")
+def appending_follows_other_writes(space: Workspace) -> None:
+    """A handle opened with a writes at the end that the file has at that time."""
+    name = space.save("log")
+    with space.open(name, "ab") as first:
+        space.write(name, b"second ", "ab")
+        first.write(b"first")
+    expect_equal(space.read(name), b"second first", "the content")
+
+
+@check(sources.MODES, "modes")
 def exclusive_mode_refuses_an_existing_file(space: Workspace) -> None:
     """open() with x raises FileExistsError for an existing file, and keeps it."""
     name = space.save("a", b"old")
@@ -170,6 +183,7 @@ def reading_handle_refuses_to_write(space: Workspace) -> None:
                 file.write(sample(mode))
             with expect_raises(io.UnsupportedOperation, f"truncate() in {mode!r}"):
                 file.truncate(0)
+    expect_equal(space.read(name), b"old", "the content")
 
 
 @check(sources.MODES, "modes")
@@ -186,21 +200,31 @@ def unknown_mode_is_refused(space: Workspace) -> None:
     """open() raises ValueError for a mode that Python refuses, and keeps the file."""
     name = space.save("a", b"old")
     for mode in INVALID:
-        with expect_raises(ValueError, f"open() with {mode!r}"):
-            space.open(name, mode)
+        for each in (name, "missing"):
+            with expect_raises(ValueError, f"open() with {mode!r}"):
+                space.open(each, mode)
     expect_equal(space.read(name), b"old", "the content")
+    expect(not space.exists("missing"), "the missing file exists")
 
 
 @check(sources.MODE, "modes")
-def handle_has_its_mode(space: Workspace) -> None:
-    """A handle has its mode, and readable() and writable() answer as the mode says."""
-    name = space.save("a", b"old")
-    for mode in (*READING, *TRUNCATING, *APPENDING):
-        with space.open(name, mode) as file:
-            abilities = "r" in mode or "+" in mode, "r" not in mode or "+" in mode
-            expect_equal((file.readable(), file.writable()), abilities, f"abilities in {mode!r}")
-            # Python writes rb+ for wb+: the io stack knows no more.
-            expect_equal("+" in file.mode, "+" in mode, f"the mode {file.mode!r} has a +")
+def handle_is_like_pythons(space: Workspace) -> None:
+    """A File of each mode has the mode, the position and the abilities of Python's own file."""
+    with tempfile.TemporaryDirectory() as directory:
+        for number, mode in enumerate((*READING, *TRUNCATING, *APPENDING, *EXCLUSIVE)):
+            path, name = f"{directory}/{number}", f"{number}"
+            with open(path, "wb") as existing:
+                existing.write(b"old")
+            space.save(name if "x" not in mode else "other", b"old")
+            if "x" in mode:
+                os.remove(path)
+            with open(path, mode) as expected, space.open(name, mode) as file:
+                expect(isinstance(file, File), f"it is a {type(file).__name__}")
+                expect_equal(_abilities(file), _abilities(expected), f"after open() with {mode!r}")
+
+
+def _abilities(file: Any) -> tuple[str, int, bool, bool, bool]:
+    return file.mode, file.tell(), file.readable(), file.writable(), file.seekable()
 
 
 @check(sources.MODES, "text")
@@ -208,6 +232,14 @@ def text_is_read(space: Workspace) -> None:
     """A handle opened with r reads text, with each kind of newline as a line feed."""
     with space.open(space.save("a", b"one\ntwo\r\nthree\rfour"), "r") as file:
         expect_equal(file.read(), "one\ntwo\nthree\nfour", "the text")
+
+
+@check(sources.FILE_API, "text")
+def newlines_are_reported(space: Workspace) -> None:
+    """newlines are the kinds of newlines that a handle opened with r has read."""
+    with space.open(space.save("a", b"one\ntwo\r\nthree\rfour"), "r") as file:
+        file.read()
+        expect_equal(file.newlines, ("\r", "\n", "\r\n"), "newlines")
 
 
 @check(sources.MODES, "text", "writes")

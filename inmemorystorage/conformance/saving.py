@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import SuspiciousFileOperation
@@ -20,6 +21,7 @@ from .workspace import Workspace, expect, expect_equal, expect_raises
 
 LONG = b"0123456789\r\n" * 12_000
 EVERY_BYTE = bytes(range(256))
+CONTENTS = (b"", b"\xc3\xa9 one\r\ntwo\n", LONG)
 
 
 class Unclosed(io.BytesIO):
@@ -37,10 +39,31 @@ def temporary(content: bytes) -> TemporaryUploadedFile:
     return upload
 
 
-def uploaded(content: bytes) -> InMemoryUploadedFile:
-    """Return an upload in memory, as Django keeps a short one."""
-    stream = io.BytesIO(content)
+def uploaded(content: bytes, stream: io.BytesIO | None = None) -> InMemoryUploadedFile:
+    """Return an upload in memory, as Django keeps a short one; it may be a given stream."""
+    stream = stream or io.BytesIO(content)
     return InMemoryUploadedFile(stream, "field", "up.txt", "text/plain", len(content), None)
+
+
+FILES: list[Callable[[bytes], Any]] = [
+    ContentFile,
+    lambda content: File(io.BytesIO(content)),
+    io.BytesIO,
+    lambda content: io.BufferedReader(io.BytesIO(content)),
+]
+UPLOADS: list[Callable[[bytes], Any]] = [
+    uploaded,
+    temporary,
+    lambda content: SimpleUploadedFile("a.txt", content),
+]
+
+
+def expect_saved(space: Workspace, makers: list[Callable[[bytes], Any]], content: bytes) -> None:
+    """Save some content as each kind of file, which must read back."""
+    for number, make in enumerate(makers):
+        with make(content) as file:
+            saved = space.read(space.save(f"{number}", file))
+        expect(saved == content, f"a {type(file).__name__} of {len(content)} bytes changed")
 
 
 @check(sources.EXAMPLE_CONTENT)
@@ -73,24 +96,15 @@ def long_content_is_saved(space: Workspace) -> None:
 @check(sources.CONTENT)
 def file_like_objects_are_saved(space: Workspace) -> None:
     """save() stores a File, and an object like a file."""
-    makers: list[Any] = [
-        lambda: File(io.BytesIO(b"content")),
-        lambda: io.BytesIO(b"content"),
-        lambda: io.BufferedReader(io.BytesIO(b"content")),
-    ]
-    for number, make in enumerate(makers):
-        with make() as content:
-            name = space.save(f"{number}", content)
-        expect_equal(space.read(name), b"content", "the content")
+    for content in CONTENTS:
+        expect_saved(space, FILES, content)
 
 
 @check(sources.UPLOADS)
 def uploads_are_saved(space: Workspace) -> None:
     """save() stores each kind of Django's uploads."""
-    for make in (uploaded, temporary, lambda content: SimpleUploadedFile("a.txt", content)):
-        with make(b"content") as upload:
-            name = space.save("upload", upload)
-        expect_equal(space.read(name), b"content", f"the content of a {type(upload).__name__}")
+    for content in CONTENTS:
+        expect_saved(space, UPLOADS, content)
 
 
 @check(sources.STRING_CONTENT, "text")
@@ -102,19 +116,23 @@ def text_is_saved(space: Workspace) -> None:
 @check(sources.CHUNKS)
 def content_is_saved_from_its_start(space: Workspace) -> None:
     """save() stores content from its start, even if it was read before."""
-    content = ContentFile(b"content")
-    content.read(4)
-    expect_equal(space.read(space.save("a", content)), b"content", "the content")
+    for make in (*FILES, *UPLOADS):
+        with make(b"content") as file:
+            file.read(4)
+            content = file if isinstance(file, File) else File(file, "a")
+            saved = space.read(space.save("a", content))
+            expect_equal(saved, b"content", f"the content of a {type(file).__name__}")
 
 
 @check(sources.SAVE)
 def saved_file_is_a_copy(space: Workspace) -> None:
     """A change of the content after save() does not change the file."""
-    content = Unclosed(b"content")
-    name = space.save("a", content)
-    content.seek(0)
-    content.write(b"CHANGED AND LONGER")
-    expect_equal(space.read(name), b"content", "the content")
+    for make in (lambda stream: stream, File, lambda stream: uploaded(b"", stream)):
+        stream = Unclosed(b"content")
+        name = space.save("a", make(stream))
+        stream.seek(0)
+        stream.write(b"CHANGED AND LONGER")
+        expect_equal(space.read(name), b"content", "the content")
 
 
 @check(sources.CONTENT)
@@ -168,8 +186,10 @@ def written_file_is_kept(space: Workspace) -> None:
 def existing_file_is_replaced(space: Workspace) -> None:
     """save() of a storage that overwrites replaces the whole file, and no other."""
     other = space.save("b", b"other")
-    space.save("a", b"a much longer content")
-    expect_equal(space.read(space.save("a", b"new")), b"new", "the content")
+    for make in (*FILES, *UPLOADS):
+        space.save("a", b"a much longer content")
+        with make(b"new") as file:
+            expect_equal(space.read(space.save("a", file)), b"new", "the content")
     expect_equal(space.read(other), b"other", "the content of another file")
 
 

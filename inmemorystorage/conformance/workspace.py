@@ -20,6 +20,11 @@ _short = Repr()
 _short.maxstring = _short.maxother = 80
 
 
+def lacks(capability: str) -> bool:
+    """Return False, as for a storage without capabilities."""
+    return False
+
+
 def do_nothing() -> None:
     """Do nothing, which is enough for storages without connections."""
 
@@ -32,11 +37,13 @@ class Workspace:
     The methods are the storage's, for names in that directory.
 
     :param leave_thread: called at the end of each thread that a check starts.
+    :param has: returns whether the storage has a capability.
     """
 
     storage: Storage
     leave_thread: Callable[[], object] = do_nothing
     directory: str = field(default_factory=lambda: f"{PREFIX}{uuid.uuid4().hex[:12]}")
+    has: Callable[[str], bool] = lacks
     _used: set[str] = field(default_factory=set)
 
     def name(self, name: str) -> str:

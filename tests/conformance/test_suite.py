@@ -25,7 +25,9 @@ from inmemorystorage.conformance import (
 
 
 class TestFileSystemStorage(StorageConformance):
-    """Django's storage on a disk passes every check."""
+    """Django's storage on a disk passes every check, the thorough ones too."""
+
+    thorough = True
 
     @pytest.fixture(autouse=True)
     def _directory(self, tmp_path: Any) -> None:
@@ -219,11 +221,13 @@ def test_djangos_in_memory_storage_fails() -> None:
         "writing_handle_refuses_to_read",
         "reading_handle_refuses_to_write",
         "unknown_mode_is_refused",
-        "handle_has_its_mode",
+        "handle_is_like_pythons",
         "text_is_read",
+        "newlines_are_reported",
         "write_returns_a_number",
         "truncate_cuts_or_fills",
         "flush_stores_what_was_written",
+        "handle_has_its_size_in_each_mode",
         "handles_have_their_own_positions",
         "closing_closes_one_handle",
         "handle_is_closed_twice",
