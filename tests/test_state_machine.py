@@ -28,7 +28,7 @@ from inmemorystorage import InMemoryStorage
 # Each shard is a test, so that pytest-xdist can distribute them.
 SHARDS = int(os.environ.get("STATE_MACHINE_SHARDS", "4"))
 
-STORAGES = st.sampled_from(["outer", "nested", *["overwriting"] * DISK.overwrites])
+STORAGES = st.sampled_from(["outer", "nested", *["overwriting"] * DISK.allows_overwrite])
 
 QUESTIONS: list[Callable[[Storage, Any], Any]] = [
     lambda storage, name: storage.exists(name),
@@ -95,7 +95,7 @@ class StorageMachine(Comparison):
     """The operations of storages and their handles."""
 
     make = staticmethod(partial(InMemoryStorage, behaves_like="filesystem"))
-    overwrites = DISK.overwrites
+    overwrites = DISK.allows_overwrite
     handles = Bundle("handles")
 
     @initialize(target=handles, content=inputs.data, mode=st.sampled_from(inputs.VALID_MODES))

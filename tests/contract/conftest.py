@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from contract.pairs import PAIRS
-from contract.storages import SUBJECTS, Capabilities, Place, Subject
+from contract.storages import SUBJECTS, Place, Subject, Traits
 from django.core.files.storage import Storage
 
 
@@ -26,7 +26,7 @@ def subject(request: pytest.FixtureRequest) -> Subject:
 
 
 @pytest.fixture
-def can(subject: Subject) -> Capabilities:
+def can(subject: Subject) -> Traits:
     """Return the capabilities of the storage."""
     return subject.can
 

@@ -11,9 +11,10 @@ from contract.storages import (
     DISK,
     IN_BUCKETS,
     MEMORY,
-    Capabilities,
+    NOT_SERIALIZED,
     Place,
     Subject,
+    Traits,
     in_bucket,
     in_memory,
     on_disk,
@@ -42,14 +43,15 @@ def over(upper: Subject, lower: Subject) -> Subject:
         factory,
         combine(upper.can, lower.can),
         upper.marks + lower.marks,
+        upper.fails | lower.fails,
     )
 
 
-def combine(upper: Capabilities, lower: Capabilities) -> Capabilities:
+def combine(upper: Traits, lower: Traits) -> Traits:
     """Return the capabilities of a pair: the upper layer's, except for what the lower answers."""
     return replace(
         upper,
-        has_paths_below=not upper.has_paths and lower.has_paths,
+        has_paths_below=not upper.paths and bool(lower.paths),
         lists_slash=True,
         looks_before_paths=upper.refuses_names or lower.refuses_names,
         # The URL of a missing file is the last layer's.
@@ -59,6 +61,6 @@ def combine(upper: Capabilities, lower: Capabilities) -> Capabilities:
 
 memory = Subject("memory", in_memory, MEMORY)
 disk = Subject("disk", on_disk, DISK)
-bucket = Subject("bucket", in_bucket, BUCKET, IN_BUCKETS)
+bucket = Subject("bucket", in_bucket, BUCKET, IN_BUCKETS, NOT_SERIALIZED)
 
 PAIRS = [over(memory, disk), over(memory, bucket), over(disk, bucket), over(bucket, memory)]

@@ -14,65 +14,59 @@ from buckets import Bucket, needs_s3, shared_connections
 from django.core.files.storage import FileSystemStorage, Storage
 
 from inmemorystorage import InMemoryStorage
+from inmemorystorage.conformance import Capabilities
+from inmemorystorage.conformance.capabilities import NAMES
 from inmemorystorage.kvstore import KeyValueStorage
+
+# What all storages have here, except for those below.
+EVERYTHING = dict.fromkeys(NAMES, True) | {"overwrites": False}
 
 
 @dataclass(frozen=True)
-class Capabilities:
+class Traits(Capabilities):
     """
-    Describe where storages may differ; everything else is the contract.
+    Describe where storages differ, beyond the capabilities of the conformance suite.
 
     :param makes_parents: ``open(name, "w")`` makes the directories above the file.
     :param deletes_trees: ``delete()`` deletes a directory with its content.
     :param deletes_quietly: ``delete()`` of a name below a file is silent.
-    :param has_paths: ``path()`` returns a path, and a handle's ``name`` is the path.
     :param has_paths_below: ``path()`` of a missing file is a path in a lower layer.
     :param looks_before_paths: ``path()`` looks for the file first, and so refuses bad names.
     :param has_files_at_paths: the file is on the disk at ``path()``.
     :param limits_names: a component of a name may have at most 255 bytes.
     :param keeps_partial_saves: save() keeps the chunks of content that raises after them.
-    :param overwrites: the storage takes ``allow_overwrite``.
+    :param allows_overwrite: the storage takes ``allow_overwrite``.
     :param follows_media_root: without a location the files are below MEDIA_ROOT.
-    :param opens_like_python: open() takes Python's modes, and its handles behave like Python's.
-    :param has_directories: a directory exists by itself, and is not a file.
     :param refuses_names: every method refuses a name outside of the storage or with NUL in it.
     :param lists_slash: ``listdir("/")`` lists the storage.
     :param takes_odd_characters: a name may contain a newline.
     :param takes_every_content: save() also takes text and streams that cannot seek, and removes
         the temporary file of an upload.
-    :param gives_each_a_name: concurrent saves under one name get different names.
     :param has_media_urls: url() is the quoted name below the base URL.
     :param has_base_url: the storage takes ``base_url``, and a migration can serialize it.
     :param has_disk_options: the storage takes a path as ``location``, and permission modes.
     :param shows_writes: an open handle sees what other handles write to its file.
-    :param has_every_time: get_accessed_time() and get_created_time() work, to the microsecond,
-        and each time of a missing file raises.
     :param copies_deeply: a deep copy and a pickled copy work like the storage.
     """
 
     makes_parents: bool = False
     deletes_trees: bool = False
     deletes_quietly: bool = False
-    has_paths: bool = True
     has_paths_below: bool = False
     looks_before_paths: bool = False
     has_files_at_paths: bool = True
     limits_names: bool = True
     keeps_partial_saves: bool = True
-    overwrites: bool = True
+    allows_overwrite: bool = True
     follows_media_root: bool = True
-    opens_like_python: bool = True
-    has_directories: bool = True
     refuses_names: bool = True
     lists_slash: bool = False
     takes_odd_characters: bool = True
     takes_every_content: bool = True
-    gives_each_a_name: bool = True
     has_media_urls: bool = True
     has_base_url: bool = True
     has_disk_options: bool = True
     shows_writes: bool = True
-    has_every_time: bool = True
     copies_deeply: bool = True
 
 
@@ -105,12 +99,19 @@ class Subject:
     :param factory: takes the test's place, and returns a callable that creates storages there
         from their options.
     :param marks: the marks of its tests.
+    :param fails: the checks of the conformance suite that it does not pass.
     """
 
     label: str
     factory: Callable[[Place], Callable[..., Storage]]
-    can: Capabilities
+    can: Traits
     marks: tuple[pytest.MarkDecorator, ...] = ()
+    fails: frozenset[str] = frozenset()
+
+    @property
+    def is_thorough(self) -> bool:
+        """Return whether thorough checks are fast enough for each run of the tests."""
+        return (not self.marks and "chunks" not in self.label) or self.label == "redis"
 
 
 def on_disk(place: Place) -> Callable[..., Storage]:
@@ -150,42 +151,52 @@ def in_store(name: str) -> Callable[[Place], Callable[..., Storage]]:
     return factory
 
 
-DISK = Capabilities(
+DISK = Traits(
+    **EVERYTHING,
     # FileSystemStorage takes it since Django 5.1.
-    overwrites="allow_overwrite" in inspect.signature(FileSystemStorage.__init__).parameters
+    allows_overwrite="allow_overwrite" in inspect.signature(FileSystemStorage.__init__).parameters,
 )
-LIKE_DISK = replace(DISK, has_files_at_paths=False, overwrites=True)
+LIKE_DISK = replace(DISK, has_files_at_paths=False, allows_overwrite=True, processes=False)
 LENDING = replace(LIKE_DISK, has_files_at_paths=True, follows_media_root=False)
-MEMORY = Capabilities(
+MEMORY = replace(
+    LIKE_DISK,
     makes_parents=True,
     deletes_trees=True,
     deletes_quietly=True,
-    has_paths=False,
-    has_files_at_paths=False,
+    paths=False,
     limits_names=False,
     lists_slash=True,
     keeps_partial_saves=False,
 )
 BUCKET = replace(
     MEMORY,
-    overwrites=False,
+    processes=True,
+    allows_overwrite=False,
     follows_media_root=False,
-    opens_like_python=False,
-    has_directories=False,
+    modes=False,
+    directories=False,
     refuses_names=False,
     takes_odd_characters=False,  # moto refuses them; S3 does not
     takes_every_content=False,
-    gives_each_a_name=False,
+    atomic_names=False,
     has_media_urls=False,
     has_base_url=False,
     has_disk_options=False,
     shows_writes=False,
-    has_every_time=False,
+    created_time=False,
+    accessed_time=False,
     copies_deeply=False,  # it loses boto3's TransferConfig
 )
 # A save stores a new content, and open handles keep reading the old one.
-KEY_VALUE = replace(MEMORY, follows_media_root=False, has_disk_options=False, shows_writes=False)
+KEY_VALUE = replace(
+    MEMORY, processes=None, follows_media_root=False, has_disk_options=False, shows_writes=False
+)
 like_disk = partial(in_memory, behaves_like="filesystem")
+
+# Its path() is where the file would be on a disk.
+NO_FILE = frozenset({"file_is_at_its_path"})
+# One of its options is boto3's TransferConfig.
+NOT_SERIALIZED = frozenset({"storage_is_serialized"})
 
 # The S3 server is slow, and is not installed everywhere.
 IN_BUCKETS = (pytest.mark.once, needs_s3)
@@ -194,7 +205,7 @@ SUBJECTS = [
     # Django's comes first: where it fails, the contract is wrong.
     Subject("FileSystemStorage", on_disk, DISK),
     Subject("memory", in_memory, MEMORY),
-    Subject("filesystem", like_disk, LIKE_DISK),
+    Subject("filesystem", like_disk, LIKE_DISK, fails=NO_FILE),
     Subject("lend_paths", partial(like_disk, lend_paths=True), LENDING),
     Subject("locmem", on_locmem, KEY_VALUE),
     Subject("locmem in small chunks", partial(on_locmem, chunk_size=7), KEY_VALUE),
@@ -202,5 +213,5 @@ SUBJECTS = [
         Subject(name, in_store(name), KEY_VALUE, (pytest.mark.once,))
         for name in ["redis", "cluster", "sqlite", "postgresql", "mariadb", "dynamodb"]
     ),
-    Subject("S3Storage", in_bucket, BUCKET, IN_BUCKETS),
+    Subject("S3Storage", in_bucket, BUCKET, IN_BUCKETS, NOT_SERIALIZED),
 ]

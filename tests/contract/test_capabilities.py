@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
 from io import BytesIO
 
 import pytest
 from contract.helpers import get, names, put, repickled, write
-from contract.storages import Capabilities
+from contract.storages import Traits
 from django.conf import settings
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.storage import Storage
@@ -21,20 +20,6 @@ def probe(does: Callable[[Storage], bool]) -> Callable[[Storage], bool]:
     """Register a function that shows whether a storage has the capability of its name."""
     PROBES[does.__name__] = does
     return does
-
-
-@probe
-def opens_like_python(storage: Storage) -> bool:
-    """Append to a file that does not exist."""
-    write(storage, "a", b"content", "ab")
-    return get(storage, "a") == b"content"
-
-
-@probe
-def has_directories(storage: Storage) -> bool:
-    """Ask for the directory of a file."""
-    put(storage, "d/a")
-    return storage.exists("d")
 
 
 @probe
@@ -99,29 +84,14 @@ def shows_writes(storage: Storage) -> bool:
 
 
 @probe
-def has_every_time(storage: Storage) -> bool:
-    """Ask for the created time of a file."""
-    put(storage, "a")
-    times = storage.get_accessed_time("a"), storage.get_created_time("a")
-    return all(isinstance(time, datetime) for time in times)
-
-
-@probe
 def copies_deeply(storage: Storage) -> bool:
     """Read from a pickled storage."""
     other = repickled(storage)
     return get(other, put(other, "a", b"content")) == b"content"
 
 
-@probe
-def has_paths(storage: Storage) -> bool:
-    """Ask for the path of a file."""
-    put(storage, "a")
-    return storage.path("a").endswith("a")
-
-
 @pytest.mark.parametrize("capability", PROBES)
-def test_capability(storage: Storage, can: Capabilities, capability: str) -> None:
+def test_capability(storage: Storage, can: Traits, capability: str) -> None:
     """A storage has the capabilities that are declared for it, and lacks all others."""
     try:
         does = PROBES[capability](storage)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import time_machine
 from contract.helpers import get, put, repickled
-from contract.storages import Capabilities
+from contract.storages import Traits
 from django.core.files.storage import Storage
 from django.utils.module_loading import import_string
 
@@ -48,7 +48,7 @@ def test_base_url_follows_the_setting(make_storage: Callable[..., Storage], sett
 
 @pytest.mark.needs("has_disk_options")
 def test_location_follows_the_setting(
-    make_storage: Callable[..., Storage], can: Capabilities, settings, tmp_path: Path
+    make_storage: Callable[..., Storage], can: Traits, settings, tmp_path: Path
 ) -> None:
     """A storage without a location follows MEDIA_ROOT."""
     storage = make_storage(location=None)

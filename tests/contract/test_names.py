@@ -1,14 +1,13 @@
 """Names that a storage refuses, keeps or generates."""
 
 import errno
-import re
 import unicodedata
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from contract.helpers import get, names, put, raises_unless
-from contract.storages import Capabilities
+from contract.storages import Traits
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.storage import Storage
 
@@ -33,7 +32,7 @@ USES: dict[str, Callable[[Storage, str], Any]] = {
 
 @pytest.mark.needs("refuses_names")
 @pytest.mark.parametrize("use", USES)
-def test_names_outside_of_the_storage(storage: Storage, can: Capabilities, use: str) -> None:
+def test_names_outside_of_the_storage(storage: Storage, can: Traits, use: str) -> None:
     """Every method refuses a name outside of the storage; listdir("/") may list the storage."""
     for name in OUTSIDE:
         is_listed = use == "listdir" and name == "/" and can.lists_slash
@@ -60,7 +59,7 @@ def test_nul(storage: Storage) -> None:
     assert storage.listdir("") == ([], [])
 
 
-def test_long_names(storage: Storage, can: Capabilities) -> None:
+def test_long_names(storage: Storage, can: Traits) -> None:
     """A storage that limits names refuses a component of more than 255 bytes."""
     put(storage, "d/a")
     for name in ["x" * 256, "é" * 128, "d/" + "x" * 256]:
@@ -70,7 +69,7 @@ def test_long_names(storage: Storage, can: Capabilities) -> None:
         assert info is None or info.value.errno == errno.ENAMETOOLONG
 
 
-@pytest.mark.needs("has_directories")
+@pytest.mark.needs("directories")
 def test_long_paths(storage: Storage) -> None:
     """Every storage refuses a name of more than 4095 bytes, and stores nothing under it."""
     for name in ["/".join(["x" * 255] * 17), "/".join(["é" * 127] * 17)]:
@@ -87,7 +86,7 @@ def test_names_that_just_fit(storage: Storage) -> None:
         assert get(storage, name) == b"content"
 
 
-def test_names_are_kept(storage: Storage, can: Capabilities) -> None:
+def test_names_are_kept(storage: Storage, can: Traits) -> None:
     """save() keeps every character of a name."""
     contents = {
         name: name.encode() for name in [*UNICODE, *ODD, *["a\nb"] * can.takes_odd_characters]
@@ -116,8 +115,8 @@ def test_generate_filename(storage: Storage) -> None:
 
 
 def test_generate_filename_refuses(storage: Storage) -> None:
-    """generate_filename() refuses a name outside of the storage and an empty one."""
-    for name in ["../a", "d/../a", "d/..", "d\\..\\a", "d/$", ""]:
+    """generate_filename() refuses a name without a valid character, and an empty one."""
+    for name in ["d/$", ""]:
         with pytest.raises(SuspiciousFileOperation):
             storage.generate_filename(name)
 
@@ -133,25 +132,3 @@ def test_get_valid_name_refuses(storage: Storage) -> None:
     for name in ["", ".", "..", "$$"]:
         with pytest.raises(SuspiciousFileOperation):
             storage.get_valid_name(name)
-
-
-def test_get_available_name(storage: Storage) -> None:
-    """get_available_name() returns a free name unchanged, and an alternative for a taken one."""
-    assert storage.get_available_name("d/a.txt") == "d/a.txt"
-    put(storage, "d/a.txt")
-    other = storage.get_available_name("d\\a.txt")
-    assert re.fullmatch(r"d/a_[A-Za-z0-9]{7}\.txt", other)
-    assert not storage.exists(other)
-
-
-def test_get_available_name_reserves_nothing(storage: Storage) -> None:
-    """get_available_name() stores nothing under the name."""
-    assert storage.get_available_name("a") == storage.get_available_name("a") == "a"
-    assert names(storage) == []
-
-
-def test_get_alternative_name(storage: Storage) -> None:
-    """An alternative name has an underscore and seven random characters before the extension."""
-    alternatives = {storage.get_alternative_name("d/a", ".txt") for _ in range(3)}
-    assert all(re.fullmatch(r"d/a_[A-Za-z0-9]{7}\.txt", name) for name in alternatives)
-    assert len(alternatives) == 3
