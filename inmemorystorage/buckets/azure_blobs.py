@@ -279,7 +279,7 @@ def _check_blocks(existing: StoredObject | None) -> None:
 def put_block(call: Call) -> Response:
     """Answer Put Block."""
     _put_block(call, call.content)
-    # "Put Block": the MD5 is returned if it was sent.
+    # The MD5 is returned if it was sent.
     sent = call.headers.get("content-md5")
     return Response(201, {**_ENCRYPTED, **({"content-md5": sent} if sent else {})})
 
@@ -317,7 +317,7 @@ def put_block_list(call: Call) -> Response:
         blocks.append((name, len(content)))
     whole = contents[0] if len(contents) == 1 else b"".join(contents)
     attributes = replace(_sent_attributes(call, "BlockBlob"), blocks=tuple(blocks))
-    # "Put Block List": the MD5 of the request's body, not of the blob.
+    # The MD5 of the request's body, not of the blob.
     digest = {"content-md5": md5_of(etag_of(call.request.body))}
     return _written(store(call, whole, attributes), 201, digest)
 
