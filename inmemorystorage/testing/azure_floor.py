@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import re
-import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -16,7 +15,6 @@ from django.conf import settings
 from ..buckets import azure
 from ..buckets.azure_call import address_of
 from ..buckets.http import Request, Response
-from ..project import labelled_storages, storage_layers, unwrap
 from ..serving.bucket import own_url
 from .bucket_floor import BucketFloor, Exchange, method
 from .requests_adapter import answered_by
@@ -46,19 +44,12 @@ class AzureFloor(BucketFloor):
     waiting = ("azure.core.pipeline.transport._base", "azure.storage.blob._download")
     extra, packages = "django-storages[azure]", frozenset({"azure"})
 
-    def __init__(self, left: tuple[str, ...] = ()) -> None:
-        super().__init__(left)
-        # Storages that have been made since the last request: they had no client yet.
-        self._unfinished: weakref.WeakSet[Any] = weakref.WeakSet()
-
     def enable(self) -> AzureFloor:
         """Begin to answer."""
         super().enable()
         self._patch_after_import("azure.core.pipeline.transport._aiohttp", self._async_patched)
-        for _, known in labelled_storages():
-            for storage in map(unwrap, storage_layers(known)):
-                if self.holds(storage):
-                    self._exits.callback(vars(storage).update, _give_account(storage))
+        for storage in self._held():
+            self._exits.callback(vars(storage).update, _give_account(storage))
         return self
 
     @contextlib.contextmanager
@@ -128,9 +119,6 @@ class AzureFloor(BucketFloor):
 
     def answer(self, request: Request, endpoint: str = "") -> Response:
         """Answer a request; raise `UnsupportedRequest` for one that is not answered."""
-        while self._unfinished:
-            with contextlib.suppress(Exception):  # it may name no container
-                self._note_public(self._unfinished.pop())
         headers = request.headers
         if "authorization" not in headers and _CLIENT in headers.get("user-agent", ""):
             request = _signed(request)
@@ -174,9 +162,7 @@ class AzureFloor(BucketFloor):
 
     def key_of(self, account: str) -> str | None:
         """Return the key of an account, if the project has exactly one for it."""
-        storages = [*(storage for _, storage in labelled_storages()), *self._storages]
-        moved = (unwrap(each) for known in storages for each in storage_layers(known))
-        given = [vars(each) for each in moved if self.holds(each)]
+        given = [vars(each) for each in self._held()]
         given.append({
             "account_name": getattr(settings, "AZURE_ACCOUNT_NAME", None),
             "account_key": getattr(settings, "AZURE_ACCOUNT_KEY", None),
@@ -186,11 +172,10 @@ class AzureFloor(BucketFloor):
         return keys.pop() if len(keys) == 1 else None
 
     def remember(self, storage: Any) -> None:
-        """Note a storage that is being made, and give it an account if it has none."""
+        """Note a storage that was made, and give it an account if it has none."""
         if self.holds(storage):
-            self._storages.add(storage)
-            self._unfinished.add(storage)
             _give_account(storage)
+        super().remember(storage)
 
     def is_public(self, storage: Any) -> bool:
         """Return whether anyone may read the objects of a storage, whose URLs are not signed."""

@@ -207,7 +207,7 @@ def test_without_authorization(buckets: Buckets) -> None:
         assert code(ask(listed)) == expected
     assert code(ask("?restype=container&comp=acl")) == "ResourceNotFound"
     send(buckets, "PUT", "?restype=container&comp=acl")
-    buckets.public.add("mine/media")
+    buckets.public.put("mine/media", True)
     assert ask("/a").body == b"0123456789"
 
 
@@ -297,7 +297,7 @@ def test_copy_blob(buckets: Buckets) -> None:
 
 def test_copy_between_accounts(buckets: Buckets) -> None:
     """A copy from another account needs a public container or a signature."""
-    buckets.public.add("other/media")
+    buckets.public.put("other/media", True)
     buckets.create("other/media").store("a", b"b", Attributes(BLOCK))
     source = "https://other.blob.core.windows.net/media/a"
     assert send(buckets, "PUT", "/b", {"x-ms-copy-source": source}).status == 202
