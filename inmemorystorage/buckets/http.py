@@ -19,7 +19,7 @@ class Request:
     A request to an object store.
 
     :param url: the whole URL, as it is sent.
-    :param headers: by name in lower case.
+    :param headers: by name in lower case; names of metadata in Azure keep the case of their ends.
     """
 
     method: str

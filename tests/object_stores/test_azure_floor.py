@@ -1,4 +1,18 @@
-"""AzureStorage on buckets in memory, against the same on Azurite."""
+"""
+AzureStorage on buckets in memory, against the same on Azurite.
+
+Where Azurite contradicts the Azure Storage REST API reference, the reference counts:
+
+- Names with control characters are refused: "Naming and Referencing Containers, Blobs, and
+  Metadata".
+- A tag's value may be empty: "Set Blob Tags".
+- A page of a listing has a prefix only if the request has one: "Listing Blob storage resources".
+- What "List Blobs" shows of copies has to be asked for with ``include``.
+- Only an MD5 digest that is stored is sent with a whole blob: "Get Blob".
+- A blob whose blocks are not committed does not exist, and writing the whole blob drops them:
+  "Put Block List".
+- Put Blob From URL and Put Block From URL are answered.
+"""
 
 from __future__ import annotations
 
