@@ -908,11 +908,9 @@ def _raise(error: type[Exception]) -> Callable[[], Response]:
 
 @pytest.fixture
 def sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Return the seconds that transports sleep."""
-    from azure.core.pipeline.transport import HttpTransport
-
+    """Return the seconds that clients sleep."""
     slept: list[float] = []
-    monkeypatch.setattr(HttpTransport, "sleep", lambda _, seconds: slept.append(seconds))
+    monkeypatch.setattr(time, "sleep", slept.append)
     return slept
 
 
