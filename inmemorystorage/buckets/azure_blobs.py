@@ -450,7 +450,7 @@ def copy_blob(call: Call) -> Response:
     kept = {
         name: value
         for name, value in source.attributes.headers.items()
-        if not name.startswith("x-ms-") or name == "x-ms-blob-type"
+        if not name.startswith("x-ms-") or name in ("x-ms-blob-type", "x-ms-access-tier")
     }
     size = len(source.content)
     copied = {

@@ -285,12 +285,13 @@ def test_put_blob_from_url(buckets: Buckets) -> None:
 
 
 def test_copy_blob(buckets: Buckets) -> None:
-    """A copy is complete at once, and has the tags of its source if they are asked for."""
+    """A copy is complete at once, has its source's tier, and its tags if they are asked for."""
+    send(buckets, "PUT", "/a?comp=tier", {"x-ms-access-tier": "Cool"})
     tagged = {"x-ms-copy-source-tag-option": "COPY", "x-ms-requires-sync": "true"}
     assert send(buckets, "PUT", "/b", {**SOURCE, **tagged}).status == 202
     headers = send(buckets, "HEAD", "/b").headers
     assert (headers["x-ms-copy-status"], headers["x-ms-tag-count"]) == ("success", "1")
-    assert headers["x-ms-copy-progress"] == "10/10"
+    assert (headers["x-ms-copy-progress"], headers["x-ms-access-tier"]) == ("10/10", "Cool")
     shown = send(buckets, "GET", "?restype=container&comp=list&include=copy,tags").body
     assert b"<CopyStatus>success</CopyStatus>" in shown
 
