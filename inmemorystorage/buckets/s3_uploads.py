@@ -180,7 +180,8 @@ def complete_upload(call: Call) -> Response:
 
 def _completed_parts(call: Call, upload: Upload) -> dict[int, Part]:
     """Return the parts of which a request makes an object."""
-    wanted = parse_xml(call.content).findall("Part")
+    # Its checksum headers are not of the body, but of the object: "CompleteMultipartUpload".
+    wanted = parse_xml(call.request.body).findall("Part")
     if not wanted:
         raise S3Error("MalformedXML")
     numbers = [int(each.findtext("PartNumber", "0")) for each in wanted]

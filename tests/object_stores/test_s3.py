@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
-import re
 import time
 from typing import Any
 
 import pytest
 import time_machine
+from object_stores.s3_wire import MEDIA, MOMENT, SCOPE, code, make_account, send
 
 from inmemorystorage.buckets import s3
 from inmemorystorage.buckets.bucket import Buckets, etag_of
@@ -24,39 +23,11 @@ from inmemorystorage.buckets.s3_body import decode_chunks
 from inmemorystorage.exceptions import UnsupportedRequest
 from inmemorystorage.tree.journal import Savepoint
 
-DAY, MOMENT = "20260101", "20260101T000000Z"
-SCOPE = f"key/{DAY}/us-east-1/s3/aws4_request"
-SIGNED = {
-    "authorization": f"AWS4-HMAC-SHA256 Credential={SCOPE}, SignedHeaders=host, "
-    f"Signature={'0' * 64}",
-    "x-amz-date": MOMENT,
-}
-MEDIA = "https://media.s3.amazonaws.com/"
-
 
 @pytest.fixture
 def buckets() -> Buckets:
     """Return an account with a bucket "media", and an object "a" in it."""
-    buckets = Buckets()
-    buckets.create("media")
-    buckets.public.put("media", True)
-    send(buckets, "PUT", f"{MEDIA}a", {}, b"0123456789")
-    return buckets
-
-
-def send(
-    buckets: Buckets, method: str, url: str, headers: Any = None, body: bytes = b""
-) -> Response:
-    """Send a signed request, with a digest of its body."""
-    digest = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
-    sent = {**SIGNED, "content-md5": digest, **(headers or {})}
-    return s3.answer(buckets, Request(method, url, sent, body))
-
-
-def code(response: Response) -> str:
-    """Return the code of an error, or an empty string."""
-    found = re.search("<Code>(.*)</Code>", response.body.decode())
-    return found[1] if found else ""
+    return make_account()
 
 
 @pytest.mark.parametrize(
