@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import time_machine
@@ -86,13 +88,16 @@ def outcome(operation: Callable[[Side], Any], side: Side) -> Any:
 
 
 @contextmanager
-def sides(server: Server, bucket: Bucket, **options: Any) -> Iterator[tuple[Side, Side]]:
-    """Yield an S3Storage on moto, and one on buckets in memory."""
+def sides(
+    server: Server, bucket: Bucket, make: Callable[..., Any] | None = None, **options: Any
+) -> Iterator[tuple[Side, Side]]:
+    """Yield an S3Storage, or what ``make`` returns, on moto, and one on buckets in memory."""
     from storages.backends.s3 import S3Storage
 
+    make = make or S3Storage
     with S3Floor(left=(server.endpoint,)):
-        real = S3Storage(**{**bucket.options, "querystring_auth": True, **options})
-        moved = S3Storage(bucket_name=bucket.name, **options)
+        real = make(**{**bucket.options, "querystring_auth": True, **options})
+        moved = make(bucket_name=bucket.name, **options)
         yield Side(real, bucket.name), Side(moved, bucket.name)
 
 
@@ -259,6 +264,31 @@ def test_client_as_on_moto(server: Server, steps: list[Operation]) -> None:
     compare(server, steps)
 
 
+PEM = b"a key"  # replaced by one that is generated
+
+
+def _private_key() -> bytes:
+    """Return a key with which CloudFront's URLs are signed."""
+    serialization = pytest.importorskip("cryptography.hazmat.primitives.serialization")
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    form, no_password = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    encoded: bytes = key.private_bytes(serialization.Encoding.PEM, form, no_password)
+    return encoded
+
+
+def _url(side: Side, name: str, **options: Any) -> Any:
+    """Return a URL without what differs between two runs."""
+    parts = urlsplit(side.storage.url(name, **options))
+    path = parts.path.removeprefix(f"/{side.name}")
+    drop = {"AWSAccessKeyId", "Signature", "Expires"}
+    drop |= {f"X-Amz-{each}" for each in ("Credential", "Date", "Signature")}
+    query = {key: "" if key in drop else value for key, value in parse_qsl(parts.query)}
+    host = parts.netloc if "cdn" in parts.netloc else "service"
+    return parts.scheme if host != "service" else "", host, path, query
+
+
 OPTIONS: dict[str, dict[str, Any]] = {
     "location": {"location": "media"},
     "no overwrite": {"file_overwrite": False},
@@ -268,6 +298,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "path style": {"addressing_style": "path"},
     "signature": {"signature_version": "s3v4", "region_name": "eu-central-1"},
     "memory": {"max_memory_size": 10},
+    "public URLs": {"querystring_auth": False},
+    "expiry": {"querystring_expire": 9, "signature_version": "s3v4"},
+    "domain": {"custom_domain": "cdn.example"},
+    "protocol": {"custom_domain": "cdn.example", "url_protocol": "http:"},
+    "gzip types": {"gzip": True, "gzip_content_types": ("text/plain",)},
+    "CloudFront": {"custom_domain": "cdn.example", "cloudfront_key_id": "K", "cloudfront_key": PEM},
 }
 
 
@@ -292,8 +328,74 @@ def test_options_as_on_moto(server: Server, options: dict[str, Any]) -> None:
     steps += [
         ("listdir", lambda side: side.storage.listdir("")),
         ("list", _pages("list_objects_v2")),
+        ("url", lambda side: _url(side, "d/ü b.txt")),
+        ("url for 5", lambda side: _url(side, "a", expire=5)),
+        ("url of HEAD", lambda side: _url(side, "a", http_method="HEAD")),
+        ("url with type", lambda side: _url(side, "a", parameters={"ResponseContentType": "a/b"})),
     ]
+    if options.get("cloudfront_key") == PEM:
+        options = {**options, "cloudfront_key": _private_key()}
     compare(server, steps, **options)
+
+
+def _private_storage() -> type:
+    """Return a storage as projects write one: it never overwrites, and saves a copy."""
+    from storages.backends.s3 import S3Storage
+
+    class PrivateStorage(S3Storage):  # type: ignore[misc]
+        location = "private"
+        default_acl = "private"
+        file_overwrite = False
+
+        def get_available_name(self, name: str, max_length: int | None = None) -> str:
+            while self.exists(name):
+                name = f"1{name}"
+            return name
+
+        def _save(self, name: str, content: Any) -> str:
+            content.seek(0, os.SEEK_SET)
+            with io.BytesIO() as copy:
+                copy.write(content.read())
+                copy.seek(0)
+                saved: str = super()._save(name, copy)
+            return saved
+
+    return PrivateStorage
+
+
+def test_subclass_as_on_moto(server: Server) -> None:
+    """A subclass keeps its attributes and methods, with the same effects as on moto."""
+    steps = [
+        *(_saving("a.txt", b"one"), _saving("a.txt", b"two"), _saving("d/b", b"")),
+        ("read", lambda side: _read(side, "1a.txt", "rb")),
+        ("list", _pages("list_objects_v2")),
+        ("listdir", lambda side: side.storage.listdir("")),
+        ("acl", _client("get_object_acl", Key="private/a.txt")),
+    ]
+    compare(server, steps, make=_private_storage())
+
+
+def test_manifest_as_on_moto(server: Server, tmp_path: Path) -> None:
+    """Static files are hashed, and their manifest is stored, as on moto."""
+    from django.core.files.storage import FileSystemStorage
+    from storages.backends.s3 import S3ManifestStaticStorage
+
+    (tmp_path / "a.css").write_text("b { background: url(b.png) }")
+    (tmp_path / "b.png").write_bytes(b"picture")
+    found = {name: (FileSystemStorage(tmp_path), name) for name in ("a.css", "b.png")}
+
+    def collect(side: Side) -> Any:
+        for name in found:
+            side.storage.save(name, ContentFile((tmp_path / name).read_bytes()))
+        return sorted(side.storage.post_process(found))
+
+    steps: list[Operation] = [
+        ("collect", collect),
+        ("url", lambda side: _url(side, "a.css")),
+        ("manifest", lambda side: sorted(side.storage.load_manifest()[0].items())),
+        ("list", _pages("list_objects_v2")),
+    ]
+    compare(server, steps, make=S3ManifestStaticStorage, querystring_auth=False)
 
 
 PAST, FUTURE = "Wed, 01 Jan 2020 00:00:00 GMT", "Fri, 01 Jan 2100 00:00:00 GMT"
