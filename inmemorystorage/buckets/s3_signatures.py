@@ -216,7 +216,9 @@ def _verify_v2(signed: Signed, access: str, date: str, signature: str) -> None:
     named = sorted(
         name for name in headers if name.startswith("x-amz-") and name not in PARAMETERS - _AMAZON
     )
-    bucket = f"/{signed.bucket}" if signed.bucket else ""
+    resource = (f"/{signed.bucket}" if signed.bucket else "") + _path(signed.request)
+    if resource.count("/") == 1 and resource != "/":
+        resource += "/"  # botocore signs it with a bucket's name
     found = sorted(
         f"{name}={value}" if value else name
         for name, value in signed.query.items()
@@ -228,7 +230,7 @@ def _verify_v2(signed: Signed, access: str, date: str, signature: str) -> None:
         headers.get("content-type", ""),
         date,
         *(f"{name}:{headers[name].strip()}" for name in named),
-        bucket + _path(signed.request) + ("?" + "&".join(found) if found else ""),
+        resource + ("?" + "&".join(found) if found else ""),
     ]
     verify_text_v2("\n".join(lines), access, signature, signed.secrets)
 

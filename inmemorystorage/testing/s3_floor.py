@@ -206,8 +206,6 @@ def _read(body: Any) -> bytes:
     """Return a body as bytes; bytes by reference."""
     if body is None:
         return b""
-    if isinstance(body, str):
-        return body.encode()
-    return (
-        body if isinstance(body, bytes) else bytes(body.read() if hasattr(body, "read") else body)
-    )
+    if isinstance(body, bytes):
+        return body
+    return bytes(body.read() if hasattr(body, "read") else body)

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -732,6 +733,107 @@ def test_presigned_post(floor: S3Floor, client: Any) -> None:
     assert code(sent(b"a", policy="odd")) == "SignatureDoesNotMatch"
     with time_machine.travel(time.time() + 61):
         assert code(sent(b"a")) == "AccessDenied"
+
+
+def test_presigned_post_of_version_4(floor: S3Floor, client: Any) -> None:
+    """A presigned form of version 4 stores a file, unless its policy or signature was changed."""
+    import boto3.session
+    from botocore.config import Config
+
+    config = Config(signature_version="s3v4")
+    client = boto3.session.Session().client("s3", "eu-west-1", config=config)
+    post = client.generate_presigned_post("media", "a")
+
+    def sent(**changes: str) -> Response:
+        fields = {**post["fields"], **changes}
+        return send(floor, "POST", post["url"], *form(fields, b"content"))
+
+    assert sent().status == 204
+    assert code(sent(**{"x-amz-signature": "0" * 64})) == "SignatureDoesNotMatch"
+    assert code(sent(policy="odd")) == "SignatureDoesNotMatch"
+
+
+def test_form_without_names(floor: S3Floor, client: Any) -> None:
+    """A form with a field that has no name is malformed."""
+    headers = {"content-type": "multipart/form-data; boundary=xyz"}
+    body = b"--xyz\r\nContent-Disposition: form-data\r\n\r\na\r\n--xyz--\r\n"
+    sent = send(floor, "POST", "https://media.s3.amazonaws.com/", headers, body)
+    assert code(sent) == "MalformedPOSTRequest"
+
+
+def test_token_instead_of_credentials() -> None:
+    """A client that sends a token signs nothing, and no key of it is noted."""
+    floor, token = S3Floor(), object()
+    signer = SimpleNamespace(_credentials="some")
+    assert floor._get_auth_instance(lambda signer: token, signer) is token
+    assert floor.buckets.secrets == {}
+
+
+@pytest.mark.parametrize("style", ["path", "virtual"])
+@pytest.mark.parametrize("version", ["s3", "s3v4"])
+def test_signed_requests(floor: S3Floor, client: Any, version: str, style: str) -> None:
+    """Requests of clients have valid signatures, at each endpoint."""
+    import boto3.session
+    from botocore.config import Config
+
+    config = Config(signature_version=version, s3={"addressing_style": style})
+    for region, endpoint in [
+        ("us-east-1", None),
+        ("cn-north-1", None),
+        ("us-gov-west-1", None),
+        ("us-east-1", "https://objects.example:9000"),
+        *([("us-east-1", "https://objects.example:9000/deep")] if version == "s3v4" else []),
+    ]:
+        client = boto3.session.Session().client("s3", region, config=config, endpoint_url=endpoint)
+        client.put_object(Bucket="media", Key="ü b/+~", Body=b"a", Metadata={"by": "a  b"})
+        client.put_object_tagging(Bucket="media", Key="ü b/+~", Tagging=TAG)
+        listed = client.list_objects_v2(Bucket="media", Prefix="ü b/+", StartAfter="a&b")
+        assert [each["Key"] for each in listed["Contents"]] == ["ü b/+~"]
+        got = client.get_object(Bucket="media", Key="ü b/+~", ResponseContentType="a/b c")
+        assert (got["Body"].read(), got["ContentType"]) == (b"a", "a/b c")
+
+
+@pytest.mark.parametrize("option", ["use_dualstack_endpoint", "use_accelerate_endpoint"])
+def test_endpoints(floor: S3Floor, client: Any, option: str) -> None:
+    """Clients of Amazon's other endpoints reach the same buckets."""
+    import boto3.session
+    from botocore.config import Config
+
+    client.put_object(Bucket="media", Key="a", Body=b"content")
+    other = boto3.session.Session().client("s3", "eu-west-1", config=Config(s3={option: True}))
+    assert other.get_object(Bucket="media", Key="a")["Body"].read() == b"content"
+
+
+def test_waiters_and_pages(client: Any) -> None:
+    """Waiters and paginators end, and events see each request."""
+    seen: list[str] = []
+    client.meta.events.register("before-send.s3", lambda request, **_: seen.append(request.method))
+    client.get_waiter("bucket_exists").wait(Bucket="media")
+    for key in ("a", "b", "c"):
+        client.put_object(Bucket="media", Key=key, Body=b"")
+    client.get_waiter("object_exists").wait(Bucket="media", Key="a")
+    pages = client.get_paginator("list_objects_v2").paginate(
+        Bucket="media", PaginationConfig={"PageSize": 2}
+    )
+    assert [len(page["Contents"]) for page in pages] == [2, 1]
+    versions = client.get_paginator("list_object_versions").paginate(
+        Bucket="media", PaginationConfig={"PageSize": 2}
+    )
+    assert [len(page["Versions"]) for page in versions] == [2, 1]
+    client.delete_object(Bucket="media", Key="a")
+    client.get_waiter("object_not_exists").wait(Bucket="media", Key="a")
+    assert seen == ["HEAD", *["PUT"] * 3, "HEAD", *["GET"] * 4, "DELETE", "HEAD"]
+
+
+def test_missing_right_to_list() -> None:
+    """A floor without the right to list refuses missing objects with 403."""
+    import boto3.session
+
+    with S3Floor(may_list=False):
+        client = boto3.session.Session().client("s3")
+        client.create_bucket(Bucket="media")
+        with pytest.raises(client.exceptions.ClientError, match="403"):
+            client.head_object(Bucket="media", Key="missing")
 
 
 def test_content_by_reference(floor: S3Floor, client: Any) -> None:
