@@ -318,9 +318,9 @@ def _listed(each: Any) -> Any:
     is_prefix = type(each).__name__ == "BlobPrefix"
     if is_prefix:
         return f"prefix {each.name}"
-    # Of copies Azurite lists no encryption, and an empty element for their metadata; and it lists
-    # copies unasked. "List Blobs", include: copies if they are asked for.
-    shown = {**plain(each), "metadata": each.metadata or {}}
+    # Of copies Azurite lists no encryption, and an empty element for their metadata, as for tags
+    # that were removed; and it lists copies unasked.
+    shown = {**plain(each), "metadata": each.metadata or {}, "tags": each.tags or None}
     return {key: shown[key] for key in shown if key not in ("server_encrypted", "copy")}
 
 
