@@ -84,6 +84,8 @@ STATIC_URL = "/static/"
 # easy-thumbnails keeps thumbnails in the storage of this alias.
 THUMBNAIL_DEFAULT_STORAGE_ALIAS = "default"
 THUMBNAIL_BASEDIR = "thumbnails"
+# Their names are in no file field.
+INMEMORYSTORAGE_IGNORED_ORPHANS = [f"{THUMBNAIL_BASEDIR}/*"]
 THUMBNAIL_SOURCE_GENERATORS = ["gallery.thumbnails.first_frame"]
 THUMBNAIL_ALIASES = {
     "": {
