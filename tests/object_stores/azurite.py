@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import itertools
 import os
 import shutil
@@ -11,7 +12,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
@@ -71,7 +71,7 @@ class Azurite:
         return name
 
 
-@contextmanager
+@contextlib.contextmanager
 def run_azurite() -> Iterator[Azurite]:
     """Run Azurite."""
     from engines.processes import Process, accepts, find_program, free_port
@@ -99,11 +99,18 @@ def install() -> None:
     npm = shutil.which("npm")
     command = [npm or "npm", "install", "--no-audit", "--no-fund", "--loglevel=error"]
     command += ["--prefix", str(DIRECTORY), f"azurite@{VERSION}"]
-    if PROGRAM.exists() or (npm is not None and subprocess.call(command) == 0):
+    if PROGRAM.exists() or (npm is not None and any(succeeds(command) for _ in range(3))):
         return
     if os.environ.get("CI") == "true":
         sys.exit("Azurite was not installed: .ci/servers installs npm.")
     print("Without Azurite the tests that compare with it are skipped.", file=sys.stderr)
+
+
+def succeeds(command: list[str]) -> bool:
+    """Run a command, which may hang; return whether it succeeds in 200 seconds."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        return subprocess.call(command, timeout=200) == 0
+    return False
 
 
 if __name__ == "__main__":

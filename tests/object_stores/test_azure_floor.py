@@ -35,7 +35,6 @@ from unittest import mock
 from urllib.parse import urlsplit
 
 import pytest
-import requests
 import time_machine
 from django.core.files.base import ContentFile
 from django.core.files.storage import base, storages
@@ -51,6 +50,8 @@ from inmemorystorage.testing.azure_floor import AzureFloor
 from inmemorystorage.testing.bucket_floor import Exchange, Proceed, floor_of, observed_by
 from inmemorystorage.testing.requests_adapter import answered_by
 from inmemorystorage.tree.journal import Savepoint
+
+requests: Any = pytest.importorskip("requests")
 
 pytestmark = [
     pytest.mark.skipif(not has_client(), reason="django-storages[azure] is not installed"),
