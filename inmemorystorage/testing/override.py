@@ -16,7 +16,7 @@ from django.db.models.signals import class_prepared
 from ..project import field_label, file_fields, labelled_storages, storage_layers, unwrap
 from . import django_memory
 from .azure_floor import AzureFloor
-from .bucket_floor import extra_for
+from .bucket_floor import BucketFloor, extra_for
 from .floor import Floor
 from .gcs_floor import GCSFloor
 from .http_connections import connections_answered
@@ -50,6 +50,8 @@ class override_storages(TestTool):
     :param left: directories to leave alone, besides the temporary directory, and URLs of services
         that are really reached, such as ``"http://127.0.0.1:9000"``.
     :param parent: in a worker process, the private directory of its parent, whose files are copied.
+    :param may_list: whether clients have the right to list a bucket of S3. Without it, S3 refuses
+        requests for missing objects with 403 instead of 404.
 
     Raises ``ImproperlyConfigured`` for a name that is neither an alias nor a field. A context
     manager (``with`` and ``async with``), and a decorator of functions, coroutines and classes.
@@ -62,12 +64,14 @@ class override_storages(TestTool):
         load: str = "",
         left: tuple[str, ...] = (),
         parent: str = "",
+        may_list: bool = True,
     ) -> None:
         super().__init__()
         self._chosen = dict(chosen or {})
         self._load = load
         self._left = left
         self._parent = parent
+        self._may_list = may_list
         self._exits: list[contextlib.ExitStack] = []
 
     def enable(self) -> None:
@@ -81,6 +85,8 @@ class override_storages(TestTool):
                 for floor in BUCKET_FLOORS:
                     stack.enter_context(floor(self._left))
                 stack.enter_context(connections_answered())
+            for active in () if self._may_list else BucketFloor.active:
+                stack.enter_context(attribute(active.buckets, "may_list", False))
             stack.enter_context(isolate_storages())
             replacements = Replacements(self._chosen.values())
             stack.callback(replacements.close)

@@ -24,9 +24,6 @@ class S3Floor(BucketFloor):
 
     Requests that botocore's hooks answer first, such as those of moto and of ``Stubber``, do not
     come here, nor do those to other services.
-
-    :param may_list: whether clients have the right to list objects. Without it, S3 refuses
-        requests for missing objects with 403 instead of 404, and `exists` of S3Storage raises.
     """
 
     service = s3.SERVICE
@@ -35,10 +32,6 @@ class S3Floor(BucketFloor):
     module = "botocore.session"
     waiting = ("botocore.endpoint",)
     extra, packages = "django-storages[s3]", frozenset({"boto3", "botocore"})
-
-    def __init__(self, left: tuple[str, ...] = (), *, may_list: bool = True) -> None:
-        super().__init__(left)
-        self.buckets.may_list = may_list
 
     def name_of(self, storage: Any) -> str:
         """Return the name of the bucket of a storage."""

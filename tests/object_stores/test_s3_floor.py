@@ -826,14 +826,15 @@ def test_waiters_and_pages(client: Any) -> None:
 
 
 def test_missing_right_to_list() -> None:
-    """A floor without the right to list refuses missing objects with 403."""
-    import boto3.session
+    """Without the right to list, missing objects are refused with 403, which exists() raises."""
+    from botocore.exceptions import ClientError
+    from storages.backends.s3 import S3Storage
 
-    with S3Floor(may_list=False):
-        client = boto3.session.Session().client("s3")
-        client.create_bucket(Bucket="media")
-        with pytest.raises(client.exceptions.ClientError, match="403"):
-            client.head_object(Bucket="media", Key="missing")
+    with override_storages():
+        storage = S3Storage(bucket_name="media")
+        with override_storages(may_list=False), pytest.raises(ClientError, match="403"):
+            storage.exists("missing")
+        assert not storage.exists("missing")
 
 
 def test_content_by_reference(floor: S3Floor, client: Any) -> None:
