@@ -17,6 +17,7 @@ from ..buckets.azure_call import address_of
 from ..buckets.http import Request, Response
 from ..serving.bucket import own_url
 from .bucket_floor import BucketFloor, Exchange, method
+from .operations import prepared_by
 from .requests_adapter import answered_by
 
 # The account of storages whose settings have none. No request leaves the process.
@@ -48,8 +49,7 @@ class AzureFloor(BucketFloor):
         """Begin to answer."""
         super().enable()
         self._patch_after_import("azure.core.pipeline.transport._aiohttp", self._async_patched)
-        for storage in self._held():
-            self._exits.callback(vars(storage).update, _give_account(storage))
+        self._exits.enter_context(prepared_by(self._prepare))
         return self
 
     @contextlib.contextmanager
@@ -135,6 +135,7 @@ class AzureFloor(BucketFloor):
 
     def name_of(self, storage: Any) -> str:
         """Return the name of the bucket of a storage."""
+        self._prepare(storage)
         return address_of(storage.client.url).bucket
 
     def prefix_of(self, storage: Any) -> str:
@@ -172,10 +173,19 @@ class AzureFloor(BucketFloor):
         return keys.pop() if len(keys) == 1 else None
 
     def remember(self, storage: Any) -> None:
-        """Note a storage that was made, and give it an account if it has none."""
+        """Note a storage that was made, and name its account."""
         if self.holds(storage):
-            _give_account(storage)
-        super().remember(storage)
+            self._storages.add(storage)
+            if not _has_credential(storage):
+                storage.account_name = storage.account_name or ACCOUNT
+
+    def _prepare(self, storage: Any) -> None:
+        """Give a storage a key until the floor ends, if it has no credential."""
+        if self.holds(storage) and not _has_credential(storage):
+            names = ("account_name", "account_key", "_client", "_service_client")
+            self._exits.callback(vars(storage).update, {n: getattr(storage, n) for n in names})
+            storage.account_name = storage.account_name or ACCOUNT
+            storage.account_key = KEY
 
     def is_public(self, storage: Any) -> bool:
         """Return whether anyone may read the objects of a storage, whose URLs are not signed."""
@@ -186,14 +196,8 @@ async def _load_nothing() -> None:
     """Do nothing: a response loads its body when it is read."""
 
 
-def _give_account(storage: Any) -> dict[str, Any]:
-    """Give a storage an account if it has none; return the attributes that it had."""
-    names = ("account_name", "account_key", "_client", "_service_client")
-    before = {name: vars(storage)[name] for name in names if name in vars(storage)}
-    if not any(getattr(storage, name, None) for name in _OPTIONS):
-        storage.account_name = storage.account_name or ACCOUNT
-        storage.account_key = KEY
-    return before
+def _has_credential(storage: Any) -> bool:
+    return any(getattr(storage, name, None) for name in _OPTIONS)
 
 
 def _signed(request: Request) -> Request:
