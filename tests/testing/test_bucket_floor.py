@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import pickle
 import sys
 import textwrap
@@ -15,6 +16,7 @@ from buckets import Server, needs_s3
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
 from django.core.files.storage import InvalidStorageError, default_storage, storages
+from django.core.management import call_command
 
 from inmemorystorage.testing import (
     Media,
@@ -247,3 +249,14 @@ def test_import_that_several_wait_for(tmp_path: Path, monkeypatch: pytest.Monkey
     ):
         import imported_by_several  # noqa: F401
     assert sorted(seen) == [1, 2]
+
+
+@needs_s3
+def test_storage_command(bucket: Any) -> None:
+    """manage.py storage lists and reads the files of a bucket in memory."""
+    save("d/a.txt")
+    out = io.StringIO()
+    call_command("storage", "tree", "default:", stdout=out)
+    assert "a.txt" in out.getvalue()
+    call_command("storage", "cp", "default:d/a.txt", "default:d/b.txt")
+    assertStored("d/b.txt", b"content")
