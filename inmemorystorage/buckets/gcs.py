@@ -14,14 +14,17 @@ import json
 import re
 import time
 from collections.abc import Callable
+from email import message_from_bytes
+from http import HTTPStatus
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 from ..tree.journal import lock
 from . import gcs_objects as objects
 from . import gcs_uploads as uploads
 from .bucket import Bucket, Buckets
 from .gcs_call import (
+    JSON,
     PROJECT_NUMBER,
     Call,
     GcsError,
@@ -34,6 +37,7 @@ from .gcs_call import (
     tag,
     unsupported,
 )
+from .gcs_xml import xml_call
 from .http import Request, Response
 from .service import Service, Target
 
@@ -222,6 +226,46 @@ def _decoded(token: str) -> str:
         raise GcsError(400, f"Invalid page token: {token}") from None
 
 
+# Batches: "Batch requests".
+
+_BOUNDARY = "batch_in_memory"
+_END_OF_HEAD = re.compile("\r?\n\r?\n")
+
+
+def batch(call: Call) -> Response:
+    """Answer a batch of requests, each with a status."""
+    content_type = call.headers.get("content-type", "").encode()
+    parts = message_from_bytes(b"Content-Type: " + content_type + b"\r\n\r\n" + call.request.body)
+    if not parts.is_multipart():
+        raise GcsError(400, "Failed to parse batch request.", "badRequest")
+    answers = [_part(call, each) for each in parts.get_payload()]
+    body = "".join(f"--{_BOUNDARY}\r\n{each}\r\n" for each in answers)
+    headers = {"content-type": f"multipart/mixed; boundary={_BOUNDARY}"}
+    return Response(200, headers, f"{body}--{_BOUNDARY}--\r\n".encode())
+
+
+def _part(call: Call, part: Any) -> str:
+    """Return the answer to a part of a batch."""
+    head, body = [*_END_OF_HEAD.split(part.get_payload(), maxsplit=1), ""][:2]
+    first, *lines = head.splitlines()
+    method, url, _ = first.split(" ")
+    pairs = (line.partition(":") for line in lines)
+    headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
+    answered = answer(
+        call.buckets, Request(method, urljoin(call.base, url), headers, body.encode())
+    )
+    sent = [
+        "Content-Type: application/http",
+        f"Content-ID: <response-{part.get('content-id', '').strip('<>')}>",
+        "",
+        f"HTTP/1.1 {answered.status} {HTTPStatus(answered.status).phrase}",
+        *(f"{name}: {value}" for name, value in answered.headers.items()),
+        "",
+        answered.body.decode(),
+    ]
+    return "\r\n".join(sent)
+
+
 # Requests by method and path.
 
 
@@ -233,6 +277,7 @@ _ACL = ("predefinedAcl", "predefinedDefaultObjectAcl", "projection")
 _COPIED = ("destinationPredefinedAcl", "projection", "sourceGeneration")
 _INSERTED = ("contentEncoding", "name", "predefinedAcl", "projection")
 _CHANGED = ("generation", "predefinedAcl", "projection")
+_BATCH = Kind("batch", batch)
 _GET_MEDIA = _kind("objects.get?alt=media", objects.get_media, "generation", "projection")
 _KINDS = {
     ("GET", "b"): _kind(
@@ -290,9 +335,12 @@ _VERBS = {"copyTo", "rewriteTo", "compose"}
 
 def _call(buckets: Buckets, request: Request) -> Call:
     """Return a request with its kind and the names in its path."""
-    matched = _PATH.fullmatch(urlsplit(request.url).path)
+    path = urlsplit(request.url).path
+    if path == "/batch/storage/v1" and request.method == "POST":
+        return Call(buckets, request, _BATCH, ("", ""))
+    matched = _PATH.fullmatch(path)
     if matched is None:
-        raise unsupported(f"{request.method} {request.url}")
+        return xml_call(buckets, request)
     shape: list[str] = []
     names: list[str] = []
     is_name = False
@@ -328,7 +376,7 @@ def answer(buckets: Buckets, request: Request, endpoint: str = "") -> Response:
         except GcsError as error:
             response = error.response()
         fields = call.query.get("fields")
-        if fields and response.status == 200 and call.kind is not _GET_MEDIA:
+        if fields and response.headers.get("content-type") == JSON and response.status == 200:
             response = json_response(select(json.loads(response.body), fields))
     headers = {"server": "UploadServer", **response.headers}
     headers.setdefault("content-length", str(len(response.body)))

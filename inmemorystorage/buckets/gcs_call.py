@@ -19,6 +19,7 @@ from .http import Request, Response
 
 Json = dict[str, Any]
 
+JSON = "application/json; charset=UTF-8"
 MAX_NAME = 1024  # "Object naming requirements": bytes in UTF-8
 OWNER = "user-in-memory@in-memory.iam.gserviceaccount.com"
 PROJECT_NUMBER = "1"
@@ -48,13 +49,15 @@ class GcsError(Exception):
     An error that Google Cloud Storage sends, by its HTTP status.
 
     :param message: replaces the usual one.
+    :param reason: replaces the usual one in the JSON API; ``code`` in the XML API.
     """
 
-    def __init__(self, status: int, message: str = "", reason: str = "") -> None:
+    def __init__(self, status: int, message: str = "", reason: str = "", *, code: str = "") -> None:
         usual_reason, usual = ERRORS.get(status, ("backendError", "Backend Error"))
         self.status = status
         self.message = message or usual
         self.reason = reason or usual_reason
+        self.code = code
         super().__init__(status, self.message)
 
     def response(self) -> Response:
@@ -76,7 +79,7 @@ def unsupported(what: str) -> UnsupportedRequest:
 
 def json_response(document: Json, status: int = 200) -> Response:
     """Return a response with a document."""
-    headers = {"content-type": "application/json; charset=UTF-8"}
+    headers = {"content-type": JSON}
     if isinstance(document.get("etag"), str):
         headers["etag"] = document["etag"]
     return Response(status, headers, json.dumps(document).encode())

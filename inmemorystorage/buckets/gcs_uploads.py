@@ -81,7 +81,7 @@ def insert_object(call: Call) -> Response:
     check_name(key)
     call.check(call.bucket.objects.get(key))
     if call.query.get("uploadType") == "resumable":
-        return _begin(call, key, sent.document)
+        return begin_upload(call, key, sent.document)
     return _finish(call, key, sent)
 
 
@@ -108,7 +108,8 @@ class Session(Upload):
     done: Response | None = None
 
 
-def _begin(call: Call, key: str, document: Json) -> Response:
+def begin_upload(call: Call, key: str, document: Json) -> Response:
+    """Begin a resumable upload, whose URL is in a header of the response."""
     identifier = secrets.token_urlsafe(48)
     session = Session(key, Attributes(), time.time(), document=document, url=call.request.url)
     call.bucket.uploads.put(identifier, session)

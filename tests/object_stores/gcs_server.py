@@ -62,6 +62,8 @@ def wait_for(url: str) -> None:
 def client_of(endpoint: str) -> Any:
     """Return a client of a server, with an account that needs no token."""
     from google.cloud.storage import Client
+    from requests.adapters import HTTPAdapter
+    from urllib3 import Retry
 
     from inmemorystorage.testing.gcs_floor import PROJECT, invented_credentials
 
@@ -71,6 +73,9 @@ def client_of(endpoint: str) -> Any:
         client_options={"api_endpoint": endpoint},
     )
     client._credentials.token = "in-memory"
+    # The emulator closes a connection now and then.
+    retries = Retry(3, allowed_methods=None)
+    client._http.mount("http://", HTTPAdapter(max_retries=retries))
     return client
 
 
