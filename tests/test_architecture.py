@@ -68,8 +68,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "serving": {"buckets", "exceptions", "project", "storage", "transfer", "walk"},
     # The kit for tests.
     "testing": {
-        *("buckets", "fallback", "files", "forks", "kvstore", "orphans", "project", "serving"),
-        *("storage", "tree", "walk"),
+        *("buckets", "exceptions", "fallback", "files", "forks", "kvstore", "orphans", "project"),
+        *("serving", "storage", "tree", "walk"),
     },
     # Commands, one of which is a server on the kit.
     "management": {"checks", "kvstore", "orphans", "testing", "walk"},

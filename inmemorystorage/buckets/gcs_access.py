@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from hashlib import sha256
@@ -11,6 +12,8 @@ from threading import Lock
 from urllib.parse import quote, urlsplit
 
 from .gcs_call import Call, GcsError
+from .s3_errors import S3Error
+from .s3_forms import check_policy
 
 EMAIL = "in-memory@in-memory.iam.gserviceaccount.com"
 # RFC 8017, section 9.2, note 1: the algorithm SHA-256, in DER.
@@ -84,10 +87,9 @@ _V4 = tuple(
 
 def check_signature(call: Call) -> None:
     """
-    Raise unless a request of the XML API is signed, or reads.
+    Raise unless a request of the XML API is signed, or reads what anyone may read.
 
-    Whether a policy makes the bucket public is unknown here, so that readers need no signature. The
-    signature itself is verified if the key is `invented_key`, and otherwise its shape.
+    The signature itself is verified if the key is `invented_key`, and otherwise its shape.
     """
     query = call.query
     if "X-Goog-Signature" in query:
@@ -97,8 +99,17 @@ def check_signature(call: Call) -> None:
         _check_expired(float(query.get("Expires", "0")))
         return
     is_known = {"authorization", "upload_id"} & {*call.headers, *query}
-    if not is_known and call.request.method not in ("GET", "HEAD"):
+    if not is_known and not _is_public(call):
         raise GcsError(403, "Access denied.")
+
+
+def _is_public(call: Call) -> bool:
+    """Return whether a request reads an object that anyone may read."""
+    if call.request.method not in ("GET", "HEAD"):
+        return False
+    stored = call.bucket.objects.get(call.key)
+    is_granted = stored is not None and ("allUsers", "READER") in stored.attributes.acl
+    return is_granted or call.bucket_name in call.buckets.public
 
 
 def _check_v4(call: Call) -> None:
@@ -114,15 +125,38 @@ def _check_v4(call: Call) -> None:
     if algorithm not in _ALGORITHMS or not 0 < seconds <= MAX_EXPIRES:
         raise GcsError(400, "X-Goog-Algorithm or X-Goog-Expires is not allowed.")
     _check_expired(begun.timestamp() + seconds)
-    email, _, scope = credential.partition("/")
+    scope = credential.partition("/")[2]
     text = "\n".join([algorithm, date, scope, sha256(_canonical(call).encode()).hexdigest()])
-    if email == EMAIL and not invented_key().has_signed(text.encode(), signed):
+    _verify(credential, text, signed)
+
+
+def _verify(credential: str, text: str, signature: bytes) -> None:
+    is_known = credential.partition("/")[0] == EMAIL
+    if is_known and not invented_key().has_signed(text.encode(), signature):
         raise GcsError(
             403,
             "Access denied. The request signature we calculated does not match the signature you "
             "provided.",
             code="SignatureDoesNotMatch",
         )
+
+
+def check_form(fields: Mapping[str, str], bucket: str, size: int) -> None:
+    """
+    Raise unless a form is signed, and its policy allows it: "Policy document" in the reference.
+
+    :param fields: the text of the form's fields, by name in lower case.
+    """
+    if "policy" not in fields:
+        raise GcsError(403, "Access denied.")
+    try:
+        signature = bytes.fromhex(fields["x-goog-signature"])
+        _verify(fields["x-goog-credential"], fields["policy"], signature)
+        check_policy(fields, bucket, size)
+    except (KeyError, ValueError):
+        raise GcsError(403, "Access denied.", code="SignatureDoesNotMatch") from None
+    except S3Error as error:  # policies are written as those of Amazon S3
+        raise GcsError(error.status, error.message, code=error.code) from None
 
 
 def _check_expired(moment: float) -> None:

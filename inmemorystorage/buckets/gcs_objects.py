@@ -189,11 +189,9 @@ def patch_object(call: Call) -> Response:
     }
     document = {**before, **call.document}
     sent = call.document.get("metadata", {})
-    document["metadata"] = sent and {**stored.attributes.metadata, **sent}
-    if "metadata" in call.document and not isinstance(sent, dict):
-        document["metadata"] = sent
-    elif "metadata" not in call.document or sent == {}:
-        document["metadata"] = stored.attributes.metadata
+    if isinstance(sent, dict):
+        sent = {**stored.attributes.metadata, **sent}
+    document["metadata"] = sent
     return _change(call, stored, document)
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import wraps
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 from xml.sax.saxutils import escape
 
 from .bucket import Buckets, StoredObject
-from .gcs_access import check_signature
+from .gcs_access import check_form, check_signature
 from .gcs_call import (
     FIELDS,
     Call,
@@ -25,7 +25,7 @@ from .gcs_call import (
 )
 from .gcs_objects import content_headers, content_response, store
 from .gcs_uploads import begin_upload, cancel_upload, upload_chunk
-from .http import Request, Response, condition_failed
+from .http import Request, Response, condition_failed, parse_form
 
 _HOST = ".storage.googleapis.com"
 # "HTTP status and error codes for XML": the code of an error that has no other.
@@ -166,7 +166,10 @@ def put_object(call: Call) -> Response:
     _check(call, call.bucket.objects.get(call.key))
     content = call.request.body
     _check_length(call.headers.get("x-goog-content-length-range", ""), len(content))
-    stored = store(_granted(call), call.key, _document(call), content)
+    return _written(store(_granted(call), call.key, _document(call), content))
+
+
+def _written(stored: StoredObject) -> Response:
     kept = ("x-goog-generation", "x-goog-metageneration", "x-goog-hash")
     headers = content_headers(stored)
     return Response(200, {"etag": f'"{stored.etag}"', **{name: headers[name] for name in kept}})
@@ -204,11 +207,43 @@ def delete_object(call: Call) -> Response:
     return Response(204)
 
 
+def post_form(call: Call) -> Response:
+    """Answer POST Object: the upload by a form in a browser."""
+    try:
+        return _store_form(call)
+    except GcsError as error:
+        return _error(call, error)
+
+
+def _store_form(call: Call) -> Response:
+    try:
+        form = parse_form(call.headers.get("content-type", ""), call.request.body)
+        file = form["file"]
+    except (ValueError, KeyError):
+        raise GcsError(400, "The form is malformed.", code="MalformedPOSTRequest") from None
+    fields = {name: each.content.decode() for name, each in form.items() if name != "file"}
+    check_form(fields, call.bucket_name, len(file.content))
+    key = fields.get("key", "").replace("${filename}", file.filename)
+    check_name(key)
+    headers = {"x-goog-acl": fields["acl"]} if "acl" in fields else {}
+    headers |= {name: each for name, each in fields.items() if name.startswith(_META)}
+    headers |= {name: fields[name] for name in FIELDS.values() if name in fields}
+    sent = replace(call, request=replace(call.request, headers=headers))
+    written = _written(store(_granted(sent), key, _document(sent), file.content))
+    base = call.request.url.partition("?")[0].rstrip("/")
+    named = {**written.headers, "location": f"{base}/{quote(key)}"}
+    if "success_action_redirect" in fields:
+        return Response(303, {**named, "location": fields["success_action_redirect"]})
+    status = fields.get("success_action_status", "204")
+    return Response(int(status) if status in ("200", "201") else 204, named)
+
+
 _SIGNED = frozenset(
     {
         *("X-Goog-Algorithm", "X-Goog-Credential", "X-Goog-Date", "X-Goog-Expires"),
         *("X-Goog-SignedHeaders", "X-Goog-Signature", "GoogleAccessId", "Expires", "Signature"),
         *("generation", "response-content-type", "response-content-disposition"),
+        "predefinedAcl",  # as `_granted` adds it to the URL of a resumable upload
     }
 )
 _KINDS = {
@@ -218,6 +253,7 @@ _KINDS = {
     "POST": Kind("POST Object", post_object, _SIGNED),
     "DELETE": Kind("DELETE Object", delete_object, _SIGNED),
 }
+_FORM = Kind("POST Object", post_form)
 
 
 def xml_call(buckets: Buckets, request: Request) -> Call:
@@ -227,6 +263,8 @@ def xml_call(buckets: Buckets, request: Request) -> Call:
     if not bucket:
         bucket, _, path = path.partition("/")
     kind = _KINDS.get(request.method)
-    if kind is None or not bucket or not path:
+    if request.method == "POST" and not path:
+        kind = _FORM
+    if kind is None or not bucket or not (path or kind is _FORM):
         raise unsupported(f"{request.method} {request.url}")
     return Call(buckets, request, kind, (unquote(bucket), unquote(path)))

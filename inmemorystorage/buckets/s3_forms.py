@@ -20,7 +20,10 @@ from .s3_signatures import check_signed_at, verify_text, verify_text_v2
 from .xml import element, xml_response
 
 # The fields of a form that need no condition: "Creating a POST policy".
-_FREE = {"x-amz-signature", "signature", "awsaccesskeyid", "policy", "file"}
+_FREE = {
+    *("x-amz-signature", "signature", "awsaccesskeyid", "policy", "file"),
+    "x-goog-signature",  # Google Cloud Storage reads the same policies
+}
 _SIGNED = ("x-amz-algorithm", "x-amz-credential", "x-amz-date")
 
 
@@ -76,10 +79,15 @@ def _check_form(fields: Mapping[str, str], call: Call, size: int) -> None:
     if "policy" not in fields:
         raise S3Error("AccessDenied")
     _check_signature(fields, call.buckets.secrets)
+    check_policy(fields, call.bucket_name, size)
+
+
+def check_policy(fields: Mapping[str, str], bucket: str, size: int) -> None:
+    """Raise `S3Error` if the policy of a form does not allow its fields or its file's size."""
     policy = _parse_policy(fields["policy"])
     if time.time() > _parse_expiration(policy):
         raise S3Error("AccessDenied", "Invalid according to Policy: Policy expired.")
-    sent = {**fields, "bucket": call.bucket_name}
+    sent = {**fields, "bucket": bucket}
     try:
         mentioned = {name for each in policy["conditions"] for name in _check(each, sent, size)}
     except (AttributeError, KeyError, TypeError, ValueError):

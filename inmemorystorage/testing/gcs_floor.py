@@ -7,12 +7,14 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 from urllib.parse import urlsplit
 
 from ..buckets import gcs
 from ..buckets.gcs_access import EMAIL, invented_key
+from ..exceptions import UnsupportedRequest
 from .bucket_floor import BucketFloor, method
 from .requests_adapter import answered_by
 
@@ -42,15 +44,26 @@ class GCSFloor(BucketFloor):
         super().__init__(left)
         self._endpoints: set[str] = set()
 
+    def enable(self) -> BucketFloor:
+        """Begin to answer."""
+        self._patch_after_import("storages.backends.gcloud", _without_default_account)
+        return super().enable()
+
     def prefix_of(self, storage: Any) -> str:
         """Return what the keys of a storage on the service begin with."""
         location: str = storage.location.strip("/")
         return f"{location}/" if location else ""
 
+    def is_public(self, storage: Any) -> bool:
+        """Return whether anyone may read the objects of a storage; on its own domain anyone may."""
+        is_granted = storage.default_acl == "publicRead" or bool(storage.custom_endpoint)
+        return super().is_public(storage) or is_granted
+
     @contextlib.contextmanager
     def patched(self) -> Iterator[None]:
         """Pass the requests of clients to `answer` for a block."""
         from google.auth.transport.requests import AuthorizedSession
+        from google.cloud.storage import _signing
         from google.cloud.storage.blob import Blob
         from google.cloud.storage.bucket import Bucket
         from google.cloud.storage.client import Client
@@ -62,27 +75,22 @@ class GCSFloor(BucketFloor):
             method(Bucket, "generate_signed_url", self._sign),
             method(Blob, "create_resumable_upload_session", self._sign),
             mock.patch.object(Blob, "public_url", self._public_url(Blob.public_url)),
-            self._endpoints_noted(Client),
+            mock.patch.object(Client, "_http", self._noting(Client._http)),
+            method(_signing, "_sign_message", _refuse_to_sign),
             method(AuthorizedSession, "request", self._request),
             answered_by(self.answer, self._is_taken),
             _without_observations(),
         ):
             yield
 
-    @contextlib.contextmanager
-    def _endpoints_noted(self, client: Any) -> Iterator[None]:
-        """Note the endpoint of each client that begins to send."""
-        session = client._http
+    def _noting(self, session: Any) -> property:
+        """Return the session of a client, which notes the client's endpoint before it sends."""
 
-        def noted(self_: Any) -> Any:
-            self._endpoints.add(urlsplit(self_._base_connection.API_BASE_URL).netloc)
-            return session.fget(self_)
+        def noted(client: Any) -> Any:
+            self._endpoints.add(urlsplit(client._base_connection.API_BASE_URL).netloc)
+            return session.fget(client)
 
-        client._http = property(noted)
-        try:
-            yield
-        finally:
-            del client._http
+        return property(noted)
 
     def _sign(self, sign: Any, *args: Any, **kwargs: Any) -> str:
         """Sign a URL as the service's own, and return that of a live server, if one runs."""
@@ -140,6 +148,26 @@ def _without_observations() -> Iterator[None]:
 
 
 # Accounts.
+
+
+@contextlib.contextmanager
+def _without_default_account() -> Iterator[None]:
+    """Let storages with ``iam_sign_blob`` look for no account in the network."""
+    module = import_module("storages.backends.gcloud")
+    account = SimpleNamespace(default=lambda **_: (invented_credentials(), PROJECT))
+    storage = module.GoogleCloudStorage
+    with (  # older releases have neither
+        mock.patch.object(module, "auth", account, create=True),
+        mock.patch.object(storage, "_get_iam_sign_blob_params", _refuse_to_sign, create=True),
+    ):
+        yield
+
+
+def _refuse_to_sign(*_: Any, **__: Any) -> Any:
+    raise UnsupportedRequest(
+        "Buckets in memory do not answer signBlob, which the option iam_sign_blob asks for. Turn "
+        "it off in tests (GS_IAM_SIGN_BLOB = False): an invented account signs."
+    )
 
 
 def _init(init: Any, client: Any, *args: Any, **kwargs: Any) -> None:
