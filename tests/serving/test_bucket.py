@@ -516,12 +516,37 @@ class GoogleTests(LiveServerTestCase):
             assert url.startswith(
                 f"{self.live_server_url}/_buckets/gs/storage.googleapis.com/pictures/"
             )
+            answered = ask("GET", url, Range="bytes=0-2")
+            assert (answered.status, answered.body) == (206, b"con"), url
 
     def test_site_with_a_domain(self) -> None:
         """A site that answers a request shows URLs on its own host."""
         with live_servers.answering("https://site.example"):
             url = self.make().url("a")
         assert url.startswith("https://site.example/_buckets/gs/storage.googleapis.com/pictures/a?")
+
+    def test_writing(self) -> None:
+        """A URL that is signed for PUT stores a file; another, or an expired one, is refused."""
+        storage = self.make()
+        headers = {"Content_Type": "text/x-a"}
+
+        def sign(key: str, **options: Any) -> str:
+            given = {"version": "v4", "method": "PUT", "content_type": "text/x-a", **options}
+            url: str = storage.bucket.blob(key).generate_signed_url(timedelta(seconds=60), **given)
+            return url
+
+        assert ask("PUT", sign("a.txt"), b"content", **headers).status == 200
+        with storage.open("a.txt") as file:
+            assert file.read() == b"content"
+        assert storage.bucket.get_blob("a.txt").content_type == "text/x-a"
+        with time_machine.travel("2020-02-02"):
+            expired = sign("b.txt")
+        assert ask("PUT", expired, b"content", **headers).status == 400
+        changed = sign("b.txt").replace("/b.txt", "/c.txt")
+        for url in (sign("b.txt", method="GET"), changed):
+            assert ask("PUT", url, b"content", **headers).status == 403
+        assert ask("PUT", sign("b.txt"), b"content", Content_Type="text/html").status == 403
+        assert storage.listdir("") == ([], ["a.txt"])
 
     def test_resumable_upload(self) -> None:
         """A browser uploads by the URL of a session that the project began."""

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from datetime import timedelta
 
 import pytest
 from django.http import HttpResponse
@@ -12,6 +13,8 @@ from django.utils.html import format_html, format_html_join
 from inmemorystorage.testing import override_storages
 from inmemorystorage.testing.live import serve_live_media
 from PIL import Image
+from storages.backends.azure_storage import AzureStorage
+from storages.backends.gcloud import GoogleCloudStorage
 from storages.backends.s3 import S3Storage
 
 from visitor import assert_shown
@@ -25,6 +28,12 @@ async ({url, type, content, headers}) => {
     const text = await response.text();
     const code = text.match(/<Code>(.*)<.Code>/);
     return [response.status, response.headers.get("etag"), code && code[1]];
+}
+"""
+SHOW = """
+url => {
+    const image = document.body.appendChild(document.createElement("img"));
+    Object.assign(image, {src: url, alt: "Uploaded"});
 }
 """
 
@@ -181,6 +190,36 @@ def test_put(page, live, picture, host):
     assert answer == [200, f'"{digest.hexdigest()}"', None]
     stored = storage().bucket.Object("lake.png")
     assert (stored.content_type, stored.metadata) == ("image/png", {"from": "page"})
+
+
+def test_google(page, recorder, live, picture):
+    """A script sends a file by a URL that Google's client signed, and the page shows it."""
+    storage = GoogleCloudStorage(bucket_name=BUCKET)
+    blob = storage.bucket.blob("lake.png")
+    url = blob.generate_signed_url(
+        timedelta(seconds=60), version="v4", method="PUT", content_type="image/png"
+    )
+    page.goto(f"http://localhost:{live}/")
+    assert put(page, url, picture.read_bytes())[0] == 200
+    assert put(page, url.replace("lake.png", "sea.png"), b"")[::2] == [403, "SignatureDoesNotMatch"]
+    recorder.expect("Failed to load resource")
+    page.evaluate(SHOW, storage.url("lake.png"))
+    assert_shown(page.get_by_role("img", name="Uploaded"))
+
+
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
+def test_azure(page, recorder, live, picture):
+    """A script sends a file by a URL with a SAS of Azure, and the page shows it."""
+    storage = AzureStorage(azure_container=BUCKET, expiration_secs=60)
+    url = storage.url("lake.png", mode="cw")
+    page.goto(f"http://localhost:{live}/")
+    content, headers = picture.read_bytes(), {"x_ms_blob_type": "BlockBlob"}
+    assert put(page, url, content, **headers)[0] == 201
+    changed = url.replace("lake.png", "sea.png")
+    assert put(page, changed, content, **headers)[::2] == [403, "AuthenticationFailed"]
+    recorder.expect("Failed to load resource")
+    page.evaluate(SHOW, storage.url("lake.png"))
+    assert_shown(page.get_by_role("img", name="Uploaded"))
 
 
 def test_refused_puts(page, recorder, live, picture):
