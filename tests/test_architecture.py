@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "streams": set(),
     "tree": {"behaviors", "exceptions", "streams"},
     # Buckets, and the requests of object stores on them: no SDK, no Django.
-    "buckets": {"exceptions", "tree"},
+    "buckets": {"exceptions", "forks", "tree"},
     # The storage and its parts.
     "files": {"behaviors", "tree"},
     "content": {"files", "tree"},

@@ -11,6 +11,7 @@ from hashlib import sha256
 from threading import Lock
 from urllib.parse import quote, urlsplit
 
+from ..forks import PerProcess
 from .gcs_call import Call, GcsError
 from .s3_errors import S3Error
 from .s3_forms import check_policy
@@ -55,13 +56,13 @@ class Key:
         return int.from_bytes(b"\0\1" + padding + b"\0" + digest, "big")
 
 
-_lock = Lock()
+_lock = PerProcess(Lock)
 _made: list[Key] = []
 
 
 def invented_key() -> Key:
     """Return the key of this process, which is made when something is signed."""
-    with _lock:
+    with _lock.value:
         if not _made:
             _made.append(Key(_prime(), _prime()))
         return _made[0]

@@ -17,6 +17,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import Storage
 
 from ..buckets.http import Response
+from ..forks import PerProcess
 from .bucket_floor import Exchange, Proceed, observed_by, sends_requests
 from .causes import current_cause, noting_causes
 from .clock import retrying_at_once, wait
@@ -104,7 +105,7 @@ class fail_storage(TestTool):
         self._latency = latency
         self._kind = kind
         self._must_fire = must_fire and (error is not None or bool(faults))
-        self._lock = threading.Lock()
+        self._lock = PerProcess(threading.Lock)
         self._exits: list[contextlib.ExitStack] = []
         self.matched = 0
         self.fired = 0
@@ -163,7 +164,7 @@ class fail_storage(TestTool):
 
     def _is_next(self) -> bool:
         """Count a call or a request; return whether it fails."""
-        with self._lock:  # clients send requests in several threads
+        with self._lock.value:  # clients send requests in several threads
             self.matched += 1
             number = self.matched - self._after
         times = number if self._times is None else self._times
