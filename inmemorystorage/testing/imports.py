@@ -65,8 +65,7 @@ class _Finder:
         for finder in sys.meta_path[sys.meta_path.index(self) + 1 :]:
             spec = finder.find_spec(name, path, target)
             if spec is not None:
-                if spec.loader is not None:
-                    spec.loader = _Loader(spec.loader, self._function)  # type: ignore[assignment]
+                spec.loader = _Loader(spec.loader, self._function)  # type: ignore[assignment]
                 return spec
         return None
 

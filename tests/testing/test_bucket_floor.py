@@ -8,6 +8,7 @@ import pickle
 import sys
 import textwrap
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,12 @@ from inmemorystorage.testing import (
     forbid_real_storages,
     override_storages,
 )
-from inmemorystorage.testing.bucket_floor import BucketFloor, CopiedBuckets, load_buckets
+from inmemorystorage.testing.bucket_floor import (
+    BucketFloor,
+    CopiedBuckets,
+    floor_of,
+    load_buckets,
+)
 from inmemorystorage.testing.imports import after_import
 from inmemorystorage.testing.levels import Level
 from inmemorystorage.testing.stored_files import files_of
@@ -136,6 +142,31 @@ def test_listing_names_all_buckets(bucket: Any) -> None:
     """The buckets that the project names exist, though no request was for them."""
     listed = bucket.meta.client.list_buckets()["Buckets"]
     assert "media-bucket" in [each["Name"] for each in listed]
+
+
+@needs_s3
+def test_bucket_that_the_project_made(bucket: Any) -> None:
+    """A storage on a bucket that the project made before sees its objects."""
+    client = bucket.meta.client
+    client.create_bucket(Bucket="made")
+    client.put_object(Bucket="made", Key="a.txt", Body=b"content")
+    storage = import_module("storages.backends.s3").S3Storage(bucket_name="made")
+    assert files_of(storage).names() == ["a.txt"]
+
+
+@needs_s3
+def test_endpoints(bucket: Any) -> None:
+    """A floor knows the hosts of its service, and those to which clients sent requests."""
+    boto3 = import_module("boto3")
+    for endpoint in ("https://one.example", "https://two.example:9000"):
+        boto3.client("s3", endpoint_url=endpoint).list_buckets()
+    floor = floor_of(default_storage)
+    assert floor is not None
+    assert floor.endpoint_at("https://two.example:9000") == "https://two.example:9000"
+    assert floor.endpoint_at("https://media.one.example") == "https://one.example"
+    assert floor.endpoint_at("https://media.s3.eu-west-1.amazonaws.com") == ""
+    assert floor.endpoint_at("https://three.example") is None
+    assert floor.endpoint_at("http://localhost:1") is None
 
 
 @needs_s3
