@@ -194,7 +194,7 @@ class BucketFloor(TestTool):
 
     def service_url(self, storage: Any, url: str) -> str:
         """Return the service's own URL for a storage's URL, which may be on another domain."""
-        return url
+        raise NotImplementedError
 
     def served_url(self, url: str) -> str:
         """Return the URL at which a live server answers for a URL of the service, if one runs."""

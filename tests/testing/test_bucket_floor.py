@@ -226,9 +226,11 @@ def test_other_missing_storage(settings: Any) -> None:
 
 
 def test_base_is_no_floor() -> None:
-    """Each object store has its own way to pass its client's requests."""
+    """Each object store has its own way to pass its client's requests, and its own domains."""
     with pytest.raises(NotImplementedError):
         BucketFloor().patched()
+    with pytest.raises(NotImplementedError):
+        BucketFloor().service_url(default_storage, "https://cdn.example/a.txt")
 
 
 def test_after_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
