@@ -10,7 +10,7 @@ from typing import Any
 from django.core.files.storage import FileSystemStorage, Storage
 from django.core.files.storage import InMemoryStorage as DjangoInMemoryStorage
 
-from ..fallback import FallbackStorage
+from ..fallback import FallbackStorage, ReadOnlyStorage
 from ..project import labelled_layers
 from ..storage import InMemoryStorage
 from ..tree.mount import is_lent
@@ -118,6 +118,8 @@ def is_in_memory(storage: Storage) -> bool:
         return is_moved or is_lent(location) or is_temporary(location)
     if isinstance(storage, FallbackStorage):
         return all(is_in_memory(part) for _, part in labelled_layers("", storage))
+    if isinstance(storage, ReadOnlyStorage):
+        return is_in_memory(storage.find())
     if isinstance(storage, (InMemoryStorage, DjangoInMemoryStorage)):
         return True
     return is_shared(storage) or floor_of(storage) is not None

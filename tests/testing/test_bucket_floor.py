@@ -19,6 +19,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import InvalidStorageError, default_storage, storages
 from django.core.management import call_command
 
+from inmemorystorage import FallbackStorage, InMemoryStorage
 from inmemorystorage.testing import (
     Media,
     assertNotStored,
@@ -124,9 +125,12 @@ def test_deleted_bucket_has_no_files(bucket: Any) -> None:
 
 @needs_s3
 def test_strict_mode_allows_buckets_in_memory(bucket: Any) -> None:
-    """A storage on a floor is not a real storage."""
-    with forbid_real_storages(reads=True):
-        save("a.txt")
+    """A storage on a floor is not a real storage, nor is a read-only layer on it."""
+    save("a.txt")
+    layered = FallbackStorage([InMemoryStorage(), storages["default"]])
+    with forbid_real_storages(reads=True), layered.open("a.txt") as file:
+        assert file.read() == b"content"
+        save("b.txt")
 
 
 @needs_s3
