@@ -22,42 +22,35 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-# Where SeaweedFS 4.48 contradicts Amazon S3's API reference and user guide.
+# Where SeaweedFS 4.48 and moto differ; buckets in memory answer as moto does.
 # Operations that are left out, by their text.
 LEFT_OUT = {
-    # "Naming Amazon S3 objects": a key is any sequence of characters, its slashes too.
     "a key that ends in a slash is a directory": r"'dir/'",
     "two slashes in a key are one": r"dir//",
     "a key that others continue is a directory": r"a/b",
     "the directory of a deleted key is listed for a while": r"delete(_objects?)?\(.*dir/",
-    # "ListObjectsV2", CommonPrefixes: all keys of a group count as one result of a page.
     "a page holds more groups than its maximum": r"(?=.*PageSize)(?=.*'Delimiter': '[/i]')",
 }
 # Elements of answers that are not compared, by operation.
 ELEMENTS = {
-    # "ListMultipartUploads": at most 1000; elements that were not requested are not sent.
+    # SeaweedFS sends elements that were not requested.
     "list_multipart_uploads": {
         *("MaxUploads", "UploadIdMarker", "Delimiter", "EncodingType", "Prefix", "StorageClass"),
     },
-    # "ListParts": at most 1000, and the marker of the next page.
     "list_parts": {"MaxParts", "NextPartNumberMarker"},
-    # "CopyObject": the ETag has quotes, and a copy has the checksum of its source.
+    # Its ETag lacks the quotes, and a copy the checksum of its source.
     "copy_object": {"ETag", "ChecksumCRC32"},
-    # "GetObjectAcl": the owner is identified by a canonical user ID.
     "get_object_acl": {"DisplayName", "ID"},
-    # "CopyObject": replaced metadata without a type is binary/octet-stream; here it is guessed.
+    # It guesses the type of a copy whose metadata is replaced.
     "head_object": {"ContentType"},
     "get_object": {"ContentType"},
 }
 # The codes of errors, or None, of buckets in memory and of SeaweedFS, by operation.
 ERRORS = {
-    # "Error responses", NoSuchKey: the specified key does not exist.
     ("get_object_tagging", "NoSuchKey", None),
     ("put_object_acl", "NoSuchKey", None),
-    ("put_object_tagging", "NoSuchKey", "InvalidTag"),  # both hold; the order is not documented
-    # "HeadObject": If-Match is a condition on an object that exists.
+    ("put_object_tagging", "NoSuchKey", "InvalidTag"),
     ("head_object", "404", "412"),
-    # "CompleteMultipartUpload": a list without parts does not validate against the schema.
     ("complete", "MalformedXML", "NoSuchUpload"),
 }
 
@@ -75,7 +68,7 @@ def compared(table: dict[str, Row]) -> st.SearchStrategy[list[Operation]]:
 
     def kept(steps: list[Operation]) -> list[Operation]:
         steps = [each for each in steps if not left_out.search(each[0])]
-        # "UploadPart": a part with the same number is replaced; here it is listed twice.
+        # SeaweedFS lists a part twice that was replaced.
         parts = [each for each in steps if each[0].startswith("upload_part(")]
         return [each for each in steps if each not in parts[1:]]
 
