@@ -302,7 +302,7 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
 
     def _save_other(self, name: str, content: Any, max_length: int | None) -> str | None:
         """
-        Fast path: do what `get_available_name` does for a taken name.
+        Fast path: save under the name that `get_available_name` chooses for a taken name.
 
         Return the name, or ``None`` where Django's versions differ or must shorten the name.
         """
@@ -319,7 +319,7 @@ class InMemoryStorage(NamingMixin, SignedUrlMixin):
                 return None
             if self._mount.create(name, whole_content, content):
                 return name
-        return None
+        return self._save(name, content)  # a free name whose directory cannot be cached
 
     def _save(self, name: str, content: Any) -> str:
         make_directories(self._place(name).parent, self.behavior)

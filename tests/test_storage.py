@@ -275,6 +275,14 @@ def test_alternative_names_are_djangos(tmp_path, behaves_like, name, max_length)
     assert ours == djangos
 
 
+def test_lent_paths_draw_one_alternative_name():
+    """save() asks for one alternative name while a path of the tree is lent."""
+    storage = InMemoryStorage(lend_paths=True)
+    storage.path(storage.save("a.txt", b"lent"))
+    with mock.patch.object(base, "get_random_string", side_effect=["abcdefg"]):
+        assert storage.save("a.txt", b"x") == "a_abcdefg.txt"
+
+
 @pytest.mark.parametrize("alternative", ["../g", "d\\g", "x" * 20])
 def test_patched_alternative_names(tmp_path, alternative):
     """save() takes a patched alternative name as Django's storage does."""
