@@ -37,7 +37,8 @@ def load_lazy_names() -> None:
 
 def link_to_repository(app: Sphinx, docname: str, source: list[str]) -> None:
     """Turn links to files outside of docs/ into links to the repository."""
-    source[0] = source[0].replace("](../", f"]({REPOSITORY}")
+    up = "../" * (docname.count("/") + 1)
+    source[0] = source[0].replace(f"]({up}", f"]({REPOSITORY}")
 
 
 def setup(app: Sphinx) -> None:
