@@ -72,7 +72,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("serving", "storage", "tree", "walk"),
     },
     # Commands, one of which is a server on the kit.
-    "management": {"checks", "kvstore", "orphans", "testing", "walk"},
+    "management": {"checks", "conformance", "kvstore", "orphans", "testing", "walk"},
 }
 WITHOUT = ("exceptions", "behaviors", "forks", "streams", "tree", "buckets")
 ENGINE = [module for module in MODULES if module.startswith(WITHOUT)]

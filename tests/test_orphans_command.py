@@ -94,7 +94,7 @@ def test_ages(age: str, is_found: bool, time_machine: Any) -> None:
 def test_an_age_must_have_a_unit() -> None:
     """An age that is no age is an error."""
     assert Run("orphans", "--older-than=1w").error == (
-        "'1w' is not an age. Write 90s, 15m, 1h or 2d."
+        "Error: argument --older-than: '1w' is not an age. Write 90s, 15m, 1h or 2d."
     )
 
 

@@ -523,8 +523,9 @@ def test_cp_shows_no_progress(
 def test_an_unknown_alias_lists_the_known_ones() -> None:
     """The error for an unknown alias names the aliases of STORAGES."""
     said = fails("ls", "nowhere:a")
-    assert said.startswith("STORAGES has no 'nowhere', only broken, bucket, default,")
+    assert "argument NAME: STORAGES has no 'nowhere', only broken, bucket, default," in said
     assert said.endswith("default:nowhere:a.")
+    assert fails("cp", "a", "nowhere:a").startswith("STORAGES has no 'nowhere', only ")
 
 
 def test_a_broken_storage_is_reported() -> None:

@@ -44,6 +44,7 @@ class Check:
     :param needs: the capabilities that a storage must have; without them the check is skipped.
     :param lacks: the capabilities that a storage must not have.
     :param thorough: whether it runs in thorough mode alone.
+    :param outside: whether a storage that fails may save files outside of the check's directory.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Check:
     needs: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
     thorough: bool = False
+    outside: bool = False
 
 
 def check(
@@ -60,11 +62,12 @@ def check(
     *needs: str,
     lacks: tuple[str, ...] = (),
     thorough: bool = False,
+    outside: bool = False,
 ) -> Callable[[Callable[[Workspace], None]], Check]:
     """Make a check of a function: its name is the function's, its sentence the docstring."""
 
     def make(run: Callable[[Workspace], None]) -> Check:
-        return Check(run.__name__, str(getdoc(run)), source, run, needs, lacks, thorough)
+        return Check(run.__name__, str(getdoc(run)), source, run, needs, lacks, thorough, outside)
 
     return make
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from importlib.util import find_spec
 from typing import Any
@@ -14,7 +14,7 @@ from . import facts, handles, names, opening, saving, sources, thorough
 from .capabilities import NAMES, PROBES, Capabilities
 from .catalog import Check, checks_of
 from .report import FAILED, PASSED, SKIPPED, Report, Result
-from .workspace import Workspace, do_nothing, expect_equal
+from .workspace import Workspace, do_nothing, expect_equal, new_directory
 
 MODULES = (saving, names, facts, opening, handles, thorough)
 CHECKS = [each for module in MODULES for each in checks_of(module)]
@@ -29,6 +29,8 @@ class Examination:
     :param thorough: whether thorough checks run too.
     :param leave_thread: called at the end of each thread that a check starts.
     :param found: the capabilities that an earlier examination found.
+    :param directory: the directory in which the checks have theirs; checks that may save files
+        outside of it are skipped. By default directories of checks are at the root.
 
     Raises ``ImproperlyConfigured`` if thorough checks shall run and Hypothesis is not installed.
     """
@@ -41,6 +43,7 @@ class Examination:
         thorough: bool = False,
         leave_thread: Callable[[], object] = do_nothing,
         found: dict[str, bool] | None = None,
+        directory: str = "",
     ) -> None:
         if thorough and find_spec("hypothesis") is None:
             raise ImproperlyConfigured(
@@ -51,7 +54,9 @@ class Examination:
         self._thorough = thorough
         self._leave_thread = leave_thread
         self._found = {} if found is None else found
+        self._directory = directory
         self.left: list[str] = []
+        self.checks = [declaration_check(name, declared) for name in declared.given] + CHECKS
 
     @property
     def capabilities(self) -> dict[str, bool]:
@@ -86,10 +91,19 @@ class Examination:
             return Result(check, SKIPPED, f"{capability} is not declared")
         return self.result(check)
 
-    def report(self) -> Report:
-        """Run all checks; first those of declared capabilities."""
-        results = [self.declaration(name) for name in self._declared.given]
-        results += [self.result(check) for check in CHECKS]
+    def save_one(self) -> None:
+        """Save and delete a file; raise what ``save()`` raises."""
+        self._in_workspace(lambda space: space.save("a"))
+
+    def report(
+        self, progress: Callable[[list[Check], str], Iterable[Check]] = lambda checks, label: checks
+    ) -> Report:
+        """
+        Run all checks; first those of declared capabilities.
+
+        :param progress: passes the checks on, and shows how many there were.
+        """
+        results = [self.result(check) for check in progress(self.checks, "checks")]
         for capability in NAMES if self._thorough else NAMES[:-1]:
             self.has(capability)
         name = type(self._make_storage()).__name__
@@ -104,10 +118,21 @@ class Examination:
         for capability in check.lacks:
             if self.has(capability):
                 return f"the storage has {capability}"
+        if check.outside and self._directory:
+            return "a storage that fails it saves files outside of the directory"
         return ""
 
+    def clean(self) -> None:
+        """Delete the directory of the examination, and try again to delete what is left."""
+        # Never the root: the workspace deletes everything in its directory.
+        space = Workspace(self._make_storage(), directory=self._directory or new_directory())
+        for name in self.left:
+            space.relative(name)
+        self.left = space.clean()
+
     def _in_workspace(self, run: Callable[[Workspace], Any]) -> Any:
-        space = Workspace(self._make_storage(), self._leave_thread, has=self.has)
+        directory = new_directory(self._directory)
+        space = Workspace(self._make_storage(), self._leave_thread, directory, self.has)
         try:
             return run(space)
         finally:

@@ -114,7 +114,8 @@ def listdir_lists_the_root(space: Workspace) -> None:
     space.save("d/a")
     directories, _ = space.storage.listdir("")
     listed = [name.rstrip("/") for name in directories]
-    expect(space.directory in listed, f"{space.directory!r} is not in it")
+    top = space.directory.partition("/")[0]
+    expect(top in listed, f"{top!r} is not in it")
 
 
 @check(sources.LISTDIR, "lists", "deletes")

@@ -14,7 +14,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from .workspace import Workspace, expect, expect_equal, expect_raises
+from .workspace import Workspace, expect, expect_equal, expect_raises, new_directory
 
 NAMES = st.sampled_from(["a", "a.txt", "b c", "d/a", "d/b.tar.gz", "d/e/a", "é/日"])
 CONTENTS = st.one_of(
@@ -47,7 +47,9 @@ class ModelMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.space = Workspace(self.outer.storage, self.outer.leave_thread, has=self.outer.has)
+        outer = self.outer
+        directory = new_directory(outer.directory)
+        self.space = Workspace(outer.storage, outer.leave_thread, directory, outer.has)
         self.files: dict[str, bytes] = {}
 
     def teardown(self) -> None:

@@ -201,7 +201,7 @@ def saves_at_once_get_different_names(space: Workspace) -> None:
         expect_equal([space.read(name) for name in names], contents, "the contents")
 
 
-@check(sources.TRAVERSAL)
+@check(sources.TRAVERSAL, outside=True)
 def names_outside_are_refused(space: Workspace) -> None:
     """save() refuses a name that leads out of the storage, and an absolute one."""
     directory = space.directory

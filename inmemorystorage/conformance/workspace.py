@@ -12,7 +12,7 @@ from typing import Any
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import Storage
 
-from ..walk import DirEntry, walk
+from ..walk import DirEntry, join, walk
 
 PREFIX = "conformance-"
 
@@ -23,6 +23,11 @@ _short.maxstring = _short.maxother = 80
 def lacks(capability: str) -> bool:
     """Return False, as for a storage without capabilities."""
     return False
+
+
+def new_directory(above: str = "") -> str:
+    """Return a unique name of a directory, in the storage or in another directory."""
+    return join(above, f"{PREFIX}{uuid.uuid4().hex[:12]}")
 
 
 def do_nothing() -> None:
@@ -42,7 +47,7 @@ class Workspace:
 
     storage: Storage
     leave_thread: Callable[[], object] = do_nothing
-    directory: str = field(default_factory=lambda: f"{PREFIX}{uuid.uuid4().hex[:12]}")
+    directory: str = field(default_factory=new_directory)
     has: Callable[[str], bool] = lacks
     _used: set[str] = field(default_factory=set)
 
@@ -95,17 +100,24 @@ class Workspace:
 
     def clean(self) -> list[str]:
         """Delete all files and directories of the check; return the names that are still there."""
-        listed = self._listed()
-        names = self._used | {entry.name for entry in listed}
+        names = self._used | {entry.name for entry in self._listed() or ()}
         for name in sorted(names - {""}, key=lambda name: (-name.count("/"), name)):
             with suppress(Exception):
                 self.storage.delete(name)
-        return sorted(entry.name for entry in self._listed() if not entry.is_directory)
+        left = self._listed()
+        if left is None:
+            return sorted(filter(self._is_left, names))
+        return sorted(entry.name for entry in left if not entry.is_directory)
 
-    def _listed(self) -> list[DirEntry]:
+    def _listed(self) -> list[DirEntry] | None:
         with suppress(Exception):  # it has no listdir(), or no such directory
             return [*walk([DirEntry(self.storage, self.directory, is_directory=True)])]
-        return []
+        return None
+
+    def _is_left(self, name: str) -> bool:
+        with suppress(Exception):
+            return self.storage.exists(name)
+        return False
 
 
 def expect(condition: object, message: str) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import re
 import shutil
 import sys
 import tempfile
+from argparse import ArgumentTypeError
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
@@ -19,17 +21,23 @@ from django.core.files.base import File
 from django.core.files.storage import InvalidStorageError, Storage, storages
 from django.core.management import BaseCommand, CommandError
 from django.core.management.base import CommandParser, OutputWrapper
-from django.db import DatabaseError
+from django.db import DatabaseError, connections
 from django.template.defaultfilters import pluralize
 from django.utils.timezone import is_aware, localtime
 
-from ...orphans import HOUR, DanglingRow, OrphanFile, Survey
+from ...conformance import Capabilities, Examination, Report
+from ...conformance.capabilities import NAMES
+from ...conformance.workspace import new_directory
+from ...kvstore.connections import close_connections
+from ...orphans import HOUR, DanglingRow, OrphanFile, Progress, Survey
 from ...walk import Branch, DirEntry, draw_tree, find, join, printable, scan, walk
 
 # Contents that are kept while a file is replaced are in memory up to this size, then on the disk.
 SPOOLED_BYTES = 8 * 1024 * 1024
-# The exit code if orphans or dangling rows were found; 1 is that of an error.
+# The exit code if orphans, dangling rows or failed checks were found; 1 is that of an error.
 FOUND = 3
+# What tells storages of one class apart, if they have it and no `repr`.
+_PLACES = ("bucket_name", "azure_container", "location")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -75,20 +83,24 @@ class QualifiedName(NamedTuple):
 def parse(text: str) -> QualifiedName:
     """Return the name written as ``alias:name``; without a colon it is in ``default``."""
     alias, name = text.split(":", 1) if ":" in text else ("default", text)
-    if alias not in storages.backends:
-        raise CommandError(
-            f"STORAGES has no {alias!r}, only {', '.join(sorted(storages.backends))}. "
-            f"Write a name that has a colon with its alias: default:{text}."
-        )
+    hint = f" Write a name that has a colon with its alias: default:{text}."
     name = name.strip("/")
-    return QualifiedName(alias, "" if name == "." else name)
+    return QualifiedName(parse_alias(alias, hint), "" if name == "." else name)
+
+
+def parse_alias(text: str, hint: str = "") -> str:
+    """Return the alias; raise ``ArgumentTypeError`` if STORAGES does not have it."""
+    if text not in storages.backends:
+        known = ", ".join(sorted(storages.backends))
+        raise ArgumentTypeError(f"STORAGES has no {text!r}, only {known}.{hint}")
+    return text
 
 
 def parse_age(text: str) -> timedelta:
     """Return the age written as ``90s``, ``15m``, ``1h`` or ``2d``, or in seconds."""
     found = re.fullmatch("([0-9]+)([smhd]?)", text)
     if not found:
-        raise CommandError(f"{text!r} is not an age. Write 90s, 15m, 1h or 2d.")
+        raise ArgumentTypeError(f"{text!r} is not an age. Write 90s, 15m, 1h or 2d.")
     return timedelta(**{_UNITS[found[2] or "s"]: int(found[1])})
 
 
@@ -110,12 +122,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the subcommands."""
         subparsers = parser.add_subparsers(
-            required=True, metavar="{ls,tree,cat,cp,orphans,dangling}"
+            required=True, metavar="{ls,tree,cat,cp,orphans,dangling,check}"
         )
 
         def add(run: Callable[..., None]) -> CommandParser:
-            text = run.__doc__
-            added: CommandParser = subparsers.add_parser(run.__name__, help=text, description=text)
+            text, name = run.__doc__, run.__name__.removesuffix("_storage")
+            added: CommandParser = subparsers.add_parser(name, help=text, description=text)
             added.set_defaults(run=run)
             return added
 
@@ -134,8 +146,11 @@ class Command(BaseCommand):
             help="what to do if names are taken; by default nothing is copied",
         )
         orphans, dangling = add(self.orphans), add(self.dangling)
+        check = add(self.check_storage)
         for each in (orphans, dangling):
             each.add_argument("labels", nargs="*", metavar="LABEL", help="alias or app.Model.field")
+        check.add_argument("alias", type=parse_alias, metavar="ALIAS")
+        for each in (orphans, dangling, check):
             each.add_argument("--format", choices=["text", "json"], default="text")
         orphans.add_argument(
             "--older-than",
@@ -151,9 +166,25 @@ class Command(BaseCommand):
             help="leave out names that match; instead of INMEMORYSTORAGE_IGNORED_ORPHANS",
         )
         orphans.add_argument("--delete", action="store_true", help="delete the orphans")
-        orphans.add_argument(
-            "--noinput", "--no-input", action="store_false", dest="interactive", help="do not ask"
+        for option, help in (("--has", "has"), ("--lacks", "lacks")):
+            check.add_argument(
+                option,
+                action="append",
+                choices=NAMES,
+                default=[],
+                metavar="CAPABILITY",
+                help=f"what the storage {help}; probes find out the rest: {', '.join(NAMES)}",
+            )
+        check.add_argument(
+            "--thorough", action="store_true", help="also race threads, and draw random operations"
         )
+        for each in (orphans, check):
+            each.add_argument(
+                *("--noinput", "--no-input"),
+                action="store_false",
+                dest="interactive",
+                help="do not ask",
+            )
 
     def handle(self, *args: Any, run: Callable[..., None], **options: Any) -> None:
         """Run a subcommand; raise ``CommandError`` if it fails."""
@@ -166,6 +197,7 @@ class Command(BaseCommand):
                 os.dup2(devnull.fileno(), underlying(self.stdout).fileno())
             sys.exit(1)
         except (
+            ArgumentTypeError,
             CommandError,
             DatabaseError,
             ImproperlyConfigured,
@@ -273,7 +305,9 @@ class Command(BaseCommand):
                     raise CommandError(found, returncode=FOUND)
                 if not count:
                     return
-                self._confirm(f"{found} Delete {pluralize(count, 'it,them')}? [y/N] ")
+                question = f"{found} Delete {pluralize(count, 'it,them')}? [y/N] "
+                if not self._confirm(question):
+                    raise CommandError("Nothing was deleted.", returncode=FOUND)
                 options["format"] = "none"
             count = self._report(survey.delete(older_than=older_than, ignore=ignore), **options)
         underlying(self.stderr).write(f"{count:,} file{pluralize(count)} deleted.\n")
@@ -286,6 +320,50 @@ class Command(BaseCommand):
             count = self._report(survey.dangling(), **options)
         if count:
             raise CommandError(f"{count:,} dangling row{pluralize(count)} found.", returncode=FOUND)
+
+    def check_storage(
+        self,
+        *,
+        alias: str,
+        has: list[str],
+        lacks: list[str],
+        thorough: bool,
+        format: str,
+        interactive: bool,
+        **options: Any,
+    ) -> None:
+        """Check a storage by Django's documentation; exit with 3 if it fails a check."""
+        storage, directory = storages[alias], new_directory()
+        examination = Examination(
+            lambda: storage,
+            Capabilities(**dict.fromkeys(has, True) | dict.fromkeys(lacks, False)),
+            thorough=thorough,
+            leave_thread=_leave_thread,
+            directory=directory,
+        )
+        stream = underlying(self.stderr)
+        stream.write(
+            f"{alias} is {printable(_identified(storage))}.\n"
+            f"{len(examination.checks)} checks save files in the new directory {directory}/, "
+            "and delete them.\n"
+        )
+        if interactive and not self._confirm(f"Check {alias}? [y/N] "):
+            raise CommandError("Nothing was written.")
+        try:
+            report = _examine(examination, alias, self._counting)
+        except BaseException:
+            if examination.left:
+                left = ", ".join(examination.left)
+                stream.write(f"These files could not be deleted: {printable(left)}\n")
+            raise
+        if format == "json":
+            self.stdout.write(json.dumps(_described_report(report, alias, directory), indent=2))
+        else:
+            for line in str(report).splitlines():
+                self.write(printable(line))
+        if not report.ok:
+            count = len(report.failures)
+            raise CommandError(f"{count} check{pluralize(count)} failed.", returncode=FOUND)
 
     def _counting(self, items: Iterable[Any], label: str) -> Iterable[Any]:
         return _with_tqdm(items, label, underlying(self.stderr))
@@ -305,14 +383,14 @@ class Command(BaseCommand):
             self.stdout.write("\n]" if count else "[]")
         return count
 
-    def _confirm(self, question: str) -> None:
+    def _confirm(self, question: str) -> bool:
+        """Return whether the answer to a question is yes."""
         stream = underlying(self.stderr)
         stream.write(question)
         stream.flush()
         with contextlib.suppress(EOFError):
-            if input().strip().lower() in ("y", "yes"):
-                return
-        raise CommandError("Nothing was deleted.", returncode=FOUND)
+            return input().strip().lower() in ("y", "yes")
+        return False
 
 
 def _details(entry: DirEntry) -> str:
@@ -438,6 +516,59 @@ def _described(found: OrphanFile | DanglingRow) -> dict[str, Any]:
         "database": found.alias,
         "storage": found.label,
         "name": found.name,
+    }
+
+
+def _identified(storage: Any) -> str:
+    """Return the class of a storage, and what tells it apart from others of its class."""
+    if any("__repr__" in vars(each) for each in type(storage).__mro__[:-1]):
+        return repr(storage)
+    places = {name: getattr(storage, name, None) for name in _PLACES}
+    shown = "".join(f" {name}={str(place)!r}" for name, place in places.items() if place)
+    return f"<{type(storage).__name__}{shown}>"
+
+
+def _leave_thread() -> None:
+    close_connections()
+    connections.close_all()
+
+
+def _examine(examination: Examination, alias: str, progress: Progress[Any]) -> Report:
+    """Run the checks and clean up; raise ``CommandError`` if the storage saves nothing."""
+    try:
+        try:
+            examination.save_one()
+        except Exception as error:
+            raise CommandError(
+                f"{alias} was not checked, since it cannot save a file: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        report = examination.report(progress)
+    finally:
+        examination.clean()
+    return dataclasses.replace(report, left=tuple(examination.left))
+
+
+def _described_report(report: Report, alias: str, directory: str) -> dict[str, Any]:
+    results = [
+        {
+            "name": each.check.name,
+            "outcome": each.outcome,
+            "message": each.message,
+            "sentence": each.check.sentence,
+            "documentation": each.check.source.line,
+            "url": each.check.source.url,
+        }
+        for each in report
+    ]
+    return {
+        "alias": alias,
+        "storage": report.storage,
+        "directory": directory,
+        "ok": report.ok,
+        "capabilities": dict(report.capabilities),
+        "left": list(report.left),
+        "results": results,
     }
 
 
