@@ -29,7 +29,7 @@ from ..serving.bucket import PREFIX, moved_url
 from . import live_servers
 from .floor import is_static
 from .imports import after_import
-from .tools import TestTool
+from .tools import TestTool, remove_object
 
 # A host of this machine, with its port.
 _LOCAL = re.compile(r"(localhost|127\.[\d.]+|\[::1\])(:\d+)?$")
@@ -78,7 +78,7 @@ def observed_by(observer: RequestObserver, *, records: bool = False) -> Iterator
     try:
         yield
     finally:
-        observers.remove(observer)
+        remove_object(observers, observer)
 
 
 class Place(NamedTuple):

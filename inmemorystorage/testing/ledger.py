@@ -6,11 +6,11 @@ import contextlib
 import io
 import time
 import weakref
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, dataclass, fields
 from decimal import Decimal
-from typing import Any, NamedTuple, TypeVar, cast, overload
+from typing import Any, TypeVar, cast
 
 import six
 from django.core.files.base import ContentFile
@@ -23,34 +23,49 @@ from .operations import Call, add_observer, check_operation, remove_observer
 from .places import Line, check_name, is_called, storage_label
 from .tools import TestTool
 
+UNKNOWN = Line("<unknown>", 0, "<unknown>")
 
-class Operation(NamedTuple):
+
+def _gone() -> None:
+    """Return what a weak reference to a deleted storage returns."""
+
+
+# The facts below differ from run to run, or with the versions of libraries. They are attributes of
+# a base that is no dataclass: tools for snapshots write, and compare, each field of a dataclass.
+
+
+class _OperationFacts:
+    bytes: int | None = None
+    duration: float = 0.0
+    line: Line = UNKNOWN
+    storage: Callable[[], Storage | None] = staticmethod(_gone)
+
+
+@dataclass(frozen=True, repr=False)
+class Operation(_OperationFacts):
     """
     An operation that happened.
 
+    Two are equal if these are, which ``repr`` shows too:
+
     :param op: the operation: ``"save"``.
     :param name: the name of the file or directory, as it was passed.
-    :param storage: returns the storage, or ``None`` if it no longer exists.
-    :param duration: seconds.
-    :param bytes: the bytes that ``save()`` stored, if the content has a known size, or that
-        ``size()`` returned; otherwise ``None``.
-    :param line: the line of the project that called it.
+    :param alias: the alias of the storage, or ``app.Model.field``, or else the name of its class.
     :param error: the class of the error that was raised, or ``None``.
+
+    A captured operation also has ``bytes``, those that ``save()`` stored, if the content has a
+    known size, or that ``size()`` returned, otherwise ``None``; its ``duration`` in seconds;
+    ``line``, the line of the project that called it; and ``storage()``, which returns the storage,
+    or ``None`` if it no longer exists.
     """
 
     op: str
     name: str
-    storage: weakref.ref[Storage]
-    duration: float
-    bytes: int | None
-    line: Line
-    error: type[BaseException] | None
+    alias: str = "default"
+    error: type[BaseException] | None = None
 
-    @property
-    def alias(self) -> str:
-        """Return the alias of the storage, or ``app.Model.field``, or the name of its class."""
-        storage = self.storage()
-        return "a deleted storage" if storage is None else storage_label(storage)
+    def __repr__(self) -> str:
+        return _code_of(self)
 
     def __str__(self) -> str:
         size = "" if self.bytes is None else f" ({self.bytes:,} bytes)"
@@ -60,6 +75,19 @@ class Operation(NamedTuple):
             f"{self.op} {self.name!r}{size} on {self.alias}{failed}, "
             f"{milliseconds:.3f} ms, {self.line}"
         )
+
+
+def _code_of(value: Any) -> str:
+    """Return code that makes an equal dataclass, without fields that have their default."""
+    arguments = []
+    for field in fields(value):
+        own = getattr(value, field.name)
+        code = own.__name__ if isinstance(own, type) else repr(own)
+        if field.default is MISSING:
+            arguments.append(code)
+        elif own != field.default:
+            arguments.append(f"{field.name}={code}")
+    return f"{type(value).__name__}({', '.join(arguments)})"
 
 
 @dataclass(frozen=True)
@@ -86,7 +114,7 @@ class Repeated:
         return f"{len(self)} times {self.op} on {self.alias}, {self.line}: {names}"
 
 
-class OperationLog(TestTool, Sequence[Operation]):
+class OperationLog(TestTool, list[Operation]):
     """
     Capture the project's operations on storages of any kind, and no requests.
 
@@ -97,7 +125,9 @@ class OperationLog(TestTool, Sequence[Operation]):
     def __init__(self, alias: str | None = None, *, limit: int | None = None) -> None:
         super().__init__()
         self._alias = alias
-        self.operations: deque[Operation] = deque(maxlen=limit)
+        self._limit = limit
+        # The storages, each with its label, by their identity: to find a label takes long.
+        self._storages: dict[int, tuple[weakref.ref[Storage], str]] = {}
 
     def enable(self) -> Any:
         """Begin to capture, with no operations yet."""
@@ -109,7 +139,8 @@ class OperationLog(TestTool, Sequence[Operation]):
 
     def clear(self) -> None:
         """Forget the captured operations."""
-        self.operations.clear()
+        super().clear()
+        self._storages.clear()
 
     def disable(self) -> None:
         """Stop capturing; keep the captured operations."""
@@ -132,32 +163,38 @@ class OperationLog(TestTool, Sequence[Operation]):
             raise
         finally:
             duration = time.perf_counter() - start
-            storage = weakref.ref(call.storage)  # capturing must not keep a storage alive
-            self.operations.append(
-                Operation(call.op, call.name, storage, duration, size, line, error)
-            )
+            storage, label = self._identify(call.storage)
+            operation = Operation(call.op, call.name, label, error)
+            vars(operation).update(bytes=size, duration=duration, line=line, storage=storage)
+            _append(self, operation, self._limit)
 
-    def __len__(self) -> int:
-        return len(self.operations)
+    def _identify(self, storage: Storage) -> tuple[weakref.ref[Storage], str]:
+        """Return a reference to a storage that does not keep it alive, and its label."""
+        known = self._storages.get(id(storage))
+        if known is None or known[0]() is not storage:
+            known = weakref.ref(storage), storage_label(storage)
+            self._storages[id(storage)] = known
+        return known
 
-    @overload
-    def __getitem__(self, index: int) -> Operation: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[Operation]: ...
-
-    def __getitem__(self, index: Any) -> Any:
-        return list(self.operations)[index]
+    def __str__(self) -> str:
+        return "\n".join(map(str, self))
 
     def of(self, op: str) -> list[Operation]:
         """Return the operations of one kind, such as ``"save"``."""
         check_operation(op)
-        return [operation for operation in self.operations if operation.op == op]
+        return [operation for operation in self if operation.op == op]
 
     def repeated(self) -> list[Repeated]:
         """Return the operations that one line called more than once, the most frequent first."""
-        called = ((each.op, each.alias, each.line, each.name) for each in self.operations)
+        called = ((each.op, each.alias, each.line, each.name) for each in self)
         return group_repeated(called)
+
+
+def _append(items: list[Any], item: Any, limit: int | None) -> None:
+    """Append an item, and drop the first of more than ``limit``."""
+    items.append(item)
+    if limit is not None and len(items) > limit:
+        del items[0]
 
 
 def group_repeated(called: Iterable[tuple[str, str, Line, str]]) -> list[Repeated]:
@@ -181,34 +218,44 @@ def _content_size(call: Call) -> int | None:
     return size if isinstance(size, int) else None
 
 
-class StorageRequest(NamedTuple):
+class _RequestFacts:
+    method: str = ""
+    name: str = ""
+    bytes_up: int = 0
+    bytes_down: int = 0
+    duration: float = 0.0
+    line: Line = UNKNOWN
+
+
+@dataclass(frozen=True, repr=False)
+class StorageRequest(_RequestFacts):
     """
     A request that a client sent to a bucket in memory.
 
-    :param service: the service: ``"s3"``; ``method``: the method of HTTP.
+    Two are equal if these are, which ``repr`` shows too:
+
+    :param service: the service: ``"s3"``.
     :param kind: the name in the service's reference: ``"HeadObject"``.
     :param bucket: the bucket; ``key``: the key, or an empty string for a request to the bucket.
-    :param bytes_up: the bytes of the request's body; ``bytes_down``: those of the response's body.
-    :param status: the status of the response; ``None`` if the connection failed before it.
-    :param duration: seconds.
     :param op: the operation that sent it, or that opened the file which sent it: ``"open"``;
         ``None`` if the project sent it through a client or a bucket.
-    :param name: the name that was passed to the operation, or an empty string.
-    :param line: the line of the project that called the operation, the file or the client.
+    :param status: the status of the response; ``None`` if the connection failed before it.
+
+    A captured request also has its ``method`` of HTTP; the ``name`` that was passed to the
+    operation, or an empty string; ``bytes_up``, the bytes of its body, and ``bytes_down``, those of
+    the response's body; its ``duration`` in seconds; and ``line``, the line of the project that
+    called the operation, the file or the client.
     """
 
     service: str
-    method: str
     kind: str
     bucket: str
     key: str
-    bytes_up: int
-    bytes_down: int
-    status: int | None
-    duration: float
-    op: str | None
-    name: str
-    line: Line
+    op: str | None = None
+    status: int | None = 200
+
+    def __repr__(self) -> str:
+        return _code_of(self)
 
     def __str__(self) -> str:
         status = "no response" if self.status is None else self.status
@@ -220,40 +267,20 @@ class StorageRequest(NamedTuple):
         )
 
 
-class StorageRequests(Sequence[StorageRequest]):
+class StorageRequests(list[StorageRequest]):
     """
-    The captured requests, as a sequence of `StorageRequest`, in the order of their responses.
+    The captured requests, as a list of `StorageRequest`, in the order of their responses.
 
-    It is empty for storages that do not stand on a bucket in memory, and its ``repr`` says so.
+    It is empty for storages that do not stand on a bucket in memory, and ``str()`` says so.
 
     :param operations: the operations that were captured beside them.
     """
 
-    def __init__(self, operations: OperationLog, limit: int | None) -> None:
+    def __init__(self, operations: OperationLog) -> None:
+        super().__init__()
         self._operations = operations
-        self._requests: deque[StorageRequest] = deque(maxlen=limit)
 
-    def append(self, request: StorageRequest) -> None:
-        """Add a request."""
-        self._requests.append(request)
-
-    def clear(self) -> None:
-        """Forget all requests."""
-        self._requests.clear()
-
-    def __len__(self) -> int:
-        return len(self._requests)
-
-    @overload
-    def __getitem__(self, index: int) -> StorageRequest: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[StorageRequest]: ...
-
-    def __getitem__(self, index: Any) -> Any:
-        return list(self._requests)[index]
-
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
         return "\n".join(map(str, self)) or f"No requests. {self.why_none}".strip()
 
     @property
@@ -270,11 +297,11 @@ class StorageRequests(Sequence[StorageRequest]):
 
     def of(self, kind: str) -> list[StorageRequest]:
         """Return the requests of one kind, such as ``"HeadObject"``."""
-        return [each for each in self._requests if each.kind == kind]
+        return [each for each in self if each.kind == kind]
 
     def repeated(self) -> list[Repeated]:
         """Return the requests that one line caused more than once, the most frequent first."""
-        sent = ((each.kind, each.bucket, each.line, each.key) for each in self._requests)
+        sent = ((each.kind, each.bucket, each.line, each.key) for each in self)
         return group_repeated(sent)
 
 
@@ -285,7 +312,7 @@ Price = TypeVar("Price", float, Decimal)
 
 class capture_storage_operations(OperationLog):
     """
-    Capture the project's operations on storages of any kind, as a sequence of `Operation`.
+    Capture the project's operations on storages of any kind, as a list of `Operation`.
 
     Operations that a storage calls on itself are not captured. A context manager that returns
     itself, as ``CaptureQueriesContext`` does, and a decorator.
@@ -299,7 +326,7 @@ class capture_storage_operations(OperationLog):
 
     def __init__(self, alias: str | None = None, *, limit: int | None = None) -> None:
         super().__init__(alias, limit=limit)
-        self.requests = StorageRequests(self, limit)
+        self.requests = StorageRequests(self)
         self._exits: list[contextlib.ExitStack] = []
 
     def enable(self) -> Any:
@@ -334,7 +361,8 @@ class capture_storage_operations(OperationLog):
             return response
         finally:
             duration = time.perf_counter() - start
-            self.requests.append(_request(exchange, response, duration, cause))
+            request = _request(exchange, response, duration, cause)
+            _append(self.requests, request, self._limit)
 
     def cost(self, prices: Mapping[str, Price]) -> Price:
         """
@@ -365,18 +393,16 @@ def _request(
     down, status = 0, None
     if response is not None:
         status, down = response.status, len(response.body[: response.reset_after])
-    return StorageRequest(
-        exchange.service.name,
-        request.method,
-        *target,
-        len(request.body),
-        down,
-        status,
-        duration,
-        cause.op,
-        cause.name,
-        cause.line,
+    sent = StorageRequest(exchange.service.name, *target, cause.op, status)
+    vars(sent).update(
+        method=request.method,
+        name=cause.name,
+        bytes_up=len(request.body),
+        bytes_down=down,
+        duration=duration,
+        line=cause.line,
     )
+    return sent
 
 
 class assertNumStorageOperations(capture_storage_operations):
@@ -436,7 +462,7 @@ class assertNumStorageRequests(capture_storage_operations):
         if len(counted) != self._num:
             raise AssertionError(
                 f"{len(counted)} requests sent, {self._num} expected\n"
-                f"Captured requests were:\n{_numbered(counted) or repr(self.requests)}"
+                f"Captured requests were:\n{_numbered(counted) or self.requests}"
             )
 
 

@@ -22,6 +22,7 @@ from django.core.files.storage import Storage
 from ..fallback import FallbackStorage, ReadOnlyStorage
 from ..kvstore import KeyValueStorage
 from ..storage import InMemoryStorage
+from .tools import remove_object
 
 OPERATIONS = (
     *("open", "save", "delete", "exists", "listdir", "size", "url", "path"),
@@ -118,9 +119,8 @@ def add_observer(observer: Observer, *, sees_inner: bool = False) -> None:
 
 def remove_observer(observer: Observer) -> None:
     """Stop calling an observer; restore the classes after the last one."""
-    _observers.remove(observer)
-    with contextlib.suppress(ValueError):
-        _inner_observers.remove(observer)
+    remove_object(_observers, observer)
+    remove_object(_inner_observers, observer)
     _restore_classes()
 
 

@@ -88,6 +88,14 @@ class Overlapping:
             self._exits.close()
 
 
+def remove_object(items: list[Any], item: object) -> None:
+    """Remove an object from a list that may have equal ones; ignore one that is not there."""
+    for index, each in enumerate(items):
+        if each is item:
+            del items[index]
+            return
+
+
 @contextlib.contextmanager
 def attribute(owner: Any, name: str, value: Any) -> Iterator[None]:
     """Set an attribute of an object for a block."""

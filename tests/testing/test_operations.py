@@ -23,9 +23,10 @@ from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage, Storage, base, default_storage, storages
 from django.db.models.fields.files import FieldFile
 
-from inmemorystorage import InMemoryStorage
+from inmemorystorage import InMemoryStorage, PathDoesNotExist
 from inmemorystorage.kvstore import KeyValueStorage
 from inmemorystorage.testing import (
+    Operation,
     assertNumStorageOperations,
     capture_storage_operations,
     override_storages,
@@ -47,8 +48,8 @@ def test_an_operation(storage: Storage) -> None:
     with capture_storage_operations() as captured:
         storage.save("b.txt", ContentFile(b"three"))
     (operation,) = captured
-    assert operation[:2] == ("save", "b.txt")
-    assert operation.alias == type(storage).__name__
+    assert operation == Operation("save", "b.txt", type(storage).__name__)
+    assert operation.storage() is storage
     assert operation.bytes == 5
     assert 0 < operation.duration < 60
     assert operation.line.function == "test_an_operation"
@@ -125,10 +126,11 @@ def test_one_storage_alone() -> None:
 
 
 def test_a_deleted_storage() -> None:
-    """Capturing an operation keeps no storage alive."""
+    """Capturing an operation keeps no storage alive, but its label."""
     with capture_storage_operations() as captured:
         InMemoryStorage().exists("a")
-    assert captured[0].alias == "a deleted storage"
+    assert captured[0].alias == "InMemoryStorage"
+    assert captured[0].storage() is None
 
 
 def test_repeated(storage: Storage) -> None:
@@ -158,6 +160,64 @@ def test_captured_is_a_sequence(storage: Storage) -> None:
     with captured:
         storage.exists("again")
     assert [each.name for each in captured] == ["again"]
+
+
+def test_operations_are_compared_by_what_was_asked(storage: Storage) -> None:
+    """Operations are equal whose op, name, alias and error are; a list of them equals a capture."""
+    both = []
+    for content in (b"1", b"22"):
+        with capture_storage_operations() as captured, suppress(FileNotFoundError):
+            storage.save("b.txt", ContentFile(content))
+            storage.delete("b.txt")
+            storage.size("b.txt")
+        both.append(captured)
+    alias, error = type(storage).__name__, captured[2].error
+    expected = [
+        Operation("save", "b.txt", alias),
+        Operation("delete", "b.txt", alias),
+        Operation("size", "b.txt", alias, error=error),
+    ]
+    assert both[0] == both[1] == expected == both[0]
+    assert [each.bytes for each in both[0]] == [1, None, None]
+    assert {*both[0]} == {*both[1]}
+    for other in (("open", "b.txt", alias), ("save", "c.txt", alias), ("save", "b.txt")):
+        assert Operation(*other) != expected[0]
+    assert expected[2] != Operation("size", "b.txt", alias)
+
+
+def test_repr_of_operations_is_code() -> None:
+    """The repr of captured operations evaluates to equal ones, without defaults."""
+    storage = InMemoryStorage()
+    with override_storages({"default": storage}), capture_storage_operations() as captured:
+        default_storage.exists("a.txt")
+        with suppress(FileNotFoundError):
+            default_storage.size("it's")
+        InMemoryStorage().exists("b")
+    assert repr(captured) == (
+        "[Operation('exists', 'a.txt'), Operation('size', \"it's\", error=PathDoesNotExist), "
+        "Operation('exists', 'b', alias='InMemoryStorage')]"
+    )
+    evaluated = eval(repr(captured), {"Operation": Operation, "PathDoesNotExist": PathDoesNotExist})
+    assert evaluated == captured
+    assert str(captured).splitlines() == [*map(str, captured)]
+
+
+def test_an_operation_made_by_a_test() -> None:
+    """An operation that no storage called has no storage, duration and line, and a str."""
+    operation = Operation("save", "a.txt")
+    assert (operation.storage(), operation.bytes, operation.duration) == (None, None, 0)
+    assert str(operation) == "save 'a.txt' on default, 0.000 ms, <unknown>:0 in <unknown>"
+
+
+def test_equal_captures_end_in_any_order(storage: Storage) -> None:
+    """The end of a capture stops this one, and not another with the same operations."""
+    outer, inner = capture_storage_operations(), capture_storage_operations()
+    outer.enable()
+    inner.enable()
+    inner.disable()
+    storage.exists("a.txt")
+    outer.disable()
+    assert (len(outer), len(inner)) == (1, 0)
 
 
 def test_a_class_that_comes_later() -> None:

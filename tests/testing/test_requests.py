@@ -18,6 +18,7 @@ from django.core.files.storage import FileSystemStorage, default_storage, storag
 from inmemorystorage import FallbackStorage, InMemoryStorage
 from inmemorystorage.testing import (
     InMemoryStorageTestMixin,
+    StorageRequest,
     assertNumStorageRequests,
     capture_storage_operations,
     override_storages,
@@ -55,9 +56,9 @@ def test_a_request(storage: Any) -> None:
     with capture_storage_operations() as captured:
         assert storage.size("a.txt") == 4
     (request,) = captured.requests
-    assert request[:5] == ("s3", "HEAD", "HeadObject", "media", "files/a.txt")
-    assert (request.bytes_up, request.bytes_down, request.status) == (0, 0, 200)
-    assert (request.op, request.name) == ("size", "a.txt")
+    assert request == StorageRequest("s3", "HeadObject", "media", "files/a.txt", "size", 200)
+    assert (request.bytes_up, request.bytes_down) == (0, 0)
+    assert (request.method, request.name) == ("HEAD", "a.txt")
     assert 0 < request.duration < 60
     assert request.line == captured[0].line
     assert re.fullmatch(
@@ -231,7 +232,7 @@ def test_layers(storage: Any) -> None:
         assert layered.exists("a.txt")
     assert {each.op for each in captured.requests} == {"exists"}
     assert captured.requests[0].line == captured[0].line
-    assert "are not" not in repr(captured.requests)
+    assert "are not" not in str(captured.requests)
 
 
 def test_one_storage_alone() -> None:
@@ -265,23 +266,43 @@ def test_requests_are_a_sequence(storage: Any) -> None:
     assert [each.name for each in captured.requests] == ["b", "c"]
     assert captured.requests[-1].name == "c" and captured.requests[:1][0].name == "b"
     assert [each.name for each in captured.requests.of("HeadObject")] == ["b", "c"]
-    assert repr(captured.requests).splitlines() == [*map(str, captured.requests)]
+    assert str(captured.requests).splitlines() == [*map(str, captured.requests)]
     with captured:
         assert not captured.requests
 
 
+def test_requests_are_compared_by_what_was_asked(storage: Any) -> None:
+    """Requests are equal whose service, kind, bucket, key, op and status are."""
+    with capture_storage_operations() as captured:
+        storage.save("b.txt", ContentFile(b"1"))
+        storage.delete("b.txt")
+    with capture_storage_operations() as other:
+        storage.save("b.txt", ContentFile(b"22"))
+        storage.delete("b.txt")
+    expected = [
+        StorageRequest("s3", "PutObject", "media", "files/b.txt", "save"),
+        StorageRequest("s3", "DeleteObject", "media", "files/b.txt", "delete", 204),
+    ]
+    assert captured.requests == other.requests == expected == captured.requests
+    assert captured.requests[0].bytes_up != other.requests[0].bytes_up
+    assert eval(repr(captured.requests), {"StorageRequest": StorageRequest}) == expected
+    assert repr(expected[1]) == (
+        "StorageRequest('s3', 'DeleteObject', 'media', 'files/b.txt', op='delete', status=204)"
+    )
+
+
 def test_storages_without_requests(tmp_path: Path) -> None:
-    """Without requests the repr names the storages that send none."""
+    """Without requests str() names the storages that send none."""
     with capture_storage_operations() as captured:
         FileSystemStorage(tmp_path).exists("a.txt")  # it is deleted
         kept = [InMemoryStorage(), FileSystemStorage(tmp_path)]
         for each in kept:
             each.exists("a.txt")
-    assert repr(captured.requests) == (
+    assert str(captured.requests) == (
         "No requests. These storages are not on a bucket in memory, and send no requests: "
         "FileSystemStorage, InMemoryStorage."
     )
-    assert repr(capture_storage_operations().requests) == "No requests."
+    assert str(capture_storage_operations().requests) == "No requests."
 
 
 def test_cost(storage: Any) -> None:
