@@ -35,14 +35,19 @@ def temporary(content: bytes) -> TemporaryUploadedFile:
     """Return an upload in a temporary file on the disk, as Django keeps a long one."""
     upload = TemporaryUploadedFile("upload.txt", "text/plain", len(content), None)
     upload.write(content)
-    upload.flush()
+    upload.seek(0)  # as Django's upload handler does
     return upload
 
 
-def uploaded(content: bytes, stream: io.BytesIO | None = None) -> InMemoryUploadedFile:
-    """Return an upload in memory, as Django keeps a short one; it may be a given stream."""
-    stream = stream or io.BytesIO(content)
-    return InMemoryUploadedFile(stream, "field", "up.txt", "text/plain", len(content), None)
+def uploaded(content: bytes) -> InMemoryUploadedFile:
+    """Return an upload in memory, as Django keeps a short one."""
+    return upload_of(io.BytesIO(content))
+
+
+def upload_of(stream: io.BytesIO) -> InMemoryUploadedFile:
+    """Return an upload in memory whose content is a stream."""
+    size = len(stream.getvalue())
+    return InMemoryUploadedFile(stream, "field", "up.txt", "text/plain", size, None)
 
 
 FILES: list[Callable[[bytes], Any]] = [
@@ -127,7 +132,7 @@ def content_is_saved_from_its_start(space: Workspace) -> None:
 @check(sources.SAVE)
 def saved_file_is_a_copy(space: Workspace) -> None:
     """A change of the content after save() does not change the file."""
-    for make in (lambda stream: stream, File, lambda stream: uploaded(b"", stream)):
+    for make in (lambda stream: stream, File, upload_of):
         stream = Unclosed(b"content")
         name = space.save("a", make(stream))
         stream.seek(0)
