@@ -17,6 +17,8 @@ READING = ("r", "rb", "r+", "rb+")
 TRUNCATING = ("w", "wb", "w+", "wb+")
 APPENDING = ("a", "ab", "a+", "ab+")
 EXCLUSIVE = ("x", "xb", "x+", "xb+")
+# What a file with b"content" contains after b"more" was written in a mode that keeps it.
+UPDATED = {"ab": b"contentmore", "rb+": b"moreent"}
 INVALID = ("", "q", "rw", "rbt", "wx", "r++", "b", "+", "bb", "r b")
 
 
@@ -205,6 +207,18 @@ def unknown_mode_is_refused(space: Workspace) -> None:
                 space.open(each, mode)
     expect_equal(space.read(name), b"old", "the content")
     expect(not space.exists("missing"), "the missing file exists")
+
+
+@check(sources.MODES, lacks=("modes",))
+def unsupported_mode_is_refused(space: Workspace) -> None:
+    """open() or write() raises for a mode that the storage does not support, and keeps the file."""
+    for mode, updated in UPDATED.items():
+        name = space.save("a", b"content")
+        try:
+            space.write(name, b"more", mode)
+        except Exception:
+            updated = b"content"
+        expect_equal(space.read(name), updated, f"the content after write() in {mode!r}")
 
 
 @check(sources.MODE, "modes")

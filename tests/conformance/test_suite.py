@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage
 from django.core.files.storage import InMemoryStorage as DjangosInMemoryStorage
 from django.test import SimpleTestCase
@@ -163,6 +164,16 @@ class Opaque(InMemoryStorage):
         return super().open(name)
 
 
+class Deaf(InMemoryStorage):
+    """A storage that refuses to write over a file, and drops what is appended to it."""
+
+    def open(self, name: str, mode: str = "rb") -> Any:
+        """Open a copy for appending."""
+        if "w" in mode:
+            raise NotImplementedError
+        return ContentFile(b"") if "a" in mode else super().open(name, mode)
+
+
 class BrokenSave(InMemoryStorage):
     """A storage that loses its connection in save()."""
 
@@ -189,6 +200,13 @@ def test_a_storage_may_lack_methods() -> None:
         "concurrency",
     ]
     assert len(report.passed) > 30
+
+
+def test_a_mode_that_drops_writes_is_no_capability() -> None:
+    """A storage that takes a mode and drops the writes lacks modes, and fails for it."""
+    report = check_storage(Deaf)
+    assert report.capabilities["modes"] is False
+    assert failed(report) == ["unsupported_mode_is_refused"]
 
 
 def test_errors_of_a_probe_are_no_capability() -> None:
