@@ -8,23 +8,27 @@ import sys
 import sysconfig
 from collections.abc import Iterator
 from types import FrameType
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import django
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import Storage, storages
+from django.template.base import UNKNOWN_SOURCE, Node
 
 from ..project import labelled_fields, labelled_storages
 
 _PACKAGE = os.path.dirname(os.path.dirname(__file__))
-_OURS = (os.path.dirname(django.__file__) + os.sep, _PACKAGE + os.sep, "<frozen")
+_OURS = (os.path.dirname(django.__file__) + os.sep, _PACKAGE + os.sep, "<frozen", UNKNOWN_SOURCE)
 _INSTALLED = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platlib", "purelib")})
 # In a directory that another environment, or a file with the suffix .pth, adds to the path.
 _PACKAGES = tuple(f"{os.sep}{name}{os.sep}" for name in ("site-packages", "dist-packages"))
 
+_TOOLBAR = f"{os.sep}debug_toolbar{os.sep}"
+_RENDERING = Node.render_annotated.__code__
+
 
 class Line(NamedTuple):
-    """A line of code, written ``path:number in function``."""
+    """A line of code or of a template, written ``path:number in function``."""
 
     path: str
     number: int
@@ -38,13 +42,14 @@ def project_line(otherwise: Line | None = None) -> Line:
     """
     Return the line that called the running operation.
 
-    It is the innermost line of the project. If there is none it is ``otherwise``, or the innermost
-    line of an installed package other than Django and this library.
+    It is the innermost line of the project, which may be one of a template of Django. If there is
+    none it is ``otherwise``, or the innermost line of an installed package other than Django, its
+    debug toolbar and this library.
     """
     frame: FrameType | None = sys._getframe(1)
     installed: FrameType | None = None
     while frame is not None:
-        owner = owner_of(frame.f_code.co_filename)
+        owner = owner_of(_path_of(frame))
         if owner == "project":
             break
         if owner == "installed":
@@ -54,13 +59,24 @@ def project_line(otherwise: Line | None = None) -> Line:
         return otherwise
     frame = frame or installed
     assert frame is not None  # some code called it
-    return Line(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+    path = _path_of(frame)
+    if path != frame.f_code.co_filename:
+        return Line(path, frame.f_locals["self"].token.lineno, "template")
+    return Line(path, frame.f_lineno, frame.f_code.co_name)
+
+
+def _path_of(frame: FrameType) -> str:
+    """Return the file of the code of a frame, or of the template whose node it renders."""
+    node = frame.f_locals["self"] if frame.f_code is _RENDERING else None
+    # A node that no parser made has neither.
+    is_parsed = getattr(node, "token", None) and hasattr(node, "origin")
+    return str(cast("Any", node).origin.name) if is_parsed else frame.f_code.co_filename
 
 
 @functools.cache
 def owner_of(path: str) -> str:
     """Return whether the code of a file is of the ``framework``, ``installed``, or ``project``."""
-    if path.startswith(_OURS):
+    if path.startswith(_OURS) or _TOOLBAR in path:
         return "framework"
     is_library = path.startswith(_INSTALLED) or any(name in path for name in _PACKAGES)
     return "installed" if is_library else "project"
