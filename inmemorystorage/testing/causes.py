@@ -24,6 +24,7 @@ from django.core.files.storage import Storage
 from .bucket_floor import BucketFloor, method
 from .operations import Call, add_observer, remove_observer
 from .places import Line, project_line
+from .real_requests import watchers
 from .tools import Overlapping
 
 
@@ -46,6 +47,8 @@ class Cause(NamedTuple):
 
 # The cause of what the running operation, or the running work of a pool, does.
 _running: ContextVar[Cause | None] = ContextVar("_running", default=None)
+# Other variables that work of a pool has from the code that submits it.
+carried: list[ContextVar[Any]] = []
 # The operations that opened files; a file sends requests after its operation has ended.
 _opened: weakref.WeakKeyDictionary[File[Any], Cause] = weakref.WeakKeyDictionary()
 
@@ -107,11 +110,23 @@ def _submit(
     **kwargs: Any,
 ) -> Any:
     """Submit work that has the cause of the code that submits it."""
-    return submit(executor, functools.partial(_work, current_cause(), function), *args, **kwargs)
+    values = [(each, each.get()) for each in carried]
+    work = functools.partial(_work, current_cause(), values, function)
+    return submit(executor, work, *args, **kwargs)
 
 
-def _work(cause: Cause, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    with caused_by(cause):
+def _work(
+    cause: Cause,
+    values: list[tuple[ContextVar[Any], Any]],
+    function: Callable[..., Any],
+    /,
+    *args: Any,
+    **kwargs: Any,
+) -> Any:
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(caused_by(cause))
+        for variable, value in values:
+            stack.callback(variable.reset, variable.set(value))
         return function(*args, **kwargs)
 
 
@@ -120,7 +135,7 @@ class _Noting:
 
     def observe(self, call: Call, proceed: Callable[[Call], Any]) -> Any:
         """Proceed with an operation, and remember the file that it opened."""
-        if not BucketFloor.active:  # it sends no requests
+        if not (BucketFloor.active or watchers):  # no request is seen
             return proceed(call)
         cause = Cause(call.op, call.name, call.storage, calling_line())
         with caused_by(cause):

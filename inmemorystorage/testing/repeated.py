@@ -15,7 +15,7 @@ THRESHOLD = 3
 # Lines of tests, whose loops prepare and check files.
 TESTS = ("tests/*", "tests.py", "test_*.py", "*_test.py", "conftest.py")
 # Operations that ask nothing of a storage.
-_FREE = ("url", "path")
+FREE = ("url", "path")
 
 
 class forbid_repeated_operations(TestTool):
@@ -72,7 +72,7 @@ class forbid_repeated_operations(TestTool):
 
     def _found(self) -> Iterator[Repeated]:
         for each in self._captured.repeated():
-            if each.op not in _FREE and len(each) >= self._threshold:
+            if each.op not in FREE and len(each) >= self._threshold:
                 yield each
         requests = (each for each in self._captured.requests if each.op is None)
         for each in group_repeated((one.kind, one.bucket, one.line, one.key) for one in requests):

@@ -50,7 +50,7 @@ def answered_by(
 
 def _send(send: Any, adapter: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
     """Answer a request instead of sending it."""
-    headers = _plain(request.headers)
+    headers = plain_headers(request.headers)
     for is_taken, answer in reversed(_answering):
         if is_taken(request.url, headers):
             received = Request(request.method, request.url, headers, _read(request.body))
@@ -100,7 +100,7 @@ class _Body(io.BytesIO):
         return super().read(left if size is None or size < 0 else min(size, left))
 
 
-def _plain(headers: Mapping[str, Any]) -> dict[str, str]:
+def plain_headers(headers: Mapping[str, Any]) -> dict[str, str]:
     """Return headers by name in lower case, as text; names of metadata in Azure keep their case."""
     return {
         name if name.startswith("x-ms-meta-") else name.lower(): value.decode("latin-1")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import threading
 import types
 import unittest
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from django.test.utils import TestContextDecorator
+
+from ..forks import PerProcess
 
 METHODS = (types.FunctionType, staticmethod, classmethod)
 Class = TypeVar("Class", bound=type[Any])
@@ -67,7 +70,7 @@ class Overlapping:
     """
     Enter a context manager with the first of several blocks, and exit it with the last of them.
 
-    The blocks may end in any order.
+    The blocks may end in any order, and be in several threads.
 
     :param make: makes the context manager.
     """
@@ -76,16 +79,19 @@ class Overlapping:
         self._make = make
         self._depth = 0
         self._exits = contextlib.ExitStack()
+        self._lock = PerProcess(threading.Lock)
 
     def __enter__(self) -> None:
-        if not self._depth:
-            self._exits.enter_context(self._make())
-        self._depth += 1
+        with self._lock.value:
+            if not self._depth:
+                self._exits.enter_context(self._make())
+            self._depth += 1
 
     def __exit__(self, *exception: Any) -> None:
-        self._depth -= 1
-        if not self._depth:
-            self._exits.close()
+        with self._lock.value:
+            self._depth -= 1
+            if not self._depth:
+                self._exits.close()
 
 
 def remove_object(items: list[Any], item: object) -> None:
