@@ -71,6 +71,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("buckets", "exceptions", "fallback", "files", "forks", "kvstore", "orphans", "project"),
         *("serving", "storage", "tree", "walk"),
     },
+    # A panel of django-debug-toolbar, on the kit.
+    "toolbar": {"buckets", "testing"},
     # Commands, one of which is a server on the kit.
     "management": {"checks", "conformance", "kvstore", "orphans", "testing", "walk"},
 }

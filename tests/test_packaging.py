@@ -150,7 +150,7 @@ def test_metadata_agrees_with_setup_cfg(shipped: Shipped) -> None:
     assert {each for each in required if "extra ==" not in each} == {"Django>=4.2", "six>=1.16"}
     assert set(shipped.metadata.get_all("Provides-Extra", [])) == {
         *(extra for _, extra in SCHEMES.values() if extra),
-        *("cli", "conformance", "images", "isal"),
+        *("cli", "conformance", "images", "isal", "toolbar"),
     }
     urls = [url.replace(" = ", ", ") for url in declared["project_urls"].split("\n")[1:]]
     assert shipped.metadata.get_all("Project-URL") == urls

@@ -1,0 +1,220 @@
+"""Record the operations and requests of a page, apart from those of concurrent requests."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
+from typing import Any
+
+from django.core.files.storage import Storage
+
+from ..buckets.http import Response
+from ..testing.bucket_floor import Exchange, Proceed, observed_by
+from ..testing.causes import carried, current_cause, noting_causes
+from ..testing.floor import is_static
+from ..testing.ledger import (
+    Repeated,
+    StorageRequest,
+    capture_storage_operations,
+    group_repeated,
+)
+from ..testing.operations import Call, add_observer, remove_observer
+from ..testing.places import Line, owner_of, storage_label
+from ..testing.real_requests import SentRequest, watched_by
+from ..testing.repeated import FREE
+from ..testing.tools import Overlapping
+
+# How many operations, and how many requests, a page shows.
+ROWS = 500
+_PACKAGES = ("site-packages", "dist-packages")
+
+
+class Recording(capture_storage_operations):
+    """
+    The operations and requests of the code that enables it, and of what that code calls.
+
+    Operations of other threads belong to it if they run in a pool to which the code submitted them,
+    or in a copy of its context. The URLs of static files are left out: the toolbar has a panel for
+    them.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Keeps storages, some of which live no longer than a view, until their labels are asked.
+        self._storages: dict[int, Storage] = {}
+        self._outer: Recording | None = None
+        self._is_on = False
+
+    def enable(self) -> Recording:
+        """Begin to record."""
+        _watching.__enter__()
+        self._is_on, self._outer = True, _current.get()
+        _current.set(self)
+        return self
+
+    def disable(self) -> None:
+        """Stop recording; keep what was recorded."""
+        if self._is_on:
+            self._is_on = False
+            _current.set(self._outer)
+            _watching.__exit__()
+
+    def observe(self, call: Call, proceed: Callable[[Call], Any]) -> Any:
+        """Record an operation."""
+        if call.op == "url" and is_static(call.storage):
+            return proceed(call)
+        self._storages[id(call.storage)] = call.storage
+        return super().observe(call, proceed)
+
+    def note(self, sent: SentRequest) -> None:
+        """Record a request that was really sent, by an operation or to a known service."""
+        cause = current_cause()
+        if cause.op is not None or sent.service != "http":
+            request = StorageRequest(*sent, cause.op, cause.name, cause.line)
+            self.requests.append(request)
+
+    def stats(self, editor: str) -> dict[str, Any]:
+        """
+        Return what the panel shows, as JSON knows it. Times are in milliseconds.
+
+        :param editor: the URL of a line in an editor, with ``{path}`` and ``{line}``; empty: lines
+            are no links.
+        """
+        operations = self._operation_rows(editor)
+        requests = self._request_rows(editor)
+        free = [each for each in requests if not each["op"]]  # the others are part of operations
+        labels = dict.fromkeys(each["alias"] for each in operations)
+        return {
+            "storages": [_summary(operations, label) for label in labels],
+            "shown_requests": requests[:ROWS],
+            "operations": len(operations),
+            "requests": len(requests),
+            "time": sum(each["time"] for each in (*operations, *free)),
+            "bytes_up": sum(each["up"] for each in requests),
+            "bytes_down": sum(each["down"] for each in requests),
+            "repeated": sum(each["times"] > 1 for each in (*operations, *requests)),
+            "limit": ROWS,
+        }
+
+    def _operation_rows(self, editor: str) -> list[dict[str, Any]]:
+        labels = {key: _label(storage) for key, storage in self._storages.items()}
+        called = [
+            (each.op, labels[id(each.storage())], each.line, each.name) for each in self.operations
+        ]
+        repeats = _Repeats(each for each in called if each[0] not in FREE)
+        return [
+            {
+                "op": each.op,
+                "alias": alias,
+                "name": each.name,
+                "bytes": each.bytes,
+                "time": each.duration * 1000,
+                "error": each.error.__name__ if each.error else "",
+                **repeats.marks(each.op, alias, each.line, each.name),
+                **_place(each.line, editor),
+            }
+            for each, (_, alias, _, _) in zip(self.operations, called, strict=True)
+        ]
+
+    def _request_rows(self, editor: str) -> list[dict[str, Any]]:
+        repeats = _Repeats((each.kind, each.bucket, each.line, each.key) for each in self.requests)
+        return [
+            {
+                "kind": each.kind,
+                "method": each.method,
+                "service": each.service,
+                "bucket": each.bucket,
+                "key": each.key,
+                "status": each.status,
+                "up": each.bytes_up,
+                "down": each.bytes_down,
+                "time": each.duration * 1000,
+                "op": each.op or "",
+                "name": each.name,
+                **repeats.marks(each.kind, each.bucket, each.line, each.key),
+                **_place(each.line, editor),
+            }
+            for each in self.requests
+        ]
+
+
+class _Repeats:
+    """What one line of the project repeats, as ``repeated()`` of the test kit finds it."""
+
+    def __init__(self, called: Iterable[tuple[str, str, Line, str]]) -> None:
+        groups = group_repeated(called)
+        self._groups = {(each.op, each.alias, each.line): each for each in groups}
+
+    def marks(self, op: str, alias: str, line: Line, name: str) -> dict[str, int]:
+        """Return how often a line did it, and how often with this name; 1 unless repeated."""
+        found: Repeated | None = self._groups.get((op, alias, line))
+        names = [name] if found is None else found.names
+        return {"times": len(names), "same": names.count(name)}
+
+
+def _summary(operations: list[dict[str, Any]], label: str) -> dict[str, Any]:
+    rows = [each for each in operations if each["alias"] == label]
+    return {
+        "label": label,
+        "count": len(rows),
+        "time": sum(each["time"] for each in rows),
+        "rows": rows[:ROWS],
+    }
+
+
+def _label(storage: Storage) -> str:
+    label, cls = storage_label(storage), type(storage).__name__
+    return cls if label == cls else f"{label} ({cls})"
+
+
+def _place(line: Line, editor: str) -> dict[str, str]:
+    """Return a line as text and as a link; both are empty where only a server's code called."""
+    is_server = not any(part in _PACKAGES for part in line.path.split(os.sep))
+    if is_server and owner_of(line.path) != "project":
+        return {"line": "", "path": "", "href": ""}
+    href = editor.format(path=line.path, line=line.number) if editor else ""
+    return {"line": str(line), "path": line.path, "href": href}
+
+
+_current: ContextVar[Recording | None] = ContextVar("_current", default=None)
+
+
+class _Router:
+    """Pass what is observed to the recording of the running request, if there is one."""
+
+    def observe(self, call: Call, proceed: Callable[[Call], Any]) -> Any:
+        """Record an operation."""
+        recording = _current.get()
+        return proceed(call) if recording is None else recording.observe(call, proceed)
+
+    def observe_request(self, exchange: Exchange, proceed: Proceed) -> Response:
+        """Record a request that a bucket in memory answers."""
+        recording = _current.get()
+        if recording is None:
+            return proceed(exchange)
+        return recording.observe_request(exchange, proceed)
+
+    def note(self, sent: SentRequest) -> None:
+        """Record a request that was really sent."""
+        recording = _current.get()
+        if recording is not None:
+            recording.note(sent)
+
+
+@contextlib.contextmanager
+def _watched() -> Iterator[None]:
+    router = _Router()
+    carried.append(_current)
+    add_observer(router)
+    try:
+        with noting_causes, observed_by(router, records=True), watched_by(router.note):
+            yield
+    finally:
+        remove_observer(router)
+        carried.remove(_current)
+
+
+# While a request is recorded.
+_watching = Overlapping(_watched)
