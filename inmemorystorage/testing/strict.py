@@ -73,13 +73,11 @@ class forbid_real_storages(TestTool):
         """Proceed with an operation, or fail it."""
         if self.allows or allow_real_storages.depth or not self._forbids(call):
             return proceed(call)
-        label, kind = storage_label(call.storage), type(call.storage).__name__
-        where = kind if label == kind else f"{kind} of {label!r}"
         self._errors.append(
             RealStorageError(
-                f"{call.op}({call.name!r}) on the {where}, which is a real storage. Move or "
-                "replace it with override_storages(), or allow it in this test with "
-                "allow_real_storages() (with pytest @pytest.mark.real_storages)."
+                f"{call.op}({call.name!r}) on the {_describe(call.storage)}, which is a real "
+                "storage. Move or replace it with override_storages(), or allow it in this test "
+                "with allow_real_storages() (with pytest @pytest.mark.real_storages)."
             )
         )
         raise self._errors[-1]
@@ -123,6 +121,15 @@ def is_in_memory(storage: Storage) -> bool:
     if isinstance(storage, (InMemoryStorage, DjangoInMemoryStorage)):
         return True
     return is_shared(storage) or floor_of(storage) is not None
+
+
+def _describe(storage: Storage) -> str:
+    """Return the class of a storage, its alias or field, and its directory on a disk."""
+    label, kind = storage_label(storage), type(storage).__name__
+    where = kind if label == kind else f"{kind} of {label!r}"
+    if isinstance(storage, FileSystemStorage):
+        where += f" in {os.fspath(storage.location)!r}"
+    return where
 
 
 def is_temporary(path: str) -> bool:

@@ -124,6 +124,13 @@ def test_the_message_of_the_error() -> None:
         RemoteStorage().save("a", ContentFile(b""))
 
 
+def test_the_directory_in_the_error(disk: FileSystemStorage) -> None:
+    """The error names the directory of a storage on a disk."""
+    with pytest.raises(RealStorageError) as raised, forbid_real_storages():
+        disk.save("b", ContentFile(b""))
+    assert f"on the FileSystemStorage in {disk.location!r}, which" in str(raised.value)
+
+
 def test_an_error_that_is_swallowed(disk: FileSystemStorage) -> None:
     """An error that the project catches is raised again at the end."""
     with pytest.raises(RealStorageError), forbid_real_storages(), suppress(Exception):
