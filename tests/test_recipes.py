@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from projects import Project
-from recipes import make_recipe
+from recipes import DIRECTORY, make_recipe
 from testing.faces import Outcome
 
 pytestmark = pytest.mark.once
 
 PYTEST = ("-m", "pytest", "-p", "no:cacheprovider", "-rfE")
+WITHOUT = ("-p", "no:inmemorystorage", "-o", "DJANGO_SETTINGS_MODULE=project_settings")
 
 
 def count(project: Project, *command: str) -> int:
@@ -46,3 +48,45 @@ def test_celery(heading: str, tests: tuple[str, ...], number: int, tmp_path: Pat
     """Celery's tasks read and write files in the test, in a thread and in another process."""
     project = make_recipe(tmp_path, "tasks.md", "Celery", heading)
     assert count(project, *PYTEST, *tests) == number
+
+
+def test_moto(tmp_path: Path) -> None:
+    """Tests with moto pass without the kit, and beside those that need no moto for S3."""
+    before = make_recipe(tmp_path / "before", "moto.md", "Before")
+    assert count(before, *PYTEST, *WITHOUT) == 3
+    after = make_recipe(tmp_path / "after", "moto.md", "After", "What differs")
+    for name in ("conftest.py", "test_exports.py"):
+        after.write(f"unchanged/{name}", (before.directory / name).read_text("utf-8"))
+    assert count(after, *PYTEST, "--import-mode=importlib") == 3 + 7
+
+
+MEDIA_ROOT = "media-root.md"
+# pytest runs the tests of Django's runner too.
+DOCUMENTS = ("uploads/tests.py", "test_documents.py")
+
+
+def test_media_root_without_the_kit(tmp_path: Path) -> None:
+    """Tests with a temporary MEDIA_ROOT pass without the kit."""
+    project = make_recipe(tmp_path, MEDIA_ROOT, "Before")
+    assert count(project, *PYTEST, *WITHOUT, *DOCUMENTS) == 3
+
+
+def test_media_root_in_steps(tmp_path: Path) -> None:
+    """Tests with a temporary MEDIA_ROOT pass with the kit, also with an empty mixin."""
+    line = ("-o", "DJANGO_SETTINGS_MODULE=project_settings", "-o", "inmemorystorage_override=true")
+    for name, headings in {"first": ("Before",), "then": ("Before", "The empty mixin")}.items():
+        project = make_recipe(tmp_path / name, MEDIA_ROOT, *headings)
+        assert count(project, *PYTEST, *line, *DOCUMENTS) == 3
+        assert not project.media.exists()
+
+
+def test_media_root_with_the_kit(tmp_path: Path) -> None:
+    """Tests that need no MEDIA_ROOT pass with the kit, and strict mode finds a real one."""
+    strict = "Is anything real still touched?"
+    project = make_recipe(tmp_path, MEDIA_ROOT, "After", strict)
+    assert count(project, "-m", "django", "test") == 2
+    printed = project.run(*PYTEST, *DOCUMENTS, "test_exports.py", fails=True)
+    assert Outcome(printed).count == 3
+    (shown,) = re.findall(r"```text\n(.*?)```", (DIRECTORY / MEDIA_ROOT).read_text("utf-8"), re.S)
+    assert " ".join(shown.split()).replace("/…", str(tmp_path)) in printed
+    assert not (tmp_path / "test_media").exists()
