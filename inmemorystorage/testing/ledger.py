@@ -21,6 +21,7 @@ from .bucket_floor import Exchange, Proceed, observed_by, sends_requests
 from .causes import Cause, calling_line, current_cause, noting_causes
 from .operations import Call, add_observer, check_operation, remove_observer
 from .places import Line, check_name, is_called, storage_label
+from .real_requests import SentRequest
 from .tools import TestTool
 
 UNKNOWN = Line("<unknown>", 0, "<unknown>")
@@ -361,7 +362,7 @@ class capture_storage_operations(OperationLog):
             return response
         finally:
             duration = time.perf_counter() - start
-            request = _request(exchange, response, duration, cause)
+            request = caused_request(_sent(exchange, response, duration), cause)
             _append(self.requests, request, self._limit)
 
     def cost(self, prices: Mapping[str, Price]) -> Price:
@@ -386,23 +387,27 @@ class capture_storage_operations(OperationLog):
         return cast("Price", total)
 
 
-def _request(
-    exchange: Exchange, response: Response | None, duration: float, cause: Cause
-) -> StorageRequest:
-    request, target = exchange.request, exchange.target
+def _sent(exchange: Exchange, response: Response | None, duration: float) -> SentRequest:
+    request, up = exchange.request, len(exchange.request.body)
     down, status = 0, None
     if response is not None:
         status, down = response.status, len(response.body[: response.reset_after])
-    sent = StorageRequest(exchange.service.name, *target, cause.op, status)
-    vars(sent).update(
-        method=request.method,
+    service = exchange.service.name
+    return SentRequest(service, request.method, *exchange.target, up, down, status, duration)
+
+
+def caused_request(sent: SentRequest, cause: Cause) -> StorageRequest:
+    """Return a request that was sent, with its cause."""
+    request = StorageRequest(sent.service, sent.kind, sent.bucket, sent.key, cause.op, sent.status)
+    vars(request).update(
+        method=sent.method,
         name=cause.name,
-        bytes_up=len(request.body),
-        bytes_down=down,
-        duration=duration,
+        bytes_up=sent.bytes_up,
+        bytes_down=sent.bytes_down,
+        duration=sent.duration,
         line=cause.line,
     )
-    return sent
+    return request
 
 
 class assertNumStorageOperations(capture_storage_operations):

@@ -8,20 +8,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from typing import Any
 
-from django.core.files.storage import Storage
-
 from ..buckets.http import Response
 from ..testing.bucket_floor import Exchange, Proceed, observed_by
 from ..testing.causes import carried, current_cause, noting_causes
 from ..testing.floor import is_static
-from ..testing.ledger import (
-    Repeated,
-    StorageRequest,
-    capture_storage_operations,
-    group_repeated,
-)
+from ..testing.ledger import Repeated, capture_storage_operations, caused_request
 from ..testing.operations import Call, add_observer, remove_observer
-from ..testing.places import Line, owner_of, storage_label
+from ..testing.places import Line, owner_of
 from ..testing.real_requests import SentRequest, watched_by
 from ..testing.repeated import FREE
 from ..testing.tools import Overlapping
@@ -42,8 +35,6 @@ class Recording(capture_storage_operations):
 
     def __init__(self) -> None:
         super().__init__()
-        # Keeps storages, some of which live no longer than a view, until their labels are asked.
-        self._storages: dict[int, Storage] = {}
         self._outer: Recording | None = None
         self._is_on = False
 
@@ -65,15 +56,13 @@ class Recording(capture_storage_operations):
         """Record an operation."""
         if call.op == "url" and is_static(call.storage):
             return proceed(call)
-        self._storages[id(call.storage)] = call.storage
         return super().observe(call, proceed)
 
     def note(self, sent: SentRequest) -> None:
         """Record a request that was really sent, by an operation or to a known service."""
         cause = current_cause()
         if cause.op is not None or sent.service != "http":
-            request = StorageRequest(*sent, cause.op, cause.name, cause.line)
-            self.requests.append(request)
+            self.requests.append(caused_request(sent, cause))
 
     def stats(self, editor: str) -> dict[str, Any]:
         """
@@ -99,27 +88,23 @@ class Recording(capture_storage_operations):
         }
 
     def _operation_rows(self, editor: str) -> list[dict[str, Any]]:
-        labels = {key: _label(storage) for key, storage in self._storages.items()}
-        called = [
-            (each.op, labels[id(each.storage())], each.line, each.name) for each in self.operations
-        ]
-        repeats = _Repeats(each for each in called if each[0] not in FREE)
+        repeats = _Repeats(each for each in self.repeated() if each.op not in FREE)
         return [
             {
                 "op": each.op,
-                "alias": alias,
+                "alias": each.alias,
                 "name": each.name,
                 "bytes": each.bytes,
                 "time": each.duration * 1000,
                 "error": each.error.__name__ if each.error else "",
-                **repeats.marks(each.op, alias, each.line, each.name),
+                **repeats.marks(each.op, each.alias, each.line, each.name),
                 **_place(each.line, editor),
             }
-            for each, (_, alias, _, _) in zip(self.operations, called, strict=True)
+            for each in self
         ]
 
     def _request_rows(self, editor: str) -> list[dict[str, Any]]:
-        repeats = _Repeats((each.kind, each.bucket, each.line, each.key) for each in self.requests)
+        repeats = _Repeats(self.requests.repeated())
         return [
             {
                 "kind": each.kind,
@@ -143,14 +128,12 @@ class Recording(capture_storage_operations):
 class _Repeats:
     """What one line of the project repeats, as ``repeated()`` of the test kit finds it."""
 
-    def __init__(self, called: Iterable[tuple[str, str, Line, str]]) -> None:
-        groups = group_repeated(called)
-        self._groups = {(each.op, each.alias, each.line): each for each in groups}
+    def __init__(self, groups: Iterable[Repeated]) -> None:
+        self._groups = {(each.op, each.alias, each.line): each.names for each in groups}
 
     def marks(self, op: str, alias: str, line: Line, name: str) -> dict[str, int]:
         """Return how often a line did it, and how often with this name; 1 unless repeated."""
-        found: Repeated | None = self._groups.get((op, alias, line))
-        names = [name] if found is None else found.names
+        names = self._groups.get((op, alias, line), [name])
         return {"times": len(names), "same": names.count(name)}
 
 
@@ -162,11 +145,6 @@ def _summary(operations: list[dict[str, Any]], label: str) -> dict[str, Any]:
         "time": sum(each["time"] for each in rows),
         "rows": rows[:ROWS],
     }
-
-
-def _label(storage: Storage) -> str:
-    label, cls = storage_label(storage), type(storage).__name__
-    return cls if label == cls else f"{label} ({cls})"
 
 
 def _place(line: Line, editor: str) -> dict[str, str]:
