@@ -6,7 +6,8 @@ import os
 import subprocess
 import sys
 import textwrap
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import inmemorystorage
@@ -48,9 +49,11 @@ class Project:
     A project with one app, ``uploads``.
 
     :param directory: the directory of its files.
+    :param environment: further variables of its processes.
     """
 
     directory: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def media(self) -> Path:
@@ -81,7 +84,7 @@ class Project:
         done = subprocess.run(
             [sys.executable, *OPTIONS, *arguments],
             cwd=self.directory,
-            env=os.environ | ENVIRONMENT,
+            env={**os.environ, **ENVIRONMENT, **self.environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -10,7 +10,7 @@ from projects import Project, make_project
 
 DIRECTORY = Path(__file__).parent.parent / "docs" / "recipes"
 # Pages whose files test_recipes runs; test_docs runs the snippets of all others.
-PAGES = {f"docs/recipes/{name}.md" for name in ("media-root", "moto", "tasks")}
+PAGES = {f"docs/recipes/{name}.md" for name in ("conformance", "media-root", "moto", "tasks")}
 BLOCK = re.compile(
     r"^(?:#+ (?P<heading>[^\n]+)|```\w+\n# (?P<name>[\w./-]+)\n(?P<text>.*?)^```)$", re.M | re.S
 )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import configparser
 import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from projects import Project
-from recipes import DIRECTORY, make_recipe
+from recipes import DIRECTORY, files_of, make_recipe
 from testing.faces import Outcome
 
 pytestmark = pytest.mark.once
@@ -90,3 +94,56 @@ def test_media_root_with_the_kit(tmp_path: Path) -> None:
     (shown,) = re.findall(r"```text\n(.*?)```", (DIRECTORY / MEDIA_ROOT).read_text("utf-8"), re.S)
     assert " ".join(shown.split()).replace("/…", str(tmp_path)) in printed
     assert not (tmp_path / "test_media").exists()
+
+
+CONFORMANCE = "conformance.md"
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Project:
+    """Return the package with a storage whose tests run the conformance suite."""
+    headings = {file.heading for file in files_of(CONFORMANCE)}
+    project = make_recipe(tmp_path, CONFORMANCE, *headings)
+    return replace(project, environment={"DJANGO_SETTINGS_MODULE": "tests.settings"})
+
+
+def test_conformance_of_a_package(package: Project) -> None:
+    """A script prints what the page shows, and the command for unittest passes."""
+    page = (DIRECTORY / CONFORMANCE).read_text("utf-8")
+    (shown,) = re.findall(r"\$ python check.py\n(.*?) +…", page, re.S)
+    assert shown in package.run("check.py", fails=True)
+    (arguments,) = re.findall(r"python (-m unittest .*)", page)
+    assert count(package, *arguments.split()) > 100
+
+
+def test_conformance_in_tox(package: Project) -> None:
+    """The commands of tox.ini pass."""
+    config = configparser.ConfigParser()
+    config.read(package.directory / "tox.ini")
+    assert count(package, *python_arguments(config["testenv"])) > 100
+
+    section = config["testenv:thorough"]
+    variable, value = section["set_env"].split(" = ")
+    thorough = replace(package, environment={**package.environment, variable: value})
+    # Random operations take seconds.
+    random = "tests/test_conformance.py::TestThoroughly::test_random_operations_match_a_model"
+    assert count(thorough, *python_arguments(section), "--deselect", random) > 60
+
+
+def python_arguments(section: Mapping[str, str]) -> list[str]:
+    """Return the arguments that the command of an environment of tox gives to Python."""
+    python, *arguments = shlex.split(section["commands"])
+    assert python == "python"
+    return arguments
+
+
+def test_conformance_in_a_workflow(package: Project) -> None:
+    """The workflow runs all environments of tox.ini, and the thorough one by a schedule."""
+    yaml = pytest.importorskip("yaml")
+    path = package.directory / ".github/workflows/tests.yml"
+    (job,) = yaml.safe_load(path.read_text("utf-8"))["jobs"].values()
+    assert [(step["run"], step.get("if")) for step in job["steps"] if "run" in step] == [
+        ("python -m pip install tox", None),
+        ("tox run --skip-env thorough", None),
+        ("tox run -e thorough", "github.event_name == 'schedule'"),
+    ]
