@@ -57,14 +57,14 @@ class StoragePanel(Panel):  # type: ignore[misc]
 
     @property
     def title(self) -> str:
-        """Return the numbers of operations and requests."""
-        stats = self.get_stats()
-        counted = {"operation": stats.get("operations", 0), "request": stats.get("requests", 0)}
-        return ", ".join(f"{count} {name}{pluralize(count)}" for name, count in counted.items())
+        """Return the numbers of operations and, if there are any, of requests."""
+        operations, requests = (self.get_stats().get(key, 0) for key in ("operations", "requests"))
+        sent = f", {requests} request{pluralize(requests)}" if requests else ""
+        return f"{operations} operation{pluralize(operations)}{sent}"
 
     @property
     def nav_subtitle(self) -> str:
-        """Return the numbers of operations and requests, their time, and how many are repeated."""
+        """Return the title, the time, and how many operations and requests are repeated."""
         stats = self.get_stats()
         repeated = f", {stats['repeated']} repeated" if stats.get("repeated") else ""
         return f"{self.title}, {stats.get('time', 0):.1f} ms{repeated}"

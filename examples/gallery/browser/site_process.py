@@ -28,6 +28,15 @@ def running_server(*, log: Path, **environment: str) -> Iterator[str]:
         yield address
 
 
+@contextmanager
+def running_test_server(fixture: Path, *, log: Path, **environment: str) -> Iterator[str]:
+    """Yield the URL of a gallery that `testserver` serves, on files and buckets in memory."""
+    command = ["testserver", str(fixture), "--noinput", "--addrport", "127.0.0.1:0"]
+    announced = r"Starting .*development server at (http://\S+)/\n"
+    with _running(command, announced, log, environment) as address:
+        yield address
+
+
 def migrate(**environment: str) -> None:
     """Create the database, which `runserver` does not do."""
     command = [sys.executable, str(MANAGE), "migrate", "--verbosity", "0"]

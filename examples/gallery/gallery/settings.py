@@ -11,7 +11,9 @@ from .formats import SUFFIXES
 
 # Sessions end with the process, and so does the key.
 SECRET_KEY = get_random_secret_key()
-DEBUG = os.environ.get("GALLERY_DEBUG") == "1"
+# Show django-debug-toolbar, with the operations of each page on storages.
+TOOLBAR = os.environ.get("GALLERY_TOOLBAR") == "1"
+DEBUG = TOOLBAR or os.environ.get("GALLERY_DEBUG") == "1"
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 
 MEBIBYTE = 1024 * 1024
@@ -37,6 +39,13 @@ STORAGES = {
     },
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+# A bucket on S3 for public files; `manage.py testserver` keeps it in memory.
+BUCKET = os.environ.get("GALLERY_BUCKET")
+if BUCKET is not None:
+    STORAGES["default"] = {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {"bucket_name": BUCKET},
+    }
 # The store of `--store`: a URI, such as a Redis server's. All processes on it share the files.
 STORE = os.environ.get("GALLERY_STORE")
 if STORE is not None:
@@ -120,6 +129,17 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
+if TOOLBAR:
+    INSTALLED_APPS.append("debug_toolbar")
+    MIDDLEWARE.insert(0, "debug_toolbar.middleware.DebugToolbarMiddleware")
+    INTERNAL_IPS = ["127.0.0.1"]
+    DEBUG_TOOLBAR_CONFIG = {"SHOW_COLLAPSED": True}
+    DEBUG_TOOLBAR_PANELS = [
+        "debug_toolbar.panels.history.HistoryPanel",
+        "debug_toolbar.panels.timer.TimerPanel",
+        "debug_toolbar.panels.sql.SQLPanel",
+        "inmemorystorage.toolbar.StoragePanel",
+    ]
 ROOT_URLCONF = "gallery.urls"
 TEMPLATES = [
     {

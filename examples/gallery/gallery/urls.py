@@ -1,5 +1,6 @@
 """URLs of the gallery."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.staticfiles.views import serve as serve_static
 from django.urls import include, path
@@ -34,3 +35,5 @@ urlpatterns = [
     path("favicon.ico", RedirectView.as_view(url="/static/gallery/icon.svg")),
     path("admin/", admin.site.urls),
 ]
+if settings.TOOLBAR:
+    urlpatterns.append(path("__debug__/", include("debug_toolbar.urls")))
