@@ -16,6 +16,8 @@ ENVIRONMENT = {
     "DJANGO_SETTINGS_MODULE": "project_settings",
     # The directory from which this process imports the package: usually the installed wheel's.
     "PYTHONPATH": str(Path(inmemorystorage.__file__).parents[1]),
+    # Plugins that few projects need, and that take long to import.
+    "PYTEST_ADDOPTS": "-p no:randomly -p no:inline_snapshot -p no:syrupy -p no:faker",
 }
 
 SETTINGS = """
