@@ -159,6 +159,20 @@ def test_line_of_the_kit_is_measured(tmp_path: Path) -> None:
     assert sum("Django's runner" in row or ", pytest" in row for row in rows) == 3 * 2
 
 
+def test_toolbar_is_measured(tmp_path: Path) -> None:
+    """toolbar.py prints a row for a page without the toolbar, without the panel, and with it."""
+    pytest.importorskip("debug_toolbar")
+    run = subprocess.run(
+        [sys.executable, str(RUN.with_name("toolbar.py")), "--rounds", "1", "--operations", "3"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0 and not run.stderr, run.stderr
+    rows = [line.split(" | ") for line in run.stdout.splitlines() if line.startswith("| ")]
+    assert [is_figure(row[1]) for row in rows[2:]] == [True] * 4
+
+
 def test_copy_of_easy_thumbnails_is_made_where_it_is_installed(
     tmp_path: Path, benchmark: Any
 ) -> None:

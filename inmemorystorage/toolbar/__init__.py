@@ -45,7 +45,7 @@ class StoragePanel(Panel):  # type: ignore[misc]
             self._recording.disable()
 
     def generate_stats(self, request: HttpRequest, response: HttpResponse) -> None:
-        """Store what was recorded, as JSON knows it."""
+        """Store the recorded operations and requests, as JSON knows them."""
         if self._recording is not None:
             editor = settings.get_config().get("EDITOR_URL", "")
             self.record_stats(self._recording.stats(editor))

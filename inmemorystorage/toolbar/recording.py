@@ -66,7 +66,7 @@ class Recording(capture_storage_operations):
 
     def stats(self, editor: str) -> dict[str, Any]:
         """
-        Return what the panel shows, as JSON knows it. Times are in milliseconds.
+        Return the data of the panel, as JSON knows it. Times are in milliseconds.
 
         :param editor: the URL of a line in an editor, with ``{path}`` and ``{line}``; empty: lines
             are no links.
@@ -126,13 +126,13 @@ class Recording(capture_storage_operations):
 
 
 class _Repeats:
-    """What one line of the project repeats, as ``repeated()`` of the test kit finds it."""
+    """Count repeated operations, or requests, as ``repeated()`` of the test kit groups them."""
 
     def __init__(self, groups: Iterable[Repeated]) -> None:
         self._groups = {(each.op, each.alias, each.line): each.names for each in groups}
 
     def marks(self, op: str, alias: str, line: Line, name: str) -> dict[str, int]:
-        """Return how often a line did it, and how often with this name; 1 unless repeated."""
+        """Return how often a line repeats an operation, and how often with this name; else 1."""
         names = self._groups.get((op, alias, line), [name])
         return {"times": len(names), "same": names.count(name)}
 
@@ -160,7 +160,7 @@ _current: ContextVar[Recording | None] = ContextVar("_current", default=None)
 
 
 class _Router:
-    """Pass what is observed to the recording of the running request, if there is one."""
+    """Pass operations and requests to the recording of the running request, if it has one."""
 
     def observe(self, call: Call, proceed: Callable[[Call], Any]) -> Any:
         """Record an operation."""
