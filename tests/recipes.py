@@ -12,10 +12,14 @@ DIRECTORY = Path(__file__).parent.parent / "docs" / "recipes"
 # Tests of their own run the files of these pages; test_docs runs the snippets of all others.
 PAGES = {f"docs/recipes/{page.name}" for page in DIRECTORY.glob("*.md")}
 BLOCK = re.compile(
-    r"^(?:#+ (?P<heading>[^\n]+)|```\w+\n# (?P<name>[\w./-]+)\n(?P<text>.*?)^```)$", re.M | re.S
+    r"""^(?:
+        \#+[ ](?P<heading>[^\n]+)
+        |```\w+\n(?:\#|<!--)[ ](?P<name>[\w./-]+)(?:[ ]-->)?\n(?P<text>.*?)^```
+    )$""",
+    re.MULTILINE | re.DOTALL | re.VERBOSE,
 )
 # Code without the name of a file in its first line.
-UNNAMED = re.compile(r"^```(?:python|ini|toml|yaml)\n(?!# [\w./-]+\n)", re.M)
+UNNAMED = re.compile(r"^```(?:html|ini|python|toml|yaml)\n(?!(?:#|<!--) [\w./-]+(?: -->)?\n)", re.M)
 
 
 @dataclass(frozen=True)
