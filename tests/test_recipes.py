@@ -19,6 +19,16 @@ pytestmark = pytest.mark.once
 PYTEST = ("-m", "pytest", "-p", "no:cacheprovider", "-rfE")
 WITHOUT = ("-p", "no:inmemorystorage", "-o", "DJANGO_SETTINGS_MODULE=project_settings")
 
+BUCKET = """
+STORAGES = {
+    "default": {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {"bucket_name": "media", "file_overwrite": False},
+    },
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+"""
+
 
 def count(project: Project, *command: str) -> int:
     """Run the tests of a project, which pass; return their number."""
@@ -147,3 +157,12 @@ def test_conformance_in_a_workflow(package: Project) -> None:
         ("tox run --skip-env thorough", None),
         ("tox run -e thorough", "github.event_name == 'schedule'"),
     ]
+
+
+@pytest.mark.parametrize("settings", ["", BUCKET], ids=["disk", "bucket"])
+def test_factories(settings: str, tmp_path: Path) -> None:
+    """Files of factory_boy and model_bakery roll back with their rows."""
+    headings = ("factory_boy", "model_bakery", "What rolls back", "Many rows")
+    project = make_recipe(tmp_path, "factories.md", *headings)
+    project.append("project_settings.py", settings)
+    assert count(project, *PYTEST) == 13
