@@ -166,3 +166,13 @@ def test_factories(settings: str, tmp_path: Path) -> None:
     project = make_recipe(tmp_path, "factories.md", *headings)
     project.append("project_settings.py", settings)
     assert count(project, *PYTEST) == 13
+
+
+@pytest.mark.parametrize(
+    ("heading", "number"), [("URLs in responses", 10), ("Direct uploads to a bucket", 11)]
+)
+def test_drf(heading: str, number: int, tmp_path: Path) -> None:
+    """An API of Django REST framework takes uploads, on a disk and on a bucket."""
+    headings = ("Forms", "A file as the body", "A storage that fails", heading)
+    project = make_recipe(tmp_path, "drf.md", *headings)
+    assert count(project, *PYTEST) == number
