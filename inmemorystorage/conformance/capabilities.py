@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-import threading
+import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, fields
 from typing import Any
 from unittest.mock import patch
@@ -18,8 +18,8 @@ from .workspace import Workspace
 # What a storage raises for an operation that it does not offer. Any other error is a fault, which
 # the checks of the operation report.
 REFUSALS = (NotImplementedError, io.UnsupportedOperation, ValueError, TypeError, AttributeError)
-# How long a probe waits for a save that another save may block.
-BLOCKED = 0.5
+# How long a save waits for another that it may block: seconds, and times of a save alone.
+BLOCKED, SLOWER = 0.5, 10
 
 
 @dataclass(frozen=True)
@@ -244,18 +244,21 @@ class Interruption:
     A save in another thread, which starts in the middle of a save in this one.
 
     A storage that locks the name makes the other thread wait until the first save returns.
+
+    :param patience: the seconds that the first save waits for the other.
     """
 
-    def __init__(self, space: Workspace, name: str) -> None:
+    def __init__(self, space: Workspace, name: str, patience: float = BLOCKED) -> None:
         self._space = space
         self._name = name
-        self._saved: list[str] = []
-        self._thread = threading.Thread(target=self._save)
+        self._patience = patience
+        self._thread = ThreadPoolExecutor(1)
+        self._saved: Future[str] = Future()
         self._is_started = False
 
-    def _save(self) -> None:
+    def _save(self) -> str:
         try:
-            self._saved.append(self._space.save(self._name, b"inner"))
+            return self._space.save(self._name, b"inner")
         finally:
             self._space.leave_thread()
 
@@ -263,21 +266,29 @@ class Interruption:
         """Start the other save at the first call, and give it time to finish."""
         if not self._is_started:
             self._is_started = True
-            self._thread.start()
-            self._thread.join(BLOCKED)
+            self._saved = self._thread.submit(self._save)
+            wait([self._saved], self._patience)
 
-    def finish(self) -> list[str]:
-        """Wait for the other save; return the name that it returned."""
+    def finish(self) -> str:
+        """Wait for the other save; return the name that it returned, or raise its error."""
         self()
-        self._thread.join()
-        return self._saved
+        with self._thread:
+            return self._saved.result()
+
+
+def seconds_in_a_thread(space: Workspace) -> float:
+    """Return how long a save takes in another thread, which may have to connect first."""
+    start = time.monotonic()
+    Interruption(space, "alone").finish()
+    return time.monotonic() - start
 
 
 def saves_at_once(space: Workspace) -> Iterator[tuple[list[str], list[bytes]]]:
     """Yield the names and the contents of two saves, of which one runs during the other."""
     contents = [b"outer", b"inner"]
     storage, choose = space.storage, space.storage.get_available_name
-    interrupt = Interruption(space, "chosen")
+    patience = max(BLOCKED, SLOWER * seconds_in_a_thread(space))
+    interrupt = Interruption(space, "chosen", patience)
 
     def choose_name(*arguments: Any, **options: Any) -> str:
         name = choose(*arguments, **options)
@@ -286,7 +297,7 @@ def saves_at_once(space: Workspace) -> Iterator[tuple[list[str], list[bytes]]]:
 
     with patch.object(storage, "get_available_name", choose_name):
         outer = space.save("chosen", contents[0])
-    yield [outer, *interrupt.finish()], contents
-    interrupt = Interruption(space, "read")
+    yield [outer, interrupt.finish()], contents
+    interrupt = Interruption(space, "read", patience)
     outer = space.save("read", Interrupted(contents[0], interrupt))
-    yield [outer, *interrupt.finish()], contents
+    yield [outer, interrupt.finish()], contents
