@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage
-from django.core.files.storage import InMemoryStorage as DjangosInMemoryStorage
 from django.test import SimpleTestCase
 
 from inmemorystorage import InMemoryStorage
@@ -221,40 +220,6 @@ def test_errors_of_an_operation_are_a_capability() -> None:
     report = check_storage(BrokenSize)
     assert report.capabilities["sizes"] is True
     assert failed(report) == ["size_is_in_bytes", "size_follows_writes"]
-
-
-def test_djangos_in_memory_storage_fails() -> None:
-    """Django's InMemoryStorage fails exactly these checks."""
-    report = check_storage(DjangosInMemoryStorage)
-    assert failed(report) == [
-        "size_follows_writes",
-        "file_is_at_its_path",
-        "writing_replaces_the_content",
-        "error_keeps_what_was_written",
-        "writing_creates_the_file_at_once",
-        "writing_truncates_at_once",
-        "appending_writes_at_the_end",
-        "exclusive_mode_refuses_an_existing_file",
-        "updating_modes_read_and_write",
-        "writing_handle_refuses_to_read",
-        "reading_handle_refuses_to_write",
-        "unknown_mode_is_refused",
-        "handle_is_like_pythons",
-        "text_is_read",
-        "newlines_are_reported",
-        "write_returns_a_number",
-        "truncate_cuts_or_fills",
-        "flush_stores_what_was_written",
-        "handle_has_its_size_in_each_mode",
-        "handles_have_their_own_positions",
-        "closing_closes_one_handle",
-        "handle_is_closed_twice",
-        "with_closes_the_handle",
-        "closed_handle_refuses",
-        "opening_a_handle_rewinds_it",
-        "closed_handle_is_reopened",
-        "closed_handle_is_reopened_in_another_mode",
-    ]
 
 
 def test_thorough_checks_are_skipped() -> None:
