@@ -338,8 +338,8 @@ def test_strict(project: Project) -> None:
     project.write("test_1.py", HEAD + STRICT)
     printed = run(project, "--strict-markers", fails=True)
     assert "1 failed, 2 passed, 2 errors" in printed
-    assert "RealStorageError: save('b.txt') on the FileSystemStorage, which is" in printed
-    assert "RealStorageError: save('c.txt') on the FileSystemStorage, which is" in printed
+    assert "RealStorageError: save('b.txt') on the FileSystemStorage in '" in printed
+    assert "RealStorageError: save('c.txt') on the FileSystemStorage in '" in printed
     assert [each.name for each in (project.directory / "real").iterdir()] == ["a.txt"]
 
 
