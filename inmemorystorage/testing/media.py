@@ -55,21 +55,21 @@ class Media(Mapping[str, bytes]):
 
     @property
     def created(self) -> list[str]:
-        """Return the names of files that did not exist before."""
+        """Return the names of files that did not exist before, sorted."""
         before = self._changes().before
-        return [name for name in self._changes().now if name not in before]
+        return sorted(name for name in self._changes().now if name not in before)
 
     @property
     def deleted(self) -> list[str]:
-        """Return the names of files that no longer exist."""
+        """Return the names of files that no longer exist, sorted."""
         now = self._changes().now
-        return [name for name in self._changes().before if name not in now]
+        return sorted(name for name in self._changes().before if name not in now)
 
     @property
     def changed(self) -> list[str]:
-        """Return the names of files whose content differs."""
+        """Return the names of files whose content differs, sorted."""
         changes = self._changes()
-        both = [name for name in changes.before if name in changes.now]
+        both = sorted(changes.before.keys() & changes.now.keys())
         return [name for name in both if changes.before[name] != changes.now[name]]
 
     def _files(self) -> StoredFiles:

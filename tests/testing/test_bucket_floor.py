@@ -105,11 +105,12 @@ def test_changes_of_a_bucket(bucket: Any) -> None:
     assert files_of(default_storage).changes(None) == ({}, {})
     with capture_media() as media:
         save("created.txt")
+        save("also created.txt")
         save("changed.txt", b"other")
         default_storage.delete("deleted.txt")
         bucket.put_object(Key="elsewhere", Body=b"")
     changes = media.created, media.changed, media.deleted
-    assert changes == (["created.txt"], ["changed.txt"], ["deleted.txt"])
+    assert changes == (["also created.txt", "created.txt"], ["changed.txt"], ["deleted.txt"])
 
 
 @needs_s3
