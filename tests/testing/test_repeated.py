@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable
+from functools import partial
+from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 from buckets import needs_s3
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
+from django.template import Context, Engine
 from projects import make_project
 from testing.faces import FACES, LINE, Face
 
@@ -73,6 +76,22 @@ def test_lines_of_their_own() -> None:
         storage.exists("c")
         for name in NAMES:
             storage.url(name)
+
+
+@pytest.mark.parametrize("directory", ["templates", "site-packages"])
+def test_lines_of_templates(tmp_path: Path, directory: str) -> None:
+    """Operations in a template of the project have its line, those in others the view's."""
+    template = tmp_path / directory / "page.html"
+    template.parent.mkdir()
+    template.write_text("{% for name in names %}\n{% if exists %}{% endif %}{% endfor %}")
+    engine = Engine(dirs=[str(template.parent)])
+    context = {"names": NAMES, "exists": partial(methodcaller("exists", "a"), InMemoryStorage())}
+    nested = Engine().from_string("{% include page %}")  # it has no file
+    with pytest.raises(AssertionError) as raised, forbidding():
+        nested.render(Context(context | {"page": engine.get_template("page.html")}))
+    is_own = directory == "templates"
+    place = "page.html:2 in template" if is_own else "in test_lines_of_templates"
+    assert place in str(raised.value)
 
 
 def test_lines_of_libraries() -> None:
