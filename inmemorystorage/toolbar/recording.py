@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from typing import Any
@@ -37,6 +39,8 @@ class Recording(capture_storage_operations):
         super().__init__()
         self._outer: Recording | None = None
         self._is_on = False
+        # When each operation and request began and ended.
+        self._spans: list[tuple[float, float]] = []
 
     def enable(self) -> Recording:
         """Begin to record."""
@@ -56,13 +60,26 @@ class Recording(capture_storage_operations):
         """Record an operation."""
         if call.op == "url" and is_static(call.storage):
             return proceed(call)
-        return super().observe(call, proceed)
+        return super().observe(call, functools.partial(self._timed, proceed))
+
+    def observe_request(self, exchange: Exchange, proceed: Proceed) -> Response:
+        """Record a request that a bucket in memory answers."""
+        return super().observe_request(exchange, functools.partial(self._timed, proceed))
+
+    def _timed(self, proceed: Callable[[Any], Any], item: Any) -> Any:
+        start = time.perf_counter()
+        try:
+            return proceed(item)
+        finally:
+            self._spans.append((start, time.perf_counter()))
 
     def note(self, sent: SentRequest) -> None:
         """Record a request that was really sent, by an operation or to a known service."""
         cause = current_cause()
         if cause.op is not None or sent.service != "http":
             self.requests.append(caused_request(sent, cause))
+            end = time.perf_counter()
+            self._spans.append((end - sent.duration, end))
 
     def stats(self, editor: str) -> dict[str, Any]:
         """
@@ -73,14 +90,13 @@ class Recording(capture_storage_operations):
         """
         operations = self._operation_rows(editor)
         requests = self._request_rows(editor)
-        free = [each for each in requests if not each["op"]]  # the others are part of operations
         labels = dict.fromkeys(each["alias"] for each in operations)
         return {
             "storages": [_summary(operations, label) for label in labels],
             "shown_requests": requests[:ROWS],
             "operations": len(operations),
             "requests": len(requests),
-            "time": sum(each["time"] for each in (*operations, *free)),
+            "time": covered(self._spans) * 1000,
             "bytes_up": sum(each["up"] for each in requests),
             "bytes_down": sum(each["down"] for each in requests),
             "repeated": sum(each["times"] > 1 for each in (*operations, *requests)),
@@ -123,6 +139,15 @@ class Recording(capture_storage_operations):
             }
             for each in self.requests
         ]
+
+
+def covered(spans: Iterable[tuple[float, float]]) -> float:
+    """Return the time that spans cover, which may overlap."""
+    total = last = 0.0
+    for start, end in sorted(spans):
+        total += max(0.0, end - max(start, last))
+        last = max(last, end)
+    return total
 
 
 class _Repeats:
