@@ -52,7 +52,8 @@ class Operation(_OperationFacts):
     :param op: the operation: ``"save"``.
     :param name: the name of the file or directory, as it was passed.
     :param alias: the alias of the storage, or ``app.Model.field``, or else the name of its class.
-    :param error: the class of the error that was raised, or ``None``.
+    :param error: the name of the class of the error that was raised, or ``None``: clients make
+        classes that no module has.
 
     A captured operation also has ``bytes``, those that ``save()`` stored, if the content has a
     known size, or that ``size()`` returned, otherwise ``None``; its ``duration`` in seconds;
@@ -63,14 +64,14 @@ class Operation(_OperationFacts):
     op: str
     name: str
     alias: str = "default"
-    error: type[BaseException] | None = None
+    error: str | None = None
 
     def __repr__(self) -> str:
         return _code_of(self)
 
     def __str__(self) -> str:
         size = "" if self.bytes is None else f" ({self.bytes:,} bytes)"
-        failed = "" if self.error is None else f", {self.error.__name__}"
+        failed = "" if self.error is None else f", {self.error}"
         milliseconds = self.duration * 1000
         return (
             f"{self.op} {self.name!r}{size} on {self.alias}{failed}, "
@@ -83,11 +84,10 @@ def _code_of(value: Any) -> str:
     arguments = []
     for field in fields(value):
         own = getattr(value, field.name)
-        code = own.__name__ if isinstance(own, type) else repr(own)
         if field.default is MISSING:
-            arguments.append(code)
+            arguments.append(repr(own))
         elif own != field.default:
-            arguments.append(f"{field.name}={code}")
+            arguments.append(f"{field.name}={own!r}")
     return f"{type(value).__name__}({', '.join(arguments)})"
 
 
@@ -154,13 +154,13 @@ class OperationLog(TestTool, list[Operation]):
         size = _content_size(call)
         line = calling_line()
         start = time.perf_counter()
-        error: type[BaseException] | None = None
+        error: str | None = None
         try:
             answer = proceed(call)
             size = answer if call.op == "size" else size
             return answer
         except BaseException as raised:
-            error = type(raised)
+            error = type(raised).__name__
             raise
         finally:
             duration = time.perf_counter() - start

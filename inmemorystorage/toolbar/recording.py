@@ -112,7 +112,7 @@ class Recording(capture_storage_operations):
                 "name": each.name,
                 "bytes": each.bytes,
                 "time": each.duration * 1000,
-                "error": each.error.__name__ if each.error else "",
+                "error": each.error or "",
                 **repeats.marks(each.op, each.alias, each.line, each.name),
                 **_place(each.line, editor),
             }

@@ -23,7 +23,7 @@ from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage, Storage, base, default_storage, storages
 from django.db.models.fields.files import FieldFile
 
-from inmemorystorage import InMemoryStorage, PathDoesNotExist
+from inmemorystorage import InMemoryStorage
 from inmemorystorage.kvstore import KeyValueStorage
 from inmemorystorage.testing import (
     Operation,
@@ -87,10 +87,10 @@ def test_arguments_by_name(storage: Storage) -> None:
 
 
 def test_errors(storage: Storage) -> None:
-    """An operation that raises is captured with the class of its error."""
+    """An operation that raises is captured with the name of its error."""
     with capture_storage_operations() as captured, pytest.raises(FileNotFoundError):
         storage.size("missing")
-    assert issubclass(captured[0].error or str, FileNotFoundError)
+    assert captured[0].error in ("FileNotFoundError", "PathDoesNotExist")
     assert re.search(r"^size 'missing' on \w+, \w+, \d+\.\d{3} ms, ", str(captured[0]))
 
 
@@ -194,11 +194,10 @@ def test_repr_of_operations_is_code() -> None:
             default_storage.size("it's")
         InMemoryStorage().exists("b")
     assert repr(captured) == (
-        "[Operation('exists', 'a.txt'), Operation('size', \"it's\", error=PathDoesNotExist), "
+        "[Operation('exists', 'a.txt'), Operation('size', \"it's\", error='PathDoesNotExist'), "
         "Operation('exists', 'b', alias='InMemoryStorage')]"
     )
-    evaluated = eval(repr(captured), {"Operation": Operation, "PathDoesNotExist": PathDoesNotExist})
-    assert evaluated == captured
+    assert eval(repr(captured), {"Operation": Operation}) == captured
     assert str(captured).splitlines() == [*map(str, captured)]
 
 
