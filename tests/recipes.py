@@ -9,7 +9,7 @@ from pathlib import Path
 from projects import Project, make_project
 
 DIRECTORY = Path(__file__).parent.parent / "docs" / "recipes"
-# Tests of their own run the files of these pages; test_docs runs the snippets of all others.
+# Separate tests run the files of these pages; test_docs runs the snippets of all others.
 PAGES = {f"docs/recipes/{page.name}" for page in DIRECTORY.glob("*.md")}
 BLOCK = re.compile(
     r"""^(?:
