@@ -37,7 +37,7 @@ class Server:
     """
 
     endpoint: str = ""
-    requests: list[tuple[str, str]] = field(default_factory=list)
+    requests: list[tuple[str, str]] = field(default_factory=list, repr=False)
     refuses: bool = False
 
     @cached_property

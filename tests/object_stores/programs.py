@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import pytest
 from hypothesis import strategies as st
 
+weekly = pytest.mark.skipif(
+    os.environ.get("HYPOTHESIS_PROFILE") != "weekly", reason="it is compared in tox run -m weekly"
+)
 # What is called, with the text that shows it in a failure.
 Operation = tuple[str, Callable[[Any], Any]]
 # A function, and strategies of its arguments: of each by position, or of a dict by name.

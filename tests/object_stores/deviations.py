@@ -1,0 +1,293 @@
+"""
+What the emulators do otherwise than the references of their services, in one list for each.
+
+Buckets in memory do as the reference says. The comparisons with an emulator read its list, and a
+test runs the calls that show each deviation, so that an entry fails when its emulator is mended.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from object_stores.programs import Operation
+
+# The name of an operation of a table, and its arguments.
+Call = tuple[str, dict[str, Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Deviation:
+    """
+    What an emulator does otherwise than the reference of its service.
+
+    Without ``operations`` no program has an operation that shows it.
+
+    :param does: what it does.
+    :param page: the page of the reference that says otherwise.
+    :param shown_by: calls, the last of which has another outcome on the emulator; none where it
+        depends on what was there before, or on no call of a client.
+    :param operations: a regular expression that finds the operations that differ by their text.
+    :param elements: what is not compared of the answers of these operations.
+    :param codes: the codes of the reference's error and of the emulator's; None is an answer.
+        Without codes and elements the operations are left out.
+    :param kept: how many of the operations a program keeps that are left out.
+    """
+
+    does: str
+    page: str
+    shown_by: tuple[Call, ...]
+    operations: str = ""
+    elements: frozenset[str] = frozenset()
+    codes: tuple[str | None, str | None] | None = None
+    kept: int = 0
+
+    def concerns(self, text: str) -> bool:
+        """Return whether an operation is one of those that differ."""
+        return bool(self.operations) and re.search(self.operations, text) is not None
+
+    @property
+    def leaves_out(self) -> bool:
+        """Return whether programs are run without the operations."""
+        return not self.elements and self.codes is None
+
+
+def kept(deviations: Sequence[Deviation], steps: Sequence[Operation]) -> list[Operation]:
+    """Return the operations of a program without those that are left out."""
+    counted: Counter[Deviation] = Counter()
+    remaining = []
+    for step in steps:
+        concerned = [each for each in deviations if each.leaves_out and each.concerns(step[0])]
+        counted.update(concerned)
+        if all(counted[each] <= each.kept for each in concerned):
+            remaining.append(step)
+    return remaining
+
+
+def compared(deviations: Sequence[Deviation], text: str, ours: Any, theirs: Any) -> tuple[Any, Any]:
+    """Return what is compared of the outcomes of an operation, on our side and an emulator's."""
+    concerned = [each for each in deviations if each.concerns(text)]
+    if (_code(ours), _code(theirs)) in {each.codes for each in concerned}:
+        return None, None
+    elements = frozenset().union(*(each.elements for each in concerned))
+    return _without(ours, elements), _without(theirs, elements)
+
+
+def _code(outcome: Any) -> Any:
+    """Return the code of an error, which is a tuple, or None for an answer."""
+    return outcome[-1] if isinstance(outcome, tuple) else None
+
+
+def _without(value: Any, elements: frozenset[str]) -> Any:
+    """Return an answer without some of its elements."""
+    if isinstance(value, dict):
+        return {key: _without(value[key], elements) for key in value if key not in elements}
+    if isinstance(value, list):
+        return [_without(each, elements) for each in value]
+    return value
+
+
+def shown(deviations: Sequence[Deviation]) -> list[Any]:
+    """Return the deviations that calls show, as parameters of a test."""
+    return [pytest.param(each, id=each.does) for each in deviations if each.shown_by]
+
+
+def assert_shows(
+    deviation: Deviation, deviations: Sequence[Deviation], text: str, ours: Any, theirs: Any
+) -> None:
+    """Assert that the outcomes of an operation differ by a deviation, and by no other one."""
+    others = [each for each in deviations if each is not deviation]
+    first, second = compared(others, text, ours, theirs)
+    assert first != second
+    if not deviation.leaves_out:
+        first, second = compared(deviations, text, ours, theirs)
+        assert first == second
+
+
+PUT: Call = ("put_object", {"Key": "a", "Body": b"hello"})
+LONG: Call = ("put_object", {"Key": "a" * 1025, "Body": b""})
+PART: Call = ("upload_part", {"Key": "big", "PartNumber": 1, "Body": b"hello"})
+BEGIN: Call = ("begin", {"Key": "big"})
+COPY: Call = ("copy_object", {"Key": "b", "CopySource": "BUCKET/a"})
+LIST: Call = ("list_objects", {"Prefix": ""})
+GET_ANY: Call = ("get_object", {"Key": "a", "IfMatch": "*"})
+TAG: Call = (
+    "put_object_tagging",
+    {"Key": "a", "Tagging": {"TagSet": [{"Key": "a", "Value": "b & c"}]}},
+)
+ALL = "."
+
+MOTO = [
+    Deviation(
+        "names no encryption", "PutObject, x-amz-server-side-encryption", (PUT,),
+        ALL, frozenset({"ServerSideEncryption"}),
+    ),
+    Deviation(
+        "describes no checksums", "Object, ChecksumAlgorithm", (PUT, LIST),
+        ALL, frozenset({"ChecksumType", "ChecksumAlgorithm"}),
+    ),
+    Deviation(
+        "names the owner", "Owner, DisplayName", (PUT, ("get_object_acl", {"Key": "a"})),
+        ALL, frozenset({"DisplayName"}),
+    ),
+    Deviation(
+        "names another user as the initiator", "Initiator", (BEGIN, ("list_multipart_uploads", {})),
+        ALL, frozenset({"Initiator"}),
+    ),
+    Deviation(
+        "versions what is not versioned", "CompleteMultipartUpload, x-amz-version-id",
+        (BEGIN, PART, ("complete", {"Key": "big"})), ALL, frozenset({"VersionId"}),
+    ),
+    Deviation(
+        "sends no empty markers", "ListObjects, Marker", (("client.list_objects", {"Prefix": ""}),),
+        r"list_objects\b", frozenset({"Marker"}),
+    ),
+    Deviation(
+        "knows no * in conditions", "GetObject, If-Match; RFC 9110, 13.1.1", (PUT, GET_ANY),
+        r"^(get|head)_object\(.*'If(None)?Match': '\*'",
+    ),
+    Deviation("accepts long keys", "Naming Amazon S3 objects", (LONG,)),
+    Deviation(
+        "crashes for a missing upload", "CompleteMultipartUpload, NoSuchUpload",
+        (("complete_multipart_upload", {"Key": "a", "UploadId": "missing", "MultipartUpload": {
+            "Parts": [{"PartNumber": 1, "ETag": "a"}]}}),),
+    ),
+    Deviation(
+        "crashes for a missing object", "DeleteObjectTagging",
+        (("client.delete_object_tagging", {"Key": "a"}),),
+    ),
+]  # fmt: skip
+
+CEPH = [
+    Deviation(
+        "names no encryption", "PutObject, x-amz-server-side-encryption", (PUT,),
+        ALL, frozenset({"ServerSideEncryption"}),
+    ),
+    Deviation(
+        "computes no checksums", "Checking object integrity in Amazon S3", (PUT,),
+        ALL, frozenset({"ChecksumCRC32", "ChecksumType", "ChecksumAlgorithm"}),
+    ),
+    Deviation(
+        "has its own IDs of owners", "Owner", (PUT, ("get_object_acl", {"Key": "a"})),
+        ALL, frozenset({"ID", "DisplayName", "Initiator"}),
+    ),
+    Deviation(
+        "sends an ETag without quotes", "CopyObject, ETag", (PUT, COPY),
+        r"^copy_object\(", frozenset({"ETag"}),
+    ),
+    Deviation(
+        "completes an upload without its ETag", "CompleteMultipartUpload, ETag",
+        (BEGIN, PART, ("complete", {"Key": "big"})), "^complete", frozenset({"ETag"}),
+    ),
+    Deviation(
+        "lists no ETag after a change of tags", "Object, ETag",
+        (PUT, ("delete_object_tagging", {"Key": "a"}), LIST),
+        "^list_objects", frozenset({"ETag"}),
+    ),
+    Deviation(
+        "sends no markers that were not sent", "ListMultipartUploads, KeyMarker",
+        (("list_multipart_uploads", {}),), "^list_multipart_uploads",
+        frozenset({"KeyMarker", "UploadIdMarker", "NextKeyMarker", "NextUploadIdMarker"}),
+    ),
+    Deviation(
+        "accepts any character in tags", "Tag restrictions", (PUT, TAG),
+        r"^put_object_tagging\(.*b & c",
+    ),
+    Deviation(
+        "knows no * in conditions", "GetObject, If-Match; RFC 9110, 13.1.1", (PUT, GET_ANY),
+        r"^(get|head)_object\(.*'If(None)?Match': '\*'",
+    ),
+    Deviation(
+        "has another code for long keys", "List of error codes, KeyTooLongError", (LONG,),
+        r"a{1025}", codes=("KeyTooLongError", "InvalidObjectName"),
+    ),
+]  # fmt: skip
+
+SEAWEEDFS = [
+    Deviation(
+        "names no encryption", "PutObject, x-amz-server-side-encryption", (PUT,),
+        ALL, frozenset({"ServerSideEncryption"}),
+    ),
+    Deviation(
+        "describes no checksums", "Object, ChecksumAlgorithm", (PUT, LIST),
+        ALL, frozenset({"ChecksumType", "ChecksumAlgorithm", "ChecksumCRC32"}),
+    ),
+    Deviation(
+        "has its own IDs of owners", "Owner", (PUT, ("get_object_acl", {"Key": "a"})),
+        ALL, frozenset({"ID", "DisplayName", "Initiator", "Owner"}),
+    ),
+    Deviation(
+        "has directories", "Naming Amazon S3 objects",
+        (("put_object", {"Key": "dir/", "Body": b"a"}), LIST), r"'dir/'",
+    ),
+    Deviation(
+        "merges slashes", "Naming Amazon S3 objects",
+        (("put_object", {"Key": "dir//a", "Body": b""}), LIST), r"dir//",
+    ),
+    Deviation(
+        "has no key below another key", "Naming Amazon S3 objects",
+        (), r"a/b",
+    ),
+    Deviation(
+        "lists the directory of a deleted key for a while", "ListObjectsV2, CommonPrefixes",
+        (), r"^delete(_objects?)?\(.*dir/",
+    ),
+    Deviation(
+        "lists more groups than a page holds", "ListObjectsV2, MaxKeys", (),
+        r"(?=.*PageSize)(?=.*'Delimiter': '[/i]')",
+    ),
+    Deviation(
+        "lists a replaced part twice", "UploadPart", (BEGIN, PART, PART, ("list_parts", BEGIN[1])),
+        r"^upload_part\(", kept=1,
+    ),
+    Deviation(
+        "sends what was not requested", "ListMultipartUploads",
+        (("list_multipart_uploads", {}),), "^list_multipart_uploads",
+        frozenset({
+            *("MaxUploads", "UploadIdMarker", "Delimiter", "EncodingType", "Prefix"),
+            "StorageClass",
+        }),
+    ),
+    Deviation(
+        "numbers parts otherwise", "ListParts, NextPartNumberMarker",
+        (BEGIN, PART, ("list_parts", BEGIN[1])), "^list_parts",
+        frozenset({"MaxParts", "NextPartNumberMarker"}),
+    ),
+    Deviation(
+        "sends an ETag without quotes", "CopyObject, ETag", (PUT, COPY),
+        r"^copy_object\(", frozenset({"ETag"}),
+    ),
+    Deviation(
+        "guesses the type of a copy", "CopyObject, x-amz-metadata-directive",
+        (),
+        r"^(get|head)_object\(", frozenset({"ContentType"}),
+    ),
+    Deviation(
+        "tells no missing object from one without tags", "GetObjectTagging",
+        (),
+        r"^get_object_tagging\(", codes=("NoSuchKey", None),
+    ),
+    Deviation(
+        "changes the ACL of a missing object", "PutObjectAcl, NoSuchKey",
+        (),
+        r"^put_object_acl\(", codes=("NoSuchKey", None),
+    ),
+    Deviation(
+        "checks tags before the object", "PutObjectTagging", (TAG,),
+        r"^put_object_tagging\(", codes=("NoSuchKey", "InvalidTag"),
+    ),
+    Deviation(
+        "checks conditions before the object", "HeadObject, Errors",
+        (),
+        r"^head_object\(", codes=("404", "412"),
+    ),
+    Deviation(
+        "has another code for an upload without parts", "CompleteMultipartUpload",
+        (BEGIN, ("complete", {"Key": "big"})), r"^complete\(",
+        codes=("MalformedXML", "NoSuchUpload"),
+    ),
+]  # fmt: skip
