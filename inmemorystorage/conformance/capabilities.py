@@ -25,7 +25,7 @@ BLOCKED, SLOWER = 0.5, 10
 @dataclass(frozen=True)
 class Capabilities:
     """
-    Declare where a storage differs from others; a probe finds out what is ``None``.
+    Declare where a storage differs from others; a probe must find what is not ``None``.
 
     :param overwrites: ``save()`` replaces the file under a taken name.
     :param deletes: ``delete()`` is supported.
@@ -95,7 +95,9 @@ def offers(operation: Callable[..., object], *arguments: Any) -> bool:
 @probe
 def overwrites(space: Workspace) -> bool:
     """Save twice under one name."""
-    return space.save("a", b"first") == space.save("a", b"second")
+    name = space.save("a", b"first")
+    space.save("a", b"second")
+    return space.read(name) == b"second"
 
 
 @probe

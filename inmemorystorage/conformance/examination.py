@@ -61,14 +61,13 @@ class Examination:
     @property
     def capabilities(self) -> dict[str, bool]:
         """Return the capabilities that are known so far, in order."""
-        known = {name: self._found.get(name) for name in NAMES} | self._declared.given
-        return {name: value for name, value in known.items() if value is not None}
+        return {name: self._found[name] for name in NAMES if name in self._found}
 
     def has(self, capability: str) -> bool:
-        """Return whether the storage has a capability, as declared or as the probe finds."""
-        if capability not in self.capabilities:
+        """Return whether the probe of a capability finds it."""
+        if capability not in self._found:
             self._found[capability] = self._in_workspace(lambda space: finds(capability, space))
-        return self.capabilities[capability]
+        return self._found[capability]
 
     def result(self, check: Check) -> Result:
         """Run a check, and return its result."""
@@ -85,7 +84,7 @@ class Examination:
         return Result(check, PASSED)
 
     def declaration(self, capability: str) -> Result:
-        """Run the probe of a declared capability, and return whether it finds what is declared."""
+        """Compare a declared capability with what its probe finds, and return the result."""
         check = declaration_check(capability, self._declared)
         if capability not in self._declared.given:
             return Result(check, SKIPPED, f"{capability} is not declared")
@@ -151,8 +150,7 @@ def declaration_check(capability: str, declared: Capabilities) -> Check:
     expected = declared.given.get(capability)
 
     def run(space: Workspace) -> None:
-        found = finds(capability, space)
-        expect_equal(found, expected, f"{capability}, which its probe finds out")
+        expect_equal(space.has(capability), expected, f"{capability}, which its probe finds out")
 
     sentence = f"The storage has or lacks {capability}, as it is declared."
     is_thorough = capability == "processes"
@@ -172,7 +170,7 @@ def check_storage(
     Each check saves files in a directory of its own, named ``conformance-…``, and deletes them.
 
     :param make_storage: returns a storage: a new one, or the same one each time.
-    :param capabilities: what the storage is known to have or to lack; probes find out the rest.
+    :param capabilities: what the storage is declared to have or to lack, which probes must confirm.
     :param thorough: also compare random operations with a model, and race threads and processes.
     :param leave_thread: called at the end of each thread that a check starts, to close connections.
     """

@@ -51,6 +51,23 @@ def taken_name_is_not_available(space: Workspace) -> None:
     expect(re.fullmatch(r"d/[^/]*\.txt", other), f"{other!r} is not like d/a.txt")
 
 
+@check(sources.MAX_LENGTH, lacks=("overwrites",))
+def alternative_name_keeps_max_length(space: Workspace) -> None:
+    """get_available_name() shortens the alternative of a taken name too."""
+    taken = space.name(space.save("abcdefghijk.t"))
+    name = space.storage.get_available_name(taken, max_length=len(taken))
+    extra = len(name) - len(taken)
+    expect(extra <= 0, f"the name has {extra} characters too many: {name!r}")
+
+
+@check(sources.NO_NAME, lacks=("overwrites",))
+def too_short_max_length_is_refused(space: Workspace) -> None:
+    """get_available_name() raises if max_length leaves no room for an alternative name."""
+    taken = space.name(space.save("a.txt"))
+    with expect_raises(SuspiciousFileOperation, "get_available_name()"):
+        space.storage.get_available_name(taken, max_length=space.length(10))
+
+
 @check(sources.ALTERNATIVE_NAME, lacks=("overwrites",))
 def alternative_name_is_random(space: Workspace) -> None:
     """get_alternative_name() adds an underscore and seven random characters to the name."""

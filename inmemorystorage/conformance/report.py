@@ -52,7 +52,7 @@ class Report:
 
     :param storage: the name of the storage's class.
     :param results: one for each check, in order.
-    :param capabilities: those that were declared or found out.
+    :param capabilities: those that the probes found, and those that they did not find.
     :param left: the names of files that could not be deleted.
     """
 

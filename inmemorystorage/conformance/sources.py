@@ -32,6 +32,11 @@ OPEN = _storage("open", "Opens the file given by name.")
 DEFAULT_MODE = _storage("open", "open(name, mode='rb')")
 OPENED_FILE = _storage("open", "the returned file is guaranteed to be a File object")
 DELETE = _storage("delete", "Deletes the file referenced by name.")
+DELETE_RAISES = _storage(
+    "delete",
+    "If deletion is not supported on the target storage system this will raise "
+    "NotImplementedError instead.",
+)
 EXISTS = _storage(
     "exists",
     "Returns True if a file referenced by the given name already exists in the storage system.",
@@ -103,6 +108,7 @@ MISSING = _custom(
     "The FileNotFoundError exception should be raised when a file doesn't exist.",
 )
 
+FILE_NAME = _file("name", "The name of the file including the relative path from MEDIA_ROOT.")
 FILE_SIZE = _file("size", "The size of the file in bytes.")
 MODE = _file("mode", "The read/write mode for the file.")
 REOPEN = _file("open", "Open or reopen the file (which also does File.seek(0)).")
@@ -140,6 +146,12 @@ EXAMPLE_PATH = Source(
 EXAMPLE_CONTENT = Source("topics/files", "storage-objects", "b'new content'")
 EXAMPLE_DELETED = Source("topics/files", "storage-objects", "default_storage.exists(path)")
 CLOSED = Source("topics/files", "the-file-object", "myfile.closed")
+OPEN_CONTENT = Source(
+    "ref/models/fields",
+    "django.db.models.fields.files.FieldFile.open",
+    "Since the underlying file is opened implicitly when accessing it, it may be unnecessary to "
+    "call this method except to reset the pointer to the underlying file or to change the mode.",
+)
 UPLOADS = Source(
     "ref/models/fields",
     "django.db.models.fields.files.FieldFile.save",

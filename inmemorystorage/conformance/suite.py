@@ -21,7 +21,7 @@ class StorageConformance:
     pytest runs a subclass as it is; with ``unittest.TestCase`` as a second base, unittest and
     Django's runner do.
 
-    :cvar capabilities: what the storage is known to have or to lack; probes find out the rest.
+    :cvar capabilities: what the storage is declared to have or to lack, which probes must confirm.
     :cvar thorough: also compare random operations with a model, and race threads and processes.
     """
 

@@ -62,17 +62,37 @@ class Workspace:
         self._used.add(name)
         return name.removeprefix(f"{self.directory}/")
 
-    def save(self, name: str, content: Any = b"", max_length: int | None = None) -> str:
-        """Save bytes, a text or a file, and return the name."""
+    def length(self, length: int) -> int:
+        """Return the length of a full name for that of a name in the directory."""
+        return len(self.directory) + 1 + length
+
+    def save(self, name: str, content: Any = b"content", max_length: int | None = None) -> str:
+        """
+        Save bytes, a text or a file, and return its name.
+
+        Of a returned name outside of the directory, about which only the checks of names ask, the
+        last component counts.
+        """
+        returned = self.save_as(name, content, max_length)
+        if returned.startswith(f"{self.directory}/"):
+            return self.relative(returned)
+        return join(name.rpartition("/")[0], last_part(returned))
+
+    def save_as(self, name: str, content: Any = b"content", max_length: int | None = None) -> str:
+        """Save bytes, a text or a file, and return what ``save()`` returns."""
         file: Any = ContentFile(content) if isinstance(content, (bytes, str)) else content
         if max_length is None:  # as most callers do, and some storages require
-            return self.relative(self.storage.save(self.name(name), file))
-        length = max_length + len(self.name("a")) - 1
-        return self.relative(self.storage.save(self.name(name), file, max_length=length))
+            return self.storage.save(self.name(name), file)
+        return self.storage.save(self.name(name), file, max_length=self.length(max_length))
 
     def open(self, name: str, mode: str = "rb") -> File[Any]:
-        """Open a file."""
-        return self.storage.open(self.name(name), mode)
+        """Open a file, and rewind it for reading; the checks of positions do not rewind."""
+        file = self.storage.open(self.name(name), mode)
+        if mode.startswith("r"):
+            with suppress(Exception):  # it cannot tell its position, or cannot seek
+                if file.tell():
+                    file.seek(0)
+        return file
 
     def read(self, name: str) -> bytes:
         """Return the bytes of a file."""
@@ -94,9 +114,9 @@ class Workspace:
         self.storage.delete(self.name(name))
 
     def listdir(self, name: str = "") -> tuple[list[str], list[str]]:
-        """Return the sorted names of the directories, and of the files, in a directory."""
+        """Return the sorted names of the directories, and of the files, without any path."""
         directories, files = self.storage.listdir(self.name(name))
-        return sorted(each.rstrip("/") for each in directories), sorted(files)
+        return sorted(map(last_part, directories)), sorted(map(last_part, files))
 
     def clean(self) -> list[str]:
         """Delete all files and directories of the check; return the names that are still there."""
@@ -118,6 +138,11 @@ class Workspace:
         with suppress(Exception):
             return self.storage.exists(name)
         return False
+
+
+def last_part(name: str) -> str:
+    """Return the last component of a name; object stores end directories with a slash."""
+    return name.replace("\\", "/").rstrip("/").rpartition("/")[2]
 
 
 def expect(condition: object, message: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from contract.storages import (
     BUCKET,
     DISK,
+    FAILS_ON_S3,
     IN_BUCKETS,
     MEMORY,
     NOT_SERIALIZED,
@@ -43,7 +44,7 @@ def over(upper: Subject, lower: Subject) -> Subject:
         factory,
         combine(upper.can, lower.can),
         upper.marks + lower.marks,
-        upper.fails | lower.fails,
+        upper.fails | lower.fails & NOT_SERIALIZED,
     )
 
 
@@ -61,6 +62,6 @@ def combine(upper: Traits, lower: Traits) -> Traits:
 
 memory = Subject("memory", in_memory, MEMORY)
 disk = Subject("disk", on_disk, DISK)
-bucket = Subject("bucket", in_bucket, BUCKET, IN_BUCKETS, NOT_SERIALIZED)
+bucket = Subject("bucket", in_bucket, BUCKET, IN_BUCKETS, FAILS_ON_S3)
 
 PAIRS = [over(memory, disk), over(memory, bucket), over(disk, bucket), over(bucket, memory)]

@@ -173,7 +173,7 @@ class Command(BaseCommand):
                 choices=NAMES,
                 default=[],
                 metavar="CAPABILITY",
-                help=f"what the storage {help}; probes find out the rest: {', '.join(NAMES)}",
+                help=f"what the storage {help}, which a probe must confirm: {', '.join(NAMES)}",
             )
         check.add_argument(
             "--thorough", action="store_true", help="also race threads, and draw random operations"
