@@ -74,9 +74,9 @@ class Workspace:
         last component counts.
         """
         returned = self.save_as(name, content, max_length)
-        if returned.startswith(f"{self.directory}/"):
-            return self.relative(returned)
-        return join(name.rpartition("/")[0], last_part(returned))
+        relative = self.relative(returned)
+        is_inside = returned.startswith(f"{self.directory}/")
+        return relative if is_inside else join(name.rpartition("/")[0], last_part(returned))
 
     def save_as(self, name: str, content: Any = b"content", max_length: int | None = None) -> str:
         """Save bytes, a text or a file, and return what ``save()`` returns."""
@@ -119,15 +119,21 @@ class Workspace:
         return sorted(map(last_part, directories)), sorted(map(last_part, files))
 
     def clean(self) -> list[str]:
-        """Delete all files and directories of the check; return the names that are still there."""
+        """
+        Delete all files and directories of the check; return the names that are still there.
+
+        A name without the name of the directory, which a storage returned, may be another file's,
+        and is not deleted.
+        """
         names = self._used | {entry.name for entry in self._listed() or ()}
-        for name in sorted(names - {""}, key=lambda name: (-name.count("/"), name)):
+        own = {name for name in names if self.directory in name}
+        for name in sorted(own, key=lambda name: (-name.count("/"), name)):
             with suppress(Exception):
                 self.storage.delete(name)
-        left = self._listed()
-        if left is None:
-            return sorted(filter(self._is_left, names))
-        return sorted(entry.name for entry in left if not entry.is_directory)
+        listed = self._listed()
+        # Without a list, ask for each name.
+        left = {each.name for each in listed or () if not each.is_directory}
+        return sorted(left.union(filter(self._is_left, names if listed is None else names - own)))
 
     def _listed(self) -> list[DirEntry] | None:
         with suppress(Exception):  # it has no listdir(), or no such directory

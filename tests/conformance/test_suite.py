@@ -130,6 +130,23 @@ def test_other_files_stay() -> None:
     assert storage.tree() == before
 
 
+class Shortening(InMemoryStorage):
+    """A storage whose save() returns the last component of the name."""
+
+    def save(self, *arguments: Any, **options: Any) -> str:
+        """Save, and return a wrong name."""
+        return super().save(*arguments, **options).rpartition("/")[2]
+
+
+def test_files_of_wrong_names_stay() -> None:
+    """The checks delete no file in another directory, even if save() returns its name."""
+    storage = Shortening()
+    storage.save("a.txt", b"mine")
+    report = check_storage(lambda: storage)
+    assert failed(report) == ["free_name_is_kept", "file_has_the_returned_name"]
+    assert (storage.listdir(""), report.left) == (([], ["a.txt"]), ("a.txt",))
+
+
 def test_a_wrong_declaration_fails() -> None:
     """A capability that is declared and not found fails, and so does the reverse."""
     wrong = Capabilities(overwrites=True, sizes=False, lists=True)
