@@ -106,7 +106,7 @@ class Examination:
         for capability in NAMES if self._thorough else NAMES[:-1]:
             self.has(capability)
         name = type(self._make_storage()).__name__
-        return Report(name, tuple(results), self.capabilities, tuple(self.left))
+        return Report(name, tuple(results), self.capabilities, tuple(dict.fromkeys(self.left)))
 
     def _reason_to_skip(self, check: Check) -> str:
         if check.thorough and not self._thorough:
