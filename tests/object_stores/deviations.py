@@ -150,6 +150,14 @@ MOTO = [
         "knows no * in conditions", "GetObject, If-Match; RFC 9110, 13.1.1", (PUT, GET_ANY),
         r"^(get|head)_object\(.*'If(None)?Match': '\*'",
     ),
+    Deviation(
+        "grants one permission of two", "Canned ACL, public-read-write",
+        (
+            PUT, ("put_object_acl", {"Key": "a", "ACL": "public-read-write"}),
+            ("get_object_acl", {"Key": "a"}),
+        ),
+        r"^put_object_acl\(.*public-read-write",
+    ),
     Deviation("accepts long keys", "Naming Amazon S3 objects", (LONG,)),
     Deviation(
         "crashes for a missing upload", "CompleteMultipartUpload, NoSuchUpload",
