@@ -71,9 +71,15 @@ class Unreliable(Bucket):
 
     listdir = Storage.listdir
 
+    is_lost = False
+
+    def _save(self, name: str, content: Any) -> str:
+        self.is_lost = True
+        return super()._save(name, content)
+
     def exists(self, name: str) -> bool:
-        """Raise an error once there is a file."""
-        if self.files:
+        """Raise an error once a file was saved."""
+        if self.is_lost:
             raise ConnectionResetError
         return super().exists(name)
 
