@@ -299,3 +299,50 @@ SEAWEEDFS = [
         codes=("MalformedXML", "NoSuchUpload"),
     ),
 ]  # fmt: skip
+
+_NONE = {"content_type": None, "cache_control": None, "content_disposition": None}
+
+
+def _upload(key: str = "a", **sent: Any) -> Call:
+    """Return an upload to Google Cloud Storage."""
+    unset = {"content_type": None, "if_generation_match": None, "is_resumable": False}
+    return "upload", {"key": key, "content": b"hello", **unset, **sent}
+
+
+GET_BLOB: Call = ("get_blob", {"key": "a"})
+FAKE_GCS = [
+    Deviation(
+        "returns the ACL unasked", "Objects: list, projection",
+        (_upload(), ("list", {"delimiter": "/"})), ALL, frozenset({"acl", "owner"}),
+    ),
+    Deviation(
+        "returns other fields", "Objects, resource representation", (_upload(), GET_BLOB),
+        ALL, frozenset({
+            *("componentCount", "created", "customTime", "deleted", "kind"),
+            *("timeFinalized", "timeStorageClassUpdated"),
+        }),
+    ),
+    Deviation(
+        "counts no changes of metadata", "Objects, metageneration",
+        (_upload(), ("patch", {"key": "a", **_NONE, "cache_control": "max-age=9"})),
+        ALL, frozenset({"metageneration"}),
+    ),
+    Deviation(
+        "checks no conditions of resumable uploads", "Objects: insert, ifGenerationMatch",
+        (_upload(), _upload(if_generation_match=0, is_resumable=True)),
+        r"^upload\((?=.*'if_generation_match': [07])(?=.*'is_resumable': True)",
+    ),
+    Deviation(
+        "refuses an empty patch", "Objects: patch",
+        (_upload(), ("patch", {"key": "a", **_NONE})),
+        r"^(patch|update)\((?!.*: '(text|max-age|attachment))",
+    ),
+    Deviation(
+        "counts no groups on a page", "Objects: list, maxResults", (),
+    ),
+    Deviation("compares offsets with names of groups", "Objects: list, startOffset", ()),
+    Deviation("shares the metadata of copies", "Objects: copy", ()),
+    Deviation("fails to compose a missing object", "Objects: compose, notFound", ()),
+    Deviation("accepts long names", "Objects, name requirements", (_upload("a" * 1025),)),
+    Deviation("checks no signatures", "Signed URLs", ()),
+]  # fmt: skip
