@@ -158,6 +158,15 @@ MOTO = [
         ),
         r"^put_object_acl\(.*public-read-write",
     ),
+    Deviation(
+        "keeps the tags of an object that a copy replaces", "CopyObject, x-amz-tagging-directive",
+        (
+            ("put_object", {"Key": "b", "Body": b"", "Tagging": "a=b"}), PUT,
+            ("copy_object", {"Key": "b", "CopySource": "BUCKET/a", "MetadataDirective": "REPLACE"}),
+            ("get_object_tagging", {"Key": "b"}),
+        ),
+        r"^(get_object(_tagging)?|head_object)\(", frozenset({"TagSet", "TagCount"}),
+    ),
     Deviation("accepts long keys", "Naming Amazon S3 objects", (LONG,)),
     Deviation(
         "crashes for a missing upload", "CompleteMultipartUpload, NoSuchUpload",
