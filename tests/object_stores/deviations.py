@@ -355,3 +355,31 @@ FAKE_GCS = [
     Deviation("accepts long names", "Objects, name requirements", (_upload("a" * 1025),)),
     Deviation("checks no signatures", "Signed URLs", ()),
 ]  # fmt: skip
+
+_BLOB: Call = (
+    "upload_blob",
+    {"name": "a", "data": b"a", "overwrite": True, "settings": None},
+)
+AZURITE = [
+    Deviation(
+        "accepts control characters", "Naming and Referencing Containers, Blobs, and Metadata",
+        (("upload_blob", {**_BLOB[1], "name": "a\x01"}),),
+    ),
+    Deviation(
+        "refuses empty tags", "Set Blob Tags",
+        (_BLOB, ("set_blob_tags", {"name": "a", "tags": {"a": ""}})),
+    ),
+    Deviation(
+        "describes copies otherwise", "List Blobs, include",
+        (_BLOB, ("start_copy_from_url", {"name": "b", "source": "a"}),
+         ("get_blob_properties", {"name": "b"})),
+        ALL, frozenset({
+            *("blob_tier_inferred", "source", "incremental_copy", "progress"),
+            "is_append_blob_sealed",
+        }),
+    ),
+    Deviation("names a prefix that was not sent", "Listing Blob storage resources", ()),
+    Deviation("sends a digest that is not stored", "Get Blob, Content-MD5", ()),
+    Deviation("reads a blob of uncommitted blocks", "Put Block List", ()),
+    Deviation("answers no copies of blocks by URL", "Put Block From URL", ()),
+]  # fmt: skip
