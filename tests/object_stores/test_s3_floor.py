@@ -66,8 +66,8 @@ def plain(value: Any) -> Any:
     """Return an answer without what differs between two runs."""
     if isinstance(value, dict):
         shown = {key: plain(each) for key, each in sorted(value.items()) if key not in IGNORED}
-        if "Deleted" in shown:  # in any order
-            shown["Deleted"].sort(key=str)
+        for name in {"Deleted", "Grants"} & shown.keys():  # in any order
+            shown[name].sort(key=str)
         return shown
     if isinstance(value, (list, tuple)):
         return [plain(each) for each in value]
