@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
+import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -41,6 +43,21 @@ def pytest_collection_finish() -> None:
     """Freeze the collected tests, so that the garbage collector skips thousands of objects."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Run a test that is marked `unmeasured` without coverage."""
+    if item.get_closest_marker("unmeasured") is None:
+        return (yield)
+    trace, threads_trace = sys.gettrace(), threading.gettrace()
+    try:
+        sys.settrace(None)
+        threading.settrace(None)  # type: ignore[arg-type]
+        return (yield)
+    finally:
+        threading.settrace(threads_trace)  # type: ignore[arg-type]
+        sys.settrace(trace)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -146,7 +146,7 @@ def test_kit_is_measured(capsys: pytest.CaptureFixture[str], benchmark: Any) -> 
 
 def test_line_of_the_kit_is_measured(tmp_path: Path) -> None:
     """kit.py prints a row for each suite and each runner."""
-    small = ["--files", "10", "--rounds", "1", "--suite-rounds", "2", "--no-easy-thumbnails"]
+    small = ["--files", "10", "--rounds", "1", "--suite-rounds", "1", "--no-easy-thumbnails"]
     suites = ["--empty", "150", "--saving", "20", "--changing", "5"]
     run = subprocess.run(
         [sys.executable, str(RUN.with_name("kit.py")), *small, *suites],

@@ -200,8 +200,10 @@ NOT_SERIALIZED = frozenset({"storage_is_serialized"})
 # boto3 sends the number of a text's characters as its length in bytes.
 FAILS_ON_S3 = NOT_SERIALIZED | {"text_is_saved"}
 
-# The S3 server is slow, and is not installed everywhere.
-IN_BUCKETS = (pytest.mark.once, needs_s3)
+# Most of their time is spent in clients.
+ON_SERVERS = (pytest.mark.once, pytest.mark.unmeasured)
+# The S3 server is not installed everywhere.
+IN_BUCKETS = (*ON_SERVERS, needs_s3)
 
 SUBJECTS = [
     # Django's comes first: where it fails, the contract is wrong.
@@ -212,7 +214,7 @@ SUBJECTS = [
     Subject("locmem", on_locmem, KEY_VALUE),
     Subject("locmem in small chunks", partial(on_locmem, chunk_size=7), KEY_VALUE),
     *(
-        Subject(name, in_store(name), KEY_VALUE, (pytest.mark.once,))
+        Subject(name, in_store(name), KEY_VALUE, ON_SERVERS)
         for name in ["redis", "cluster", "sqlite", "postgresql", "mariadb", "dynamodb"]
     ),
     Subject("S3Storage", in_bucket, BUCKET, IN_BUCKETS, FAILS_ON_S3),

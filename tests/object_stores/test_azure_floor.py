@@ -221,6 +221,7 @@ STORAGE = {
 }  # fmt: skip
 
 
+@pytest.mark.unmeasured
 @given(programs(STORAGE))
 def test_storage_as_on_azurite(azurite: Azurite, steps: list[Operation]) -> None:
     """The storage API returns, raises and requests the same as on Azurite."""
@@ -391,6 +392,7 @@ CLIENT: dict[str, Any] = {
 }  # fmt: skip
 
 
+@pytest.mark.unmeasured
 @given(programs(CLIENT))
 def test_client_as_on_azurite(azurite: Azurite, steps: list[Operation]) -> None:
     """Calls through the clients return, raise and request the same as on Azurite."""

@@ -323,12 +323,14 @@ def test_emulator_deviates(emulator: str, deviation: Deviation) -> None:
     assert_shows(deviation, FAKE_GCS, f"{name}({sent})", ours, theirs)
 
 
+@pytest.mark.unmeasured
 @given(programs(STORAGE))
 def test_storage_as_on_the_emulator(emulator: str, steps: list[Operation]) -> None:
     """The storage API returns, raises and requests the same as on fake-gcs-server."""
     compare(emulator, steps)
 
 
+@pytest.mark.unmeasured
 @given(programs(CLIENT))
 def test_client_as_on_the_emulator(emulator: str, steps: list[Operation]) -> None:
     """Calls through the bucket return, raise and request the same as on fake-gcs-server."""

@@ -268,12 +268,14 @@ def assert_deviates(server: Server, deviation: Deviation, deviations: Sequence[D
     assert_shows(deviation, deviations, f"{name}({sent})", ours, theirs)
 
 
+@pytest.mark.unmeasured
 @given(programs(STORAGE))
 def test_storage_as_on_moto(server: Server, steps: list[Operation]) -> None:
     """The storage API returns, raises and requests the same as on moto."""
     compare(server, steps)
 
 
+@pytest.mark.unmeasured
 @given(programs(CLIENT))
 def test_client_as_on_moto(server: Server, steps: list[Operation]) -> None:
     """Calls through the client return, raise and request the same as on moto."""
