@@ -250,6 +250,17 @@ def test_snapshots_alone(buckets: Buckets) -> None:
     assert send(buckets, "GET", "/a").status == 200
 
 
+def test_properties(buckets: Buckets) -> None:
+    """Set Blob Properties clears those that are not sent, and keeps the metadata."""
+    sent = {"x-ms-blob-cache-control": "no-cache"}
+    before = send(buckets, "HEAD", "/a").headers
+    assert send(buckets, "PUT", "/a?comp=properties", sent).status == 200
+    after = send(buckets, "HEAD", "/a").headers
+    assert (after["cache-control"], after["x-ms-meta-By"]) == ("no-cache", "me")
+    assert before["content-type"] == "text/css" and "content-type" not in after
+    assert after["etag"] != before["etag"]
+
+
 def test_metadata_alone(buckets: Buckets) -> None:
     """Get Blob Metadata sends the metadata without the content's headers."""
     headers = send(buckets, "GET", "/a?comp=metadata").headers

@@ -247,6 +247,15 @@ def test_copied_part(buckets: Buckets) -> None:
     assert texts(answered, "ETag") == [f'"{hashlib.md5(b"0123456789").hexdigest()}"']
 
 
+def test_aborted_upload(buckets: Buckets) -> None:
+    """An aborted upload is no longer listed, and is unknown to later requests."""
+    url = begin(buckets)
+    send(buckets, "PUT", f"{url}&partNumber=1", body=b"part")
+    assert send(buckets, "DELETE", url).status == 204
+    assert texts(send(buckets, "GET", f"{MEDIA}?uploads"), "Key") == []
+    assert code(send(buckets, "GET", url)) == "NoSuchUpload"
+
+
 def test_versions(buckets: Buckets) -> None:
     """Without versioning each object is its only version, on pages of keys and groups."""
     for key in ("b/1", "b/2", "c"):
