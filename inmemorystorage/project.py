@@ -21,14 +21,16 @@ def unwrap(storage: Any) -> Storage:
     return cast("Storage", storage)
 
 
-def labelled_storages() -> Iterator[tuple[str, Storage]]:
+def labelled_storages(*, resolves: bool = True) -> Iterator[tuple[str, Storage]]:
     """
     Yield the storages that exist in a project, once for each label of a storage.
 
     A label is an alias of STORAGES, or ``app.Model.field``; a layer that a `FallbackStorage` writes
     to has the label ``label.backends[0]``.
+
+    :param resolves: whether fields make lazy storages that do not exist yet.
     """
-    for label, storage in _named_storages():
+    for label, storage in _named_storages(resolves):
         yield label, storage
         yield from labelled_layers(label, storage)
 
@@ -50,10 +52,12 @@ def storage_layers(storage: Storage) -> Iterator[Storage]:
         yield storage
 
 
-def _named_storages() -> Iterator[tuple[str, Storage]]:
+def _named_storages(resolves: bool) -> Iterator[tuple[str, Storage]]:
     aliases = [*vars(storages)["_storages"].items(), ("default", vars(default_storage)["_wrapped"])]
     yield from ((alias, storage) for alias, storage in aliases if storage is not empty)
     for label, field in labelled_fields():
+        if not resolves and vars(field.storage).get("_wrapped") is empty:
+            continue
         # The alias is not in STORAGES, or its client is not installed.
         with contextlib.suppress(InvalidStorageError, ImproperlyConfigured):
             yield label, unwrap(field.storage)

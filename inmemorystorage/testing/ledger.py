@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 
 import six
 from django.core.files.base import ContentFile
-from django.core.files.storage import Storage
+from django.core.files.storage import Storage, storages
 
 from ..buckets.http import Response
 from .bucket_floor import Exchange, Proceed, observed_by, sends_requests
@@ -127,8 +127,9 @@ class OperationLog(TestTool, list[Operation]):
         super().__init__()
         self._alias = alias
         self._limit = limit
-        # The storages, each with its label, by their identity: to find a label takes long.
-        self._storages: dict[int, tuple[weakref.ref[Storage], str]] = {}
+        # The storages, each with its label, since finding it takes long. By their identity, and by
+        # the number of storages: one that is still being made has no alias yet.
+        self._storages: dict[tuple[int, int], tuple[weakref.ref[Storage], str]] = {}
 
     def enable(self) -> Any:
         """Begin to capture, with no operations yet."""
@@ -171,10 +172,11 @@ class OperationLog(TestTool, list[Operation]):
 
     def _identify(self, storage: Storage) -> tuple[weakref.ref[Storage], str]:
         """Return a reference to a storage that does not keep it alive, and its label."""
-        known = self._storages.get(id(storage))
+        key = id(storage), len(vars(storages)["_storages"])
+        known = self._storages.get(key)
         if known is None or known[0]() is not storage:
             known = weakref.ref(storage), storage_label(storage)
-            self._storages[id(storage)] = known
+            self._storages[key] = known
         return known
 
     def __str__(self) -> str:

@@ -57,6 +57,23 @@ def test_an_operation(storage: Storage) -> None:
     assert operation.error is None
 
 
+class AsksItself(FileSystemStorage):
+    """A storage that calls itself while it is being made, as Django 4.2's in memory does."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.path("")
+
+
+def test_storage_that_is_being_made(settings: Any) -> None:
+    """A storage gets its alias as soon as its constructor has returned."""
+    entry = {"BACKEND": f"{__name__}.AsksItself"}
+    settings.STORAGES = {**settings.STORAGES, "default": entry}
+    with capture_storage_operations() as captured:
+        default_storage.exists("a.txt")
+    assert captured == [Operation("path", "", "AsksItself"), Operation("exists", "a.txt")]
+
+
 def test_each_operation(storage: Storage) -> None:
     """Each public operation is captured once, whatever it calls on the storage itself."""
     calls: dict[str, tuple[Any, ...]] = dict.fromkeys(OPERATIONS, ("a.txt",))
