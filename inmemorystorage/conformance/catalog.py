@@ -39,7 +39,7 @@ class Check:
 
     :param name: unique among all checks.
     :param sentence: what a storage does that passes.
-    :param source: the line of Django's documentation that says so.
+    :param source: the line of Django's documentation that says so, or the nearest one.
     :param run: takes a workspace, and raises if the storage fails.
     :param needs: the capabilities that a storage must have; without them the check is skipped.
     :param lacks: the capabilities that a storage must not have.

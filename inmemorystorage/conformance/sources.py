@@ -145,7 +145,9 @@ EXAMPLE_PATH = Source(
 )
 EXAMPLE_CONTENT = Source("topics/files", "storage-objects", "b'new content'")
 EXAMPLE_DELETED = Source("topics/files", "storage-objects", "default_storage.exists(path)")
+# No line says that a with block that raises keeps what was written; the nearest line.
 CLOSED = Source("topics/files", "the-file-object", "myfile.closed")
+# No line says that save() leaves its content open; the nearest line.
 OPEN_CONTENT = Source(
     "ref/models/fields",
     "django.db.models.fields.files.FieldFile.open",
