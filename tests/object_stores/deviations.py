@@ -1,8 +1,9 @@
 """
-What the emulators do otherwise than the references of their services, in one list for each.
+What the emulators do otherwise than the buckets in memory, in one list for each.
 
-Buckets in memory do as the reference says. The comparisons with an emulator read its list, and a
-test runs the calls that show each deviation, so that an entry fails when its emulator is mended.
+Buckets in memory do as the references say where these say something. The comparisons with an
+emulator read its list, and a test runs the calls that show each deviation, so that an entry fails
+when its emulator is mended.
 """
 
 from __future__ import annotations
@@ -23,12 +24,13 @@ Call = tuple[str, dict[str, Any]]
 @dataclass(frozen=True, eq=False)
 class Deviation:
     """
-    What an emulator does otherwise than the reference of its service.
+    What an emulator does otherwise than a bucket in memory.
 
     Without ``operations`` no program has an operation that shows it.
 
     :param does: what it does.
-    :param page: the page of the reference that says otherwise.
+    :param page: the page of the reference that says otherwise; "none: …" where the reference does
+        not, and the emulator differs from the in-memory bucket alone.
     :param shown_by: calls, the last of which has another outcome on the emulator; none where it
         depends on what was there before, or on no call of a client.
     :param operations: a regular expression that finds the operations that differ by their text.
@@ -131,11 +133,13 @@ MOTO = [
         ALL, frozenset({"ChecksumType", "ChecksumAlgorithm"}),
     ),
     Deviation(
-        "names the owner", "Owner, DisplayName", (PUT, ("get_object_acl", {"Key": "a"})),
+        "names the owner", "none: Owner describes no DisplayName",
+        (PUT, ("get_object_acl", {"Key": "a"})),
         ALL, frozenset({"DisplayName"}),
     ),
     Deviation(
-        "names another user as the initiator", "Initiator", (BEGIN, ("list_multipart_uploads", {})),
+        "names another user as the initiator", "MultipartUpload, Initiator",
+        (BEGIN, ("list_multipart_uploads", {})),
         ALL, frozenset({"Initiator"}),
     ),
     Deviation(
@@ -143,15 +147,17 @@ MOTO = [
         (BEGIN, PART, ("complete", {"Key": "big"})), ALL, frozenset({"VersionId"}),
     ),
     Deviation(
-        "sends no empty markers", "ListObjects, Marker", (("client.list_objects", {"Prefix": ""}),),
+        "sends no empty markers", "none: ListObjects, Marker is in the response if it was sent",
+        (("client.list_objects", {"Prefix": ""}),),
         r"list_objects\b", frozenset({"Marker"}),
     ),
     Deviation(
-        "knows no * in conditions", "GetObject, If-Match; RFC 9110, 13.1.1", (PUT, GET_ANY),
+        "knows no * in conditions", "RFC 9110, 13.1.1 and 13.1.2; GetObject mentions no *",
+        (PUT, GET_ANY),
         r"^(get|head)_object\(.*'If(None)?Match': '\*'",
     ),
     Deviation(
-        "grants one permission of two", "Canned ACL, public-read-write",
+        "grants one permission of two", "Access control list (ACL) overview, Canned ACL",
         (
             PUT, ("put_object_acl", {"Key": "a", "ACL": "public-read-write"}),
             ("get_object_acl", {"Key": "a"}),
@@ -174,7 +180,7 @@ MOTO = [
             "Parts": [{"PartNumber": 1, "ETag": "a"}]}}),),
     ),
     Deviation(
-        "crashes for a missing object", "DeleteObjectTagging",
+        "crashes for a missing object", "none: DeleteObjectTagging names no error",
         (("client.delete_object_tagging", {"Key": "a"}),),
     ),
 ]  # fmt: skip
@@ -185,15 +191,17 @@ CEPH = [
         ALL, frozenset({"ServerSideEncryption"}),
     ),
     Deviation(
-        "computes no checksums", "Checking object integrity in Amazon S3", (PUT,),
+        "computes no checksums", "PutObject, x-amz-checksum-crc32", (PUT,),
         ALL, frozenset({"ChecksumCRC32", "ChecksumType", "ChecksumAlgorithm"}),
     ),
     Deviation(
-        "has its own IDs of owners", "Owner", (PUT, ("get_object_acl", {"Key": "a"})),
+        "has its own IDs of owners", "none: Owner, ID does not say which",
+        (PUT, ("get_object_acl", {"Key": "a"})),
         ALL, frozenset({"ID", "DisplayName", "Initiator"}),
     ),
     Deviation(
-        "sends an ETag without quotes", "CopyObject, ETag", (PUT, COPY),
+        "sends an ETag without quotes", "none: CopyObjectResult, ETag mentions no quotes",
+        (PUT, COPY),
         r"^copy_object\(", frozenset({"ETag"}),
     ),
     Deviation(
@@ -206,20 +214,22 @@ CEPH = [
         "^list_objects", frozenset({"ETag"}),
     ),
     Deviation(
-        "sends no markers that were not sent", "ListMultipartUploads, KeyMarker",
+        "sends no markers that were not sent",
+        "none: ListMultipartUploads mentions no empty markers",
         (("list_multipart_uploads", {}),), "^list_multipart_uploads",
         frozenset({"KeyMarker", "UploadIdMarker", "NextKeyMarker", "NextUploadIdMarker"}),
     ),
     Deviation(
-        "accepts any character in tags", "Tag restrictions", (PUT, TAG),
+        "accepts any character in tags", "S3Tag, Pattern; PutObjectTagging, InvalidTag", (PUT, TAG),
         r"^put_object_tagging\(.*b & c",
     ),
     Deviation(
-        "knows no * in conditions", "GetObject, If-Match; RFC 9110, 13.1.1", (PUT, GET_ANY),
+        "knows no * in conditions", "RFC 9110, 13.1.1 and 13.1.2; GetObject mentions no *",
+        (PUT, GET_ANY),
         r"^(get|head)_object\(.*'If(None)?Match': '\*'",
     ),
     Deviation(
-        "has another code for long keys", "List of error codes, KeyTooLongError", (LONG,),
+        "has another code for long keys", "Error responses, KeyTooLongError", (LONG,),
         r"a{1025}", codes=("KeyTooLongError", "InvalidObjectName"),
     ),
 ]  # fmt: skip
@@ -234,7 +244,8 @@ SEAWEEDFS = [
         ALL, frozenset({"ChecksumType", "ChecksumAlgorithm", "ChecksumCRC32"}),
     ),
     Deviation(
-        "has its own IDs of owners", "Owner", (PUT, ("get_object_acl", {"Key": "a"})),
+        "has its own IDs of owners", "none: Owner, ID does not say which",
+        (PUT, ("get_object_acl", {"Key": "a"})),
         ALL, frozenset({"ID", "DisplayName", "Initiator", "Owner"}),
     ),
     Deviation(
@@ -262,7 +273,7 @@ SEAWEEDFS = [
         r"^upload_part\(", kept=1,
     ),
     Deviation(
-        "sends what was not requested", "ListMultipartUploads",
+        "sends what was not requested", "ListMultipartUploads, Delimiter and EncodingType",
         (("list_multipart_uploads", {}),), "^list_multipart_uploads",
         frozenset({
             *("MaxUploads", "UploadIdMarker", "Delimiter", "EncodingType", "Prefix"),
@@ -275,7 +286,8 @@ SEAWEEDFS = [
         frozenset({"MaxParts", "NextPartNumberMarker"}),
     ),
     Deviation(
-        "sends an ETag without quotes", "CopyObject, ETag", (PUT, COPY),
+        "sends an ETag without quotes", "none: CopyObjectResult, ETag mentions no quotes",
+        (PUT, COPY),
         r"^copy_object\(", frozenset({"ETag"}),
     ),
     Deviation(
@@ -284,7 +296,7 @@ SEAWEEDFS = [
         r"^(get|head)_object\(", frozenset({"ContentType"}),
     ),
     Deviation(
-        "tells no missing object from one without tags", "GetObjectTagging",
+        "tells no missing object from one without tags", "none: GetObjectTagging names no error",
         (),
         r"^get_object_tagging\(", codes=("NoSuchKey", None),
     ),
@@ -294,16 +306,16 @@ SEAWEEDFS = [
         r"^put_object_acl\(", codes=("NoSuchKey", None),
     ),
     Deviation(
-        "checks tags before the object", "PutObjectTagging", (TAG,),
+        "checks tags before the object", "none: PutObjectTagging gives no order", (TAG,),
         r"^put_object_tagging\(", codes=("NoSuchKey", "InvalidTag"),
     ),
     Deviation(
-        "checks conditions before the object", "HeadObject, Errors",
+        "checks conditions before the object", "RFC 9110, 13.2.1; HeadObject gives no order",
         (),
         r"^head_object\(", codes=("404", "412"),
     ),
     Deviation(
-        "has another code for an upload without parts", "CompleteMultipartUpload",
+        "has another code for an upload without parts", "CompletedMultipartUpload, Parts: HTTP 400",
         (BEGIN, ("complete", {"Key": "big"})), r"^complete\(",
         codes=("MalformedXML", "NoSuchUpload"),
     ),
@@ -325,7 +337,7 @@ FAKE_GCS = [
         (_upload(), ("list", {"delimiter": "/"})), ALL, frozenset({"acl", "owner"}),
     ),
     Deviation(
-        "returns other fields", "Objects, resource representation", (_upload(), GET_BLOB),
+        "returns other fields", "Objects, Resource representations", (_upload(), GET_BLOB),
         ALL, frozenset({
             *("componentCount", "created", "customTime", "deleted", "kind"),
             *("timeFinalized", "timeStorageClassUpdated"),
@@ -342,7 +354,7 @@ FAKE_GCS = [
         r"^upload\((?=.*'if_generation_match': [07])(?=.*'is_resumable': True)",
     ),
     Deviation(
-        "refuses an empty patch", "Objects: patch",
+        "refuses an empty patch", "none: Objects: patch mentions no empty patch",
         (_upload(), ("patch", {"key": "a", **_NONE})),
         r"^(patch|update)\((?!.*: '(text|max-age|attachment))",
     ),
@@ -351,8 +363,8 @@ FAKE_GCS = [
     ),
     Deviation("compares offsets with names of groups", "Objects: list, startOffset", ()),
     Deviation("shares the metadata of copies", "Objects: copy", ()),
-    Deviation("fails to compose a missing object", "Objects: compose, notFound", ()),
-    Deviation("accepts long names", "Objects, name requirements", (_upload("a" * 1025),)),
+    Deviation("fails to compose a missing object", "none: Objects: compose names no error", ()),
+    Deviation("accepts long names", "About Cloud Storage objects", (_upload("a" * 1025),)),
     Deviation("checks no signatures", "Signed URLs", ()),
 ]  # fmt: skip
 
@@ -378,8 +390,8 @@ AZURITE = [
             "is_append_blob_sealed",
         }),
     ),
-    Deviation("names a prefix that was not sent", "Listing Blob storage resources", ()),
+    Deviation("names a prefix that was not sent", "List Blobs, Prefix", ()),
     Deviation("sends a digest that is not stored", "Get Blob, Content-MD5", ()),
-    Deviation("reads a blob of uncommitted blocks", "Put Block List", ()),
+    Deviation("reads a blob of uncommitted blocks", "Get Block List, Uncommitted Block List", ()),
     Deviation("answers no copies of blocks by URL", "Put Block From URL", ()),
 ]  # fmt: skip
