@@ -390,7 +390,7 @@ AZURITE = [
             "is_append_blob_sealed",
         }),
     ),
-    Deviation("names a prefix that was not sent", "List Blobs, Prefix", ()),
+    Deviation("names a prefix that was not sent", "Listing Blob storage resources", ()),
     Deviation("sends a digest that is not stored", "Get Blob, Content-MD5", ()),
     Deviation("reads a blob of uncommitted blocks", "Get Block List, Uncommitted Block List", ()),
     Deviation("answers no copies of blocks by URL", "Put Block From URL", ()),
