@@ -8,7 +8,7 @@ import sys
 import sysconfig
 from collections.abc import Iterator
 from types import FrameType
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import django
 from django.core.exceptions import ImproperlyConfigured
@@ -67,10 +67,10 @@ def project_line(otherwise: Line | None = None) -> Line:
 
 def _path_of(frame: FrameType) -> str:
     """Return the file of the code of a frame, or of the template whose node it renders."""
-    node = frame.f_locals["self"] if frame.f_code is _RENDERING else None
-    # A node that no parser made has neither.
-    is_parsed = getattr(node, "token", None) and hasattr(node, "origin")
-    return str(cast("Any", node).origin.name) if is_parsed else frame.f_code.co_filename
+    node: Any = frame.f_locals["self"] if frame.f_code is _RENDERING else None
+    # A node that no parser made has no token, and one of a parser without an origin has none.
+    origin = getattr(node, "token", None) and getattr(node, "origin", None)
+    return str(origin.name) if origin else frame.f_code.co_filename
 
 
 @functools.cache

@@ -101,7 +101,6 @@ def _urlopen(
     **kwargs: Any,
 ) -> Any:
     """Send a request, and report it to a watcher."""
-    sent = _request(pool, method, url, body, headers)
     start = time.perf_counter()
     status, down = None, 0
     try:
@@ -111,9 +110,11 @@ def _urlopen(
         return response
     finally:
         duration = time.perf_counter() - start
-        up = _length(sent.headers) or len(sent.body)
-        service, target = identify(sent)
-        watcher(SentRequest(service, method, *target, up, down, status, duration))
+        with contextlib.suppress(Exception):  # one that cannot be described is answered, too
+            sent = _request(pool, method, url, body, headers)
+            up = _length(sent.headers) or len(sent.body)
+            service, target = identify(sent)
+            watcher(SentRequest(service, method, *target, up, down, status, duration))
 
 
 def _request(pool: Any, method: str, url: str, body: Any, headers: Any) -> Request:

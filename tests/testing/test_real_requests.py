@@ -77,6 +77,13 @@ def test_a_failed_request(sent: list[SentRequest]) -> None:
     assert [each.status for each in sent] == [None]
 
 
+def test_request_that_cannot_be_described(endpoint: str, sent: list[SentRequest]) -> None:
+    """A request with a header that is not text is answered, and left out."""
+    with urllib3.PoolManager() as manager:
+        answered = manager.request("GET", endpoint, headers={b"X-By": "me"})
+    assert (answered.data, sent) == (b"four", [])
+
+
 @needs_s3
 def test_s3(server: Server, sent: list[SentRequest]) -> None:
     """Requests of a storage on S3 have their kinds, buckets and keys."""

@@ -15,10 +15,12 @@ from buckets import needs_s3
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 from django.template import Context, Engine
+from django.template.base import Lexer, Parser
 from projects import make_project
 from testing.faces import FACES, LINE, Face
 
 from inmemorystorage import InMemoryStorage
+from inmemorystorage.testing import capture_storage_operations
 from inmemorystorage.testing import forbid_repeated_operations as forbidding
 from inmemorystorage.testing.s3_floor import S3Floor
 from inmemorystorage.testing.session import Options
@@ -92,6 +94,15 @@ def test_lines_of_templates(tmp_path: Path, directory: str) -> None:
     is_own = directory == "templates"
     place = "page.html:2 in template" if is_own else "in test_lines_of_templates"
     assert place in str(raised.value)
+
+
+def test_template_without_an_origin() -> None:
+    """Operations in the nodes of a parser that has no origin have the line that renders them."""
+    (node,) = Parser(Lexer("{{ exists }}").tokenize()).parse()
+    asks = Context({"exists": partial(methodcaller("exists", "a"), InMemoryStorage())})
+    with capture_storage_operations() as captured:
+        node.render_annotated(asks)
+    assert [each.line.function for each in captured] == ["test_template_without_an_origin"]
 
 
 def test_lines_of_libraries() -> None:
