@@ -92,7 +92,7 @@ def is_patched() -> bool:
 
 
 def in_thread(function: Callable[[], Any]) -> None:
-    """Call a function in a thread of its own, and wait for it."""
+    """Call a function in another thread, and wait for it."""
     thread = threading.Thread(target=function)
     thread.start()
     thread.join(SLOW)
