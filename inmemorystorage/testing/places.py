@@ -78,8 +78,13 @@ def owner_of(path: str) -> str:
     """Return whether the code of a file is of the ``framework``, ``installed``, or ``project``."""
     if path.startswith(_OURS) or _TOOLBAR in path:
         return "framework"
-    is_library = path.startswith(_INSTALLED) or any(name in path for name in _PACKAGES)
+    is_library = path.startswith(_INSTALLED) or is_in_package(path)
     return "installed" if is_library else "project"
+
+
+def is_in_package(path: str) -> bool:
+    """Return whether a file is in a directory of installed packages."""
+    return any(name in path for name in _PACKAGES)
 
 
 def is_installed(cls: type) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
@@ -16,14 +15,13 @@ from ..testing.causes import carried, current_cause, noting_causes
 from ..testing.floor import is_static
 from ..testing.ledger import Repeated, capture_storage_operations, caused_request
 from ..testing.operations import Call, add_observer, remove_observer
-from ..testing.places import Line, owner_of
+from ..testing.places import Line, is_in_package, owner_of
 from ..testing.real_requests import SentRequest, watched_by
 from ..testing.repeated import FREE
 from ..testing.tools import Overlapping
 
 # How many operations, and how many requests, a page shows.
 ROWS = 500
-_PACKAGES = ("site-packages", "dist-packages")
 
 
 class Recording(capture_storage_operations):
@@ -174,8 +172,7 @@ def _summary(operations: list[dict[str, Any]], label: str) -> dict[str, Any]:
 
 def _place(line: Line, editor: str) -> dict[str, str]:
     """Return a line as text and as a link; both are empty where only a server's code called."""
-    is_server = not any(part in _PACKAGES for part in line.path.split(os.sep))
-    if is_server and owner_of(line.path) != "project":
+    if owner_of(line.path) != "project" and not is_in_package(line.path):
         return {"line": "", "path": "", "href": ""}
     href = editor.format(path=line.path, line=line.number) if editor else ""
     return {"line": str(line), "path": line.path, "href": href}
