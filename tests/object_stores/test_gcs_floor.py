@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import Any
+from unittest import mock
 from urllib.parse import unquote
 
 import pytest
@@ -670,6 +671,20 @@ def test_signing_by_another_service(floor: GCSFloor) -> None:
     blob = storage.bucket.blob("a")
     with pytest.raises(UnsupportedRequest, match="iam_sign_blob"):
         blob.generate_signed_url(9, access_token="a", service_account_email="a", version="v4")
+
+
+def test_signing_by_a_mock(floor: GCSFloor) -> None:
+    """A storage that signs by IAM signs with mocks of its account and of the signing."""
+    from google.cloud.storage import Blob
+    from storages.backends.gcloud import GoogleCloudStorage
+
+    account = mock.Mock(service_account_email="a@example.com", token="token")
+    storage = GoogleCloudStorage(bucket_name="media", iam_sign_blob=True)
+    storage.bucket.blob("a").upload_from_string(b"content")
+    storage.credentials = account
+    with mock.patch.object(Blob, "generate_signed_url", return_value="signed") as sign:
+        assert storage.url("a") == "signed"
+    assert sign.call_args.kwargs["service_account_email"] == "a@example.com"
 
 
 def test_older_release(monkeypatch: pytest.MonkeyPatch) -> None:

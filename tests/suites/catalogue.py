@@ -29,10 +29,14 @@ DJANGO = Row("Django's in-memory", {"BACKEND": "django.core.files.storage.InMemo
 PLAIN = ours("ours as it comes")
 LIKE_DISK = ours("ours, filesystem", behaves_like="filesystem")
 KIT = replace(DISK, title="the runner added", runner="kit_runner.KitRunner")
+KIT_INSTEAD_OF_MOTO = replace(
+    DISK, title="the runner, no moto", runner="moto_runners.KitInsteadOfMotoRunner"
+)
 LENT = ours("ours, lent paths", behaves_like="filesystem", lend_paths=True)
 
 SUITE_ROWS = (DISK, DJANGO, PLAIN, LENT)
 KIT_ROWS = (DISK, KIT)
+MOTO_ROWS = (DISK, KIT_INSTEAD_OF_MOTO)
 IN_MEMORY_ROWS = (DISK, DJANGO, PLAIN, LIKE_DISK)
 PREDECESSOR_ROWS = (PLAIN,)
 
@@ -120,4 +124,15 @@ PREDECESSOR_TESTS = Suite(
     settings="django.conf.global_settings",
     at_least=14,
     without=("inmemorystorage",),
+)
+
+BUCKETS = ("s3", "gcloud", "azure")
+# Tests of storages on S3, Google Cloud Storage and Azure; those on S3 with a bucket run on moto.
+BUCKET_TESTS = Suite(
+    title="django-storages 1.14.6",
+    requirement="django-storages==1.14.6",
+    command=("-m", "django", "test", *(f"tests.test_{name}" for name in BUCKETS)),
+    settings="tests.settings",
+    at_least=135,
+    runner="moto_runners.MotoRunner",
 )

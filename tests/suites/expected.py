@@ -139,6 +139,9 @@ AS_FILE_SYSTEM_STORAGE_LENT: Listed = {"Django": AFTER_REMOVAL_ON_DISK | READ_ON
 # The library's runner replaces the storage.
 WITH_RUNNER: Listed = {}
 
+# The library's runner replaces moto.
+INSTEAD_OF_MOTO: Listed = {}
+
 # Our storage by default, instead of Django's in-memory storage: tests that FileSystemStorage must
 # fail too, at the same line with the same exception. docs/comparison.md lists the same names.
 AS_DJANGO_IN_MEMORY: Listed = {

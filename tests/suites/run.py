@@ -18,11 +18,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from suites import expected
 from suites.catalogue import (
+    BUCKET_TESTS,
     IN_MEMORY_ROWS,
     IN_MEMORY_TESTS,
     KIT,
+    KIT_INSTEAD_OF_MOTO,
     KIT_ROWS,
     LENT,
+    MOTO_ROWS,
     PLAIN,
     PREDECESSOR_ROWS,
     PREDECESSOR_TESTS,
@@ -79,6 +82,13 @@ SECTIONS = (
         KIT_ROWS,
         judge_kit,
         {KIT: expected.WITH_RUNNER},
+    ),
+    Section(
+        "The library's test runner instead of moto",
+        (BUCKET_TESTS,),
+        MOTO_ROWS,
+        judge_kit,
+        {KIT_INSTEAD_OF_MOTO: expected.INSTEAD_OF_MOTO},
     ),
     Section(
         "Each storage instead of Django's in-memory storage",
