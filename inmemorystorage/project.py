@@ -14,25 +14,32 @@ from django.utils.functional import LazyObject, empty
 
 
 def unwrap(storage: Any) -> Storage:
-    """Return the storage of a lazy object; return any other storage as it is."""
+    """Return the storage of a lazy object, which makes it; return any other storage as it is."""
     if isinstance(storage, LazyObject):
         bool(storage)  # makes the lazy object set _wrapped
+    return cast("Storage", made_storage(storage))
+
+
+def made_storage(storage: Any) -> Storage | None:
+    """Return the storage of a lazy object, or ``None`` if it is not made yet."""
+    while isinstance(storage, LazyObject):  # also one of another lazy object
         storage = storage.__dict__["_wrapped"]
-    return cast("Storage", storage)
+    return None if storage is empty else cast("Storage", storage)
 
 
-def labelled_storages(*, resolves: bool = True) -> Iterator[tuple[str, Storage]]:
+def labelled_storages() -> Iterator[tuple[str, Storage]]:
     """
     Yield the storages that exist in a project, once for each label of a storage.
 
     A label is an alias of STORAGES, or ``app.Model.field``; a layer that a `FallbackStorage` writes
-    to has the label ``label.backends[0]``.
-
-    :param resolves: whether fields make lazy storages that do not exist yet.
+    to has the label ``label.backends[0]``. No storage is made: a lazy one exists once it was used,
+    or after `make_field_storages`.
     """
-    for label, storage in _named_storages(resolves):
-        yield label, storage
-        yield from labelled_layers(label, storage)
+    for label, named in _named_storages():
+        storage = made_storage(named)
+        if storage is not None:
+            yield label, storage
+            yield from labelled_layers(label, storage)
 
 
 def labelled_layers(label: str, storage: Storage) -> Iterator[tuple[str, Storage]]:
@@ -52,15 +59,19 @@ def storage_layers(storage: Storage) -> Iterator[Storage]:
         yield storage
 
 
-def _named_storages(resolves: bool) -> Iterator[tuple[str, Storage]]:
-    aliases = [*vars(storages)["_storages"].items(), ("default", vars(default_storage)["_wrapped"])]
-    yield from ((alias, storage) for alias, storage in aliases if storage is not empty)
+def _named_storages() -> Iterator[tuple[str, Any]]:
+    yield from [*vars(storages)["_storages"].items()]
+    yield "default", default_storage
     for label, field in labelled_fields():
-        if not resolves and vars(field.storage).get("_wrapped") is empty:
-            continue
+        yield label, field.storage
+
+
+def make_field_storages() -> None:
+    """Make the lazy storages of file fields."""
+    for _, field in labelled_fields():
         # The alias is not in STORAGES, or its client is not installed.
         with contextlib.suppress(InvalidStorageError, ImproperlyConfigured):
-            yield label, unwrap(field.storage)
+            unwrap(field.storage)
 
 
 def labelled_fields() -> Iterator[tuple[str, Any]]:

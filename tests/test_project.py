@@ -10,7 +10,13 @@ from django.core.files.storage import InvalidStorageError, default_storage, stor
 from django.utils.functional import SimpleLazyObject, empty
 
 from inmemorystorage import FallbackStorage, InMemoryStorage
-from inmemorystorage.project import labelled_fields, labelled_layers, labelled_storages, unwrap
+from inmemorystorage.project import (
+    labelled_fields,
+    labelled_layers,
+    labelled_storages,
+    make_field_storages,
+    unwrap,
+)
 
 
 def labels_of(storage: Any) -> list[str]:
@@ -42,12 +48,23 @@ def test_default_storage_is_labelled_when_made(monkeypatch: pytest.MonkeyPatch) 
     assert "default" not in dict(labelled_storages())
 
 
+def test_lazy_storages_are_labelled_when_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lazy storage of a field has a label once it is made, also if it is lazy twice."""
+    storage = InMemoryStorage()
+    lazy = SimpleLazyObject(lambda: SimpleLazyObject(lambda: storage))
+    monkeypatch.setattr(Document._meta.get_field("one"), "storage", lazy)
+    assert labels_of(storage) == [] and lazy._wrapped is empty
+    make_field_storages()
+    assert labels_of(storage) == ["archive.Document.one"] and unwrap(lazy) is storage
+
+
 def test_field_with_an_unknown_alias_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     """A field whose alias is not in STORAGES is skipped."""
     field = Document._meta.get_field("one")
     monkeypatch.setattr(field, "storage", SimpleLazyObject(lambda: storages["nowhere"]))
     with pytest.raises(InvalidStorageError):
         unwrap(field.storage)
+    make_field_storages()
     labels = dict(labelled_storages())
     assert "archive.Document.one" not in labels and "archive.Document.two" in labels
 

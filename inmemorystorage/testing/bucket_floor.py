@@ -24,7 +24,7 @@ from django.core.files.storage import Storage
 from ..buckets.bucket import Bucket, Buckets, StoredObject
 from ..buckets.http import Request, Response
 from ..buckets.service import Service, Target
-from ..project import labelled_storages, storage_layers, unwrap
+from ..project import labelled_storages, make_field_storages, storage_layers, unwrap
 from ..serving.bucket import PREFIX, moved_url
 from . import live_servers
 from .floor import is_static
@@ -308,6 +308,7 @@ class BucketFloor(TestTool):
 
     def _held(self) -> Iterator[Storage]:
         """Yield the storages on the service: those of the project, and others that were made."""
+        make_field_storages()
         for known in (*(storage for _, storage in labelled_storages()), *self._storages):
             yield from filter(self.holds, map(unwrap, storage_layers(known)))
 

@@ -26,9 +26,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from django.core.files.storage import FileSystemStorage, Storage, default_storage, storages
-from django.utils.functional import LazyObject, cached_property, empty
+from django.utils.functional import cached_property
 
-from ..project import labelled_fields
+from ..project import labelled_fields, made_storage
 from ..tree.private_directory import PREFIX, SHARED_MEMORY
 from .abandoned import hold, remove_abandoned
 from .paths import directories_above, is_below
@@ -307,7 +307,7 @@ def known_storages() -> Iterator[Any]:
     ]
     made += [default_storage, *(field.storage for _, field in labelled_fields())]
     for each in made:
-        storage = vars(each).get("_wrapped", empty) if isinstance(each, LazyObject) else each
+        storage = made_storage(each)
         if isinstance(storage, FileSystemStorage):
             yield storage
 

@@ -13,7 +13,14 @@ from django.core.signals import setting_changed
 from django.db.models import Model
 from django.db.models.signals import class_prepared
 
-from ..project import field_label, file_fields, labelled_storages, storage_layers, unwrap
+from ..project import (
+    field_label,
+    file_fields,
+    labelled_storages,
+    make_field_storages,
+    storage_layers,
+    unwrap,
+)
 from . import django_memory
 from .azure_floor import AzureFloor
 from .bucket_floor import BucketFloor, extra_for
@@ -103,6 +110,7 @@ class override_storages(TestTool):
 
 def replace_known(replacements: Replacements) -> None:
     """Replace the storages that exist, and the layers of each `FallbackStorage`."""
+    make_field_storages()
     backends = storages.backends
     made = vars(storages)["_storages"]
     entries = {id(made[alias]): entry for alias, entry in backends.items() if alias in made}

@@ -96,7 +96,7 @@ def is_installed(cls: type) -> bool:
 
 def storage_label(storage: Storage) -> str:
     """Return the alias of a storage, or ``app.Model.field``, or else its class."""
-    return next(_labels(storage, resolves=False), type(storage).__name__)
+    return next(_labels(storage), type(storage).__name__)
 
 
 def is_called(storage: Storage, label: str | None) -> bool:
@@ -114,6 +114,5 @@ def check_name(name: str) -> None:
         )
 
 
-def _labels(storage: Storage, *, resolves: bool = True) -> Iterator[str]:
-    known = labelled_storages(resolves=resolves)
-    return (label for label, each in known if each is storage)
+def _labels(storage: Storage) -> Iterator[str]:
+    return (label for label, each in labelled_storages() if each is storage)

@@ -22,6 +22,7 @@ from archive.storages import RemoteStorage
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage, Storage, base, default_storage, storages
 from django.db.models.fields.files import FieldFile
+from django.utils.functional import empty
 
 from inmemorystorage import InMemoryStorage
 from inmemorystorage.kvstore import KeyValueStorage
@@ -72,6 +73,17 @@ def test_storage_that_is_being_made(settings: Any) -> None:
     with capture_storage_operations() as captured:
         default_storage.exists("a.txt")
     assert captured == [Operation("path", "", "AsksItself"), Operation("exists", "a.txt")]
+
+
+def test_storage_that_is_being_made_by_its_alias(settings: Any) -> None:
+    """A capture of an alias makes no lazy storage, and has the alias's later operations."""
+    entry = {"BACKEND": f"{__name__}.AsksItself"}
+    settings.STORAGES = {**settings.STORAGES, "default": entry}
+    with capture_storage_operations("default") as captured:
+        InMemoryStorage().exists("b.txt")
+        assert vars(default_storage)["_wrapped"] is empty
+        default_storage.exists("a.txt")
+    assert captured == [Operation("exists", "a.txt")]
 
 
 def test_each_operation(storage: Storage) -> None:
