@@ -73,22 +73,18 @@ class AppEngineBackend(Backend):
         self._model = _model(kind)
 
     def get(self, key: str) -> bytes | None:
-        """Return the value of a key, ``None`` for a missing key."""
         return decoded(_value, self._key(key).get(**_UNCACHED))
 
     def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
-        """Return the values of several keys, ``None`` for each missing key."""
         found: list[Any] = []
         for batch in batches(keys, _READ_AT_ONCE):
             found += ndb.get_multi([*map(self._key, batch)], **_UNCACHED)
         return [decoded(_value, entity) for entity in found]
 
     def set(self, key: str, value: bytes, ttl: float | None = None) -> None:
-        """Store a value under a key; it never expires."""
         self._entity(key, value).put(**_UNCACHED)
 
     def set_many(self, values: Iterable[tuple[str, bytes]], ttl: float | None = None) -> None:
-        """Store several values, many with each request."""
         for batch in batches(
             values, _WRITTEN_AT_ONCE, size=_BYTES_AT_ONCE, measure=lambda each: len(each[1])
         ):
@@ -96,8 +92,6 @@ class AppEngineBackend(Backend):
             ndb.put_multi(entities, **_UNCACHED)
 
     def add(self, key: str, value: bytes) -> bool:
-        """Store a value unless the key exists; return whether it was stored."""
-
         def add() -> bool:
             absent = self._key(key).get(**_UNCACHED) is None
             if absent:
@@ -108,16 +102,13 @@ class AppEngineBackend(Backend):
         return added
 
     def delete(self, key: str) -> None:
-        """Delete a key; do nothing for a missing key."""
         self._key(key).delete(**_UNCACHED)
 
     def delete_many(self, keys: Iterable[str]) -> None:
-        """Delete several keys, many with each request."""
         for batch in batches(keys, _WRITTEN_AT_ONCE):
             ndb.delete_multi({self._key(key) for key in batch}, **_UNCACHED)
 
     def error_number(self, error: Exception) -> int:
-        """Return the errno for an error of the datastore."""
         return _NUMBERS.get(type(error), errno.EIO)
 
     def _key(self, key: str) -> Any:

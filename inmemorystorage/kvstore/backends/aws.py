@@ -130,7 +130,6 @@ class AwsBackend(Backend):
             raise ImproperlyConfigured(f"{self} cannot be reached: {error}") from None
 
     def error_number(self, error: Exception) -> int:
-        """Return the errno for an error of boto3 or of the service."""
         return _NUMBERS.get(code_of(error), errno.EIO)
 
     def error_text(self, error: Exception) -> str:

@@ -127,11 +127,9 @@ class DatabaseBackend(Backend):
         self._is_behind = False
 
     def get(self, key: str) -> bytes | None:
-        """Return the value of a key, ``None`` for a missing key."""
         return self.get_many([key])[0]
 
     def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
-        """Return the values of several keys, ``None`` for each missing key."""
         found: dict[str, bytes] = {}
         for batch in batches(keys, _ROWS):
             rows = self._rows.filter(key__in=batch, name=_VALUE).values_list("key", "body")
@@ -139,37 +137,30 @@ class DatabaseBackend(Backend):
         return [found.get(key) for key in keys]
 
     def has_key(self, key: str) -> bool:
-        """Return whether a key has a value."""
         return self._rows.filter(key=key, name=_VALUE).exists()
 
     def set(self, key: str, value: bytes, ttl: float | None = None) -> None:
-        """Store a value under a key; it never expires."""
         self.set_many([(key, value)])
 
     def set_many(self, values: Iterable[tuple[str, bytes]], ttl: float | None = None) -> None:
-        """Store several values, many with each statement."""
         for batch in batches(values, _ROWS, size=_LONGEST, measure=lambda each: len(each[1])):
             # PostgreSQL requires each key once; one order in all transactions avoids deadlocks.
             rows = [self._row(key, body=value) for key, value in sorted({**dict(batch)}.items())]
             self._repeat(self._upsert, rows)
 
     def add(self, key: str, value: bytes) -> bool:
-        """Store a value unless the key exists; return whether it was stored."""
         return self._repeat(self._insert, self._row(key, body=value))
 
     def delete(self, key: str) -> None:
-        """Delete a key; do nothing for a missing key."""
         self.delete_many([key])
 
     def delete_many(self, keys: Iterable[str]) -> None:
-        """Delete several keys, many with each statement."""
         for batch in batches(keys, _ROWS):
             self._repeat(self._rows.filter(key__in=batch, name=_VALUE).delete)
 
     def read_entries(
         self, places: Sequence[tuple[str, str]], *, bodies: bool = True
     ) -> list[Entry | None]:
-        """Return the entries at several places."""
         columns = ["meta", "body"] if bodies else ["meta"]
         found: dict[tuple[str, str], Entry] = {}
         for batch in batches(places, _ROWS):
@@ -196,12 +187,10 @@ class DatabaseBackend(Backend):
         return Inserted.TAKEN
 
     def replace_entry(self, directory: str, name: str, meta: bytes, entry: Entry) -> bool:
-        """Replace the entry with that ``meta``; return whether it was replaced."""
         old = self._rows.filter(key=directory, name=name, meta=meta)
         return self._done(self._repeat(partial(old.update, meta=entry.meta, body=entry.body)))
 
     def remove_entry(self, directory: str, name: str, meta: bytes) -> bool:
-        """Remove the entry with that ``meta``; return whether it was removed."""
         old = self._rows.filter(key=directory, name=name, meta=meta)
         return bool(self._repeat(old.delete)[0])
 
@@ -220,7 +209,6 @@ class DatabaseBackend(Backend):
                 last = page[-1][0]
 
     def now(self) -> float:
-        """Return the time of the database's server."""
         if not self._vendor.clock:
             return super().now()
         with connections[self._using].cursor() as cursor:
@@ -228,7 +216,6 @@ class DatabaseBackend(Backend):
             return float(cursor.fetchone()[0])
 
     def create(self) -> str | None:
-        """Make the table; return its description, ``None`` if it exists."""
         connection = connections[self._using]
         if self.store in connection.introspection.table_names():
             return None
@@ -246,7 +233,6 @@ class DatabaseBackend(Backend):
         self._is_behind = False
 
     def error_number(self, error: Exception) -> int:
-        """Return the errno for an error of the database's driver."""
         return _number_of(error)
 
     def error_text(self, error: Exception) -> str:

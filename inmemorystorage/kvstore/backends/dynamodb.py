@@ -59,45 +59,36 @@ class DynamoDBBackend(AwsBackend):
     adds = has_entries = lists_entries = True
 
     def get(self, key: str) -> bytes | None:
-        """Return the value of a key, ``None`` for a missing key."""
         return decoded(_value, self._get(key, "body, expires"))
 
     def has_key(self, key: str) -> bool:
-        """Return whether a key has a value."""
         found = self._get(key, "place, expires")
         return found is not None and not decoded(_is_expired, found)
 
     def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
-        """Return the values of several keys, ``None`` for each missing key."""
         items = self._read([_key(key) for key in dict.fromkeys(keys)], "place, body, expires")
         found = {item["place"]["S"]: decoded(_value, item) for item in items}
         return [found.get(key) for key in keys]
 
     def set(self, key: str, value: bytes, ttl: float | None = None) -> None:
-        """Store a value under a key; after ``ttl`` seconds it has expired."""
         self._put(_value_item(key, value, ttl))
 
     def set_many(self, values: Iterable[tuple[str, bytes]], ttl: float | None = None) -> None:
-        """Store several values, many with each request."""
         self._write({"PutRequest": {"Item": _value_item(key, value, ttl)}} for key, value in values)
 
     def add(self, key: str, value: bytes) -> bool:
-        """Store a value unless the key exists; return whether it was stored."""
         condition = f"{_ABSENT} OR expires <= :now"
         return self._put(_value_item(key, value), condition, {":now": _now()})
 
     def delete(self, key: str) -> None:
-        """Delete a key; do nothing for a missing key."""
         self.client.delete_item(TableName=self.store, Key=_key(key))
 
     def delete_many(self, keys: Iterable[str]) -> None:
-        """Delete several keys, many with each request."""
         self._write({"DeleteRequest": {"Key": _key(key)}} for key in keys)
 
     def read_entries(
         self, places: Sequence[tuple[str, str]], *, bodies: bool = True
     ) -> list[Entry | None]:
-        """Return the entries at several places."""
         keys = [_entry_key(*place) for place in dict.fromkeys(places)]
         wanted = "place, entry, meta" + (", body" if bodies else "")
         found = {
@@ -109,18 +100,15 @@ class DynamoDBBackend(AwsBackend):
     def insert_entry(
         self, directory: str, name: str, entry: Entry, *, marker: str | None
     ) -> Inserted:
-        """Store an entry unless it exists."""
         item = _entry_item(directory, name, entry)
         if marker is None:
             return Inserted.DONE if self._put(item, _ABSENT) else Inserted.TAKEN
         return self._insert(item, _entry_key(directory, marker))
 
     def replace_entry(self, directory: str, name: str, meta: bytes, entry: Entry) -> bool:
-        """Replace the entry with that ``meta``; return whether it was replaced."""
         return self._put(_entry_item(directory, name, entry), "meta = :old", {":old": {"B": meta}})
 
     def remove_entry(self, directory: str, name: str, meta: bytes) -> bool:
-        """Remove the entry with that ``meta``; return whether it was removed."""
         try:
             self._call(
                 "delete_item",
@@ -136,7 +124,6 @@ class DynamoDBBackend(AwsBackend):
         return True
 
     def list_entries(self, directory: str) -> Iterator[tuple[str, bytes]]:
-        """Yield the name and the ``meta`` of each entry of a directory, page by page."""
         pages = self.client.get_paginator("query").paginate(
             TableName=self.store,
             ConsistentRead=True,
@@ -149,7 +136,6 @@ class DynamoDBBackend(AwsBackend):
         )
 
     def create(self) -> str | None:
-        """Make the table and wait for it; return its description, ``None`` if it exists."""
         try:
             self.client.create_table(TableName=self.store, **_SCHEMA)
         except self.client.exceptions.ResourceInUseException:

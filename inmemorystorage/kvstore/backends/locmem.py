@@ -34,15 +34,12 @@ class LocmemBackend(Backend):
         self.data = stores[store]
 
     def get(self, key: str) -> bytes | None:
-        """Return the value of a key, ``None`` for a missing key."""
         return self.data.values.get(key)
 
     def set(self, key: str, value: bytes, ttl: float | None = None) -> None:
-        """Store a value under a key; it never expires."""
         self.data.values[key] = value
 
     def add(self, key: str, value: bytes) -> bool:
-        """Store a value unless the key exists; return whether it was stored."""
         with self.data.lock.value:
             if key in self.data.values:
                 return False
@@ -50,19 +47,16 @@ class LocmemBackend(Backend):
             return True
 
     def delete(self, key: str) -> None:
-        """Delete a key; do nothing for a missing key."""
         self.data.values.pop(key, None)
 
     def read_entries(
         self, places: Sequence[tuple[str, str]], *, bodies: bool = True
     ) -> list[Entry | None]:
-        """Return the entries at several places."""
         return [self.data.directories.get(each, {}).get(name) for each, name in places]
 
     def insert_entry(
         self, directory: str, name: str, entry: Entry, *, marker: str | None
     ) -> Inserted:
-        """Store an entry unless it exists."""
         with self.data.lock.value:
             entries = self.data.directories.get(directory, {})
             if marker is not None and marker not in entries:
@@ -73,7 +67,6 @@ class LocmemBackend(Backend):
             return Inserted.DONE
 
     def replace_entry(self, directory: str, name: str, meta: bytes, entry: Entry) -> bool:
-        """Replace the entry with that ``meta``; return whether it was replaced."""
         with self.data.lock.value:
             if not self._has(directory, name, meta):
                 return False
@@ -92,7 +85,6 @@ class LocmemBackend(Backend):
             return True
 
     def list_entries(self, directory: str) -> Iterator[tuple[str, bytes]]:
-        """Yield the name and the ``meta`` of each entry of a directory."""
         with self.data.lock.value:
             entries = [*self.data.directories.get(directory, {}).items()]
         return ((name, entry.meta) for name, entry in entries)

@@ -63,7 +63,6 @@ class MemcachedProtocol(Backend):
 
     @classmethod
     def from_uri(cls, uri: Uri) -> MemcachedProtocol:
-        """Return the backend for ``uri``, without connecting yet."""
         options = uri.options(cls.parameters)
         if uri.place != uri.store or "/" in uri.place:
             raise ImproperlyConfigured(
@@ -73,20 +72,16 @@ class MemcachedProtocol(Backend):
         return cls(uri.store, options, servers)
 
     def get(self, key: str) -> bytes | None:
-        """Return the value of a key, ``None`` for a missing key."""
         value: bytes | None = self.servers.call("get", key)
         return value
 
     def set(self, key: str, value: bytes, ttl: float | None = None) -> None:
-        """Store a value under a key."""
         _stored(self.servers.call("set", key, value, **self.expiry(ttl)), key)
 
     def delete(self, key: str) -> None:
-        """Delete a key; do nothing for a missing key."""
         self.servers.call("delete", key)
 
     def add(self, key: str, value: bytes) -> bool:
-        """Store a value unless the key exists, atomically; return whether it was stored."""
         return bool(self.servers.call("add", key, value))
 
     def expiry(self, ttl: float | None) -> dict[str, int]:
@@ -94,7 +89,6 @@ class MemcachedProtocol(Backend):
         return {}
 
     def error_number(self, error: Exception) -> int:
-        """Return the errno of the ``OSError`` that replaces a client's exception."""
         if isinstance(error, MemcacheUnexpectedCloseError):
             return errno.ECONNRESET
         refused = (number for text, number in _REFUSALS.items() if text in str(error))
@@ -108,7 +102,6 @@ class MemcachedProtocol(Backend):
         return str(error) or type(error).__name__
 
     def close(self) -> None:
-        """Close the connections; the next use opens new ones."""
         self.servers.close()
 
 
@@ -135,13 +128,11 @@ class MemcachedBackend(MemcachedProtocol):
         return [found.get(key) for key in keys]
 
     def set_many(self, values: Iterable[tuple[str, bytes]], ttl: float | None = None) -> None:
-        """Store several values, many with each request; after an error, some may be stored."""
         for batch in batches_of_values(values):
             for failed in self.servers.call_many("set_many", dict(batch), **self.expiry(ttl)):
                 _stored(not failed, ", ".join(failed))
 
     def delete_many(self, keys: Iterable[str]) -> None:
-        """Delete several keys; skip missing ones."""
         for batch in batches(keys, BATCH_KEYS):
             for _ in self.servers.call_many("delete_many", dict.fromkeys(batch, b"")):
                 pass
@@ -149,7 +140,6 @@ class MemcachedBackend(MemcachedProtocol):
     def read_entries(
         self, places: Sequence[tuple[str, str]], *, bodies: bool = True
     ) -> list[Entry | None]:
-        """Return the entries at several places, with bodies or without."""
         values = self.get_many([_item(*place) for place in places])
         entries = (None if value is None else unpack(value) for value in values)
         return [each if bodies or each is None else Entry(each.meta) for each in entries]
@@ -164,11 +154,9 @@ class MemcachedBackend(MemcachedProtocol):
         return Inserted.DONE if added else Inserted.TAKEN
 
     def replace_entry(self, directory: str, name: str, meta: bytes, entry: Entry) -> bool:
-        """Replace the entry with that ``meta``; return whether it was replaced."""
         return self._exchange(_item(directory, name), meta, pack(entry), {})
 
     def remove_entry(self, directory: str, name: str, meta: bytes) -> bool:
-        """Remove the entry with that ``meta``; return whether it was removed."""
         # The protocol has no conditional delete: replace the item by one that has expired.
         return self._exchange(_item(directory, name), meta, b"", {"expire": _AT_ONCE})
 

@@ -190,7 +190,6 @@ class RedisBackend(Backend):
 
     @classmethod
     def from_uri(cls, uri: Uri) -> RedisBackend:
-        """Return the backend for ``uri``, without connecting yet."""
         options = uri.options(cls.parameters)
         return cls(uri.store, options, _connector(uri, options))
 
@@ -199,24 +198,19 @@ class RedisBackend(Backend):
         return self._connect()
 
     def get(self, key: str) -> bytes | None:
-        """Return the value of a key, ``None`` for a missing key."""
         value: bytes | None = self._client.get(key)
         return value
 
     def set(self, key: str, value: bytes, ttl: float | None = None) -> None:
-        """Store a value under a key; the server drops it after ``ttl`` seconds."""
         self._client.set(key, value, px=_milliseconds(ttl))
 
     def delete(self, key: str) -> None:
-        """Delete a key; do nothing for a missing key."""
         self._client.unlink(key)
 
     def has_key(self, key: str) -> bool:
-        """Return whether a key has a value."""
         return bool(self._client.exists(key))
 
     def add(self, key: str, value: bytes) -> bool:
-        """Store a value unless the key exists, atomically; return whether it was stored."""
         return bool(self._client.set(key, value, nx=True))
 
     def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
@@ -231,13 +225,11 @@ class RedisBackend(Backend):
         return found
 
     def set_many(self, values: Iterable[tuple[str, bytes]], ttl: float | None = None) -> None:
-        """Store several values, many with each request; after an error, some may be stored."""
         expiry = () if ttl is None else ("PX", _milliseconds(ttl))
         for batch in batches_of_values(values):
             self._sent([("SET", key, value, *expiry) for key, value in batch])
 
     def delete_many(self, keys: Iterable[str]) -> None:
-        """Delete several keys; skip missing ones."""
         for batch in batches(keys, BATCH_KEYS):
             self._sent([("UNLINK", key) for key in batch])
 
@@ -270,16 +262,13 @@ class RedisBackend(Backend):
     def insert_entry(
         self, directory: str, name: str, entry: Entry, *, marker: str | None
     ) -> Inserted:
-        """Store an entry unless it exists, atomically."""
         markers = () if marker is None else (_encode(marker),)
         return Inserted(self._put(_INSERT, directory, name, entry, *markers).decode())
 
     def replace_entry(self, directory: str, name: str, meta: bytes, entry: Entry) -> bool:
-        """Replace the entry with that ``meta``; return whether it was replaced."""
         return bool(self._put(_REPLACE, directory, name, entry, meta))
 
     def remove_entry(self, directory: str, name: str, meta: bytes) -> bool:
-        """Remove the entry with that ``meta``; return whether it was removed."""
         keys = _metas(directory), *_entry_keys(directory, name)
         return bool(self._run(_REMOVE, keys, (_encode(name), meta)))
 
@@ -294,7 +283,6 @@ class RedisBackend(Backend):
         return self._run(script, keys, (_encode(name), pack(entry), entry.meta, *args), before)
 
     def list_entries(self, directory: str) -> Iterator[tuple[str, bytes]]:
-        """Yield the name and the ``meta`` of each entry of a directory."""
         entries: dict[bytes, bytes] = self._client.hgetall(_metas(directory))
         return ((decoded(_decode, name), meta) for name, meta in entries.items())
 
@@ -304,7 +292,6 @@ class RedisBackend(Backend):
         return int(seconds) + int(microseconds) / 1e6
 
     def error_number(self, error: Exception) -> int:
-        """Return the errno of the ``OSError`` that replaces a client's exception."""
         cause = error.__cause__ if isinstance(error, RedisClusterException) else error
         if _FULL in str(cause):
             return errno.ENOSPC

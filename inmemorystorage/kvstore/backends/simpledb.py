@@ -33,7 +33,6 @@ class SimpleDBBackend(AwsBackend):
     adds = True
 
     def get(self, key: str) -> bytes | None:
-        """Return the value of a key, ``None`` for a missing key."""
         found = self.client.get_attributes(
             DomainName=self.store, ItemName=key, ConsistentRead=True
         ).get("Attributes", ())
@@ -43,18 +42,15 @@ class SimpleDBBackend(AwsBackend):
         return decoded(_value, values)
 
     def has_key(self, key: str) -> bool:
-        """Return whether a key has a value."""
         found = self.client.get_attributes(
             DomainName=self.store, ItemName=key, AttributeNames=[_COUNT], ConsistentRead=True
         )
         return bool(found.get("Attributes"))
 
     def set(self, key: str, value: bytes, ttl: float | None = None) -> None:
-        """Store a value under a key; it never expires."""
         self._put(key, value)
 
     def add(self, key: str, value: bytes) -> bool:
-        """Store a value unless the key exists; return whether it was stored."""
         try:
             self._put(key, value, Expected={"Name": _COUNT, "Exists": False})
         except ClientError as error:
@@ -64,11 +60,9 @@ class SimpleDBBackend(AwsBackend):
         return True
 
     def delete(self, key: str) -> None:
-        """Delete a key; do nothing for a missing key."""
         self.client.delete_attributes(DomainName=self.store, ItemName=key)
 
     def create(self) -> str | None:
-        """Make the domain; return its description, ``None`` if it exists."""
         pages = self.client.get_paginator("list_domains").paginate()
         if self.store in (name for page in pages for name in page.get("DomainNames", ())):
             return None
