@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.files import File
 
 from .behaviors import Behavior
-from .tree.handles import open_stream, parse_mode
+from .streams import open_stream, parse_mode
 
 if TYPE_CHECKING:
     from .tree.nodes import Content, InMemoryFile

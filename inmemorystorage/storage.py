@@ -34,8 +34,8 @@ from .options import (
     find_behavior,
     refuse_unknown,
 )
+from .streams import parse_mode
 from .transfer import draw, dump_directory, load_directory
-from .tree.handles import parse_mode
 from .tree.mount import Mount, NotCached, is_plain, shared_tree
 from .tree.nodes import InMemoryDir, InMemoryFile, InMemoryNode, Listing, files_below
 from .tree.posix import (

@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Buckets, and the requests of object stores on them: no SDK, no Django.
     "buckets": {"exceptions", "forks", "tree"},
     # The storage and its parts.
-    "files": {"behaviors", "tree"},
+    "files": {"behaviors", "streams", "tree"},
     "content": {"files", "tree"},
     "naming": {"behaviors", "tree"},
     "options": {"behaviors", "tree"},
@@ -47,8 +47,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "project": set(),
     "transfer": {"exceptions", "project", "tree", "walk"},
     "storage": {
-        *("behaviors", "content", "exceptions", "files", "naming", "options", "transfer"),
-        *("tree", "urls"),
+        *("behaviors", "content", "exceptions", "files", "naming", "options", "streams"),
+        *("transfer", "tree", "urls"),
     },
     # Several storages in order, on Django's storage API alone.
     "fallback": {"exceptions", "forks", "project"},

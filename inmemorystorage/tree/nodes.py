@@ -26,7 +26,7 @@ from typing import IO, Any, Protocol, TypeAlias, cast
 import six
 
 from ..exceptions import PathDoesNotExist, os_error
-from .handles import open_stream, parse_mode
+from ..streams import open_stream, parse_mode
 from .journal import Journal, Recorded, lock, record
 from .sparse import MIN_HOLE, SparseIO
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from inmemorystorage.tree.handles import BUFFER_SIZE, MemoryIO, open_stream, parse_mode
+from inmemorystorage.streams import BUFFER_SIZE, MemoryIO, open_stream, parse_mode
 from inmemorystorage.tree.nodes import InMemoryFile
 
 LETTERS = "rwxabt+U"
