@@ -120,6 +120,10 @@ class MemoryIO(io.RawIOBase):
     def mode(self) -> str:
         return self._mode.raw
 
+    @property
+    def size(self) -> int:
+        return self._file.size
+
     def readable(self) -> bool:
         self._check_open()
         return self._reads

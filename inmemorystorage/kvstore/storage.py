@@ -19,25 +19,22 @@ from ..exceptions import os_error
 from ..files import as_datetime
 from ..naming import ALTERNATIVE_LENGTH, NamingMixin
 from ..options import check_querystring_expire, find_behavior
-from ..streams import stack
+from ..streams import MemoryIO, parse_mode, stack
 from ..urls import SignedUrlMixin
 from .connections import backend_for
 from .files.chunks import Chunk, ChunkedUpload, ContentStore, pieces_of
 from .files.entries import EntryStore, Found, Kind, Record
 from .files.orphans import LEASE
-from .files.reading import ContentIO
 from .files.tree import Name, Tree, normalize_location, resolve
-from .files.writing import WriteBuffer, check_mode
+from .files.writing import WriteBuffer
 from .store import KeyValueStore
 from .uri import MaskedUri, parse, without_credentials
 
-_Device: TypeAlias = "ContentIO | WriteBuffer"
+_Device: TypeAlias = "MemoryIO | WriteBuffer"
 
 _MEBIBYTE = 1024 * 1024
 # Bytes of a handle's buffer: more than Python's own, for a chunk is far away.
 _BUFFER = 64 * 1024
-# The modes that do not change the file.
-_READING = {"r", "rb", "br", "rt", "tr"}
 # The components that normalizing takes out of a name.
 _ODD_PARTS = frozenset(("", ".", ".."))
 # Seconds after which a claimed name is free again if its upload was killed and nothing sweeps.
@@ -200,8 +197,7 @@ class KeyValueStorage(_Deconstructible, NamingMixin, SignedUrlMixin):
 
     def _open_device(self, name: str, mode: str) -> _Device:
         shown = os.fspath(name)
-        if mode not in _READING:
-            check_mode(shown, mode)
+        if parse_mode(mode, shown).writes:
             return WriteBuffer(self._tree, self._resolve(name), shown, mode)
         resolved = self._resolve(name)
         found = self._tree.look_up(resolved, body=True)
@@ -212,7 +208,7 @@ class KeyValueStorage(_Deconstructible, NamingMixin, SignedUrlMixin):
     def _reopen_device(self, name: str, mode: str, *args: Any, **kwargs: Any) -> _Device:
         if not self.exists(name):
             raise ValueError("The file cannot be reopened.")
-        check_mode(name, mode, *args, **kwargs)
+        parse_mode(mode, name, *args, **kwargs)
         return self._open_device(name, mode)
 
     def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:

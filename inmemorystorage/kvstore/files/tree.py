@@ -9,19 +9,20 @@ import posixpath
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.core.exceptions import SuspiciousFileOperation
 
 from ...behaviors import Behavior
 from ...exceptions import os_error
+from ...streams import MemoryIO, parse_mode
 from ..backends import Entry, Inserted
 from ..limits import HASHED
 from ..uri import parse
 from .chunks import ContentStore
 from .entries import MARKER, Clock, Found, Kind, Record
 from .orphans import Orphan
-from .reading import ContentIO
+from .reading import StoredContent
 
 # Directories above a name to read at once: all of a usual one.
 _READ_AT_ONCE = 32
@@ -147,14 +148,16 @@ class Tree:
             raise self.missing(name)
         return found
 
-    def content(self, name: Name, found: Found, shown: str) -> ContentIO:
-        """Return the content of a file as a device, which shows another name."""
+    def content(self, name: Name, found: Found, shown: str) -> MemoryIO:
+        """Return a device that reads the content of a file, and shows another name."""
 
         def is_current() -> bool:
             now = self.find(name)
             return now is not None and now.record.content == found.record.content
 
-        return ContentIO(self.contents, found.record, found.body, shown, is_current)
+        # It has no methods that write: nothing calls them in this mode.
+        content: Any = StoredContent(self.contents, found.record, found.body, shown, is_current)
+        return MemoryIO(content, shown, parse_mode("rb"))
 
     def missing(self, name: Name) -> OSError:
         """Return the error for a missing name: ``ENOTDIR`` below a file, else ``ENOENT``."""

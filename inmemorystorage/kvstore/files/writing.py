@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import io
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from typing import IO, Any, NoReturn
+from typing import IO, Any
 
 from ...exceptions import os_error
 from ..limits import crc32
@@ -18,17 +17,6 @@ from .entries import Found, Kind, Record
 from .tree import Name, Tree
 
 _PIECE = 1024 * 1024
-
-
-def check_mode(shown: str, mode: str, *args: Any, **kwargs: Any) -> None:
-    """Raise what ``open()`` raises before it opens a file."""
-
-    def opener(path: str, flags: int) -> NoReturn:
-        raise _Accepted
-
-    ask: Any = open  # whose overloads have no *args
-    with contextlib.suppress(_Accepted):
-        ask(shown, mode, *args, opener=opener, **kwargs)
 
 
 class WriteBuffer(io.FileIO):
@@ -207,10 +195,6 @@ class WriteBuffer(io.FileIO):
     def size(self) -> int:
         """Return the number of bytes in the copy."""
         return os.fstat(self._copy).st_size
-
-
-class _Accepted(Exception):
-    """``open()`` accepts its arguments."""
 
 
 class _Gone(Exception):
