@@ -25,6 +25,7 @@ from .real_requests import SentRequest
 from .tools import TestTool
 
 UNKNOWN = Line("<unknown>", 0, "<unknown>")
+Captured = TypeVar("Captured", "Operation", "StorageRequest")
 
 
 def _gone() -> None:
@@ -40,6 +41,10 @@ class _OperationFacts:
     duration: float = 0.0
     line: Line = UNKNOWN
     storage: Callable[[], Storage | None] = staticmethod(_gone)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy has: all but the storage, which another process does not have."""
+        return {name: fact for name, fact in vars(self).items() if name != "storage"}
 
 
 @dataclass(frozen=True, repr=False)
@@ -77,6 +82,13 @@ class Operation(_OperationFacts):
             f"{self.op} {self.name!r}{size} on {self.alias}{failed}, "
             f"{milliseconds:.3f} ms, {self.line}"
         )
+
+
+def _with_facts(cls: type[Captured], **facts: Any) -> Captured:
+    """Return an instance of a frozen dataclass with its fields and other attributes."""
+    captured = cls.__new__(cls)
+    vars(captured).update(facts)
+    return captured
 
 
 def _code_of(value: Any) -> str:
@@ -148,11 +160,15 @@ class OperationLog(TestTool, list[Operation]):
         """Stop capturing; keep the captured operations."""
         remove_observer(self)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the attributes of a copy, which has the same operations and captures no others."""
+        return {**vars(self), "_storages": {}}
+
     def observe(self, call: Call, proceed: Callable[[Call], Any]) -> Any:
         """Record an operation."""
         if not is_called(call.storage, self._alias):
             return proceed(call)
-        size = _content_size(call)
+        size = _content_size(call.content) if call.op == "save" else None
         line = calling_line()
         start = time.perf_counter()
         error: str | None = None
@@ -166,8 +182,17 @@ class OperationLog(TestTool, list[Operation]):
         finally:
             duration = time.perf_counter() - start
             storage, label = self._identify(call.storage)
-            operation = Operation(call.op, call.name, label, error)
-            vars(operation).update(bytes=size, duration=duration, line=line, storage=storage)
+            operation = _with_facts(
+                Operation,
+                op=call.op,
+                name=call.name,
+                alias=label,
+                error=error,
+                bytes=size,
+                duration=duration,
+                line=line,
+                storage=storage,
+            )
             _append(self, operation, self._limit)
 
     def _identify(self, storage: Storage) -> tuple[weakref.ref[Storage], str]:
@@ -194,10 +219,10 @@ class OperationLog(TestTool, list[Operation]):
 
 
 def _append(items: list[Any], item: Any, limit: int | None) -> None:
-    """Append an item, and drop the first of more than ``limit``."""
+    """Append an item, and keep the last ones."""
     items.append(item)
-    if limit is not None and len(items) > limit:
-        del items[0]
+    if limit is not None:
+        del items[: -limit or None]  # one step, since other threads append too
 
 
 def group_repeated(called: Iterable[tuple[str, str, Line, str]]) -> list[Repeated]:
@@ -209,9 +234,8 @@ def group_repeated(called: Iterable[tuple[str, str, Line, str]]) -> list[Repeate
     return sorted(repeated, key=len, reverse=True)
 
 
-def _content_size(call: Call) -> int | None:
+def _content_size(content: Any) -> int | None:
     """Return the known size of a content, without a call: it may be a stream that cannot seek."""
-    content: Any = call.content if call.op == "save" else None
     if isinstance(content, (bytes, str)):
         return len(six.ensure_binary(content))
     known = getattr(content, "__dict__", {})
@@ -351,6 +375,10 @@ class capture_storage_operations(OperationLog):
         self._exits.pop().close()
         super().disable()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the attributes of a copy, which has the same requests and captures no others."""
+        return {**super().__getstate__(), "_exits": []}
+
     def observe_request(self, exchange: Exchange, proceed: Proceed) -> Response:
         """Record a request."""
         cause = current_cause()
@@ -400,16 +428,9 @@ def _sent(exchange: Exchange, response: Response | None, duration: float) -> Sen
 
 def caused_request(sent: SentRequest, cause: Cause) -> StorageRequest:
     """Return a request that was sent, with its cause."""
-    request = StorageRequest(sent.service, sent.kind, sent.bucket, sent.key, cause.op, sent.status)
-    vars(request).update(
-        method=sent.method,
-        name=cause.name,
-        bytes_up=sent.bytes_up,
-        bytes_down=sent.bytes_down,
-        duration=sent.duration,
-        line=cause.line,
+    return _with_facts(
+        StorageRequest, **sent._asdict(), op=cause.op, name=cause.name, line=cause.line
     )
-    return request
 
 
 class assertNumStorageOperations(capture_storage_operations):

@@ -297,7 +297,7 @@ def _observe(call: Call, target: Callable[..., Any]) -> Any:
     if _is_quiet.get():
         return target(*call.args, **call.kwargs)
     storage, active = call.storage, _active.get()
-    is_own = any(each is storage for each in active)
+    is_own = bool(active) and any(each is storage for each in active)
     if not is_own:
         cls = type(storage)
         for prepare in _preparations:

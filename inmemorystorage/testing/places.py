@@ -49,25 +49,28 @@ def project_line(otherwise: Line | None = None) -> Line:
     frame: FrameType | None = sys._getframe(1)
     installed: FrameType | None = None
     while frame is not None:
-        owner = owner_of(_path_of(frame))
+        code = frame.f_code
+        owner = owner_of(code.co_filename if code is not _RENDERING else _template_of(frame))
         if owner == "project":
-            break
-        if owner == "installed":
-            installed = installed or frame
+            return _line_of(frame)
+        if owner == "installed" and installed is None:
+            installed = frame
         frame = frame.f_back
-    if frame is None and otherwise is not None:
+    if otherwise is not None:
         return otherwise
-    frame = frame or installed
-    assert frame is not None  # some code called it
-    path = _path_of(frame)
-    if path != frame.f_code.co_filename:
-        return Line(path, frame.f_locals["self"].token.lineno, "template")
-    return Line(path, frame.f_lineno, frame.f_code.co_name)
+    assert installed is not None  # some code called it
+    return _line_of(installed)
 
 
-def _path_of(frame: FrameType) -> str:
-    """Return the file of the code of a frame, or of the template whose node it renders."""
-    node: Any = frame.f_locals["self"] if frame.f_code is _RENDERING else None
+def _line_of(frame: FrameType) -> Line:
+    if frame.f_code is _RENDERING:
+        return Line(_template_of(frame), frame.f_locals["self"].token.lineno, "template")
+    return Line(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+
+
+def _template_of(frame: FrameType) -> str:
+    """Return the file of the template whose node a frame renders, or else Django's file."""
+    node: Any = frame.f_locals["self"]
     # A node that no parser made has no token, and one of a parser without an origin has none.
     origin = getattr(node, "token", None) and getattr(node, "origin", None)
     return str(origin.name) if origin else frame.f_code.co_filename

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import inspect
 import os
+import pickle
 import re
 import sys
 import traceback
@@ -189,6 +191,9 @@ def test_captured_is_a_sequence(storage: Storage) -> None:
     with captured:
         storage.exists("again")
     assert [each.name for each in captured] == ["again"]
+    with capture_storage_operations(limit=0) as nothing:
+        storage.exists("a")
+    assert nothing == []
 
 
 def test_operations_are_compared_by_what_was_asked(storage: Storage) -> None:
@@ -235,6 +240,40 @@ def test_an_operation_made_by_a_test() -> None:
     operation = Operation("save", "a.txt")
     assert (operation.storage(), operation.bytes, operation.duration) == (None, None, 0)
     assert str(operation) == "save 'a.txt' on default, 0.000 ms, <unknown>:0 in <unknown>"
+
+
+COPIES: dict[str, Callable[[Any], Any]] = {
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "pickle": lambda value: pickle.loads(pickle.dumps(value)),
+}
+
+
+@pytest.mark.parametrize("make", COPIES.values(), ids=COPIES)
+def test_copies_of_operations(storage: Storage, make: Callable[[Any], Any]) -> None:
+    """A copy of an operation is equal, and has all but the storage."""
+    with capture_storage_operations() as captured:
+        storage.size("a.txt")
+    copied = make(captured[0])
+    assert copied == captured[0] and str(copied) == str(captured[0])
+    assert (copied.bytes, copied.line) == (4, captured[0].line)
+    assert captured[0].storage() is storage and copied.storage() is None
+
+
+@pytest.mark.parametrize("make", COPIES.values(), ids=COPIES)
+def test_copies_of_captures(storage: Storage, make: Callable[[Any], Any]) -> None:
+    """A copy of a capture, also within its block, has the operations until then."""
+    with capture_storage_operations() as captured:
+        storage.exists("a.txt")
+        within = make(captured)
+        storage.exists("b.txt")
+    afterwards = make(captured)
+    assert within == captured[:1] and within.of("exists") == captured[:1]
+    assert afterwards == captured and str(afterwards) == str(captured)
+    with afterwards:
+        storage.exists("c.txt")
+    assert [each.name for each in afterwards] == ["c.txt"]
+    assert len(captured) == 2
 
 
 def test_equal_captures_end_in_any_order(storage: Storage) -> None:

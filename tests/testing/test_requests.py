@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
@@ -290,6 +292,21 @@ def test_requests_are_compared_by_what_was_asked(storage: Any) -> None:
     assert repr(expected[1]) == (
         "StorageRequest('s3', 'DeleteObject', 'media', 'files/b.txt', op='delete', status=204)"
     )
+
+
+@pytest.mark.parametrize(
+    "make", [copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))], ids=["copy", "pickle"]
+)
+def test_copies_of_requests(storage: Any, make: Callable[[Any], Any]) -> None:
+    """Copies of a request, of all requests, and of a capture within its block are equal."""
+    with capture_storage_operations() as captured:
+        storage.exists("a.txt")
+        storage.url("a.txt")
+        request, requests, copied = make([captured.requests[0], captured.requests, captured])
+    assert request == captured.requests[0] and str(request) == str(captured.requests[0])
+    assert requests == copied.requests == captured.requests
+    assert requests.of("HeadObject") == [request] and copied == captured
+    assert copied.cost({"HeadObject": 2}) == 2
 
 
 def test_storages_without_requests(tmp_path: Path) -> None:
