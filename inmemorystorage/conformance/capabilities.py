@@ -116,7 +116,7 @@ def sizes(space: Workspace) -> bool:
 def lists(space: Workspace) -> bool:
     """List a directory."""
     space.save("a")
-    return offers(space.listdir)
+    return offers(space.storage.listdir, space.name(""))
 
 
 @probe

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from importlib.util import find_spec
-from typing import Any
+from typing import TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import Storage
@@ -14,10 +14,12 @@ from . import facts, handles, names, opening, saving, sources, thorough
 from .capabilities import NAMES, PROBES, Capabilities
 from .catalog import Check, checks_of
 from .report import FAILED, PASSED, SKIPPED, Report, Result
-from .workspace import Workspace, do_nothing, expect_equal, new_directory
+from .workspace import Workspace, as_storage, describe, do_nothing, expect_equal, new_directory
 
 MODULES = (saving, names, facts, opening, handles, thorough)
 CHECKS = [each for module in MODULES for each in checks_of(module)]
+
+T = TypeVar("T")
 
 
 class Examination:
@@ -32,7 +34,9 @@ class Examination:
     :param directory: the directory in which the checks have theirs; checks that may save files
         outside of it are skipped. By default directories of checks are at the root.
 
-    Raises ``ImproperlyConfigured`` if thorough checks shall run and Hypothesis is not installed.
+    What ``make_storage`` raises is raised again, and fails no check. Raises ``TypeError`` if it
+    returns no storage, and ``ImproperlyConfigured`` if thorough checks shall run and Hypothesis is
+    not installed.
     """
 
     def __init__(
@@ -45,6 +49,8 @@ class Examination:
         found: dict[str, bool] | None = None,
         directory: str = "",
     ) -> None:
+        if not callable(make_storage):
+            raise TypeError(f"{make_storage!r} is not a function. Pass one that returns a storage.")
         if thorough and find_spec("hypothesis") is None:
             raise ImproperlyConfigured(
                 "Thorough checks need Hypothesis. Install dj-inmemorystorage[conformance]."
@@ -74,14 +80,7 @@ class Examination:
         reason = self._reason_to_skip(check)
         if reason:
             return Result(check, SKIPPED, reason)
-        try:
-            self._in_workspace(check.run)
-        except Exception as error:
-            kind = "" if isinstance(error, AssertionError) else f"{type(error).__name__}: "
-            # Hypothesis notes the operations that lead to the error.
-            message = "\n".join([f"{kind}{error}", *getattr(error, "__notes__", ())])
-            return Result(check, FAILED, message, error)
-        return Result(check, PASSED)
+        return self._in_workspace(lambda space: run_check(check, space))
 
     def declaration(self, capability: str) -> Result:
         """Compare a declared capability with what its probe finds, and return the result."""
@@ -102,10 +101,10 @@ class Examination:
 
         :param progress: passes the checks on, and shows how many there were.
         """
+        name = type(self._new_storage()).__name__
         results = [self.result(check) for check in progress(self.checks, "checks")]
         for capability in NAMES if self._thorough else NAMES[:-1]:
             self.has(capability)
-        name = type(self._make_storage()).__name__
         return Report(name, tuple(results), self.capabilities, tuple(dict.fromkeys(self.left)))
 
     def _reason_to_skip(self, check: Check) -> str:
@@ -124,18 +123,32 @@ class Examination:
     def clean(self) -> None:
         """Delete the directory of the examination, and try again to delete what is left."""
         # Never the root: the workspace deletes everything in its directory.
-        space = Workspace(self._make_storage(), directory=self._directory or new_directory())
+        space = Workspace(self._new_storage(), directory=self._directory or new_directory())
         for name in self.left:
             space.relative(name)
         self.left = space.clean()
 
-    def _in_workspace(self, run: Callable[[Workspace], Any]) -> Any:
+    def _new_storage(self) -> Storage:
+        return as_storage(self._make_storage())
+
+    def _in_workspace(self, run: Callable[[Workspace], T]) -> T:
         directory = new_directory(self._directory)
-        space = Workspace(self._make_storage(), self._leave_thread, directory, self.has)
+        space = Workspace(self._new_storage(), self._leave_thread, directory, self.has)
         try:
             return run(space)
         finally:
             self.left += space.clean()
+
+
+def run_check(check: Check, space: Workspace) -> Result:
+    """Run a check in a workspace, and return its result."""
+    try:
+        check.run(space)
+    except Exception as error:
+        # Hypothesis notes the operations that lead to the error.
+        message = "\n".join([describe(error), *getattr(error, "__notes__", ())])
+        return Result(check, FAILED, message, error)
+    return Result(check, PASSED)
 
 
 def finds(capability: str, space: Workspace) -> bool:

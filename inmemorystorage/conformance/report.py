@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import unittest
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from textwrap import indent
 
 from .catalog import Check
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
+# How many names that could not be deleted a text shows.
+SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Report:
     :param storage: the name of the storage's class.
     :param results: one for each check, in order.
     :param capabilities: those that the probes found, and those that they did not find.
-    :param left: the names of files that could not be deleted.
+    :param left: the names of files and directories that could not be deleted.
     """
 
     storage: str
@@ -94,5 +96,12 @@ class Report:
             names = [name for name, value in self.capabilities.items() if value is has]
             lines += [f"It {label}: {', '.join(names)}"] * bool(names)
         lines += [str(result) for result in self.failures]
-        lines += [f"These files could not be deleted: {', '.join(self.left)}"] * bool(self.left)
+        lines += [describe_left(self.left)] * bool(self.left)
         return "\n".join(lines)
+
+
+def describe_left(names: Collection[str]) -> str:
+    """Return a line about names that could not be deleted, without those below another one."""
+    tops = [name for name in names if not any(name.startswith(f"{each}/") for each in names)]
+    others = f", and {len(tops) - SHOWN:,} more" * (len(tops) > SHOWN)
+    return f"These names could not be deleted: {', '.join(tops[:SHOWN])}{others}"

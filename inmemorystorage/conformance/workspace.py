@@ -34,6 +34,23 @@ def do_nothing() -> None:
     """Do nothing, which is enough for storages without connections."""
 
 
+def as_storage(made: Any) -> Storage:
+    """Return a storage; raise ``TypeError`` for ``None``, and for a class."""
+    if made is None or isinstance(made, type):
+        raise TypeError(f"{made!r} is not a storage. Return an instance of a storage class.")
+    storage: Storage = made
+    return storage
+
+
+def describe(error: BaseException) -> str:
+    """Return the class and the message of an error, of which a failed expectation has no class."""
+    try:
+        message = str(error)
+    except Exception:
+        message = "(its message cannot be shown)"
+    return message if isinstance(error, AssertionError) else f"{type(error).__name__}: {message}"
+
+
 @dataclass
 class Workspace:
     """
@@ -59,8 +76,9 @@ class Workspace:
 
     def relative(self, name: str) -> str:
         """Return a full name that the storage returned as a name in the directory."""
+        relative = name.removeprefix(f"{self.directory}/")
         self._used.add(name)
-        return name.removeprefix(f"{self.directory}/")
+        return relative
 
     def length(self, length: int) -> int:
         """Return the length of a full name for that of a name in the directory."""
@@ -79,11 +97,13 @@ class Workspace:
         return relative if is_inside else join(name.rpartition("/")[0], last_part(returned))
 
     def save_as(self, name: str, content: Any = b"content", max_length: int | None = None) -> str:
-        """Save bytes, a text or a file, and return what ``save()`` returns."""
+        """Save bytes, a text or a file, and return the name that ``save()`` returns."""
         file: Any = ContentFile(content) if isinstance(content, (bytes, str)) else content
-        if max_length is None:  # as most callers do, and some storages require
-            return self.storage.save(self.name(name), file)
-        return self.storage.save(self.name(name), file, max_length=self.length(max_length))
+        # Most callers pass no max_length, and some storages do not take it.
+        options = {} if max_length is None else {"max_length": self.length(max_length)}
+        returned = self.storage.save(self.name(name), file, **options)
+        expect(isinstance(returned, str), f"save() returned {returned!r}, which is no text")
+        return returned
 
     def open(self, name: str, mode: str = "rb") -> File[Any]:
         """Open a file, and rewind it for reading; the checks of positions do not rewind."""
@@ -125,15 +145,18 @@ class Workspace:
         A name without the name of the directory, which a storage returned, may be another file's,
         and is not deleted.
         """
-        names = self._used | {entry.name for entry in self._listed() or ()}
-        own = {name for name in names if self.directory in name}
+        names = self._used.union([self.directory], (each.name for each in self._listed() or ()))
+        own = {each for name in names for each in _with_parents(name) if self.directory in each}
         for name in sorted(own, key=lambda name: (-name.count("/"), name)):
             with suppress(Exception):
                 self.storage.delete(name)
         listed = self._listed()
-        # Without a list, ask for each name.
-        left = {each.name for each in listed or () if not each.is_directory}
-        return sorted(left.union(filter(self._is_left, names if listed is None else names - own)))
+        if listed is None:
+            return sorted(filter(self._is_left, names | own))
+        files = {each.name for each in listed if not each.is_directory}
+        # A bucket lists directories that do not exist.
+        directories = {each.name for each in listed if each.is_directory}
+        return sorted(files.union(filter(self._is_left, directories | names - own)))
 
     def _listed(self) -> list[DirEntry] | None:
         with suppress(Exception):  # it has no listdir(), or no such directory
@@ -142,8 +165,14 @@ class Workspace:
 
     def _is_left(self, name: str) -> bool:
         with suppress(Exception):
-            return self.storage.exists(name)
+            return bool(self.storage.exists(name))
         return False
+
+
+def _with_parents(name: str) -> Iterator[str]:
+    while name:
+        yield name
+        name = name.rpartition("/")[0]
 
 
 def last_part(name: str) -> str:

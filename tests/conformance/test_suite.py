@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import unittest
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,7 +52,7 @@ class TestInMemoryStorage(StorageConformance):
         return InMemoryStorage()
 
 
-def run(storage: type[Storage], *bases: type, **attributes: Any) -> unittest.TestResult:
+def run(storage: Callable[[], Storage], *bases: type, **attributes: Any) -> unittest.TestResult:
     """Run the suite on a class of storages, as unittest does."""
     members = {"make_storage": lambda self: storage(), **attributes}
     case = type("Suite", (StorageConformance, *bases), members)
@@ -106,7 +110,7 @@ def test_a_report_counts_and_lists() -> None:
     assert "failed deleted_name_is_free\n    save() takes the name of a deleted file" in text
     assert "It has: deletes, sizes, lists" in text
     assert "It lacks: overwrites, paths" in text
-    assert f"These files could not be deleted: {report.left[0]}" in text
+    assert f"These names could not be deleted: {report.left[0]}" in text
     skipped = next(each for each in report.skipped if each.check.name == "file_is_at_its_path")
     assert str(skipped) == "skipped file_is_at_its_path: the storage lacks paths"
     assert str(report.passed[0]) == "passed saved_content_reads_back"
@@ -130,6 +134,50 @@ def test_other_files_stay() -> None:
     assert storage.tree() == before
 
 
+class Unlisted(FileSystemStorage):
+    """A storage on a disk that cannot list its files."""
+
+    listdir = Storage.listdir
+
+
+class KeepsDirectories(FileSystemStorage):
+    """A storage on a disk that deletes files alone."""
+
+    def delete(self, name: str) -> None:
+        """Delete a file."""
+        with suppress(FileNotFoundError):
+            os.remove(self.path(name))
+
+
+class UnlistedKeepsDirectories(KeepsDirectories):
+    """A storage on a disk that neither lists files nor deletes directories."""
+
+    listdir = Storage.listdir
+
+
+def test_no_directory_is_left(tmp_path: Path) -> None:
+    """The checks delete their directories on a disk whose storage cannot list them."""
+    report = check_storage(lambda: Unlisted(tmp_path))
+    assert (failed(report), report.left, [*tmp_path.iterdir()]) == ([], (), [])
+
+
+@pytest.mark.parametrize("cls", [KeepsDirectories, UnlistedKeepsDirectories])
+def test_directories_that_stay_are_named(cls: type[Storage], tmp_path: Path) -> None:
+    """A report names directories that the storage cannot delete."""
+    report = check_storage(lambda: cls(tmp_path))
+    assert failed(report) == []
+    left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")}
+    assert {*report.left} == left
+
+
+def test_a_text_names_what_is_left_once() -> None:
+    """A report's text names no file below a directory that it names, and ten names at most."""
+    report = replace(check_storage(Opaque), left=("d", "d/e", "d/e/a", "da", *"0123456789"))
+    assert str(report).endswith(
+        "\nThese names could not be deleted: d, da, 0, 1, 2, 3, 4, 5, 6, 7, and 2 more"
+    )
+
+
 class Shortening(InMemoryStorage):
     """A storage whose save() returns the last component of the name."""
 
@@ -145,6 +193,85 @@ def test_files_of_wrong_names_stay() -> None:
     report = check_storage(lambda: storage)
     assert failed(report) == ["free_name_is_kept", "file_has_the_returned_name"]
     assert (storage.listdir(""), report.left) == (([], ["a.txt"]), ("a.txt",))
+
+
+class Mute(InMemoryStorage):
+    """A storage whose methods return nothing."""
+
+    def save(self, *arguments: Any, **options: Any) -> Any:
+        """Save, and return nothing."""
+        super().save(*arguments, **options)
+
+
+class ListsNothing(InMemoryStorage):
+    """A storage whose listdir() returns nothing, and whose other errors have no message."""
+
+    def listdir(self, path: str) -> Any:
+        """Return nothing."""
+
+    def size(self, name: str) -> int:
+        """Raise an error."""
+        raise Unexplained
+
+
+class Unexplained(Exception):
+    """An error whose message raises another one."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+def test_wrong_types_are_faults() -> None:
+    """A method that returns nothing is a failure that says so, not a missing capability."""
+    report = check_storage(Mute)
+    assert "save() returned None, which is no text" in {each.message for each in report.failures}
+    report = check_storage(ListsNothing)
+    assert report.capabilities["lists"] is True
+    assert {"listdir_returns_two_lists", "listdir_lists_the_root"} <= {*failed(report)}
+
+
+def test_an_error_without_a_message_is_reported() -> None:
+    """A failure names the class of an error whose message raises another error."""
+    (failure, *_) = (r for r in check_storage(ListsNothing) if r.check.name == "size_is_in_bytes")
+    assert failure.message == "Unexplained: (its message cannot be shown)"
+
+
+def fail_to_make() -> Storage:
+    """Raise an error instead of returning a storage."""
+    raise ConnectionRefusedError("no server")
+
+
+@pytest.mark.parametrize(
+    ("factory", "error"),
+    [
+        (lambda: None, "None is not a storage. Return an instance of a storage class."),
+        (lambda: InMemoryStorage, "<class .*InMemoryStorage'> is not a storage."),
+        (InMemoryStorage(), "<InMemoryStorage .* is not a function. Pass one that returns a "),
+    ],
+)
+def test_a_factory_must_return_a_storage(factory: Any, error: str) -> None:
+    """A factory that is none, or that returns no storage, is an error that names its value."""
+    with pytest.raises(TypeError, match=error):
+        check_storage(factory)
+
+
+def test_errors_of_a_factory_are_raised() -> None:
+    """An error of make_storage() is no failure of a check, and is raised as it is."""
+    with pytest.raises(ConnectionRefusedError, match="no server"):
+        check_storage(fail_to_make)
+    result = run(fail_to_make, unittest.TestCase)
+    assert len(result.errors) > 50 and result.failures == []
+
+
+def test_make_storage_may_skip() -> None:
+    """A test is skipped if make_storage() raises SkipTest, as without a server."""
+
+    def skip() -> Storage:
+        raise unittest.SkipTest("no server")
+
+    result = run(skip, unittest.TestCase)
+    assert (result.failures, result.errors) == ([], [])
+    assert "no server" in {reason for _, reason in result.skipped}
 
 
 def test_a_wrong_declaration_fails() -> None:
