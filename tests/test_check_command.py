@@ -84,6 +84,43 @@ class Unreliable(Bucket):
         return super().exists(name)
 
 
+class Refuses:
+    """A storage that cannot be made, and whose error has no message."""
+
+    def __init__(self) -> None:
+        raise Unexplained
+
+
+class Unexplained(Exception):
+    """An error whose message raises another one."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+class Unprintable(Bucket):
+    """A storage whose repr and location cannot be shown, and which cannot delete directories."""
+
+    bucket_name = "media"
+
+    def __repr__(self) -> str:
+        raise RuntimeError
+
+    @property
+    def location(self) -> str:
+        """Raise an error."""
+        raise RuntimeError
+
+
+def make_none() -> None:
+    """Forget to return a storage."""
+
+
+def make_class() -> type[Storage]:
+    """Return a class, and forget to call it."""
+    return InMemoryStorage
+
+
 @pytest.fixture(autouse=True)
 def _aliases(settings: Any, tmp_path: Path) -> None:
     """Set an alias for each kind of storage."""
@@ -103,6 +140,12 @@ def _aliases(settings: Any, tmp_path: Path) -> None:
         "interrupted": ("test_check_command.Interrupted", {}),
         "late": ("test_check_command.DeletesLate", {}),
         "unreliable": ("test_check_command.Unreliable", {}),
+        "unprintable": ("test_check_command.Unprintable", {}),
+        "refuses": ("test_check_command.Refuses", {}),
+        "options": (DISK, {"unknown": 1}),
+        "missing": ("test_check_command.Missing", {}),
+        "nothing": ("test_check_command.make_none", {}),
+        "class": ("test_check_command.make_class", {}),
     }
     settings.STORAGES = {
         alias: {"BACKEND": backend, "OPTIONS": options}
@@ -227,6 +270,36 @@ def test_capabilities_are_declared() -> None:
     assert "argument --has: invalid choice: 'speed'" in Run("check", "default", "--has=speed").error
 
 
+def test_a_capability_is_declared_once() -> None:
+    """--has and --lacks of one capability are an error that names it, and nothing is written."""
+    run = Run("check", "read_only", "--noinput", "--has=lists", "--has=urls", "--lacks=urls")
+    assert (run.error, run.code) == ("--has and --lacks both declare urls. Keep one.", 1)
+
+
+@pytest.mark.parametrize(
+    ("alias", "error"),
+    [
+        ("refuses", "Unexplained: (its message cannot be shown)"),
+        ("options", "TypeError: FileSystemStorage.__init__() got an unexpected keyword argument"),
+        ("missing", "InvalidStorageError: Could not find backend 'test_check_command.Missing'"),
+        ("nothing", "TypeError: None is not a storage. Return an instance of a storage class."),
+        ("class", "TypeError: <class 'inmemorystorage.storage.InMemoryStorage'> is not a storage."),
+    ],
+)
+def test_a_storage_that_cannot_be_created_is_reported(alias: str, error: str) -> None:
+    """The command names the alias whose storage cannot be created, and the reason."""
+    run = Run("check", alias, "--noinput")
+    expected = f"Correct STORAGES['{alias}'], whose storage could not be created: {error}"
+    assert (run.error[: len(expected)], run.code) == (expected, 1)
+
+
+def test_a_storage_that_cannot_be_shown_is_checked() -> None:
+    """The command checks a storage whose repr and location raise, and shows what it can."""
+    run = Run("check", "unprintable", "--noinput")
+    assert run.said.startswith("unprintable is <Unprintable bucket_name='media'>.\n")
+    assert run.printed.startswith("Unprintable: ")
+
+
 def test_a_storage_that_cannot_write_is_not_checked() -> None:
     """The command explains that it cannot check a read-only storage, and exits with 1."""
     run = Run("check", "read_only", "--noinput")
@@ -248,7 +321,7 @@ def test_an_interrupted_check_says_what_is_left() -> None:
     """Ctrl-C stops the command, which names the files that it could not delete."""
     said = interrupt("interrupted")
     (name, *_) = sorted(storages["interrupted"].files)  # type: ignore[attr-defined]
-    assert f"These files could not be deleted: {name}" in said
+    assert f"These names could not be deleted: {name}" in said
 
 
 def test_an_interrupted_check_cleans_up() -> None:

@@ -530,7 +530,10 @@ def test_an_unknown_alias_lists_the_known_ones() -> None:
 
 def test_a_broken_storage_is_reported() -> None:
     """The command reports a storage that cannot be created, without a traceback."""
-    assert "nowhere" in fails("ls", "broken:")
+    assert fails("ls", "broken:").startswith(
+        "Correct STORAGES['broken'], whose storage could not be created: "
+        "InvalidStorageError: Could not find backend 'nowhere.Storage'"
+    )
 
 
 def test_a_name_may_have_a_colon() -> None:
@@ -542,6 +545,61 @@ def test_a_name_may_have_a_colon() -> None:
 def test_a_missing_colon_is_suggested() -> None:
     """The error for an alias without its colon names the alias with it."""
     assert fails("ls", "other") == "default:other does not exist. Did you mean other:?"
+
+
+def test_errors_of_any_class_are_reported() -> None:
+    """The command reports an error of any class with the class, without a traceback."""
+    stock(storages["default"], "a")
+    stock(storages["bucket"], "a").__dict__.update(_open=refuse, _save=refuse)
+    assert fails("cat", "bucket:a") == "RuntimeError: no credentials"
+    assert fails("cp", "default:a", "bucket:b") == (
+        "default:a could not be copied to bucket:b: RuntimeError: no credentials "
+        "(0 of 1 files were copied.)"
+    )
+
+
+def refuse(name: str, argument: object) -> Any:
+    """Raise an error, as the client of a service does."""
+    raise RuntimeError("no credentials")
+
+
+# Django's common options
+
+COMMON = {
+    "verbosity": 3,
+    "settings": "other_settings",
+    "pythonpath": "elsewhere",
+    "traceback": True,
+    "no_color": True,
+    "force_color": True,
+}
+ARGUMENTS = [
+    "--verbosity=3",
+    *("--settings", "other_settings", "--pythonpath", "elsewhere"),
+    *("--traceback", "--no-color", "--force-color"),
+]
+
+
+@pytest.mark.parametrize(
+    "subcommand",
+    ["ls", "tree", "cat a", "cp a b", "orphans", "dangling", "check default"],
+)
+def test_common_options_stand_anywhere(subcommand: str) -> None:
+    """Django's common options may stand before a subcommand, after it, and in both places."""
+    parser = Command().create_parser("manage.py", "storage")
+    words = subcommand.split()
+    for before, after in ((ARGUMENTS, []), ([], ARGUMENTS), (ARGUMENTS[:3], ARGUMENTS[3:])):
+        assert vars(parser.parse_args([*before, *words, *after])).items() >= COMMON.items()
+    assert parser.parse_args(words).verbosity == 1
+
+
+def test_common_options_in_a_call() -> None:
+    """call_command() takes common options as keywords, and after the subcommand."""
+    out = io.StringIO()
+    stock(storages["default"], "a")
+    call_command("storage", "ls", verbosity=0, no_color=True, stdout=out)
+    call_command("storage", "ls", "--verbosity", "0", "--no-color", stdout=out)
+    assert out.getvalue() == "a\na\n"
 
 
 # In a process
@@ -593,6 +651,23 @@ def test_an_error_sets_the_exit_status(project: Project) -> None:
     """The command reports an error on one line, and exits with 1."""
     said = project.manage("storage", "cat", "bgi", fails=True)
     assert said == "CommandError: default:bgi does not exist.\n"
+
+
+def test_settings_are_chosen_after_a_subcommand(project: Project) -> None:
+    """--settings and --pythonpath after a subcommand choose the project's settings."""
+    project.write(
+        "elsewhere/other_settings.py",
+        """
+        from project_settings import *
+
+        STORAGES = {"other": {"BACKEND": "inmemorystorage.InMemoryStorage"}}
+        """,
+    )
+    said = project.manage(
+        *("storage", "ls", "big:", "--settings=other_settings", "--pythonpath=elsewhere"),
+        fails=True,
+    )
+    assert "STORAGES has no 'big', only other." in said
 
 
 def test_memory_of_another_process_is_not_visible(project: Project) -> None:

@@ -9,91 +9,47 @@ import os
 import re
 import shutil
 import sys
-import tempfile
-from argparse import ArgumentTypeError
+from argparse import SUPPRESS, ArgumentTypeError
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
-from typing import Any, NamedTuple, TextIO, cast
+from typing import Any, TextIO, cast
 
 from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
 from django.core.files.base import File
-from django.core.files.storage import InvalidStorageError, Storage, storages
+from django.core.files.storage import InvalidStorageError
 from django.core.management import BaseCommand, CommandError
-from django.core.management.base import CommandParser, OutputWrapper
+from django.core.management.base import CommandParser, DjangoHelpFormatter, OutputWrapper
 from django.db import DatabaseError, connections
 from django.template.defaultfilters import pluralize
 from django.utils.timezone import is_aware, localtime
 
 from ...conformance import Capabilities, Examination, Report
 from ...conformance.capabilities import NAMES
-from ...conformance.workspace import new_directory
+from ...conformance.report import describe_left
+from ...conformance.workspace import describe, new_directory
 from ...kvstore.connections import close_connections
 from ...orphans import HOUR, DanglingRow, OrphanFile, Progress, Survey
-from ...walk import Branch, DirEntry, draw_tree, find, join, printable, scan, walk
+from ...walk import Branch, DirEntry, draw_tree, printable, scan, walk
+from ..copying import create, find_taken, plan, replace
+from ..names import QualifiedName, parse, parse_alias, storage_of
 
-# Contents that are kept while a file is replaced are in memory up to this size, then on the disk.
-SPOOLED_BYTES = 8 * 1024 * 1024
 # The exit code if orphans, dangling rows or failed checks were found; 1 is that of an error.
 FOUND = 3
 # What tells storages of one class apart, if they have it and no `repr`.
 _PLACES = ("bucket_name", "azure_container", "location")
+# Errors whose messages are sentences.
+_EXPLAINED = (
+    ArgumentTypeError,
+    CommandError,
+    DatabaseError,
+    ImproperlyConfigured,
+    InvalidStorageError,
+    NotImplementedError,
+    OSError,
+    SuspiciousOperation,
+)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
-class QualifiedName(NamedTuple):
-    """A name in a storage of STORAGES, written ``alias:name``; the name of the root is empty."""
-
-    alias: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.alias}:{self.name}"
-
-    @property
-    def storage(self) -> Storage:
-        """Return the storage of the alias."""
-        return storages[self.alias]
-
-    @property
-    def parents(self) -> Iterator[QualifiedName]:
-        """Yield the directories above, the root last."""
-        name = self.name
-        while name:
-            name = name.rpartition("/")[0]
-            yield self._replace(name=name)
-
-    def child(self, name: str) -> QualifiedName:
-        """Return a name below this one; this one for ``""``."""
-        return self._replace(name=join(self.name, name))
-
-    def find(self) -> DirEntry | None:
-        """Return the entry, or ``None``."""
-        return find(self.storage, self.name)
-
-    def require(self) -> DirEntry:
-        """Return the entry; raise ``CommandError`` if it does not exist."""
-        found = self.find()
-        if found is None:
-            hint = f" Did you mean {self.name}:?" if self.name in storages.backends else ""
-            raise CommandError(f"{self} does not exist.{hint}")
-        return found
-
-
-def parse(text: str) -> QualifiedName:
-    """Return the name written as ``alias:name``; without a colon it is in ``default``."""
-    alias, name = text.split(":", 1) if ":" in text else ("default", text)
-    hint = f" Write a name that has a colon with its alias: default:{text}."
-    name = name.strip("/")
-    return QualifiedName(parse_alias(alias, hint), "" if name == "." else name)
-
-
-def parse_alias(text: str, hint: str = "") -> str:
-    """Return the alias; raise ``ArgumentTypeError`` if STORAGES does not have it."""
-    if text not in storages.backends:
-        known = ", ".join(sorted(storages.backends))
-        raise ArgumentTypeError(f"STORAGES has no {text!r}, only {known}.{hint}")
-    return text
 
 
 def parse_age(text: str) -> timedelta:
@@ -107,6 +63,21 @@ def parse_age(text: str) -> timedelta:
 def underlying(stream: OutputWrapper) -> TextIO:
     """Return the stream that Django wraps; the wrapper has no encoding and no descriptor."""
     return cast("TextIO", stream._out)
+
+
+def _message(error: Exception) -> str:
+    """Return the message of an error, with its class if the message may not explain itself."""
+    return (isinstance(error, _EXPLAINED) and str(error)) or describe(error)
+
+
+class CommonOptions(BaseCommand):
+    """Make a parser of Django's common options, each of which is unset unless it is passed."""
+
+    requires_system_checks = ()
+
+    def add_base_argument(self, parser: CommandParser, *args: str, **kwargs: Any) -> None:
+        """Add an option without a default, which would replace a value passed earlier."""
+        super().add_base_argument(parser, *args, **kwargs | {"default": SUPPRESS})
 
 
 class Command(BaseCommand):
@@ -125,9 +96,17 @@ class Command(BaseCommand):
             required=True, metavar="{ls,tree,cat,cp,orphans,dangling,check}"
         )
 
+        common = CommonOptions().create_parser("", "", add_help=False)
+
         def add(run: Callable[..., None]) -> CommandParser:
             text, name = run.__doc__, run.__name__.removesuffix("_storage")
-            added: CommandParser = subparsers.add_parser(name, help=text, description=text)
+            added: CommandParser = subparsers.add_parser(
+                name,
+                help=text,
+                description=text,
+                parents=[common],
+                formatter_class=DjangoHelpFormatter,
+            )
             added.set_defaults(run=run)
             return added
 
@@ -196,18 +175,9 @@ class Command(BaseCommand):
             with open(os.devnull, "wb") as devnull:
                 os.dup2(devnull.fileno(), underlying(self.stdout).fileno())
             sys.exit(1)
-        except (
-            ArgumentTypeError,
-            CommandError,
-            DatabaseError,
-            ImproperlyConfigured,
-            InvalidStorageError,
-            NotImplementedError,
-            OSError,
-            SuspiciousOperation,
-        ) as error:
+        except Exception as error:
             code = error.returncode if isinstance(error, CommandError) else 1
-            raise CommandError(printable(str(error)), returncode=code) from error
+            raise CommandError(printable(_message(error)), returncode=code) from error
 
     def write(self, line: str) -> None:
         """Write a line; escape what the output's encoding lacks."""
@@ -276,9 +246,10 @@ class Command(BaseCommand):
                     # A new File: some storages move a file whose path they can see.
                     content = File(file, target.name)
                     (replace if target in taken else create)(target, content)
-            except (CommandError, OSError, SuspiciousOperation) as error:
+            except Exception as error:
                 raise CommandError(
-                    f"{source} could not be copied to {target}: {error} ({progress} were copied.)"
+                    f"{source} could not be copied to {target}: {_message(error)} "
+                    f"({progress} were copied.)"
                 ) from error
         self.write(f"{len(copies):,} file{pluralize(len(copies))} copied.")
 
@@ -333,7 +304,10 @@ class Command(BaseCommand):
         **options: Any,
     ) -> None:
         """Check a storage by Django's documentation; exit with 3 if it fails a check."""
-        storage, directory = storages[alias], new_directory()
+        both = sorted({*has} & {*lacks})
+        if both:
+            raise CommandError(f"--has and --lacks both declare {', '.join(both)}. Keep one.")
+        storage, directory = storage_of(alias), new_directory()
         examination = Examination(
             lambda: storage,
             Capabilities(**dict.fromkeys(has, True) | dict.fromkeys(lacks, False)),
@@ -353,8 +327,7 @@ class Command(BaseCommand):
             report = _examine(examination, alias, self._counting)
         except BaseException:
             if examination.left:
-                left = ", ".join(examination.left)
-                stream.write(f"These files could not be deleted: {printable(left)}\n")
+                stream.write(f"{printable(describe_left(examination.left))}\n")
             raise
         if format == "json":
             self.stdout.write(json.dumps(_described_report(report, alias, directory), indent=2))
@@ -403,108 +376,6 @@ def _details(entry: DirEntry) -> str:
     return f"{size:>12}  {modified:16}"
 
 
-def plan(
-    sources: list[QualifiedName], destination: QualifiedName, *, is_directory: bool
-) -> dict[QualifiedName, QualifiedName]:
-    """
-    Return the source of each target, by the rules of POSIX's ``cp -r``.
-
-    Sources go into an existing directory; a directory copied to a free name gets that name; the
-    content of a root goes into the destination itself.
-
-    :param is_directory: whether the destination is a directory even if it does not exist.
-
-    Raises ``CommandError`` if a source does not exist, or a target cannot be written.
-    https://pubs.opengroup.org/onlinepubs/9799919799/utilities/cp.html
-    """
-    there = destination.find()
-    into = there is not None and there.is_directory
-    if len(sources) > 1 and not (into or is_directory):
-        raise CommandError(f"{destination} is not a directory. Write {destination}/ to create it.")
-    copies: dict[QualifiedName, QualifiedName] = {}
-    for source in sources:
-        found = source.require()
-        is_inside = into or len(sources) > 1 or (is_directory and not found.is_directory)
-        top = destination.child(found.basename) if is_inside else destination
-        if source in (top, *top.parents):
-            raise CommandError(f"{source} cannot be copied to itself, {top}.")
-        planned = {
-            top.child(entry.name.removeprefix(source.name).lstrip("/")): entry.name
-            for entry in walk([found])
-            if not entry.is_directory
-        }
-        for target in sorted(copies.keys() & planned):
-            raise CommandError(f"{copies[target]} and {source} would both become {target}.")
-        copies |= {target: source._replace(name=name) for target, name in planned.items()}
-    return copies
-
-
-def find_taken(targets: Iterable[QualifiedName]) -> set[QualifiedName]:
-    """
-    Return the targets at which there is a file.
-
-    Raises ``CommandError`` where a directory and a file would have to share a name.
-    """
-    for parent in sorted({parent for target in targets for parent in target.parents}):
-        there = parent.find()
-        if there is not None and not there.is_directory:
-            raise CommandError(f"{parent} is a file, and would have to be a directory.")
-    taken = {target for target in targets if target.storage.exists(target.name)}
-    for target in sorted(taken):
-        if target.require().is_directory:
-            raise CommandError(f"{target} is a directory, and cannot be replaced by a file.")
-    return taken
-
-
-def create(target: QualifiedName, content: File[bytes]) -> None:
-    """Save a file under exactly this name; leave nothing if that fails."""
-    if target.storage.exists(target.name):
-        raise CommandError(f"{target} was created by another process.")
-    try:
-        saved = target.storage.save(target.name, content)
-    except FileExistsError:  # the file there belongs to another process
-        raise
-    except BaseException:
-        with contextlib.suppress(Exception):
-            target.storage.delete(target.name)
-        raise
-    _check_name(target, saved)
-
-
-def replace(target: QualifiedName, content: File[bytes]) -> None:
-    """
-    Replace a file; if the new one cannot be read or saved, the old one stays or is restored.
-
-    Django's storage API cannot rename: a process killed between deletion and save loses the file.
-    """
-    with _spooled(content, target.name) as new:
-        # A storage that overwrites by itself may keep the old file until the new one is complete.
-        if target.storage.get_available_name(target.name) == target.name:
-            return _check_name(target, target.storage.save(target.name, new))
-        with target.storage.open(target.name) as file, _spooled(file, target.name) as old:
-            file.close()  # Windows deletes no open file
-            target.storage.delete(target.name)
-            try:
-                create(target, new)
-            except BaseException:
-                with contextlib.suppress(Exception):  # the first error is the one to report
-                    create(target, old)
-                raise
-
-
-def _check_name(target: QualifiedName, saved: str) -> None:
-    if saved != target.name:
-        target.storage.delete(saved)
-        raise CommandError(f"the storage would only take it as {target._replace(name=saved)}.")
-
-
-@contextlib.contextmanager
-def _spooled(content: File[bytes], name: str) -> Iterator[File[bytes]]:
-    with tempfile.SpooledTemporaryFile(max_size=SPOOLED_BYTES) as spool:
-        shutil.copyfileobj(content, spool)
-        yield File(spool, name)
-
-
 def _described(found: OrphanFile | DanglingRow) -> dict[str, Any]:
     if isinstance(found, OrphanFile):
         modified = found.modified and found.modified.isoformat()
@@ -521,11 +392,15 @@ def _described(found: OrphanFile | DanglingRow) -> dict[str, Any]:
 
 def _identified(storage: Any) -> str:
     """Return the class of a storage, and what tells it apart from others of its class."""
-    if any("__repr__" in vars(each) for each in type(storage).__mro__[:-1]):
-        return repr(storage)
-    places = {name: getattr(storage, name, None) for name in _PLACES}
-    shown = "".join(f" {name}={str(place)!r}" for name, place in places.items() if place)
-    return f"<{type(storage).__name__}{shown}>"
+    shown = f"<{type(storage).__name__}"
+    with contextlib.suppress(Exception):
+        if any("__repr__" in vars(each) for each in type(storage).__mro__[:-1]):
+            return repr(storage)
+    for name in _PLACES:
+        with contextlib.suppress(Exception):
+            place = getattr(storage, name, None)
+            shown += f" {name}={str(place)!r}" * bool(place)
+    return f"{shown}>"
 
 
 def _leave_thread() -> None:
@@ -540,8 +415,7 @@ def _examine(examination: Examination, alias: str, progress: Progress[Any]) -> R
             examination.save_one()
         except Exception as error:
             raise CommandError(
-                f"{alias} was not checked, since it cannot save a file: "
-                f"{type(error).__name__}: {error}"
+                f"{alias} was not checked, since it cannot save a file: {describe(error)}"
             ) from error
         report = examination.report(progress)
     finally:
