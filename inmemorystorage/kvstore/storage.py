@@ -248,10 +248,17 @@ class KeyValueStorage(_Deconstructible, NamingMixin, SignedUrlMixin):
 
     def _save(self, name: str, content: Any) -> str:
         self._resolve(name)  # raises before the content is read
+        if not hasattr(content, "temporary_file_path"):
+            return self._save_content(name, content)
+        # As on a disk, the file that is at the path moves: raises before anything is stored.
+        with open(content.temporary_file_path(), "rb") as upload:
+            saved = self._save_content(name, File(upload))
+        os.remove(upload.name)
+        return saved
+
+    def _save_content(self, name: str, content: Any) -> str:
         body, chunks = self._contents.split(pieces_of(content, self._contents.chunk_size))
         saved = self._save_body(name, body) if chunks is None else self._save_chunks(name, chunks)
-        if hasattr(content, "temporary_file_path"):
-            os.remove(content.temporary_file_path())
         self._sweep_if_due(saved, chunks is not None)
         return saved.text.replace("\\", "/")
 

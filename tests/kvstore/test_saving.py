@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
+import os
 import tracemalloc
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
-from django.core.files.uploadedfile import InMemoryUploadedFile
+from django.core.files.uploadedfile import InMemoryUploadedFile, TemporaryUploadedFile
 from kvstore.helpers import CHUNK, LONG, Content, chunks, make, memory, notes, numbers, read, save
 
 from inmemorystorage.kvstore import KeyValueStorage
@@ -67,6 +68,21 @@ def test_a_name_taken_during_save() -> None:
         assert (read(storage, "d/b"), read(storage, name)) == (b"first", content)
         storage.delete("d")
     assert (chunks(storage), notes(storage)) == ({}, [])
+
+
+@pytest.mark.parametrize("content", [b"short", LONG])
+def test_an_upload_is_moved(content: bytes) -> None:
+    """save() moves an upload that is in a temporary file; saving it again stores nothing."""
+    storage = make()
+    with TemporaryUploadedFile("a", "text/plain", len(content), None) as upload:
+        upload.write(content)
+        upload.seek(0)
+        assert storage.save("a", upload) == "a"
+        assert not os.path.exists(upload.temporary_file_path())
+        with pytest.raises(FileNotFoundError):
+            storage.save("b", upload)
+    assert read(storage, "a") == content
+    assert storage.listdir("") == ([], ["a"])
 
 
 @pytest.mark.parametrize("before", [b"", b"short", LONG, LONG * 2])
