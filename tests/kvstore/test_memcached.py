@@ -90,6 +90,17 @@ def test_a_lost_server_is_an_error() -> None:
         assert use(uri, lambda backend: backend.get(lost[0])) == b"again"
 
 
+def test_a_server_that_is_restarted_between_requests() -> None:
+    """The first request after a restart opens a new connection."""
+    with memcached_server() as server:
+        uri = f"memcached://{server.address}"
+        assert use(uri, set_and_get) == b"value"
+        server.process.stop()
+        server.process.start()
+        assert use(uri, lambda backend: backend.get("key")) is None
+        close_connections()
+
+
 def test_a_connection_that_breaks(wire: Wire) -> None:
     """A connection that breaks before the answer raises ConnectionResetError, without a retry."""
     assert use(uri_of(wire), set_and_get) == b"value"

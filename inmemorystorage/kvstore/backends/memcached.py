@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import errno
 import math
+import select
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
+from socket import socket
 from typing import Any, ClassVar
 
 from django.core.exceptions import ImproperlyConfigured
@@ -230,6 +232,8 @@ class Servers:
 
     def _call(self, place: str, command: str, *args: Any, **options: Any) -> Any:
         client = self._clients[place]
+        if client.sock is not None and _is_readable(client.sock):
+            client.close()  # the server has closed it while it was idle
         try:
             return getattr(client, command)(*args, **options)
         except (KeyError, ValueError) as error:  # raised by the client's parser
@@ -239,6 +243,13 @@ class Servers:
             # After an interrupt too: the next request would read the answer to this one.
             client.close()
             raise
+
+
+def _is_readable(connection: socket) -> bool:
+    """Return whether a connection has data, or its end, before a request is sent."""
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _stored(answer: object, key: str) -> None:
