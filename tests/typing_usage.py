@@ -160,7 +160,7 @@ class UploadTests(InMemoryStorageTestMixin, TestCase):
             self.assertStored("a.txt", b"content")
         with fail_storage("save", OSError, name="*.png"), self.assertNumStorageOperations(1):
             pass
-        with fail_storage("save", status=503, times=None), self.assertNumStorageRequests(5):
+        with fail_storage("save", status=503, times=1), self.assertNumStorageRequests(5):
             pass
         with forbid_repeated_operations(10, allow=["delete"]):
             pass

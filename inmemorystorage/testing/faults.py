@@ -35,16 +35,16 @@ class fail_storage(TestTool):
     :param name: a pattern for the names of files, as in ``fnmatch``.
     :param alias: the storage: an alias or ``app.Model.field``; ``None``: any.
     :param after: how many matching operations succeed first.
-    :param times: how many fail after those; ``None``: all.
+    :param times: how many fail after those, and then no more; ``None``: all.
     :param after_bytes: bytes that ``save()``, or the file that ``open()`` returns, writes before it
         fails. The storage's behavior decides what a broken upload leaves.
     :param delay: seconds that each matching operation takes longer. Where time-machine or freezegun
         has stopped the clock, the clock advances instead.
     :param must_fire: whether the end raises ``AssertionError`` if the error was never raised.
 
-    On a bucket in memory the service can fail instead, so that the client sends its requests again
-    or raises its own errors. ``after`` and ``times`` count requests then, and the client does not
-    wait before it sends a request again:
+    On a bucket in memory the service can fail instead, so that the client sends its requests again,
+    and raises its own error if all fail. ``after`` and ``times`` count requests then, and the
+    client does not wait before it sends a request again:
 
     :param status: the HTTP status with which the service refuses requests: ``403``, ``503``.
     :param throttle: whether the service answers as it does to too many requests.
@@ -69,7 +69,7 @@ class fail_storage(TestTool):
         name: str = "*",
         alias: str | None = None,
         after: int = 0,
-        times: int | None = 1,
+        times: int | None = None,
         after_bytes: int | None = None,
         delay: float = 0,
         must_fire: bool = True,

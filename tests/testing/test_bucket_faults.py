@@ -64,7 +64,7 @@ def client_error() -> Any:
 
 def test_the_client_sends_a_refused_request_again(storage: Any) -> None:
     """A save that the service refuses once succeeds, since the client sends it again."""
-    with capture_storage_operations() as captured, failing("save", status=503) as fault:
+    with capture_storage_operations() as captured, failing("save", status=503, times=1) as fault:
         storage.save("b.txt", ContentFile(CONTENT))
     assert statuses(captured) == [503, 200]
     assert (fault.matched, fault.fired) == (2, 1)
@@ -75,7 +75,7 @@ def test_the_client_sends_a_refused_request_again(storage: Any) -> None:
 def test_the_client_gives_up(storage: Any) -> None:
     """A save that the service refuses each time raises the client's error."""
     with capture_storage_operations() as captured, pytest.raises(client_error()) as raised:
-        with failing("save", status=503, times=None):
+        with failing("save", status=503):
             storage.save("b.txt", ContentFile(CONTENT))
     assert set(statuses(captured)) == {503} and len(captured.requests) > 1
     assert raised.value.response["Error"]["Code"] == "SlowDown"
@@ -95,11 +95,11 @@ def test_an_error_that_is_not_sent_again(storage: Any) -> None:
 
 def test_throttling(storage: Any) -> None:
     """throttle= answers as the service does to too many requests: S3 with 503 SlowDown."""
-    with failing("size", throttle=True, times=5), pytest.raises(client_error()) as raised:
+    with failing("size", throttle=True), pytest.raises(client_error()) as raised:
         storage.size("a.txt")
     assert raised.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
     assert raised.value.response["Error"]["Code"] == "503"  # a response to HEAD has no body
-    with failing("listdir", throttle=True, times=5), pytest.raises(client_error(), match="Slow"):
+    with failing("listdir", throttle=True), pytest.raises(client_error(), match="Slow"):
         storage.listdir("")
 
 
@@ -107,10 +107,10 @@ def test_a_reset_before_the_answer(storage: Any) -> None:
     """A reset connection stores nothing, and the client sends the request again."""
     from botocore.exceptions import ConnectionClosedError
 
-    with capture_storage_operations() as captured, failing("save", connection_reset=True):
+    with capture_storage_operations() as captured, failing("save", connection_reset=True, times=1):
         storage.save("b.txt", ContentFile(CONTENT))
     assert statuses(captured) == [None, 200]
-    with failing("save", connection_reset=True, times=None):
+    with failing("save", connection_reset=True):
         with pytest.raises(ConnectionClosedError):
             storage.save("c.txt", ContentFile(CONTENT))
     assert not storage.exists("c.txt")
@@ -119,7 +119,7 @@ def test_a_reset_before_the_answer(storage: Any) -> None:
 def test_a_broken_upload(storage: Any) -> None:
     """With after_bytes the connection is reset within the body of a longer request."""
     with capture_storage_operations() as captured:
-        with failing("save", connection_reset=True, after_bytes=500) as fault:
+        with failing("save", connection_reset=True, after_bytes=500, times=1) as fault:
             storage.save("b.txt", ContentFile(b"short"))
             storage.save("c.txt", ContentFile(CONTENT))
     assert statuses(captured) == [200, None, 200]
@@ -129,7 +129,7 @@ def test_a_broken_upload(storage: Any) -> None:
 def test_a_broken_download(storage: Any) -> None:
     """With after_bytes the connection is reset within the body of a longer response."""
     with capture_storage_operations() as captured:
-        with failing("open", connection_reset=True, after_bytes=500):
+        with failing("open", connection_reset=True, after_bytes=500, times=1):
             assert content(storage) == CONTENT
     down = [each.bytes_down for each in captured.requests.of("GetObject")]
     assert down == [500, 1000]
@@ -142,7 +142,7 @@ def test_a_download_that_breaks_each_time(storage: Any) -> None:
     """A download that breaks each time raises the client's error."""
     from s3transfer.exceptions import RetriesExceededError
 
-    with failing("open", connection_reset=True, after_bytes=0, times=None) as fault:
+    with failing("open", connection_reset=True, after_bytes=0) as fault:
         with pytest.raises(RetriesExceededError):
             content(storage)
     assert fault.fired > 1
@@ -152,9 +152,9 @@ def test_a_timeout(storage: Any) -> None:
     """timeout= makes the client time out, and send the request again."""
     from botocore.exceptions import ReadTimeoutError
 
-    with failing("size", timeout=True):
+    with failing("size", timeout=True, times=1):
         assert storage.size("a.txt") == 1000
-    with failing("size", timeout=True, times=None), pytest.raises(ReadTimeoutError):
+    with failing("size", timeout=True), pytest.raises(ReadTimeoutError):
         storage.size("a.txt")
 
 
@@ -169,7 +169,7 @@ def test_latency(storage: Any) -> None:
 
 def test_a_stopped_clock_advances_while_the_client_waits(storage: Any) -> None:
     """A client that would wait before it sends a request again advances a stopped clock."""
-    with time_machine.travel(1_000_000, tick=False), failing("size", status=503):
+    with time_machine.travel(1_000_000, tick=False), failing("size", status=503, times=1):
         storage.size("a.txt")
         assert time.time() > 1_000_000
 
@@ -227,13 +227,13 @@ def test_other_services(
     monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail(f"slept {seconds} s"))
     with override_storages():
         storage = make()
-        with capture_storage_operations() as captured, failing("save", throttle=True):
+        with capture_storage_operations() as captured, failing("save", throttle=True, times=1):
             storage.save("a.txt", ContentFile(CONTENT))
         assert statuses(captured)[0] == throttled and storage.size("a.txt") == 1000
         for fault in ({"status": 503}, {"timeout": True}, {"connection_reset": True}):
-            with failing("size", times=None, **fault), pytest.raises(import_string(raised)):
+            with failing("size", **fault), pytest.raises(import_string(raised)):
                 storage.size("a.txt")
-        with failing("open", connection_reset=True, after_bytes=500):
+        with failing("open", connection_reset=True, after_bytes=500, times=1):
             assert content(storage) == CONTENT
 
 
@@ -344,7 +344,7 @@ def test_mistakes(arguments: Any, message: str) -> None:
 
 def test_the_fixture(storage: Any, fail_storage: Any) -> None:
     """The fixture takes the faults of a service."""
-    fault = fail_storage("size", status=503)
+    fault = fail_storage("size", status=503, times=1)
     assert storage.size("a.txt") == 1000
     assert fault.fired == 1
 
@@ -444,7 +444,7 @@ def test_errors_are_those_of_a_real_connection(name: str) -> None:
         moved.create_bucket(Bucket="media")
         moved.put_object(Bucket="media", Key="a.txt", Body=CONTENT)
         real = client(stack.enter_context(failing_server(sent)))
-        stack.enter_context(failing("*", times=None, must_fire=False, **options))
+        stack.enter_context(failing("*", must_fire=False, **options))
         for call in CALLS.values():
             assert outcome(call, moved) == outcome(call, real)
 
