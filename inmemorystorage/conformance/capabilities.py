@@ -274,14 +274,21 @@ class Interruption:
     def finish(self) -> str:
         """Wait for the other save; return the name that it returned, or raise its error."""
         self()
-        with self._thread:
-            return self._saved.result()
+        return self._saved.result()
+
+    def __enter__(self) -> Interruption:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Wait for the other save, which would leave a file if it ran on after an error."""
+        self._thread.shutdown()
 
 
 def seconds_in_a_thread(space: Workspace) -> float:
     """Return how long a save takes in another thread, which may have to connect first."""
     start = time.monotonic()
-    Interruption(space, "alone").finish()
+    with Interruption(space, "alone") as alone:
+        alone.finish()
     return time.monotonic() - start
 
 
@@ -290,16 +297,17 @@ def saves_at_once(space: Workspace) -> Iterator[tuple[list[str], list[bytes]]]:
     contents = [b"outer", b"inner"]
     storage, choose = space.storage, space.storage.get_available_name
     patience = max(BLOCKED, SLOWER * seconds_in_a_thread(space))
-    interrupt = Interruption(space, "chosen", patience)
 
-    def choose_name(*arguments: Any, **options: Any) -> str:
-        name = choose(*arguments, **options)
-        interrupt()
-        return name
+    with Interruption(space, "chosen", patience) as interrupt:
 
-    with patch.object(storage, "get_available_name", choose_name):
-        outer = space.save("chosen", contents[0])
-    yield [outer, interrupt.finish()], contents
-    interrupt = Interruption(space, "read", patience)
-    outer = space.save("read", Interrupted(contents[0], interrupt))
-    yield [outer, interrupt.finish()], contents
+        def choose_name(*arguments: Any, **options: Any) -> str:
+            name = choose(*arguments, **options)
+            interrupt()
+            return name
+
+        with patch.object(storage, "get_available_name", choose_name):
+            outer = space.save("chosen", contents[0])
+        yield [outer, interrupt.finish()], contents
+    with Interruption(space, "read", patience) as interrupt:
+        outer = space.save("read", Interrupted(contents[0], interrupt))
+        yield [outer, interrupt.finish()], contents

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+import time
 import unittest
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.core.files.base import ContentFile
@@ -176,6 +179,26 @@ def test_a_text_names_what_is_left_once() -> None:
     assert str(report).endswith(
         "\nThese names could not be deleted: d, da, 0, 1, 2, 3, 4, 5, 6, 7, and 2 more"
     )
+
+
+class SlowInThreads(InMemoryStorage):
+    """A storage that takes long to save a file, except in the main thread."""
+
+    def _save(self, name: str, content: Any) -> str:
+        if threading.current_thread() is not threading.main_thread():
+            time.sleep(0.2)
+        return super()._save(name, content)
+
+
+def test_an_interrupted_save_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C during two saves waits for the other thread, whose file is deleted too."""
+    storage = SlowInThreads()
+    interrupted = Mock(side_effect=KeyboardInterrupt)
+    monkeypatch.setattr("inmemorystorage.conformance.capabilities.wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Examination(lambda: storage, Capabilities()).has("atomic_names")
+    time.sleep(0.3)
+    assert storage.listdir("") == ([], [])
 
 
 class Shortening(InMemoryStorage):
