@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from engines.processes import find_program, free_port, wait_until
@@ -241,6 +241,30 @@ def test_a_server_that_is_stopped_and_started() -> None:
         server.process.start()
         assert use(server.uri, set_and_get) == b"value"
         assert use(server.uri, insert) is Inserted.DONE
+
+
+def test_an_entry_that_others_insert_and_remove(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An entry that comes and goes between a reader's requests is missing, not evicted."""
+    backend, other = make_backend(server.uri), make_backend(server.uri)
+    changes = [
+        lambda: other.insert_entry("comes", "and goes", ENTRY, marker=None),
+        lambda: other.remove_entry("comes", "and goes", ENTRY.meta),
+    ]
+    send = backend._sent
+
+    def interfered(commands: Any) -> Any:
+        answer = send(commands)
+        if changes:
+            changes.pop(0)()
+        return answer
+
+    monkeypatch.setattr(backend, "_sent", interfered)
+    assert backend.read_entries([("comes", "and goes")]) == [None]
+    other.remove_entry("comes", "and goes", ENTRY.meta)
+    backend.close()
+    other.close()
 
 
 def test_a_server_that_is_lost_in_the_middle_of_an_answer(server: Server) -> None:

@@ -146,6 +146,10 @@ redis.call('HDEL', KEYS[1], ARGV[1])
 redis.call('UNLINK', KEYS[2], KEYS[3])
 return 1
 """)
+# In one step: between two, another process may insert the entry and remove it.
+_IS_EVICTED = """
+return redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 and redis.call('EXISTS', KEYS[2]) == 0
+"""
 # As a script, a cluster runs it on the node that has its key.
 _NOW = _script("return redis.call('TIME')")
 
@@ -241,9 +245,8 @@ class RedisBackend(Backend):
             values = self._sent([("MGET", *_entry_keys(*place)) for place in places])
             entries = [_entry(*pair) for pair in values]
             if None in entries:
-                self._check_lost(
-                    [each for each, e in zip(places, entries, strict=True) if e is None]
-                )
+                missing = [each for each, e in zip(places, entries, strict=True) if e is None]
+                self._check_evicted(missing)
             return entries
         if len(places) > 1:  # directories above a name, whose entries are short
             mget = getattr(self._client, "mget_nonatomic", self._client.mget)
@@ -252,11 +255,11 @@ class RedisBackend(Backend):
         fields = [("HGET", _metas(directory), _encode(name)) for directory, name in places]
         return [None if meta is None else Entry(meta) for meta in self._sent(fields)]
 
-    def _check_lost(self, places: list[tuple[str, str]]) -> None:
+    def _check_evicted(self, places: list[tuple[str, str]]) -> None:
         """Raise `Damaged` for entries of which the server evicted all but the meta."""
-        fields = [("HEXISTS", _metas(directory), _encode(name)) for directory, name in places]
-        listed = [each for each, is_ in zip(places, self._sent(fields), strict=True) if is_]
-        if not all(self._sent([("EXISTS", _entry_keys(*place)[0]) for place in listed])):
+        script = ("EVAL", _IS_EVICTED, 2)
+        asked = [(*script, _metas(d), _entry_keys(d, n)[0], _encode(n)) for d, n in places]
+        if any(self._sent(asked)):
             raise Damaged("the server has evicted a part of this entry")
 
     def insert_entry(
