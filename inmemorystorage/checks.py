@@ -3,6 +3,7 @@ The system checks.
 
 ``inmemorystorage.W001``: DEFAULT_FILE_STORAGE is set, which Django 5.1 and later ignore.
 ``inmemorystorage.W002``: another app's runserver replaces that of ``inmemorystorage.serving``.
+``inmemorystorage.W003``: the panel of ``inmemorystorage.toolbar`` cannot use EDITOR_URL.
 ``inmemorystorage.E001``: a storage of STORAGES refuses its options.
 ``inmemorystorage.E002``: KEY_VALUE_STORE_BACKEND is not the URI of a store.
 ``inmemorystorage.E003``: the location of the default storage has the project's own files.

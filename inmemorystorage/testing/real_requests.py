@@ -118,10 +118,10 @@ def _urlopen(
 
 
 def _request(pool: Any, method: str, url: str, body: Any, headers: Any) -> Request:
-    port = (
-        "" if pool.port is None or (pool.scheme, pool.port) in _DEFAULT_PORTS else f":{pool.port}"
-    )
-    whole = urljoin(f"{pool.scheme}://{pool.host}{port}", url)
+    is_default = pool.port is None or (pool.scheme, pool.port) in _DEFAULT_PORTS
+    port = "" if is_default else f":{pool.port}"
+    host = f"[{pool.host}]" if ":" in pool.host else pool.host  # urllib3 has IPv6 without brackets
+    whole = urljoin(f"{pool.scheme}://{host}{port}", url)
     known = body if isinstance(body, bytes) else b""
     return Request(method, whole, plain_headers(headers or {}), known)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from debug_toolbar import settings
 from debug_toolbar.panels import Panel
+from django.core.checks import CheckMessage, Warning
 from django.http import HttpRequest, HttpResponse
 from django.template import Context, Engine, Template
 from django.template.defaultfilters import pluralize
@@ -32,6 +34,20 @@ class StoragePanel(Panel):  # type: ignore[misc]
     nav_title = "Storage"
     _recording: Recording | None = None
 
+    @classmethod
+    def run_checks(cls) -> list[CheckMessage]:
+        """Warn of an ``EDITOR_URL`` that makes no links."""
+        url = _editor_url()
+        if not url or _link("page.py", 1):
+            return []
+        return [
+            Warning(
+                f"EDITOR_URL in DEBUG_TOOLBAR_CONFIG is {url!r}, from which no link can be made.",
+                hint="Its placeholders are {path} and {line}: 'vscode://file/{path}:{line}'.",
+                id="inmemorystorage.W003",
+            )
+        ]
+
     def enable_instrumentation(self) -> None:
         """Begin to record the operations of this request."""
         from .recording import Recording
@@ -47,8 +63,7 @@ class StoragePanel(Panel):  # type: ignore[misc]
     def generate_stats(self, request: HttpRequest, response: HttpResponse) -> None:
         """Store the recorded operations and requests, as JSON knows them."""
         if self._recording is not None:
-            editor = settings.get_config().get("EDITOR_URL", "")
-            self.record_stats(self._recording.stats(editor))
+            self.record_stats(self._recording.stats(_link))
             self._recording = None
 
     def generate_server_timing(self, request: HttpRequest, response: HttpResponse) -> None:
@@ -73,6 +88,18 @@ class StoragePanel(Panel):  # type: ignore[misc]
     def content(self) -> str:
         """Return the tables of the panel."""
         return _template().render(Context(self.get_stats()))
+
+
+def _editor_url() -> Any:
+    return settings.get_config().get("EDITOR_URL", "")
+
+
+def _link(path: str, line: int) -> str:
+    """Return the URL of a line in the editor, or an empty string if ``EDITOR_URL`` makes none."""
+    try:
+        return str(_editor_url().format(path=quote(path), line=line))
+    except (AttributeError, LookupError, TypeError, ValueError):  # see run_checks()
+        return ""
 
 
 @cache

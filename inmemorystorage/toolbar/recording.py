@@ -22,6 +22,8 @@ from ..testing.tools import Overlapping
 
 # How many operations, and how many requests, a page shows.
 ROWS = 500
+# Returns the URL of a line of a file.
+Link = Callable[[str, int], str]
 
 
 class Recording(capture_storage_operations):
@@ -79,15 +81,14 @@ class Recording(capture_storage_operations):
             end = time.perf_counter()
             self._spans.append((end - sent.duration, end))
 
-    def stats(self, editor: str) -> dict[str, Any]:
+    def stats(self, link: Link) -> dict[str, Any]:
         """
         Return the data of the panel, as JSON knows it. Times are in milliseconds.
 
-        :param editor: the URL of a line in an editor, with ``{path}`` and ``{line}``; empty: lines
-            are no links.
+        :param link: returns the URL of a line in an editor, or an empty string.
         """
-        operations = self._operation_rows(editor)
-        requests = self._request_rows(editor)
+        operations = self._operation_rows(link)
+        requests = self._request_rows(link)
         labels = dict.fromkeys(each["alias"] for each in operations)
         return {
             "storages": [_summary(operations, label) for label in labels],
@@ -101,7 +102,7 @@ class Recording(capture_storage_operations):
             "limit": ROWS,
         }
 
-    def _operation_rows(self, editor: str) -> list[dict[str, Any]]:
+    def _operation_rows(self, link: Link) -> list[dict[str, Any]]:
         repeats = _Repeats(each for each in self.repeated() if each.op not in FREE)
         return [
             {
@@ -112,12 +113,12 @@ class Recording(capture_storage_operations):
                 "time": each.duration * 1000,
                 "error": each.error or "",
                 **repeats.marks(each.op, each.alias, each.line, each.name),
-                **_place(each.line, editor),
+                **_place(each.line, link),
             }
             for each in self
         ]
 
-    def _request_rows(self, editor: str) -> list[dict[str, Any]]:
+    def _request_rows(self, link: Link) -> list[dict[str, Any]]:
         repeats = _Repeats(self.requests.repeated())
         return [
             {
@@ -133,7 +134,7 @@ class Recording(capture_storage_operations):
                 "op": each.op or "",
                 "name": each.name,
                 **repeats.marks(each.kind, each.bucket, each.line, each.key),
-                **_place(each.line, editor),
+                **_place(each.line, link),
             }
             for each in self.requests
         ]
@@ -170,12 +171,11 @@ def _summary(operations: list[dict[str, Any]], label: str) -> dict[str, Any]:
     }
 
 
-def _place(line: Line, editor: str) -> dict[str, str]:
+def _place(line: Line, link: Link) -> dict[str, str]:
     """Return a line as text and as a link; both are empty where only a server's code called."""
     if owner_of(line.path) != "project" and not is_in_package(line.path):
         return {"line": "", "path": "", "href": ""}
-    href = editor.format(path=line.path, line=line.number) if editor else ""
-    return {"line": str(line), "path": line.path, "href": href}
+    return {"line": str(line), "path": line.path, "href": link(line.path, line.number)}
 
 
 _current: ContextVar[Recording | None] = ContextVar("_current", default=None)
@@ -206,14 +206,15 @@ class _Router:
 @contextlib.contextmanager
 def _watched() -> Iterator[None]:
     router = _Router()
-    carried.append(_current)
-    add_observer(router)
-    try:
-        with noting_causes, observed_by(router, records=True), watched_by(router.note):
-            yield
-    finally:
-        remove_observer(router)
-        carried.remove(_current)
+    with contextlib.ExitStack() as stack:
+        add_observer(router)
+        stack.callback(remove_observer, router)
+        carried.append(_current)
+        stack.callback(carried.remove, _current)
+        stack.enter_context(noting_causes)
+        stack.enter_context(observed_by(router, records=True))
+        stack.enter_context(watched_by(router.note))
+        yield
 
 
 # While a request is recorded.

@@ -70,6 +70,23 @@ def test_any_request(endpoint: str, sent: list[SentRequest]) -> None:
     assert 0 < sent[0].duration < 60
 
 
+@pytest.mark.parametrize(
+    ("url", "host"), [("http://[::1]:8000/a", "[::1]:8000"), ("https://[::1]/a", "[::1]")]
+)
+def test_an_ipv6_host(sent: list[SentRequest], url: str, host: str) -> None:
+    """A host that is an IPv6 address has its brackets."""
+
+    class Pools(urllib3.PoolManager):
+        def connection_from_pool_key(self, *args: Any, **kwargs: Any) -> Any:
+            pool = super().connection_from_pool_key(*args, **kwargs)
+            pool.close()  # it sends nothing
+            return pool
+
+    with Pools() as manager, pytest.raises(urllib3.exceptions.ClosedPoolError):
+        manager.request("GET", url)
+    assert [(each.bucket, each.key) for each in sent] == [(host, "a")]
+
+
 def test_a_failed_request(sent: list[SentRequest]) -> None:
     """A request whose connection fails has no status."""
     with urllib3.PoolManager() as manager, pytest.raises(urllib3.exceptions.MaxRetryError):

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 from buckets import Server, needs_s3
 from django.contrib.staticfiles.storage import staticfiles_storage
+from django.core.checks import CheckMessage
 from django.core.checks.registry import registry
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage, default_storage
@@ -263,6 +264,47 @@ def test_links(view: Any) -> None:
     (row,) = stats()["storages"][0]["rows"]
     assert re.fullmatch(rf"vscode://file/{re.escape(__file__)}:\d+", row["href"])
     assert f'<a href="{row["href"]}">' in html
+
+
+def warnings() -> list[CheckMessage]:
+    """Return what the toolbar's system check of its panels finds in this one."""
+    from debug_toolbar.apps import check_panel_configs
+
+    found: list[CheckMessage] = check_panel_configs(None)
+    return [each for each in found if each.id == "inmemorystorage.W003"]
+
+
+def test_links_to_odd_paths(view: Any) -> None:
+    """A path in a link is quoted, as URLs require."""
+    path = "/a b/50%#?&+<x>é.py"
+    code = compile("storage.exists('a')", path, "exec")
+    view(lambda: exec(code, {"storage": InMemoryStorage()}))
+    with override_settings(DEBUG_TOOLBAR_CONFIG={"EDITOR_URL": "pycharm://open?file={path}"}):
+        get()
+    (row,) = stats()["storages"][0]["rows"]
+    assert row["path"] == path
+    assert row["href"] == "pycharm://open?file=/a%20b/50%25%23%3F%26%2B%3Cx%3E%C3%A9.py"
+
+
+@pytest.mark.parametrize(
+    "url", ["x://{file}", "x://{}", "x://{path", "x://{path.x}", "x://{line[0]}", "x://{path:d}", 1]
+)
+def test_an_editor_url_that_makes_no_links(view: Any, url: Any) -> None:
+    """With a wrong EDITOR_URL a page has no links, and the system checks say why."""
+    view(lambda: InMemoryStorage().exists("a"))
+    with override_settings(DEBUG_TOOLBAR_CONFIG={"RENDER_PANELS": True, "EDITOR_URL": url}):
+        html = get()
+        (warning,) = warnings()
+    assert stats()["storages"][0]["rows"][0]["href"] == ""
+    assert "1 operation" in text(html)
+    assert repr(url) in warning.msg and "{path} and {line}" in str(warning.hint)
+
+
+@pytest.mark.parametrize("config", [{}, {"EDITOR_URL": "x://{path}"}, {"EDITOR_URL": None}])
+def test_editor_urls_without_a_warning(config: dict[str, Any]) -> None:
+    """An EDITOR_URL may be missing, and need not have all placeholders."""
+    with override_settings(DEBUG_TOOLBAR_CONFIG=config):
+        assert warnings() == []
 
 
 def test_static_files(view: Any) -> None:
