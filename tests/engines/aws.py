@@ -42,8 +42,8 @@ def account() -> Iterator[None]:
         made: list[Any] = []
         make = aws._make_client.__wrapped__
 
-        def make_client(*arguments: Any) -> Any:
-            made.append(make(*arguments))
+        def make_client(*arguments: Any, **session: Any) -> Any:
+            made.append(make(*arguments, **session))
             return made[-1]
 
         aws._make_client.cache_clear()

@@ -55,23 +55,20 @@ _NUMBERS = {
 _MISSING = {"ResourceNotFoundException", "NoSuchDomain"}
 
 
+# The arguments of a session, and the options that they come from.
+_SESSION = {
+    "region_name": "region",
+    "profile_name": "profile",
+    "aws_access_key_id": "user",
+    "aws_secret_access_key": "password",
+}
+
+
 @lru_cache(maxsize=32)
 def _make_client(
-    process: int,
-    service: str,
-    region: str | None,
-    endpoint_url: str | None,
-    profile: str | None,
-    user: str | None,
-    password: str | None,
+    process: int, service: str, endpoint_url: str | None, **session: str | None
 ) -> Any:
-    session = Session(
-        aws_access_key_id=user,
-        aws_secret_access_key=password,
-        region_name=region,
-        profile_name=profile,
-    )
-    return session.client(service, endpoint_url=endpoint_url, config=_CONFIG)
+    return Session(**session).client(service, endpoint_url=endpoint_url, config=_CONFIG)
 
 
 class AwsBackend(Backend):
@@ -114,10 +111,11 @@ class AwsBackend(Backend):
     @property
     def client(self) -> Any:
         """Return the client, which all threads of the process share, so that none closes it."""
-        names = ["region", "endpoint_url", "profile", "user", "password"]
+        session = {name: self.options.get(option) for name, option in _SESSION.items()}
+        url = self.options.get("endpoint_url")
         try:
             with _lock.value:
-                return _make_client(os.getpid(), self.service, *map(self.options.get, names))
+                return _make_client(os.getpid(), self.service, url, **session)
         except exceptions.NoRegionError:
             raise ImproperlyConfigured(
                 f"{self} has no region: write {self}?region=..., or set AWS_DEFAULT_REGION."
