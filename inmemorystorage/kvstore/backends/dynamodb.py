@@ -20,7 +20,6 @@ _ENTRY = "/"
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 _READ_AT_ONCE = 100
 _WRITTEN_AT_ONCE = 25
-_BYTES_AT_ONCE = 15 * 2**20
 
 _ABSENT = "attribute_not_exists(place)"
 _REFUSED = "ConditionalCheckFailedException"
@@ -74,7 +73,8 @@ class DynamoDBBackend(AwsBackend):
         self._put(_value_item(key, value, ttl))
 
     def set_many(self, values: Iterable[tuple[str, bytes]], ttl: float | None = None) -> None:
-        self._write({"PutRequest": {"Item": _value_item(key, value, ttl)}} for key, value in values)
+        items = ((key, _value_item(key, value, ttl)) for key, value in values)
+        self._write((key, {"PutRequest": {"Item": item}}) for key, item in items)
 
     def add(self, key: str, value: bytes) -> bool:
         condition = f"{_ABSENT} OR expires <= :now"
@@ -84,7 +84,7 @@ class DynamoDBBackend(AwsBackend):
         self.client.delete_item(TableName=self.store, Key=_key(key))
 
     def delete_many(self, keys: Iterable[str]) -> None:
-        self._write({"DeleteRequest": {"Key": _key(key)}} for key in keys)
+        self._write((key, {"DeleteRequest": {"Key": _key(key)}}) for key in keys)
 
     def read_entries(
         self, places: Sequence[tuple[str, str]], *, bodies: bool = True
@@ -215,10 +215,10 @@ class DynamoDBBackend(AwsBackend):
                 yield from answer["Responses"].get(self.store, ())
                 left = answer["UnprocessedKeys"]
 
-    def _write(self, requests: Iterable[dict[str, Any]]) -> None:
-        """Put or delete items; of several requests for one item, make the last."""
-        for batch in batches(requests, _WRITTEN_AT_ONCE, size=_BYTES_AT_ONCE, measure=_measure):
-            left = {self.store: [*{_place(request): request for request in batch}.values()]}
+    def _write(self, requests: Iterable[tuple[str, dict[str, Any]]]) -> None:
+        """Put or delete the values of keys; of several requests for one key, make the last."""
+        for batch in batches(requests, _WRITTEN_AT_ONCE):  # 10 MB at most, of 16 MB
+            left = {self.store: [*dict(batch).values()]}
             turns = attempts(self.store)
             while left:
                 next(turns)
@@ -263,16 +263,3 @@ def _entry(item: _Item) -> Entry:
 def _name(item: _Item) -> str:
     name: str = item["entry"]["S"]
     return name[len(_ENTRY) :]
-
-
-def _place(request: dict[str, Any]) -> str:
-    """Return the key of a request, which is for a value."""
-    place: str = (request.get("DeleteRequest", {}).get("Key") or request["PutRequest"]["Item"])[
-        "place"
-    ]["S"]
-    return place
-
-
-def _measure(request: dict[str, Any]) -> int:
-    item = request.get("PutRequest", {}).get("Item")
-    return len(item["body"]["B"]) if item else 0
