@@ -138,10 +138,7 @@ class Pieces:
     def set(self, key: str, value: bytes) -> None:
         """Store a value; concurrent readers see the old or the new one, whole."""
         limit = self._backend.value_max
-        if limit is None:
-            self._backend.set(key, value)
-            return
-        stored = value if len(value) <= limit else self._cut(value, limit)
+        stored = value if limit is None or len(value) <= limit else self._cut(value, limit)
         # Read as late as possible: the pieces of a write in between would stay as orphans.
         before = self._head(key)
         self._backend.set(key, stored)
@@ -149,7 +146,7 @@ class Pieces:
 
     def delete(self, key: str) -> None:
         """Delete a key and the pieces of its value."""
-        before = None if self._backend.value_max is None else self._head(key)
+        before = self._head(key)
         self._backend.delete(key)
         self._drop(before)
 
@@ -169,7 +166,8 @@ class Pieces:
     def _head(self, key: str) -> Head | None:
         """Return the head of the value that a key has; a damaged one leads to no pieces."""
         with suppress(Damaged):
-            return _head(self._backend.get(key))
+            if self._backend.value_max is not None:
+                return _head(self._backend.get(key))
         return None
 
     def _drop(self, head: Head | None) -> None:
