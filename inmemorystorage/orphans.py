@@ -25,7 +25,7 @@ from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
 from django.core.files.storage import Storage
-from django.db import connections, router
+from django.db import DatabaseError, connections, router, transaction
 from django.db.models import Model, QuerySet
 from django.utils import timezone
 
@@ -200,7 +200,8 @@ class Survey:
     :param labels: the only storages to look into; rows of all storages are read.
     :param aliases: the only databases to read; ``None``: all.
     :param progress: passes files and rows on, and shows how many there were.
-    :param is_strict: whether to raise if a storage opens a name that it does not list.
+    :param is_strict: whether to raise if a storage opens a name that it does not list, or if a
+        table that migrate creates does not exist.
     """
 
     def __init__(
@@ -325,7 +326,7 @@ class Survey:
         numbered = itertools.groupby(enumerate(self._uses), key=lambda each: each[1].model)
         for model, group in numbered:
             uses = [(number, use.field.attname) for number, use in group]
-            for alias in _aliases_of(model, tables):
+            for alias in self._aliases_of(model, tables):
                 for pk, *names in _values(model, alias, [attname for _, attname in uses]):
                     pickled = pickle.dumps(pk)
                     for (number, _), name in zip(uses, names, strict=True):
@@ -334,6 +335,21 @@ class Survey:
                             if others:
                                 self._use(others)
                             yield first, number, alias, pickled, encode(str(name))
+
+    def _aliases_of(self, model: type[Model], tables: dict[str, set[str]]) -> list[str]:
+        """Return the databases that have rows of a model."""
+        allowed = [alias for alias in tables if router.allow_migrate_model(alias, model)]
+        aliases = allowed or [each for each in [router.db_for_read(model)] if each in tables]
+        name = model._meta.db_table
+        found = [
+            alias
+            for alias in aliases
+            if connections[alias].introspection.identifier_converter(name) in tables[alias]
+        ]
+        # A quoted name is in no list. A table that migrate creates must exist, except in tests.
+        if found or (self._is_strict and model._meta.managed):
+            return found or aliases
+        return [alias for alias in aliases if _can_read(model, alias)]
 
     def _use(self, keys: Iterable[bytes]) -> None:
         self._db.executemany("INSERT OR IGNORE INTO used VALUES (?)", ((key,) for key in keys))
@@ -492,24 +508,25 @@ def _tables(alias: str) -> set[str]:
         return {*connections[alias].introspection.table_names(cursor, include_views=True)}
 
 
-def _aliases_of(model: type[Model], tables: dict[str, set[str]]) -> list[str]:
-    """Return the databases that have rows of a model."""
-    allowed = [alias for alias in tables if router.allow_migrate_model(alias, model)]
-    aliases = allowed or [each for each in [router.db_for_read(model)] if each in tables]
-    name = model._meta.db_table
-    found = [
-        alias
-        for alias in aliases
-        if connections[alias].introspection.identifier_converter(name) in tables[alias]
-    ]
-    # A quoted name is in no list; a table that does not exist must be an error.
-    return found or aliases
+def _can_read(model: type[Model], alias: str) -> bool:
+    try:
+        with transaction.atomic(using=alias):
+            QuerySet(model).using(alias).exists()
+    except DatabaseError:
+        return False
+    return True
 
 
 def _values(model: type[Model], alias: str, names: list[str]) -> Iterator[tuple[Any, ...]]:
     """Yield the primary keys and some values of all rows, whatever the managers of the model do."""
     rows: Any = QuerySet(model).using(alias).order_by("pk").values_list("pk", *names)
-    page = [*rows[:PAGE]]
+    try:
+        page = [*rows[:PAGE]]
+    except DatabaseError as error:
+        raise DatabaseError(
+            f"{model._meta.label} cannot be read in the database {alias!r}: {error}. Run migrate, "
+            "if its table is missing."
+        ) from error
     while page:
         yield from page
         page = [*rows.filter(pk__gt=page[-1][0])[:PAGE]]

@@ -191,4 +191,7 @@ def project(tmp_path: Path) -> Project:
 def test_errors_of_the_database_are_reported(project: Project) -> None:
     """The command reports a missing table without a traceback."""
     printed = project.manage("storage", "orphans", fails=True)
-    assert printed == "CommandError: no such table: uploads_upload\n"
+    assert printed == (
+        "CommandError: uploads.Upload cannot be read in the database 'default': "
+        "no such table: uploads_upload. Run migrate, if its table is missing.\n"
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from typing import Any, NamedTuple
 from unittest import mock
@@ -12,6 +12,7 @@ from unittest import mock
 from django.core.files.storage import Storage
 from django.db import connections
 from django.test import TransactionTestCase
+from django.test.testcases import DatabaseOperationForbidden  # type: ignore[attr-defined]
 
 from ..orphans import Survey
 from .operations import Call, add_observer, remove_observer, unobserved
@@ -82,14 +83,10 @@ class assertNoOrphans(TestTool):
             self._saved[id(call.storage), name] = saved
         return answer
 
-    def check(self, aliases: Collection[str] | None = None) -> None:
-        """
-        Raise ``AssertionError`` with the orphans, once.
-
-        :param aliases: the databases that may be read; ``None``: all.
-        """
+    def check(self) -> None:
+        """Raise ``AssertionError`` with the orphans, once."""
         saved, self._saved = [*self._saved.values()], {}
-        aliases = [each for each in connections if aliases is None or each in aliases]
+        aliases = [*filter(_is_allowed, connections)] if saved else []
         # A transaction that failed cannot be read.
         if saved and not any(connections[alias].needs_rollback for alias in aliases):
             with unobserved():
@@ -110,7 +107,7 @@ class assertNoOrphans(TestTool):
             if lines:
                 survey.read_rows()
             found = survey.orphans(older_than=AT_ONCE, ignore=self._ignore)
-            return [f"{each}, saved at {lines[each.label, each.name]}" for each in found]
+            return sorted(f"{each}, saved at {lines[each.label, each.name]}" for each in found)
 
 
 class watch_orphans(assertNoOrphans):
@@ -123,10 +120,10 @@ class watch_orphans(assertNoOrphans):
 
         @functools.wraps(tear_down)
         def wrapper(test: Any) -> None:
-            try:
-                self.check(test.databases)
-            finally:
-                tear_down(test)
+            with contextlib.ExitStack() as stack:
+                stack.push(functools.partial(_clean_up_class, type(test)))
+                stack.callback(tear_down, test)
+                self.check()
 
         self._patch = mock.patch.object(TransactionTestCase, "_post_teardown", wrapper)
         self._patch.start()
@@ -135,6 +132,22 @@ class watch_orphans(assertNoOrphans):
         """Stop watching."""
         self._patch.stop()
         super().disable()
+
+
+def _clean_up_class(cls: type[TransactionTestCase], error: object, *others: object) -> None:
+    """Clean up after the class of one test, which pytest-django does not do after an error."""
+    if error and cls.__module__.startswith("pytest_django."):
+        cls.tearDownClass()
+        cls.doClassCleanups()
+
+
+def _is_allowed(alias: str) -> bool:
+    """Return whether the test may use a database."""
+    try:
+        connections[alias].cursor().close()
+    except DatabaseOperationForbidden:
+        return False
+    return True
 
 
 def _exists(storage: Storage, name: str) -> bool:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, storages
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import TestCase
+from django.test.testcases import DatabaseOperationForbidden
 from projects import Project, make_project
 from shelf.models import Book, Note, make_box
 from stocked import Unlisted, stock
@@ -113,6 +116,24 @@ def test_a_failed_transaction_is_not_read() -> None:
             transaction.set_rollback(True)
 
 
+def test_a_missing_table_has_no_rows() -> None:
+    """A model without a table, as an unmanaged one in a test database, does not break a test."""
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE shelf_note RENAME TO other")
+    with assertNoOrphans():
+        Book.objects.create(text=ContentFile(b"", "a"))
+    with pytest.raises(AssertionError, match="default:b, saved at"), assertNoOrphans():
+        stock(storages["default"], "b")
+
+
+def test_a_database_that_the_test_may_not_use_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database that Django forbids to the test has no rows of the test."""
+    forbidden = mock.Mock(side_effect=DatabaseOperationForbidden("not allowed"))
+    monkeypatch.setattr(connection, "cursor", forbidden)
+    with pytest.raises(AssertionError, match="default:a, saved at"), assertNoOrphans():
+        stock(storages["default"], "a")
+
+
 def test_callbacks_that_did_not_run() -> None:
     """The error counts callbacks of on_commit(), which may delete files."""
     with pytest.raises(AssertionError, match=r"on_commit\(\) that did not run: 1\."):
@@ -163,6 +184,34 @@ def test_a_watch_checks_each_test() -> None:
             _end(case)
         assert str(raised.value).count("saved at") == 1
         _end(case)
+
+
+@pytest.mark.parametrize(
+    ("module", "names", "cleaned"),
+    [
+        ("pytest_django.fixtures", ["a"], True),
+        ("pytest_django.fixtures", [], False),
+        ("x", ["a"], False),
+    ],
+)
+def test_the_class_of_a_failed_test_is_cleaned_up(
+    module: str, names: list[str], cleaned: bool
+) -> None:
+    """A watch cleans up the class that pytest-django made for a test, if the test failed."""
+
+    class Case(TestCase):
+        def runTest(self) -> None:
+            pass
+
+    Case.__module__ = module
+    Case.tearDownClass = mock.Mock()  # type: ignore[method-assign]
+    clean_up = mock.Mock()
+    Case.addClassCleanup(clean_up)
+    with watch_orphans():
+        stock(storages["default"], *names)
+        with pytest.raises(AssertionError) if names else nullcontext():
+            _end(Case())
+    assert (clean_up.called, Case.tearDownClass.called) == (cleaned, cleaned)
 
 
 def _end(case: Any) -> None:
@@ -254,6 +303,11 @@ FUNCTIONS = """
     @pytest.mark.django_db(transaction=True)
     def test_function_committed():
         upload().delete()
+
+
+    @pytest.mark.django_db(databases=["default", "other"])
+    def test_function_in_two_databases():
+        Upload.objects.using("other").create(file=ContentFile(b"", "b"))
 """
 FAILING = {
     *("RowTests.test_deleted", "RowTests.test_rolled_back"),
@@ -266,8 +320,21 @@ def project(tmp_path: Path) -> Project:
     """Return a project with a model."""
     return make_project(
         tmp_path,
-        settings='TEST_RUNNER = "runner.Runner"\n',
-        models="class Upload(models.Model):\n    file = models.FileField()\n",
+        settings="""
+        TEST_RUNNER = "runner.Runner"
+        DATABASES["other"] = DATABASES["default"] | {"NAME": BASE_DIR / "other.sqlite3"}
+        """,
+        models="""
+        class Upload(models.Model):
+            file = models.FileField()
+
+
+        class Legacy(models.Model):
+            file = models.FileField()
+
+            class Meta:
+                managed = False
+        """,
     )
 
 
