@@ -250,11 +250,16 @@ class Survey:
             for at, each in enumerate(self._storages)
             if id(each) not in layers and not isinstance(each, ReadOnlyStorage)
         }
-        for label in labels:
+        of_fields = {
+            f"{use.model._meta.label}.{use.field.name}": self._labels[at]
+            for use, at in zip(self._uses, self._of_use, strict=True)
+        }
+        chosen = [of_fields.get(label, label) for label in labels]
+        for label in chosen:
             if label not in choices.values():
                 known = ", ".join(sorted({*choices.values()}))
                 raise ImproperlyConfigured(f"No file field uses {label!r}. Fields use: {known}.")
-        return [at for at, label in choices.items() if not labels or label in labels]
+        return [at for at, label in choices.items() if not labels or label in chosen]
 
     def _related(self) -> list[int]:
         """Return the storages that may have files of the chosen ones, these first."""

@@ -324,6 +324,7 @@ def test_labels_choose_storages(put: Any) -> None:
     Book.objects.create(cover="b")
     assert orphans("default") == ["default:a"]
     assert orphans("shelf.Book.cover") == ["shelf.Book.cover:a"]
+    assert orphans("shelf.Book.text") == ["default:a"]  # the storage has an alias
     assert orphans("shelf.Book.cover", "default") == ["default:a", "shelf.Book.cover:a"]
     with pytest.raises(ImproperlyConfigured, match=r"uses 'x'\. Fields use: default, shelf"):
         orphans("default", "x")

@@ -91,11 +91,20 @@ def test_ages(age: str, is_found: bool, time_machine: Any) -> None:
     assert bool(Run("orphans", f"--older-than={age}").printed) is is_found
 
 
-def test_an_age_must_have_a_unit() -> None:
-    """An age that is no age is an error."""
-    assert Run("orphans", "--older-than=1w").error == (
-        "Error: argument --older-than: '1w' is not an age. Write 90s, 15m, 1h or 2d."
+@pytest.mark.parametrize("age", ["1w", "99999999999d", "9" * 5_000])
+def test_an_age_must_have_a_unit(age: str) -> None:
+    """An age that is no age, or too long, is an error."""
+    assert Run("orphans", f"--older-than={age}").error == (
+        f"Error: argument --older-than: '{age}' is not an age. Write 90s, 15m, 1h or 2d."
     )
+
+
+def test_patterns_are_added_to_the_settings(settings: Any) -> None:
+    """--ignore leaves out more names than INMEMORYSTORAGE_IGNORED_ORPHANS, not others."""
+    settings.INMEMORYSTORAGE_IGNORED_ORPHANS = ["thumbs/*"]
+    stock(storages["default"], "thumbs/a", "b", "c")
+    Run("orphans", AT_ONCE, "--ignore=b", "--delete", "--noinput")
+    assert storages["default"].listdir("") == (["thumbs"], ["b"])
 
 
 @pytest.mark.parametrize("answer", ["y\n", "YES\n"])

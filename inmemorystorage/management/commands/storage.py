@@ -29,7 +29,7 @@ from ...conformance.capabilities import NAMES
 from ...conformance.report import describe_left
 from ...conformance.workspace import describe, new_directory
 from ...kvstore.connections import close_connections
-from ...orphans import HOUR, DanglingRow, OrphanFile, Progress, Survey
+from ...orphans import HOUR, DanglingRow, OrphanFile, Progress, Survey, ignored_orphans
 from ...walk import Branch, DirEntry, draw_tree, printable, scan, walk
 from ..copying import create, find_taken, plan, replace
 from ..names import QualifiedName, parse, parse_alias, storage_of
@@ -54,10 +54,11 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 def parse_age(text: str) -> timedelta:
     """Return the age written as ``90s``, ``15m``, ``1h`` or ``2d``, or in seconds."""
-    found = re.fullmatch("([0-9]+)([smhd]?)", text)
-    if not found:
-        raise ArgumentTypeError(f"{text!r} is not an age. Write 90s, 15m, 1h or 2d.")
-    return timedelta(**{_UNITS[found[2] or "s"]: int(found[1])})
+    found = re.fullmatch("([0-9]{1,99})([smhd]?)", text)
+    with contextlib.suppress(OverflowError):
+        if found:
+            return timedelta(**{_UNITS[found[2] or "s"]: int(found[1])})
+    raise ArgumentTypeError(f"{text!r} is not an age. Write 90s, 15m, 1h or 2d.")
 
 
 def underlying(stream: OutputWrapper) -> TextIO:
@@ -142,7 +143,8 @@ class Command(BaseCommand):
             "--ignore",
             action="append",
             metavar="PATTERN",
-            help="leave out names that match; instead of INMEMORYSTORAGE_IGNORED_ORPHANS",
+            default=[],
+            help="leave out names that match, as those in INMEMORYSTORAGE_IGNORED_ORPHANS",
         )
         orphans.add_argument("--delete", action="store_true", help="delete the orphans")
         for option, help in (("--has", "has"), ("--lacks", "lacks")):
@@ -258,12 +260,13 @@ class Command(BaseCommand):
         *,
         labels: list[str],
         older_than: timedelta,
-        ignore: list[str] | None,
+        ignore: list[str],
         delete: bool,
         interactive: bool,
         **options: Any,
     ) -> None:
         """Find files to which no row refers; exit with 3 if there are any that are not deleted."""
+        ignore = [*ignored_orphans(), *ignore]
         with contextlib.closing(Survey(labels, progress=self._counting)) as survey:
             survey.list_files()
             if not delete or interactive:
