@@ -7,22 +7,25 @@ all contestants take turns; a quotient is the median of the rounds' quotients.
 from __future__ import annotations
 
 import argparse
+import itertools
 import multiprocessing
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from statistics import median
 
-from harness.bucket_storages import OPERATIONS, S3, SERVICES, Worker
+from harness.bucket_storages import CLIENT, OPERATIONS, OURS, S3, SERVICES, Worker
 from harness.report import table, three_digits
 from harness.suites import PACKAGE, RUNNERS, empty_suite
 from kit import row_of
 
+# The quotients by the second are what those by the first can reach at most.
+BASES = [OURS, CLIENT]
 # Boto3 is imported, and has made a client.
 BEFORE = """
 from time import perf_counter
@@ -40,6 +43,7 @@ STARTS = {
     "the whole kit": "from inmemorystorage.testing import override_storages as tool",
     "moto in the process": "from moto import mock_aws as tool",
 }
+STARTED = ["S3's floor", "the whole kit"]
 BEGUN = """
 tool().start() if "moto" in tool.__module__ else tool().enable()
 begun = perf_counter()
@@ -66,9 +70,7 @@ def times(service: str, options: argparse.Namespace) -> str:
             [operation, *measured(workers, service, operation, options)]
             for operation in OPERATIONS[service]
         ]
-    ours, *peers = contestants
-    quotients = [f"{peer} ÷ {ours}" for peer in peers]
-    return table([f"{service}: µs per call", *contestants, *quotients], rows)
+    return table([f"{service}: µs per call", *heads(contestants, BASES)], rows)
 
 
 def measured(
@@ -77,7 +79,7 @@ def measured(
     operation: str,
     options: argparse.Namespace,
 ) -> list[str]:
-    """Write the medians of an operation, and how many times longer the peers take."""
+    """Write the medians of an operation, and how many times longer the peers take than others."""
     found: dict[str, list[float]] = {label: [] for label in workers}
     labels = [*workers]
     for number in range(options.rounds + 1):
@@ -87,16 +89,27 @@ def measured(
             taken = workers[label].submit(measure).result()
             if number:  # the first round warms up
                 found[label].append(taken)
-    return cells(found)
+    return cells(found, BASES)
 
 
-def cells(found: dict[str, list[float]]) -> list[str]:
-    """Write the medians of all, and of the peers' quotients by the first."""
-    ours, *peers = found.values()
+def heads(labels: Iterable[str], bases: Sequence[str]) -> list[str]:
+    """Write the labels of all, and those of the quotients of others by the bases."""
+    return [*labels, *(f"{peer} ÷ {base}" for base, peer in pairs(labels, bases))]
+
+
+def cells(found: dict[str, list[float]], bases: Sequence[str]) -> list[str]:
+    """Write the medians of all, and those of the rounds' quotients of others by the bases."""
     quotients = [
-        median(theirs / own for theirs, own in zip(peer, ours, strict=True)) for peer in peers
+        median(theirs / own for theirs, own in zip(found[peer], found[base], strict=True))
+        for base, peer in pairs(found, bases)
     ]
     return [three_digits(figure) for figure in [*map(median, found.values()), *quotients]]
+
+
+def pairs(labels: Iterable[str], bases: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield each base with each label that is none."""
+    peers = [label for label in labels if label not in bases]
+    return itertools.product(bases, peers)
 
 
 def starts(rounds: int) -> str:
@@ -114,12 +127,10 @@ def starts(rounds: int) -> str:
                 begun[label].append(until_begun * 1000)
                 answered[label].append(until_answered * 1000)
     rows = [
-        ["imported and begun", *cells(begun)],
-        ["and a bucket created by a new client", *cells(answered)],
+        ["imported and begun", *cells(begun, STARTED)],
+        ["and a bucket created by a new client", *cells(answered, STARTED)],
     ]
-    ours, *peers = STARTS
-    quotients = [f"{peer} ÷ {ours}" for peer in peers]
-    return table(["ms, after importing boto3", *STARTS, *quotients], rows)
+    return table(["ms, after importing boto3", *heads(STARTS, STARTED)], rows)
 
 
 def empty_tests(count: int, rounds: int) -> str:

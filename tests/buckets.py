@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib.util import find_spec
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from engines.aws import App, service
@@ -152,6 +152,16 @@ def s3_server() -> Iterator[Server]:
 
     with service("s3", around) as server.endpoint, closing(server.client):
         yield server
+
+
+def upload_in_threads(storage: Any, name: str, content: IO[bytes]) -> str:
+    """Upload parts of 5 MiB with s3transfer's own manager, which has a pool of threads."""
+    from s3transfer.manager import TransferConfig, TransferManager
+
+    config = TransferConfig(multipart_threshold=1, multipart_chunksize=5_242_880)
+    with TransferManager(storage.connection.meta.client, config) as manager:
+        manager.upload(content, storage.bucket_name, name).result()
+    return name
 
 
 @contextmanager

@@ -6,8 +6,9 @@ import gc
 import itertools
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
@@ -127,25 +128,31 @@ class Contestant:
 
     :param make: returns the storage, from the URL of its emulator.
     :param emulator: runs the emulator, and yields its URL.
+    :param is_replayed: whether recorded responses answer the calls that are measured.
     """
 
     make: Callable[[str], Any]
     emulator: Callable[[], AbstractContextManager[Any]] = in_process
+    is_replayed: bool = False
 
 
-# The first of each service is this library's.
+# This library's, and the client with recorded responses.
+OURS, CLIENT = "in memory", "the client alone"
 SERVICES = {
     "S3": {
-        "in memory": Contestant(s3_floor),
+        OURS: Contestant(s3_floor),
+        CLIENT: Contestant(s3_floor, is_replayed=True),
         "moto in the process": Contestant(s3_moto),
         "moto's server": Contestant(s3_server, moto_server),
     },
     "Google Cloud Storage": {
-        "in memory": Contestant(gcs_floor),
+        OURS: Contestant(gcs_floor),
+        CLIENT: Contestant(gcs_floor, is_replayed=True),
         "fake-gcs-server": Contestant(gcs_server, fake_gcs_server),
     },
     "Azure": {
-        "in memory": Contestant(azure_floor),
+        OURS: Contestant(azure_floor),
+        CLIENT: Contestant(azure_floor, is_replayed=True),
         "Azurite": Contestant(azure_server, azurite_server),
     },
 }
@@ -232,11 +239,13 @@ class Worker:
     """
 
     storage: Any
+    contestant: Contestant
 
     @classmethod
     def start(cls, service: str, label: str, endpoint: str, listed: int) -> None:
         """Make the storage."""
-        cls.storage = SERVICES[service][label].make(endpoint)
+        cls.contestant = SERVICES[service][label]
+        cls.storage = cls.contestant.make(endpoint)
         for number in range(listed):
             save(cls.storage, f"{LISTED}/{number:04}.bin")
         gc.collect()
@@ -250,11 +259,21 @@ class Worker:
         if operation.is_stored:
             for name in names:
                 save(cls.storage, name)
-        gc.collect()
-        start = perf_counter_ns()
-        for name in names:
-            operation.call(cls.storage, name)
-        taken = perf_counter_ns() - start
+        with cls.answered(partial(operation.call, cls.storage, names[0])):
+            gc.collect()
+            start = perf_counter_ns()
+            for name in names:
+                operation.call(cls.storage, name)
+            taken = perf_counter_ns() - start
         for name in names:
             cls.storage.delete(name)
         return taken / calls / 1000
+
+    @classmethod
+    def answered(cls, call: Callable[[], object]) -> AbstractContextManager[None]:
+        """Return a block in which requests are answered, by recorded responses if replayed."""
+        if not cls.contestant.is_replayed:
+            return nullcontext()
+        from .replay import replayed
+
+        return replayed(call)

@@ -50,6 +50,11 @@ class S3Floor(BucketFloor):
         """Return whether anyone may read the objects of a storage; on its own domain anyone may."""
         return super().is_public(storage) or bool(getattr(storage, "custom_domain", None))
 
+    def enable(self) -> BucketFloor:
+        """Begin to answer."""
+        self._patch_after_import("s3transfer.manager", self._transferring)
+        return super().enable()
+
     @contextlib.contextmanager
     def patched(self) -> Iterator[None]:
         """Pass the requests of clients to `answer` for a block."""
@@ -64,6 +69,29 @@ class S3Floor(BucketFloor):
             method(RequestSigner, "generate_presigned_url", self._presign_url),
             method(S3PostPresigner, "generate_presigned_post", self._presign_post),
         ):
+            yield
+
+    @contextlib.contextmanager
+    def _transferring(self) -> Iterator[None]:
+        """Run boto3's transfers, for whose end it waits, in the calling thread in a block."""
+        from s3transfer.futures import NonThreadedExecutor
+        from s3transfer.manager import TransferManager
+
+        def make(
+            init: Any,
+            manager: Any,
+            client: Any,
+            config: Any = None,
+            osutil: Any = None,
+            executor_cls: Any = None,
+        ) -> None:
+            # A project that uses s3transfer itself passes its configuration, and may not wait.
+            is_boto3 = hasattr(config, "use_threads")
+            if is_boto3 and not self.is_left(str(client.meta.endpoint_url)):
+                executor_cls = NonThreadedExecutor
+            init(manager, client, config, osutil, executor_cls)
+
+        with method(TransferManager, "__init__", make):
             yield
 
     def _get_auth_instance(self, get: Any, signer: Any, *args: Any, **kwargs: Any) -> Any:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from threading import get_ident
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -689,6 +690,17 @@ def test_large_upload(client: Any) -> None:
     head = client.head_object(Bucket="media", Key="big")
     assert read.getvalue() == content
     assert (head["ContentType"], head["ETag"][-3:]) == ("a/b", '-2"')
+
+
+def test_transfers(server: Server, client: Any) -> None:
+    """boto3's transfers run in the calling thread, but in a pool of threads to a real endpoint."""
+    bucket, sending = server.make_bucket(), []
+    client.create_bucket(Bucket=bucket.name)
+    for each in (client, server.client):
+        each.meta.events.register("before-send.s3", lambda **_: sending.append(get_ident()))
+        each.upload_fileobj(io.BytesIO(b"content"), bucket.name, "a")
+    assert sending[0] == get_ident() != sending[1]
+    assert [*bucket.tags()] == ["a"]
 
 
 @pytest.mark.parametrize("version", ["s3", "s3v4"])
