@@ -19,6 +19,9 @@ from .workspace import Workspace, as_storage, describe, do_nothing, expect_equal
 MODULES = (saving, names, facts, opening, handles, thorough)
 CHECKS = [each for module in MODULES for each in checks_of(module)]
 
+# The length to which the lines of a failure are shortened.
+WIDTH = 400
+
 T = TypeVar("T")
 
 
@@ -147,7 +150,9 @@ def run_check(check: Check, space: Workspace) -> Result:
     except Exception as error:
         # Hypothesis notes the operations that lead to the error.
         message = "\n".join([describe(error), *getattr(error, "__notes__", ())])
-        return Result(check, FAILED, message, error)
+        # Operations may have contents of many kilobytes.
+        lines = [f"{line[:WIDTH]}{'…' * (len(line) > WIDTH)}" for line in message.split("\n")]
+        return Result(check, FAILED, "\n".join(lines), error)
     return Result(check, PASSED)
 
 

@@ -34,7 +34,12 @@ def start_process(
     )
 
     def wait() -> Any:
-        output, errors = process.communicate(call)
+        with process:
+            try:
+                output, errors = process.communicate(call)
+            except BaseException:  # it would save files after the check has cleaned up
+                process.kill()
+                raise
         if process.returncode:
             last = errors.decode(errors="replace").strip().rpartition("\n")[2]
             raise ChildProcessError(f"another process failed: {last}")

@@ -7,6 +7,7 @@ import pickle
 import sys
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import ANY, MagicMock, call
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -21,6 +22,7 @@ from inmemorystorage.conformance import (
     Workspace,
     check_storage,
 )
+from inmemorystorage.conformance.examination import WIDTH
 from inmemorystorage.conformance.processes import start_process, work
 from inmemorystorage.conformance.thorough import save_all
 
@@ -56,6 +58,7 @@ def test_random_operations_find_a_rare_fault(storage: type[InMemoryStorage]) -> 
     result = thorough(storage, "random_operations_match_a_model")
     assert result.outcome == "failed"
     assert "state.save(" in result.message
+    assert max(map(len, result.message.splitlines())) <= WIDTH + 1
 
 
 def test_a_storage_that_overwrites_matches_the_model(tmp_path: Any) -> None:
@@ -80,14 +83,25 @@ def test_an_error_of_a_process_is_raised() -> None:
         wait()
 
 
+def test_an_interrupted_process_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C kills another process, which would save files after the check has cleaned up."""
+    process = MagicMock(returncode=-9)
+    process.communicate.side_effect = KeyboardInterrupt
+    process.__exit__.return_value = False
+    monkeypatch.setattr("subprocess.Popen", lambda *arguments, **options: process)
+    with pytest.raises(KeyboardInterrupt):
+        start_process(InMemoryStorage(), "d", int)()
+    assert process.mock_calls[-2:] == [call.kill(), call.__exit__(ANY, ANY, ANY)]
+
+
 @pytest.mark.parametrize("settings_module", ["settings", None])
 def test_a_process_reads_its_call(
     monkeypatch: pytest.MonkeyPatch, settings_module: str | None
 ) -> None:
     """The function of another process reads a pickled call, and writes the pickled result."""
-    call = pickle.dumps((InMemoryStorage(), "d", save_all, ("a", [b"content"])))
+    pickled = pickle.dumps((InMemoryStorage(), "d", save_all, ("a", [b"content"])))
     output = io.BytesIO()
-    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(call)))
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(pickled)))
     monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=output))
     if settings_module is None:
         monkeypatch.delenv("DJANGO_SETTINGS_MODULE")
