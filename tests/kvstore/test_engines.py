@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import pytest
@@ -24,6 +24,7 @@ MEBIBYTE = 2**20
 CHUNKS = 5 * MEBIBYTE
 
 
+@cache
 def content(size: int) -> bytes:
     """Return bytes that do not repeat."""
     return b"".join(b"%07d\n" % number for number in range(size // 8))

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -93,23 +93,12 @@ def test_processes_save_under_one_name(store_uri: Callable[[str], str], name: st
     """Each process gets its own name, and its content is saved."""
     uri = store_uri(name)
     rounds = ROUNDS if name == "redis" else 20
-    with all_of([worker("race", uri, number, rounds) for number in range(PROCESSES)]) as processes:
-        saved = []
-        for _ in range(rounds):
-            for process in processes:
-                write_line(process, "go")
-            saved += [answers(process) for process in processes]
+    with worker("race", uri, PROCESSES, rounds) as process:
+        saved = [answers(process) for _ in range(PROCESSES * rounds)]
     storage = KeyValueStorage(uri)
     assert len({each for each, _ in saved}) == PROCESSES * rounds
     assert sorted(storage.listdir("race")[1]) == sorted(each.split("/")[1] for each, _ in saved)
     assert [read(storage, each).decode() for each, _ in saved] == [text for _, text in saved]
-
-
-@contextmanager
-def all_of(managers: list[Any]) -> Iterator[list[Any]]:
-    """Enter several context managers for a block."""
-    with ExitStack() as stack:
-        yield [stack.enter_context(each) for each in managers]
 
 
 @pytest.mark.parametrize("name", STORES)

@@ -11,19 +11,34 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import multiprocessing
 import os
 import sys
+from multiprocessing.synchronize import Barrier
 from typing import Any
 
 from django.conf import settings
 from django.core.files.base import ContentFile
 
 
-def race(storage: Any, number: str, rounds: str) -> None:
-    """Save once in each round, under the same name as the other workers."""
-    for turn in range(int(rounds)):
-        # All workers begin a round together.
-        sys.stdin.readline()
+def race(storage: Any, processes: str, rounds: str) -> None:
+    """Fork, and save in each process once in each round, under the same name as the others."""
+    fork = multiprocessing.get_context("fork")
+    barrier = fork.Barrier(int(processes))
+    racers = [
+        fork.Process(target=save_in_rounds, args=(storage, number, int(rounds), barrier))
+        for number in range(int(processes))
+    ]
+    for each in racers:
+        each.start()
+    for each in racers:
+        each.join()
+
+
+def save_in_rounds(storage: Any, number: int, rounds: int, barrier: Barrier) -> None:
+    """Save once in each round, which all processes begin together."""
+    for turn in range(rounds):
+        barrier.wait(60)
         content = f"{turn} of {number}"
         report([storage.save(f"race/{turn}.txt", ContentFile(content)), content])
 
@@ -50,8 +65,8 @@ def save_until_killed(storage: Any, seed: str, parent: int) -> None:
 
 
 def report(done: Any) -> None:
-    """Print a result for the test."""
-    print(json.dumps(done), flush=True)
+    """Print a result for the test, in one step: processes share the output."""
+    os.write(sys.stdout.fileno(), f"{json.dumps(done)}\n".encode())
 
 
 if __name__ == "__main__":
