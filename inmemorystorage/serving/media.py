@@ -42,11 +42,12 @@ def serve_media(request: HttpRequest) -> HttpResponseBase:
 
     It looks in the default storage, if that has URLs on this site, and in all in-memory storages.
     Raises ``DisallowedHost`` for a host that ALLOWED_HOSTS does not have, and ``Http404`` if no
-    storage has the file, if its ``base_url`` is the whole site, and if the project has its own view
-    at that URL, other than ``django.conf.urls.static.static``, which then looks on the disk.
+    storage has the file, if its ``base_url`` is the whole site, if the method is neither GET nor
+    HEAD, and if the project has its own view at that URL, other than
+    ``django.conf.urls.static.static``, which then looks on the disk.
     """
     request.get_host()
-    candidates = _storages_at(request.path)
+    candidates = _storages_at(request.path) if request.method in ("GET", "HEAD") else []
     if not candidates or _is_routed(request.path_info):
         raise Http404("No storage serves this URL.")
     denied: PermissionDenied | None = None

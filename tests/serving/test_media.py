@@ -65,6 +65,14 @@ def test_async(client: Client) -> None:
     assert asyncio.run(AsyncClient().get("/media/nothing")).status_code == 404
 
 
+@pytest.mark.parametrize("method", ["post", "put", "patch", "delete", "options"])
+def test_other_methods(client: Client, method: str) -> None:
+    """The middleware leaves a request that asks for no file to the project."""
+    assert getattr(client, method)("/media/d/a.bin").status_code == 404
+    urlpatterns.append(re_path("^.*$", lambda request: HttpResponse(b"page")))
+    assert getattr(client, method)("/media/d/a.bin").content == b"page"
+
+
 def test_other_storages(client: Client, settings: Any) -> None:
     """The middleware serves in-memory storages of other aliases and of fields."""
     use_storage(settings, "second", IN_MEMORY)
