@@ -14,7 +14,7 @@ from django.urls import Resolver404, get_script_prefix, resolve
 from django.utils.deprecation import MiddlewareMixin
 from django.views import static
 
-from ..project import labelled_storages
+from ..project import labelled_layers, labelled_storages
 from ..storage import InMemoryStorage
 from .views import exposes_project, serve_from
 
@@ -76,14 +76,22 @@ def _view(path: str) -> Any:
 def _storages_at(path: str) -> list[tuple[Storage, str]]:
     """Return the storages that may have a file with this URL path, and its name in each."""
     default = storages["default"]
+    labelled = [("default", default), *labelled_storages()]
     # Each storage once: many fields share one.
-    known = {id(storage): storage for _, storage in [("default", default), *labelled_storages()]}
-    return [
-        (storage, name)
-        for storage in known.values()
-        if (name := _name_at(storage, path)) is not None
-        if isinstance(storage, InMemoryStorage) or (storage is default and _is_public(storage))
-    ]
+    known = {id(storage): storage for _, storage in labelled}
+    # A layer is served through its FallbackStorage, which hides whiteouts and private copies.
+    owners = {
+        id(layer): owner for owner in known.values() for _, layer in labelled_layers("", owner)
+    }
+    found: dict[tuple[int, str], Storage] = {}
+    for storage in known.values():
+        name = _name_at(storage, path)
+        if name is None or not (storage is default or isinstance(storage, InMemoryStorage)):
+            continue
+        while id(storage) in owners:
+            storage = owners[id(storage)]
+        found[id(storage), name] = storage
+    return [(storage, name) for (_, name), storage in found.items() if _is_public(storage)]
 
 
 def _name_at(storage: Any, path: str) -> str | None:
@@ -95,6 +103,8 @@ def _name_at(storage: Any, path: str) -> str | None:
     return None if is_whole_site else path[len(prefix) :]
 
 
-def _is_public(storage: Storage) -> bool:
-    """Return whether the storage signs no URLs, as a bucket's does, and has only media."""
-    return not getattr(storage, "querystring_auth", False) and not exposes_project(storage)
+def _is_public(storage: Any) -> bool:
+    """Return whether the storage checks the signatures of its URLs, or has none, and only media."""
+    has_private_urls = getattr(storage, "querystring_auth", False)
+    is_checked = hasattr(storage, "check_url") or not has_private_urls
+    return is_checked and not exposes_project(storage)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
+from django.core.exceptions import PermissionDenied
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, default_storage, storages
 from django.http import Http404
@@ -29,6 +30,7 @@ from inmemorystorage.testing import (
     replace_storage,
 )
 from inmemorystorage.transfer import dump_files, load_files
+from inmemorystorage.walk import file_names
 
 DOTTED = "inmemorystorage.InMemoryStorage"
 FALLBACK = "inmemorystorage.FallbackStorage"
@@ -162,17 +164,38 @@ def test_files_are_served(settings: Any, default: Any) -> None:
 
 
 @pytest.mark.django_db  # the end of a response closes connections
-def test_a_private_bucket_is_not_served(settings: Any) -> None:
-    """A layer that signs its URLs is not served, and the upper layer is."""
+@pytest.mark.parametrize("upper", ["memory", "disk"])
+def test_a_private_layer(settings: Any, tmp_path: Path, upper: str) -> None:
+    """Files of a layer that signs its URLs are served at signed URLs alone, also from copies."""
     settings.ROOT_URLCONF = __name__
     private = InMemoryStorage(querystring_auth=True, base_url="/private/")
     put(private, "secret.txt")
-    use_storage(settings, "default", FALLBACK, backends=[DOTTED, private])
+    layer = DOTTED if upper == "memory" else FileSystemStorage(tmp_path)
+    use_storage(settings, "default", FALLBACK, backends=[layer, private], cache_reads=True)
     put(storages["default"], "a.txt", b"upper")
     assert served("a.txt") == b"upper"
-    with pytest.raises(Http404):
-        served("secret.txt")
+    for _ in range(2):
+        with pytest.raises(PermissionDenied):
+            served("secret.txt")
+        assert get(storages["default"], "secret.txt")  # which makes a copy
     assert storages["default"].querystring_auth is True
+
+
+@pytest.mark.django_db  # the end of a response closes connections
+@pytest.mark.parametrize("make", [str, lambda alias: FallbackStorage([alias])])
+def test_whiteouts_and_notes_are_not_served(settings: Any, make: Any) -> None:
+    """Files that a FallbackStorage keeps for itself in a layer are not served."""
+    settings.ROOT_URLCONF = __name__
+    use_storage(settings, "upper", DOTTED)
+    backends = [make("upper"), stocked("lower.txt", "copied.txt")]
+    use_storage(settings, "default", FALLBACK, backends=backends, cache_reads=True)
+    assert get(storages["default"], "copied.txt") == served("copied.txt") == b"copied.txt"
+    storages["default"].delete("lower.txt")
+    own = [name for name in file_names(storages["upper"]) if name != "copied.txt"]
+    assert len(own) == 2
+    for name in own:
+        with pytest.raises(Http404):
+            served(name)
 
 
 def test_a_file_field(default: Any) -> None:
