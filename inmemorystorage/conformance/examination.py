@@ -7,6 +7,7 @@ from contextlib import suppress
 from importlib.util import find_spec
 from typing import TypeVar
 
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import Storage
 
@@ -38,8 +39,8 @@ class Examination:
         outside of it are skipped. By default directories of checks are at the root.
 
     What ``make_storage`` raises is raised again, and fails no check. Raises ``TypeError`` if it
-    returns no storage, and ``ImproperlyConfigured`` if thorough checks shall run and Hypothesis is
-    not installed.
+    returns no storage, and ``ImproperlyConfigured`` if Django has no settings, or if thorough
+    checks shall run and Hypothesis is not installed.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Examination:
         found: dict[str, bool] | None = None,
         directory: str = "",
     ) -> None:
+        _ = settings.USE_TZ  # many checks need settings, which Django may have to set up
         if not callable(make_storage):
             raise TypeError(f"{make_storage!r} is not a function. Pass one that returns a storage.")
         if thorough and find_spec("hypothesis") is None:

@@ -410,6 +410,19 @@ def test_the_package_imports_no_tool_for_tests() -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.once
+def test_settings_are_needed() -> None:
+    """Checks without Django's settings raise an error that names the cure, instead of failing."""
+    code = (
+        "import os; os.environ.pop('DJANGO_SETTINGS_MODULE', None)\n"
+        "from inmemorystorage.conformance import check_storage\n"
+        "check_storage(object)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    last = done.stderr.splitlines()[-1]
+    assert "ImproperlyConfigured" in last and "call settings.configure()" in last
+
+
 def test_check_names_are_unique() -> None:
     """No two checks have one name, and each has a sentence that ends with a full stop."""
     assert len({each.name for each in CHECKS}) == len(CHECKS)
