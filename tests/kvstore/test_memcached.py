@@ -204,6 +204,14 @@ def test_a_full_server() -> None:
         wait_until(lambda: use(uri, lambda b: b.set("key1", value)) is None, "room")
 
 
+@pytest.mark.parametrize("answer", [b"out of memory storing object", b"Out of memory during read"])
+def test_answers_of_a_full_server(wire: Wire, answer: bytes) -> None:
+    """Each answer of a server without memory raises ENOSPC."""
+    wire.answer = b"SERVER_ERROR " + answer + b"\r\n"
+    error = failing(uri_of(wire), lambda backend: backend.set("key", b"value"))
+    assert (error.errno, answer.decode() in str(error)) == (errno.ENOSPC, True)
+
+
 def test_time_to_live(servers: list[Server]) -> None:
     """A value expires after its ttl; without one, or with more than 30 days, it stays."""
     backend = make_backend(f"memcached://{servers[0].address}")

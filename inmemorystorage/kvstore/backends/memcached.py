@@ -93,7 +93,7 @@ class MemcachedProtocol(Backend):
     def error_number(self, error: Exception) -> int:
         if isinstance(error, MemcacheUnexpectedCloseError):
             return errno.ECONNRESET
-        refused = (number for text, number in _REFUSALS.items() if text in str(error))
+        refused = (number for text, number in _REFUSALS.items() if text in str(error).lower())
         return next(refused, None) or network_errno(error) or errno.EIO
 
     def error_text(self, error: Exception) -> str:
