@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
@@ -19,30 +20,47 @@ from .whiteouts import StoredNames
 _UNFINISHED = "unfinished"
 
 # Lock striping: different names rarely contend.
-_locks = PerProcess(lambda: [threading.RLock() for _ in range(64)])
+_locks = PerProcess(lambda: [threading.Lock() for _ in range(64)])
 _being_copied: PerProcess[set[str]] = PerProcess(set)
+# The locks that a caller holds. A layer may be a FallbackStorage, which is called in another thread
+# if the layer has a timeout: the context comes along, the owner of an RLock does not.
+_held: ContextVar[frozenset[int]] = ContextVar("_held", default=frozenset())
 
 
-def lock_of(name: str) -> threading.RLock:
-    """Return the lock to hold while a name is copied or changed."""
-    return _locks.value[hash(name) % len(_locks.value)]
+@contextmanager
+def locked(name: str) -> Iterator[None]:
+    """Hold the lock of a name while it is copied or changed, also in the calls of layers."""
+    index, held = hash(name) % len(_locks.value), _held.get()
+    if index in held:
+        yield
+        return
+    token = _held.set(held | {index})
+    try:
+        with _locks.value[index]:
+            yield
+    finally:
+        _held.reset(token)
 
 
 def wait_for_copy(name: str) -> None:
     """Wait while another thread copies a file up, until the copy is whole."""
     if name in _being_copied.value:
-        with lock_of(name):
+        with locked(name):
             pass
 
 
 @contextmanager
 def _copying(name: str) -> Iterator[None]:
-    with lock_of(name):
-        _being_copied.value.add(name)
+    with locked(name):
+        names = _being_copied.value
+        if name in names:  # to a FallbackStorage of which this is a layer
+            yield
+            return
+        names.add(name)
         try:
             yield
         finally:
-            _being_copied.value.discard(name)
+            names.discard(name)
 
 
 def copy_up(
@@ -185,7 +203,7 @@ class ReadCache:
             return False
 
     def _copy(self, name: str, source: Layer, file: Any, size: int) -> bool:
-        with lock_of(name):
+        with locked(name):
             if self._layer.ask("exists", name):
                 return True
             if self._is_hidden(name):
@@ -242,7 +260,7 @@ class ReadCache:
         return excess
 
     def _drop(self, name: str) -> None:
-        with lock_of(name):
+        with locked(name):
             stamp = self._names.text(name)
             if not stamp or not self._layer.ask("exists", name):
                 return

@@ -15,7 +15,7 @@ from django.core.files.storage import Storage
 from django.core.signing import BadSignature
 from django.utils.deconstruct import deconstructible
 
-from .copies import lock_of, wait_for_copy
+from .copies import locked, wait_for_copy
 from .layer import Layer, guard_recursion, is_outside, make_layers, normalize
 from .layers import Layers
 from .readonly import LowerLayerFile, is_writing
@@ -152,7 +152,7 @@ class FallbackStorage(Storage):
         writer = layers.writers(name)[0]
         layers.check_not_shadowed(name, writer)
         layers.copy_up_parent_file(name, writer)
-        with lock_of(name):
+        with locked(name):
             if "x" not in mode:
                 layers.forget_copy(name)
             layers.copy_up_for_change(name, mode, writer)
@@ -170,7 +170,7 @@ class FallbackStorage(Storage):
         layers, name = self._layers, normalize(name)
         writers = layers.writers(name)
         layers.copy_up_parent_file(name, writers[0])
-        with lock_of(name):
+        with locked(name):
             layers.forget_copy(name)
             if writers[0].overwrites:
                 layers.check_not_shadowed(name, writers[0])
@@ -258,7 +258,7 @@ class FallbackStorage(Storage):
             writer = layers.writers(name)[0]
             path = writer.ask("path", name)
         if path is not None:
-            with lock_of(name):
+            with locked(name):
                 layers.check_not_shadowed(name, writer)
                 layers.forget_copy(name)
                 layers.copy_up_for_change(name, "a", writer)
@@ -281,7 +281,7 @@ class FallbackStorage(Storage):
         is_below = layers.lower_layer_has(name)
         if not is_below:
             layers.copy_up_parent_file(name, writers[0])
-        with lock_of(name):
+        with locked(name):
             layers.forget_copy(name)
             if is_below and layers.is_directory(name):
                 self._delete_directory(name, writers)

@@ -302,6 +302,29 @@ def test_half_a_copy_is_not_seen(cache_reads: bool) -> None:
         copying.result(10)
 
 
+def test_half_a_copy_of_a_cached_file_is_not_seen() -> None:
+    """Readers wait for a copy whose source is a FallbackStorage that makes a copy itself."""
+    sizes: list[int] = []
+
+    class ReadWhileHalf(InMemoryStorage):
+        def _save(self, name: str, content: Any) -> str:
+            super()._save(name, ContentFile(b"half"))
+            reader = threading.Thread(target=lambda: sizes.append(len(get(storage, "a.txt"))))
+            reader.start()
+            reader.join(0.2)
+            with self.open(name, "wb") as file:
+                file.write(b"".join(content.chunks()))
+            readers.append(reader)
+            return name
+
+    readers: list[threading.Thread] = []
+    inner = FallbackStorage([InMemoryStorage(), stocked("a.txt")], cache_reads=True)
+    storage = FallbackStorage([ReadWhileHalf(), inner])
+    storage.open("a.txt", "ab").close()
+    readers[0].join()
+    assert sizes == [len(b"a.txt")]
+
+
 def test_an_error_of_the_lower_layer() -> None:
     """open() raises the error of the lower layer."""
     storage, *_ = over("a.txt", cache_reads=True)

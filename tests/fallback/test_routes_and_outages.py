@@ -135,6 +135,16 @@ def calling_threads() -> list[threading.Thread]:
     return [each for each in threading.enumerate() if each.name == "FallbackStorage"]
 
 
+@pytest.mark.parametrize("cache_reads", [False, True])
+def test_a_fallback_storage_with_a_timeout(cache_reads: bool) -> None:
+    """A layer that is a FallbackStorage answers in time while a file is copied up from it."""
+    inner = FallbackStorage([InMemoryStorage(), stocked("a.txt")], cache_reads=cache_reads)
+    storage = FallbackStorage([InMemoryStorage(), {"BACKEND": inner, "timeout": 5}])
+    with storage.open("a.txt", "ab") as file:
+        file.write(b"!")
+    assert (get(storage, "a.txt"), get(inner, "a.txt")) == (b"a.txt!", b"a.txt")
+
+
 def test_threads_are_daemons() -> None:
     """A thread that waits for a layer does not keep the process from ending."""
     hanging = Waiting()
