@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from projects import Project, make_project
+from projects import Project
 
 DIRECTORY = Path(__file__).parent.parent / "docs" / "recipes"
 # Separate tests run the files of these pages; test_docs runs the snippets of all others.
@@ -20,6 +23,13 @@ BLOCK = re.compile(
 )
 # Code without the name of a file in its first line.
 UNNAMED = re.compile(r"^```(?:html|ini|python|toml|yaml)\n(?!(?:#|<!--) [\w./-]+(?: -->)?\n)", re.M)
+# The project of project.md; what pages show of these two of its files is appended.
+SETTINGS, URLS = "mysite/settings.py", "mysite/urls.py"
+START = """
+from django.core.management import call_command
+call_command("startproject", "mysite", ".")
+call_command("startapp", "uploads")
+"""
 
 
 @dataclass(frozen=True)
@@ -44,21 +54,43 @@ def files_of(page: str) -> list[File]:
     return found
 
 
+def headings_of(page: str) -> list[str]:
+    """Return the headings under which a page shows files."""
+    return list(dict.fromkeys(file.heading for file in files_of(page)))
+
+
+def write_files(project: Project, files: Collection[File]) -> None:
+    """Write files into a project; one that is shown in several parts is their sum."""
+    written = {SETTINGS, URLS}
+    for file in files:
+        (project.directory / file.name).parent.mkdir(parents=True, exist_ok=True)
+        (project.append if file.name in written else project.write)(file.name, file.text)
+        written.add(file.name)
+
+
+@cache
+def files_of_django() -> list[File]:
+    """Return the files of a project and an app as Django makes them."""
+    with TemporaryDirectory() as directory:
+        root = Path(directory)
+        Project(root).run("-c", START)
+        return [
+            File("", str(path.relative_to(root)), path.read_text("utf-8"))
+            for path in root.rglob("*.py")
+        ]
+
+
 def make_recipe(directory: Path, page: str, *headings: str) -> Project:
     """
-    Write a project with the files of a page that stand under some headings, or its title.
+    Write a project as Django makes it, with a page's files under its title and some headings.
 
-    Settings are appended to the project's; a file that is shown in several parts is their sum.
+    Its tests run with ``--no-migrations``, which is faster, or after ``makemigrations``.
     """
-    project = make_project(directory)
-    files = files_of(page)
-    assert {*headings} <= {file.heading for file in files}
-    written = {"settings.py"}
+    assert {*headings} <= {*headings_of(page)}
+    project = Project(directory, {"DJANGO_SETTINGS_MODULE": "mysite.settings"})
     title = re.match(r"# (.*)", (DIRECTORY / page).read_text("utf-8"))
-    for file in files:
-        if file.heading in (*headings, title and title[1]):
-            name = "project_settings.py" if file.name == "settings.py" else file.name
-            (directory / name).parent.mkdir(parents=True, exist_ok=True)
-            (project.append if file.name in written else project.write)(name, file.text)
-            written.add(file.name)
+    shown = (*headings, title and title[1])
+    write_files(project, files_of_django())
+    write_files(project, files_of("project.md"))
+    write_files(project, [file for file in files_of(page) if file.heading in shown])
     return project

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 from projects import Project
-from recipes import DIRECTORY, files_of, make_recipe
+from recipes import DIRECTORY, SETTINGS, files_of, headings_of, make_recipe, write_files
 from testing.faces import Outcome
 
 pytestmark = pytest.mark.once
 
-PYTEST = ("-m", "pytest", "-p", "no:cacheprovider", "-rfE")
-WITHOUT = ("-p", "no:inmemorystorage", "-o", "DJANGO_SETTINGS_MODULE=project_settings")
+LINE = "inmemorystorage_override = true\n"
+PYTEST = ("-m", "pytest", "-p", "no:cacheprovider", "-rfE", "--no-migrations")
 
 BUCKET = """
 STORAGES = {
@@ -28,6 +28,13 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 """
+
+
+def without_the_line(project: Project) -> Project:
+    """Remove the kit's line from pytest.ini; return the project."""
+    path = project.directory / "pytest.ini"
+    path.write_text(path.read_text("utf-8").replace(LINE, ""), "utf-8")
+    return project
 
 
 def count(project: Project, *command: str) -> int:
@@ -44,10 +51,10 @@ def test_tasks(tmp_path: Path) -> None:
 def test_the_backport_of_tasks(tmp_path: Path) -> None:
     """The package django-tasks needs no other change than its name."""
     project = make_recipe(tmp_path, "tasks.md", "Django Tasks")
-    for name in ("project_settings.py", "uploads/tasks.py", "test_tasks.py"):
+    for name in (SETTINGS, "uploads/tasks.py", "test_tasks.py"):
         path = project.directory / name
         path.write_text(path.read_text("utf-8").replace("django.tasks", "django_tasks"), "utf-8")
-    project.append("project_settings.py", 'INSTALLED_APPS.append("django_tasks")\n')
+    project.append(SETTINGS, 'INSTALLED_APPS.append("django_tasks")\n')
     assert count(project, *PYTEST) == 5
 
 
@@ -66,8 +73,8 @@ def test_celery(heading: str, tests: tuple[str, ...], number: int, tmp_path: Pat
 
 def test_moto(tmp_path: Path) -> None:
     """Tests with moto pass without the kit, and beside those that need no moto for S3."""
-    before = make_recipe(tmp_path / "before", "moto.md", "Before")
-    assert count(before, *PYTEST, *WITHOUT) == 3
+    before = without_the_line(make_recipe(tmp_path / "before", "moto.md", "Before"))
+    assert count(before, *PYTEST) == 3
     after = make_recipe(tmp_path / "after", "moto.md", "After", "What differs")
     for name in ("conftest.py", "test_exports.py"):
         after.write(f"unchanged/{name}", (before.directory / name).read_text("utf-8"))
@@ -81,16 +88,15 @@ DOCUMENTS = ("uploads/tests.py", "test_documents.py")
 
 def test_media_root_without_the_kit(tmp_path: Path) -> None:
     """Tests with a temporary MEDIA_ROOT pass without the kit."""
-    project = make_recipe(tmp_path, MEDIA_ROOT, "Before")
-    assert count(project, *PYTEST, *WITHOUT, *DOCUMENTS) == 3
+    project = without_the_line(make_recipe(tmp_path, MEDIA_ROOT, "Before"))
+    assert count(project, *PYTEST, *DOCUMENTS) == 3
 
 
 def test_media_root_in_steps(tmp_path: Path) -> None:
     """Tests with a temporary MEDIA_ROOT pass with the kit, also with an empty mixin."""
-    line = ("-o", "DJANGO_SETTINGS_MODULE=project_settings", "-o", "inmemorystorage_override=true")
     for name, headings in {"first": ("Before",), "then": ("Before", "The empty mixin")}.items():
         project = make_recipe(tmp_path / name, MEDIA_ROOT, *headings)
-        assert count(project, *PYTEST, *line, *DOCUMENTS) == 3
+        assert count(project, *PYTEST, *DOCUMENTS) == 3
         assert not project.media.exists()
 
 
@@ -98,6 +104,7 @@ def test_media_root_with_the_kit(tmp_path: Path) -> None:
     """Tests that need no MEDIA_ROOT pass with the kit, and strict mode finds a real one."""
     strict = "Is anything real still touched?"
     project = make_recipe(tmp_path, MEDIA_ROOT, "After", strict)
+    project.manage("makemigrations", "uploads")
     assert count(project, "-m", "django", "test") == 2
     printed = project.run(*PYTEST, *DOCUMENTS, "test_exports.py", fails=True)
     assert Outcome(printed).count == 3
@@ -112,9 +119,9 @@ CONFORMANCE = "conformance.md"
 @pytest.fixture
 def package(tmp_path: Path) -> Project:
     """Return the package with a storage whose tests run the conformance suite."""
-    headings = {file.heading for file in files_of(CONFORMANCE)}
-    project = make_recipe(tmp_path, CONFORMANCE, *headings)
-    return replace(project, environment={"DJANGO_SETTINGS_MODULE": "tests.settings"})
+    project = Project(tmp_path, {"DJANGO_SETTINGS_MODULE": "tests.settings"})
+    write_files(project, files_of(CONFORMANCE))
+    return project
 
 
 def test_conformance_of_a_package(package: Project) -> None:
@@ -164,15 +171,19 @@ def test_factories(settings: str, tmp_path: Path) -> None:
     """Files of factory_boy and model_bakery roll back with their rows."""
     headings = ("factory_boy", "model_bakery", "What rolls back", "Many rows")
     project = make_recipe(tmp_path, "factories.md", *headings)
-    project.append("project_settings.py", settings)
+    project.append(SETTINGS, settings)
     assert count(project, *PYTEST) == 13
 
 
-@pytest.mark.parametrize(
-    ("heading", "number"), [("URLs in responses", 10), ("Direct uploads to a bucket", 11)]
-)
-def test_drf(heading: str, number: int, tmp_path: Path) -> None:
-    """An API of Django REST framework takes uploads, on a disk and on a bucket."""
-    headings = ("Forms", "A file as the body", "A storage that fails", heading)
-    project = make_recipe(tmp_path, "drf.md", *headings)
-    assert count(project, *PYTEST) == number
+def test_drf_on_a_disk(tmp_path: Path) -> None:
+    """An API of Django REST framework takes uploads on a disk."""
+    headings = headings_of("drf.md")
+    headings.remove("Direct uploads to a bucket")
+    assert count(make_recipe(tmp_path, "drf.md", *headings[1:]), *PYTEST) == 10
+
+
+def test_drf_on_a_bucket(tmp_path: Path) -> None:
+    """The files of the whole page are one project, which takes uploads on a bucket."""
+    project = make_recipe(tmp_path, "drf.md", *headings_of("drf.md"))
+    project.manage("makemigrations", "uploads")
+    assert count(project, *PYTEST, "--migrations") == 13

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from projects import Project
-from recipes import make_recipe
+from recipes import SETTINGS, make_recipe
 
 pytestmark = [
     pytest.mark.once,
@@ -21,7 +21,8 @@ pytestmark = [
 ]
 
 PAGE, INLINE, SYRUPY, BUCKET = "snapshots.md", "inline-snapshot", "syrupy", "Requests to a bucket"
-PYTEST = ("-m", "pytest", "-p", "no:cacheprovider", "-p", "inline_snapshot", "-p", "syrupy")
+PLUGINS = ("-p", "no:cacheprovider", "-p", "inline_snapshot", "-p", "syrupy")
+PYTEST = ("-m", "pytest", "--no-migrations", *PLUGINS)
 MEMORY = """
 STORAGES = {
     "default": {"BACKEND": "inmemorystorage.InMemoryStorage"},
@@ -66,7 +67,7 @@ def test_inline_snapshots_are_created(storage: str, tmp_path: Path) -> None:
     headings = [INLINE, BUCKET] if storage == "bucket" else [INLINE]
     project = make_recipe(tmp_path, PAGE, *headings)
     if storage == "memory":
-        project.append("project_settings.py", MEMORY)
+        project.append(SETTINGS, MEMORY)
     names = [path.name for path in sorted(tmp_path.glob("test_*.py"))]
     expected = [code_of(project, name) for name in names]
     for name in names:

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from recipes import make_recipe
+from recipes import SETTINGS, make_recipe
 
 from chromium import ARGUMENTS, EXECUTABLE
 
@@ -17,20 +17,21 @@ BrowserType.launch = partialmethod(
     BrowserType.launch, executable_path={str(EXECUTABLE)!r}, args={ARGUMENTS!r}
 )
 """
+PYTEST = ("-m", "pytest")
 
 
 @pytest.mark.parametrize(
-    ("headings", "options", "number"),
+    ("heading", "command", "number"),
     [
-        (("With pytest-playwright",), (), 4),
-        (("With pytest-playwright", "Uploads to a bucket"), ("-k", "direct"), 2),
-        (("With StaticLiveServerTestCase",), ("-p", "no:playwright", "uploads/tests.py"), 1),
+        ("With pytest-playwright", PYTEST, 4),
+        ("Uploads to a bucket", (*PYTEST, "test_direct.py"), 2),
+        ("With StaticLiveServerTestCase", ("-m", "django", "test"), 1),
     ],
 )
-def test_recipe(headings, options, number, tmp_path):
+def test_recipe(heading, command, number, tmp_path):
     """The tests of each part of the page pass."""
-    project = make_recipe(tmp_path, "playwright.md", *headings)
-    project.write("launch.py", LAUNCH)
-    line = ("-o", "inmemorystorage_override=true")
-    printed = project.run("-m", "pytest", "-p", "launch", *line, *options)
-    assert re.findall(r"(\d+) passed", printed) == [str(number)]
+    project = make_recipe(tmp_path, "playwright.md", "With pytest-playwright", heading)
+    project.append(SETTINGS, LAUNCH)
+    project.manage("makemigrations", "uploads")
+    printed = project.run(*command)
+    assert re.findall(r"(?:Ran )?(\d+) (?:passed|test in)", printed) == [str(number)]
