@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..backends import Entry
@@ -44,6 +45,7 @@ def lease_expired(label: str) -> OSError:
     return OSError(errno.ESTALE, "the upload's lease expired; save the file again", label)
 
 
+@dataclass
 class Orphan:
     """
     Content that may be, or become, an orphan.
@@ -56,28 +58,19 @@ class Orphan:
     :param meta: of the note, if it is stored already.
     """
 
-    def __init__(
-        self,
-        entries: EntryStore,
-        label: str,
-        content: str,
-        place: tuple[str, str],
-        chunks: int = 0,
-        meta: bytes = b"",
-    ) -> None:
-        self._entries = entries
-        self.label = label
-        self.content = content
-        self.place = place
-        self.chunks = chunks
-        self._meta = meta
+    entries: EntryStore
+    label: str
+    content: str
+    place: tuple[str, str]
+    chunks: int = 0
+    meta: bytes = b""
 
     def note(self) -> None:
         """Store the note."""
         entry = self._entry(self._due())
-        if self._entries.backend.lists_entries:
-            self._entries.insert(self.label, self._note_place, entry, inside=False)
-        self._meta = entry.meta
+        if self.entries.backend.lists_entries:
+            self.entries.insert(self.label, self._note_place, entry, inside=False)
+        self.meta = entry.meta
 
     def renew(self) -> None:
         """Renew the lease; raise ``OSError`` if a sweep has dropped the content."""
@@ -87,31 +80,31 @@ class Orphan:
     def replace_note(self, due: float) -> bool:
         """Change when the lease expires; return False if another process changed the note."""
         entry = self._entry(due)
-        if self._entries.backend.lists_entries and not self._entries.replace(
-            self.label, self._note_place, self._meta, entry
+        if self.entries.backend.lists_entries and not self.entries.replace(
+            self.label, self._note_place, self.meta, entry
         ):
             return False
-        self._meta = entry.meta
+        self.meta = entry.meta
         return True
 
     def forget(self) -> bool:
         """Remove the note; return False if another process has already swept it."""
-        if not self._entries.backend.lists_entries:
+        if not self.entries.backend.lists_entries:
             return True
-        return self._entries.remove(self.label, self._note_place, self._meta)
+        return self.entries.remove(self.label, self._note_place, self.meta)
 
     def find(self) -> Found | None:
         """Return the file or the claim that has the content, if its place still has it."""
-        found = self._entries.read(self.label, [self.place])[0]
+        found = self.entries.read(self.label, [self.place])[0]
         return found if found is not None and found.record.content == self.content else None
 
     def remove(self, found: Found) -> bool:
         """Remove the entry that `find` returned; return False if it has changed."""
-        return self._entries.remove(self.label, self.place, found.meta)
+        return self.entries.remove(self.label, self.place, found.meta)
 
     def _due(self) -> float:
         """Return when a lease that begins now expires."""
-        now: float = self._entries.ask(self.label, "now")
+        now: float = self.entries.ask(self.label, "now")
         return now + LEASE
 
     def _entry(self, due: float) -> Entry:
@@ -119,7 +112,7 @@ class Orphan:
 
     @property
     def _note_place(self) -> tuple[str, str]:
-        return self._entries.key("s", ""), self.content
+        return self.entries.key("s", ""), self.content
 
 
 class Orphans:

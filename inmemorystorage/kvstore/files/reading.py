@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from ..limits import crc32
 from .chunks import ContentStore
@@ -13,6 +14,7 @@ from .entries import Record
 _AHEAD = 8
 
 
+@dataclass
 class StoredContent:
     """
     The content that a file has now, even if the file is replaced or deleted later.
@@ -27,31 +29,30 @@ class StoredContent:
     replaced, else ``EIO``.
     """
 
-    def __init__(
-        self,
-        contents: ContentStore,
-        record: Record,
-        body: bytes,
-        name: str,
-        is_current: Callable[[], bool],
-    ) -> None:
-        self.size = record.size
-        self._contents = contents
-        self._record = record
-        self._body = body
-        self._name = name
-        self._is_current = is_current
-        # The chunk that was fetched last.
-        self._number = -1
-        self._chunk = b""
+    contents: ContentStore
+    record: Record
+    body: bytes
+    name: str
+    is_current: Callable[[], bool]
+    # The chunk that was fetched last, and its number.
+    _chunk: bytes = b""
+    _number: int = -1
+
+    def __post_init__(self) -> None:
+        record, body = self.record, self.body
         if not record.chunk_size and (len(body), crc32(body)) != (record.size, record.checksum):
             raise self._lost()
+
+    @property
+    def size(self) -> int:
+        """Return the number of bytes."""
+        return self.record.size
 
     def read_at(self, position: int, size: int | None) -> bytes:
         """Return at most ``size`` bytes of one chunk, or all the rest, from a position on."""
         if position >= self.size:
             return b""
-        number, start = divmod(position, self._record.chunk_size or self.size)
+        number, start = divmod(position, self.record.chunk_size or self.size)
         if size is None:
             return self._rest(number, start)
         if number != self._number:
@@ -60,7 +61,7 @@ class StoredContent:
 
     def _rest(self, number: int, start: int) -> bytes:
         """Return the chunks from the one of this number on, without the start of the first."""
-        total = max(1, self._record.chunks)
+        total = max(1, self.record.chunks)
         parts: list[bytes | memoryview[int]] = []
         for first in range(number, total, _AHEAD):
             parts += self._fetch(first, min(_AHEAD, total - first))
@@ -69,16 +70,16 @@ class StoredContent:
         return b"".join(parts)
 
     def _fetch(self, first: int, count: int) -> list[bytes]:
-        if not self._record.chunk_size:
-            return [self._body]
-        chunks = self._contents.read(self._name, self._record, self._body, first, count)
+        if not self.record.chunk_size:
+            return [self.body]
+        chunks = self.contents.read(self.name, self.record, self.body, first, count)
         if chunks is None:
             raise self._lost()
         return chunks
 
     def _lost(self) -> OSError:
-        if self._is_current():
-            return OSError(errno.EIO, "the store has lost a part of this file", self._name)
+        if self.is_current():
+            return OSError(errno.EIO, "the store has lost a part of this file", self.name)
         return OSError(
-            errno.ESTALE, "the file was deleted or replaced while it was read", self._name
+            errno.ESTALE, "the file was deleted or replaced while it was read", self.name
         )
