@@ -120,8 +120,8 @@ class FilesOnDisk:
         if snapshot is None or not above.startswith(os.path.join(snapshot.directory, "")):
             raise TypeError(
                 f"{self._location} is not moved, so its changes are unknown. Look at its files "
-                "instead, or let the kit move it: set inmemorystorage_override, and leave "
-                "MEDIA_ROOT and STORAGES as the settings have them."
+                "instead, or let the kit move it: set inmemorystorage_override, and MEDIA_ROOT "
+                "in the settings, and leave it and STORAGES as they are there."
             )
         changed = [
             (self._name(path), entries)
