@@ -56,14 +56,20 @@ def _two_parts(content_type: str, body: bytes) -> tuple[Json, str, bytes]:
         if matched is None:
             raise ValueError(content_type)
         delimiter = b"--" + matched[1].encode()
-        first = body.index(b"\r\n\r\n") + 4
-        second = body.index(b"\r\n" + delimiter, first)
-        head = body.index(b"\r\n\r\n", second + 2 + len(delimiter))
-        last = body.rindex(b"\r\n" + delimiter + b"--", head)
+        # gcsfs ends lines without a carriage return.
+        end = b"\n" if body.startswith(delimiter + b"\n") else b"\r\n"
+        first = body.index(end * 2) + len(end * 2)
+        second = body.index(end + delimiter, first)
+        head = body.index(end * 2, second + len(end + delimiter))
+        last = body.rindex(end + delimiter + b"--", head)
     except ValueError:
         raise GcsError(400, "Malformed multipart body.", "badRequest") from None
     named = _CONTENT_TYPE.search(body, second, head)
-    return parse_json(body[first:second]), named[1].decode() if named else "", body[head + 4 : last]
+    return (
+        parse_json(body[first:second]),
+        named[1].decode() if named else "",
+        body[head + len(end * 2) : last],
+    )
 
 
 def named_key(request: Request) -> str:

@@ -109,6 +109,8 @@ def range_of(header: str, size: int) -> slice | None:
         return None
     first, last = matched.groups()
     if not first:
+        if size == 0 and int(last):  # section 14.1.2: it is satisfied by all that there is
+            return None
         start, stop = max(0, size - int(last)), size
     else:
         start, stop = int(first), min(size, int(last) + 1 if last else size)

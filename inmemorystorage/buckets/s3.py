@@ -181,7 +181,7 @@ def _call(buckets: Buckets, request: Request, endpoint: str) -> Call:
     bucket = host.bucket
     if not bucket:
         bucket, _, path = path.partition("/")
-    return Call(buckets, request, bucket, path, host.bucket, host.region)
+    return Call(buckets, request, bucket, path, host.region)
 
 
 def _parse_host(request: Request, service: str) -> Host:

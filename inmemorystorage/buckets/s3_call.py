@@ -42,7 +42,6 @@ class Call:
     """
     A request for a bucket, or for an object in it.
 
-    :param host_bucket: the bucket if the host names it, otherwise empty.
     :param region: the region that the host names, or an empty string.
     """
 
@@ -50,7 +49,6 @@ class Call:
     request: Request
     bucket_name: str
     key: str
-    host_bucket: str = ""
     region: str = ""
 
     @cached_property
@@ -129,8 +127,8 @@ class Call:
     @property
     def is_signed(self) -> bool:
         """Return whether the request is signed; raise `S3Error` if its signature is not valid."""
-        secrets = self.buckets.secrets
-        return is_signed(Signed(self.request, self.host_bucket, self.headers, self.query, secrets))
+        of = self.request, self.bucket_name, self.key
+        return is_signed(Signed(*of, self.headers, self.query, self.buckets.secrets))
 
     def number(self, name: str, default: int) -> int:
         """Return a parameter that is a number from 0 on."""

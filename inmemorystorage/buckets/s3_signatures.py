@@ -50,13 +50,14 @@ class Signed(NamedTuple):
     """
     A request whose signature is verified.
 
-    :param bucket: the bucket if it is part of the host, otherwise empty.
+    :param bucket: the bucket, and ``key`` the key; empty for a request without one.
     :param headers: the headers, those in the query of a presigned URL included.
     :param secrets: the secret keys that are known, by their public ones.
     """
 
     request: Request
     bucket: str
+    key: str
     headers: Mapping[str, str]
     query: Mapping[str, str]
     secrets: Mapping[str, str]
@@ -216,9 +217,8 @@ def _verify_v2(signed: Signed, access: str, date: str, signature: str) -> None:
     named = sorted(
         name for name in headers if name.startswith("x-amz-") and name not in PARAMETERS - _AMAZON
     )
-    resource = (f"/{signed.bucket}" if signed.bucket else "") + _path(signed.request)
-    if resource.count("/") == 1 and resource != "/":
-        resource += "/"  # botocore signs it with a bucket's name
+    # Neither the host nor the path of an endpoint is signed.
+    resource = f"/{signed.bucket}/{quote(signed.key, '/~')}" if signed.bucket else "/"
     found = sorted(
         f"{name}={value}" if value else name
         for name, value in signed.query.items()

@@ -65,6 +65,14 @@ def insert(buckets: Buckets, name: str, content: bytes, query: str = "", **field
     return json.loads(answered.body) if answered.status == 200 else answered.status
 
 
+def test_lines_without_carriage_returns(buckets: Buckets) -> None:
+    """The parts of a body may have lines that end with a line feed, as gcsfs writes them."""
+    body = b'--b\nContent-Type: application/json\n\n{"name": "b"}\n--b\n\na\r\n\nb\n--b--'
+    sent = {"content-type": 'multipart/related; boundary="b"'}
+    assert send(buckets, "POST", f"{UPLOAD}multipart", body, sent).status == 200
+    assert send(buckets, "GET", f"{MEDIA}/o/b?alt=media").body == b"a\r\n\nb"
+
+
 def test_resource(buckets: Buckets) -> None:
     """The resource of an object has the fields of the reference."""
     resource = ask(buckets, "GET", f"{MEDIA}/o/a?projection=full")
