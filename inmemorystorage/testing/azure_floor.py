@@ -39,7 +39,7 @@ class AzureFloor(BucketFloor):
 
     service = azure.SERVICE
     backends = frozenset({"storages.backends.azure_storage.AzureStorage"})
-    hosts = re.compile(r".+\.blob\..+")
+    hosts, mark = re.compile(r".+\.blob\..+"), re.compile(_CLIENT)
     setting = "CONTAINER"
     module = "azure.storage.blob._shared.base_client"
     waiting = ("azure.core.pipeline.transport._base", "azure.storage.blob._download")

@@ -15,11 +15,13 @@ import warnings
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
+from types import SimpleNamespace
 from typing import Any, ClassVar, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.files.storage import Storage
+from django.core.files.storage import Storage, storages
+from django.utils.module_loading import import_string
 
 from ..buckets.bucket import Bucket, Buckets, StoredObject
 from ..buckets.http import Request, Response
@@ -116,6 +118,8 @@ class BucketFloor(TestTool):
     backends: ClassVar[frozenset[str]]
     # The hosts of the service itself.
     hosts: ClassVar[re.Pattern[str]] = re.compile("(?!)")
+    # What marks requests to other hosts: in their URL, ``Authorization`` and ``User-Agent``.
+    mark: ClassVar[re.Pattern[str]] = re.compile("(?!)")
     # What the names of settings with names of buckets have in them.
     setting: ClassVar[str] = "BUCKET"
     # The module of the client after whose import it is patched.
@@ -225,7 +229,10 @@ class BucketFloor(TestTool):
 
     def holds(self, storage: Storage) -> bool:
         """Return whether a storage is on the service."""
-        names = {f"{cls.__module__}.{cls.__qualname__}" for cls in storage.__class__.__mro__}
+        return self._is_backend(storage.__class__)
+
+    def _is_backend(self, backend: type) -> bool:
+        names = {f"{cls.__module__}.{cls.__qualname__}" for cls in backend.__mro__}
         return not names.isdisjoint(self.backends)
 
     def place(self, storage: Storage) -> Place:
@@ -243,11 +250,13 @@ class BucketFloor(TestTool):
         local = _LOCAL.search(host)
         return local is not None and local[0] not in self._named_endpoints
 
-    def endpoint_at(self, origin: str) -> str | None:
+    def endpoint_at(self, origin: str, marks: str = "") -> str | None:
         """
         Return the endpoint for a scheme, host and port, or ``None`` if it is not of this service.
 
         It is empty for the service itself. Others are known since their clients sent requests.
+
+        :param marks: what may mark a request for another host, if it is known.
         """
         if self.is_left(origin):
             return None
@@ -258,13 +267,13 @@ class BucketFloor(TestTool):
             known = urlsplit(each).netloc
             if host == known or host.endswith(f".{known}"):
                 return each
-        return None
+        return origin if self.mark.search(marks) else None
 
     def answer(self, request: Request, endpoint: str = "") -> Response:
         """Answer a request; raise `UnsupportedRequest` for one that is not answered."""
         self._sent_to.add(endpoint)
         target = self.service.identify(self.buckets, request, endpoint)
-        if target.bucket not in self._made:
+        if target.bucket not in self._made and target.bucket not in self.buckets:
             self.make_named(target.bucket)
         if "authorization" not in request.headers:
             for storage in self._held():
@@ -295,10 +304,20 @@ class BucketFloor(TestTool):
         for storage in self._held():
             with contextlib.suppress(Exception):  # it may need a tenant, for instance
                 yield self.name_of(storage)
-        for name in dir(settings):
-            value = getattr(settings, name) if self.setting in name else None
-            if isinstance(value, str) and value:
-                yield value
+        for named in (settings, *self._configured()):
+            for name in dir(named):
+                value = getattr(named, name) if self.setting in name.upper() else None
+                if isinstance(value, str) and value:
+                    yield value
+
+    def _configured(self) -> Iterator[Any]:
+        """Yield the classes and the options of aliases, whose storages may not be made yet."""
+        backends: Any = storages.backends
+        for configured in backends.values():
+            with contextlib.suppress(Exception):  # its client is not installed, for instance
+                backend = import_string(configured["BACKEND"])
+                if self._is_backend(backend):
+                    yield from (backend, SimpleNamespace(**configured.get("OPTIONS", {})))
 
     def _note_public(self, storage: Any) -> None:
         """Note, until the level ends, that anyone may read the objects of a public storage."""
@@ -319,6 +338,11 @@ def _text_of_settings() -> str:
         warnings.simplefilter("ignore")  # Django's own, of deprecated settings
         values = [getattr(settings, name) for name in dir(settings) if _NAMING.search(name)]
     return f"{values} {[*os.environ.values()]}"
+
+
+def marks_of(url: str, headers: Mapping[str, str]) -> str:
+    """Return what marks a request for a service at another host; names are in lower case."""
+    return " ".join([url, headers.get("authorization", ""), headers.get("user-agent", "")])
 
 
 def _observed(observer: RequestObserver, proceed: Proceed, exchange: Exchange) -> Response:

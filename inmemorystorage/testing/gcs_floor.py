@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
+from functools import partial
 from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
@@ -37,6 +38,9 @@ class GCSFloor(BucketFloor):
     service = gcs.SERVICE
     backends = frozenset({"storages.backends.gcloud.GoogleCloudStorage"})
     hosts = re.compile(r"(?:.+\.)?storage\.(?:mtls\.)?googleapis\.com")
+    mark = re.compile(
+        r"//www\.googleapis\.com/(upload/|download/)?storage/v1/|/storage/v1/.*gcloud-python/"
+    )
     module = "google.cloud.storage.client"
     waiting = tuple(f"google.api_core.retry.{name}" for name in _RETRYING)
     extra, packages = "django-storages[google]", frozenset({"google"})
@@ -48,6 +52,9 @@ class GCSFloor(BucketFloor):
     def enable(self) -> BucketFloor:
         """Begin to answer."""
         self._patch_after_import("storages.backends.gcloud", _without_default_account)
+        self._patch_after_import("google.cloud.storage.transfer_manager", _workers_in_threads)
+        for module in ("grpc", "grpc.aio"):
+            self._patch_after_import(module, partial(_without_channels, module))
         return super().enable()
 
     def prefix_of(self, storage: Any) -> str:
@@ -146,6 +153,31 @@ def _without_observations() -> Iterator[None]:
         method(cache, "check_and_evict", lambda *_: None),
     ):
         yield
+
+
+def _workers_in_threads() -> contextlib.AbstractContextManager[None]:
+    """Let the client's transfer manager have threads as workers: processes have no buckets."""
+    module = import_module("google.cloud.storage.transfer_manager")
+    name = "_get_pool_class_and_requirements"
+
+    def choose(original: Any, worker_type: str) -> Any:
+        return original(module.THREAD if worker_type == module.PROCESS else worker_type)
+
+    return method(module, name, choose) if hasattr(module, name) else nullcontext()
+
+
+def _without_channels(module: str) -> contextlib.AbstractContextManager[None]:
+    """Refuse to connect to the service by gRPC in a block."""
+
+    def connect(original: Any, target: str, *args: Any, **kwargs: Any) -> Any:
+        if target.partition(":443")[0].endswith(_HOSTS):
+            raise UnsupportedRequest(
+                f"Buckets in memory do not answer gRPC, by which a client would reach {target}. "
+                "Use the client's JSON API, google.cloud.storage.Client, in this test."
+            )
+        return original(target, *args, **kwargs)
+
+    return method(import_module(module), "secure_channel", connect)
 
 
 # Accounts.

@@ -9,21 +9,20 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
-from ..buckets import azure, gcs, s3
 from ..buckets.bucket import Buckets
 from ..buckets.http import Request
-from ..buckets.service import Service, Target
+from ..buckets.service import Target
 from .azure_floor import AzureFloor
-from .bucket_floor import method
+from .bucket_floor import marks_of, method
 from .gcs_floor import GCSFloor
 from .imports import after_import
 from .requests_adapter import plain_headers
+from .s3_floor import S3Floor
 
 
 class SentRequest(NamedTuple):
@@ -56,19 +55,7 @@ Watcher = Callable[[SentRequest], None]
 watchers: list[Watcher] = []
 
 
-class _Known(NamedTuple):
-    """A service, its own hosts, and what in headers or a URL marks requests to other hosts."""
-
-    service: Service
-    hosts: re.Pattern[str]
-    mark: re.Pattern[str]
-
-
-_KNOWN = (
-    _Known(s3.SERVICE, s3.HOSTS, re.compile("/s3/aws4_request")),
-    _Known(azure.SERVICE, AzureFloor.hosts, re.compile("azsdk-python-storage-blob/")),
-    _Known(gcs.SERVICE, GCSFloor.hosts, re.compile("/storage/v1/.*gcloud-python/")),
-)
+_FLOORS = (S3Floor, AzureFloor, GCSFloor)
 _DEFAULT_PORTS = {("http", 80), ("https", 443)}
 
 
@@ -134,14 +121,14 @@ def _length(headers: Mapping[str, Any]) -> int:
 
 def identify(request: Request) -> tuple[str, Target]:
     """Return the service of a request, and what it is for; ``"http"`` for other services."""
-    marks = f"{request.url} {request.headers.get('authorization')} "
-    marks += request.headers.get("user-agent", "")
+    marks = marks_of(request.url, request.headers)
     otherwise = Target(request.method, request.host, request.path)
-    for service, hosts, mark in _KNOWN:
-        is_own = hosts.fullmatch(request.host)
-        if is_own or mark.search(marks):
+    for floor in _FLOORS:
+        is_own = floor.hosts.fullmatch(request.host)
+        if is_own or floor.mark.search(marks):
             endpoint = "" if is_own else urlsplit(request.url)._replace(path="", query="").geturl()
             with contextlib.suppress(Exception):  # buckets in memory do not answer such a request
-                return service.name, service.identify(Buckets(), request, endpoint)
-            return service.name, otherwise
+                identified = floor.service.identify(Buckets(), request, endpoint)
+                return floor.service.name, identified
+            return floor.service.name, otherwise
     return "http", otherwise

@@ -6,7 +6,9 @@ import contextlib
 import errno
 import io
 import os
+import re
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any, cast
 
 from ..buckets import s3
@@ -28,9 +30,9 @@ class S3Floor(BucketFloor):
 
     service = s3.SERVICE
     backends = frozenset({"storages.backends.s3.S3Storage", "django_s3_storage.storage.S3Storage"})
-    hosts = s3.HOSTS
+    hosts, mark = s3.HOSTS, re.compile("/s3/aws4_request")
     module = "botocore.session"
-    waiting = ("botocore.endpoint",)
+    waiting = ("botocore.endpoint", "botocore.waiter")
     extra, packages = "django-storages[s3]", frozenset({"boto3", "botocore"})
 
     def name_of(self, storage: Any) -> str:
@@ -53,6 +55,7 @@ class S3Floor(BucketFloor):
     def enable(self) -> BucketFloor:
         """Begin to answer."""
         self._patch_after_import("s3transfer.manager", self._transferring)
+        self._patch_after_import("aiobotocore.session", _async_patched)
         return super().enable()
 
     @contextlib.contextmanager
@@ -171,12 +174,18 @@ def _breaking(request: Any) -> Iterator[None]:
         raise ConnectionClosedError(error=error, request=request, endpoint_url=url)  # noqa: B904
 
 
-def _create_client(create: Any, session: Any, service: str, *args: Any, **kwargs: Any) -> Any:
+def _create_client(create: Any, session: Any, service_name: str, *args: Any, **kwargs: Any) -> Any:
     """Make a client of S3 without looking for an account in the network."""
     is_known = session._credentials is not None or kwargs.get("aws_access_key_id")
-    if service == "s3" and not is_known and not any(map(os.environ.get, _CREDENTIALS)):
+    if service_name == "s3" and not is_known and not any(map(os.environ.get, _CREDENTIALS)):
         kwargs |= {"aws_access_key_id": ACCESS_KEY, "aws_secret_access_key": SECRET_KEY}
-    return create(session, service, *args, **kwargs)
+    return create(session, service_name, *args, **kwargs)
+
+
+def _async_patched() -> contextlib.AbstractContextManager[None]:
+    """Let asynchronous clients be made without an account; aiohttp or httpx sends for them."""
+    session = import_module("aiobotocore.session").AioSession
+    return method(session, "_create_client", _create_client)
 
 
 def _is_s3(signer: Any) -> bool:

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from functools import partial
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 from unittest import mock
 from urllib.parse import unquote
@@ -442,6 +444,51 @@ def test_accounts_stay(floor: GCSFloor, monkeypatch: pytest.MonkeyPatch) -> None
     emulated = Client()
     assert isinstance(emulated._credentials, AnonymousCredentials)
     assert emulated.create_bucket("media").name == "media"
+
+
+@pytest.mark.parametrize("worker_type", ["process", "thread"])
+def test_transfer_manager(client: Any, tmp_path: Path, worker_type: str) -> None:
+    """Many files are sent and received by threads, since other processes have no buckets."""
+    from google.cloud.storage import transfer_manager
+
+    names, bucket = ["a", "b"], client.bucket("media")
+    for name in names:
+        (tmp_path / name).write_text(name)
+    options = {"worker_type": worker_type, "raise_exception": True}
+    transfer_manager.upload_many_from_filenames(bucket, names, str(tmp_path), **options)
+    transfer_manager.download_many_to_path(bucket, names, str(tmp_path / "new"), **options)
+    assert (tmp_path / "new/b").read_text() == "b"
+
+
+def test_older_transfer_manager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A transfer manager that chooses its workers otherwise stays as it is."""
+    from google.cloud.storage import transfer_manager
+
+    monkeypatch.delattr(transfer_manager, "_get_pool_class_and_requirements")
+    with GCSFloor():
+        assert not hasattr(transfer_manager, "_get_pool_class_and_requirements")
+
+
+def test_refused_channel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection by gRPC to the service is refused, and those to other services are made."""
+    modules = {name: ModuleType(name) for name in ("grpc", "grpc.aio")}
+    for name, module in modules.items():
+        module.secure_channel = lambda target, credentials: target  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, name, module)
+    with GCSFloor():
+        for module in modules.values():
+            assert module.secure_channel("firestore.googleapis.com", None)
+            for target in ("storage.googleapis.com:443", "google-c2p:///storage.googleapis.com"):
+                with pytest.raises(UnsupportedRequest, match=r"gRPC.*JSON API"):
+                    module.secure_channel(target, None)
+    assert modules["grpc"].secure_channel("storage.googleapis.com", None)
+
+
+def test_marked_requests(floor: GCSFloor) -> None:
+    """The older host of the JSON API is the service's by its path; others are by the client."""
+    origin = "https://www.googleapis.com"
+    assert floor.endpoint_at(origin, f"{origin}/upload/storage/v1/b/media/o") == origin
+    assert floor.endpoint_at(origin, f"{origin}/drive/v3/files") is None
 
 
 def test_older_client(monkeypatch: pytest.MonkeyPatch) -> None:

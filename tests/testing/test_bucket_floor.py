@@ -10,6 +10,7 @@ import textwrap
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -147,6 +148,29 @@ def test_listing_names_all_buckets(bucket: Any) -> None:
     """The buckets that the project names exist, though no request was for them."""
     listed = bucket.meta.client.list_buckets()["Buckets"]
     assert "media-bucket" in [each["Name"] for each in listed]
+
+
+@needs_s3
+def test_bucket_of_a_storage_that_is_not_made(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bucket that an alias names, in its options or by its class, exists before its storage."""
+    base = import_module("storages.backends.s3").S3Storage
+    module = ModuleType("private_storage")
+    module.PrivateStorage = type("PrivateStorage", (base,), {"bucket_name": "private"})  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    settings.STORAGES = {
+        "default": {"BACKEND": S3, "OPTIONS": OPTIONS},
+        "private": {"BACKEND": "private_storage.PrivateStorage"},
+        "missing": {"BACKEND": "missing.Storage", "OPTIONS": {"bucket_name": "missing"}},
+        "gcs": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    }
+    with override_storages():
+        client = import_module("boto3").client("s3")
+        for name in ("media-bucket", "private"):
+            client.put_object(Bucket=name, Key="a", Body=b"")
+        with pytest.raises(client.exceptions.NoSuchBucket):
+            client.put_object(Bucket="missing", Key="a", Body=b"")
 
 
 @needs_s3

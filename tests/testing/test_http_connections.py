@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import socket
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from importlib import import_module
 from typing import Any
@@ -17,11 +18,13 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
 from inmemorystorage.buckets.http import Response
+from inmemorystorage.exceptions import UnsupportedRequest
 from inmemorystorage.testing import assertStored, override_storages
 from inmemorystorage.testing.bucket_floor import Exchange, Proceed, observed_by
 from inmemorystorage.testing.levels import Level
 
 pytestmark = needs_s3
+CHUNKS = [b"in ", b"0\r\n", b"chunks"]
 
 OPTIONS = {"bucket_name": "media-bucket"}
 
@@ -160,3 +163,148 @@ def test_public_until_the_level_ends(override: Callable[..., None]) -> None:
     with pytest.raises(urllib.error.HTTPError, match="403: Forbidden") as caught:
         urllib.request.urlopen(url)
     caught.value.close()
+
+
+# httpx and aiohttp. Each function sends a request, and returns the status and the body.
+
+
+def httpx(method: str, url: str, content: Any = b"", **headers: str) -> tuple[int, bytes]:
+    """Send by httpx."""
+    client = pytest.importorskip("httpx").Client()
+    with client:
+        response = client.request(method, url, content=content, headers=headers)
+        return response.status_code, response.content
+
+
+def httpx_async(method: str, url: str, content: Any = b"", **headers: str) -> tuple[int, bytes]:
+    """Send by an asynchronous client of httpx."""
+
+    async def send() -> tuple[int, bytes]:
+        async with pytest.importorskip("httpx").AsyncClient() as client:
+            sent = content if isinstance(content, bytes) else parts(content)
+            response = await client.request(method, url, content=sent, headers=headers)
+            return response.status_code, response.content
+
+    return asyncio.run(send())
+
+
+def aiohttp(method: str, url: str, content: Any = b"", **headers: str) -> tuple[int, bytes]:
+    """Send by aiohttp."""
+
+    async def send() -> tuple[int, bytes]:
+        unset = {"Content-Type"}  # it would have to be signed
+        async with pytest.importorskip("aiohttp").ClientSession(skip_auto_headers=unset) as session:
+            sent = content if isinstance(content, bytes) else parts(content)
+            whole = pytest.importorskip("yarl").URL(url, encoded=True)
+            async with session.request(method, whole, data=sent, headers=headers) as response:
+                return response.status, await response.read()
+
+    return asyncio.run(send())
+
+
+async def parts(content: list[bytes]) -> AsyncIterator[bytes]:
+    """Yield the parts of a body."""
+    for part in content:
+        yield part
+
+
+each_client = pytest.mark.parametrize("send", [httpx, httpx_async, aiohttp])
+
+
+@each_client
+def test_asynchronous_clients(override: Callable[..., None], send: Any) -> None:
+    """httpx and aiohttp get and put objects by presigned URLs, and get errors."""
+    override()
+    assert send("GET", default_storage.url("d/ü.txt")) == (200, b"content")
+    client = default_storage.connection.meta.client  # type: ignore[attr-defined]
+    where = {"Bucket": "media-bucket", "Key": "new.txt"}
+    url = client.generate_presigned_url("put_object", where)
+    assert send("PUT", url, b"whole", expect="100-continue")[0] == 200
+    assertStored("new.txt", b"whole")
+    assert send("PUT", url, CHUNKS)[0] == 200
+    assertStored("new.txt", b"".join(CHUNKS))
+    assert send("HEAD", client.generate_presigned_url("head_object", where)) == (200, b"")
+    assert send("GET", default_storage.url("missing"))[0] == 404
+
+
+@each_client
+def test_large_body(override: Callable[..., None], send: Any) -> None:
+    """A body that is larger than any buffer arrives."""
+    override()
+    default_storage.save("large", ContentFile(bytes(4 << 20)))
+    assert len(send("GET", default_storage.url("large"))[1]) == 4 << 20
+
+
+@each_client
+def test_signed_requests(override: Callable[..., None], send: Any) -> None:
+    """The signature of a request marks it as one to S3, whatever its host."""
+    override(querystring_auth=False)
+    scope = "key/20260101/us-east-1/s3/aws4_request"
+    signature = f"Credential={scope}, SignedHeaders=host, Signature={'0' * 64}"
+    url = "https://minio.example.com:9000/media-bucket/d/%C3%BC.txt"
+    headers = {
+        "authorization": f"AWS4-HMAC-SHA256 {signature}",
+        "x-amz-date": "20260101T000000Z",
+    }
+    assert send("GET", url, **headers) == (200, b"content")
+
+
+@each_client
+def test_unanswered_request(override: Callable[..., None], send: Any) -> None:
+    """A request that is not answered is an error that says what to use for it."""
+    override()
+    with pytest.raises(UnsupportedRequest, match="Use moto"):
+        send("GET", "https://media-bucket.s3.amazonaws.com/?cors")
+
+
+@each_client
+def test_other_hosts(override: Callable[..., None], send: Any) -> None:
+    """httpx and aiohttp really connect to any other host."""
+    override()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        host, port = server.getsockname()
+    with pytest.raises(Exception, match=r"All connection attempts failed|refused|connect"):
+        send("GET", f"http://{host}:{port}/")
+
+
+@each_client
+@pytest.mark.parametrize(
+    ("fault", "errors"),
+    [
+        (ConnectionResetError(), {"ReadError", "ClientOSError"}),
+        (TimeoutError(), {"ReadTimeout", "ServerTimeoutError"}),
+        (0, {"ReadError", "ClientPayloadError"}),
+        (4, {"ReadError", "ClientPayloadError"}),
+    ],
+    ids=["reset", "timeout", "reset after headers", "reset in the body"],
+)
+def test_faults_of_clients(
+    override: Callable[..., None], send: Any, fault: Any, errors: set[str]
+) -> None:
+    """Faults of a connection are errors of the client."""
+    override()
+
+    class Fault:
+        def observe_request(self, exchange: Exchange, proceed: Proceed) -> Response:
+            if isinstance(fault, Exception):
+                raise fault
+            return replace(proceed(exchange), reset_after=fault)
+
+    url = default_storage.url("d/ü.txt")
+    with observed_by(Fault()), pytest.raises(Exception) as raised:  # noqa: PT011 # of any client
+        send("GET", url)
+    assert type(raised.value).__name__ in errors
+
+
+def test_proxy_of_aiohttp(override: Callable[..., None]) -> None:
+    """A request of aiohttp through a proxy belongs to the host behind it."""
+    override(querystring_auth=False)
+    session = pytest.importorskip("aiohttp").ClientSession
+
+    async def send() -> Any:
+        async with session(requote_redirect_url=False) as client:
+            url = "http://media-bucket.s3.amazonaws.com/d/ü.txt"
+            async with client.get(url, proxy="http://proxy.example.com") as response:
+                return await response.read()
+
+    assert asyncio.run(send()) == b"content"
