@@ -31,7 +31,7 @@ hypothesis.settings.register_profile(
     "examples", hypothesis.settings.get_profile("brief"), max_examples=200
 )
 hypothesis.settings.register_profile(  # two tests of programs are 100,000 operations
-    "weekly", hypothesis.settings.get_profile("brief"), max_examples=1400, derandomize=False
+    "weekly", hypothesis.settings.get_profile("brief"), max_examples=1900, derandomize=False
 )
 hypothesis.settings.register_profile(
     "thorough", hypothesis.settings.get_profile("brief"), max_examples=20_000, derandomize=False

@@ -253,9 +253,8 @@ class _Transport(asyncio.Transport):
 
     def close(self) -> None:
         """Tell the protocol that the connection is closed."""
-        if not self._is_closing:
-            self._is_closing = True
-            self._later(self._protocol.connection_lost, None)
+        self._is_closing = True
+        self._later(self._protocol.connection_lost, None)
 
     abort = close
 
