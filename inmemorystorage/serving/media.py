@@ -63,7 +63,8 @@ def serve_media(request: HttpRequest) -> HttpResponseBase:
 
 def _is_routed(path: str) -> bool:
     """Return whether the project has a view for the path, other than a catch-all."""
-    return _view(path) not in (None, static.serve, _view(_NOWHERE))
+    nowhere = f"{_NOWHERE}/" if path.endswith("/") else _NOWHERE
+    return _view(path) not in (None, static.serve, _view(nowhere))
 
 
 def _view(path: str) -> Any:

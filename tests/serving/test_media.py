@@ -123,6 +123,14 @@ def test_catch_all_views(client: Client) -> None:
     assert ask(client, "/media/nothing") == ask(client, "/") == (200, b"page")
 
 
+def test_catch_all_views_with_a_slash(client: Client, settings: Any) -> None:
+    """The middleware lists directories in front of a catch-all view of URLs that end in a slash."""
+    settings.DEBUG = True
+    urlpatterns.append(re_path("^.*/$", lambda request: HttpResponse(b"page")))
+    assert b"a.bin" in ask(client, "/media/d/")[1]
+    assert ask(client, "/pages/") == (200, b"page")
+
+
 def test_views_of_the_project(client: Client) -> None:
     """The middleware leaves URLs to the project's own views."""
     urlpatterns.append(path("media/<path:name>", lambda request, name: HttpResponse(b"own")))
