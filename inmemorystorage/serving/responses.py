@@ -12,7 +12,7 @@ import stat
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import IO, Any
 
 from asgiref.sync import sync_to_async
 from django.core.exceptions import SuspiciousOperation
@@ -28,7 +28,13 @@ from ..storage import InMemoryStorage
 
 # The content codings of RFC 9110, section 8.4.1, and br. Other compressions are types.
 _CODINGS = {"br", "compress", "gzip"}
-_COMPRESSED = {"bzip2": "application/x-bzip2", "xz": "application/x-xz"}
+_COMPRESSED = {
+    "br": "application/x-brotli",
+    "bzip2": "application/x-bzip2",
+    "compress": "application/x-compress",
+    "gzip": "application/gzip",
+    "xz": "application/x-xz",
+}
 
 # Characters that no header may contain.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
@@ -106,7 +112,7 @@ def _open_regular(storage: Storage, name: str) -> File[bytes]:
     Raises ``OSError`` with an errno of `_MISSING_ERRNOS` for any other kind of file on a disk.
     """
     if _opens_its_path(storage):
-        return File(open(storage.path(name), "rb", opener=_open_at_once))
+        return _sized(open(storage.path(name), "rb", opener=_open_at_once))
     for layer in layers_on_disk(storage):
         _refuse_special(layer.path(name))
     return storage.open(name)
@@ -127,6 +133,13 @@ def _open_at_once(path: str, flags: int) -> int:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def _sized(file: IO[bytes]) -> File[bytes]:
+    """Return a file with its own size: ``File`` looks at what has the path now."""
+    sized = File(file)
+    sized.size = os.fstat(file.fileno()).st_size
+    return sized
 
 
 def _refuse_special(file: str | int) -> None:
@@ -180,11 +193,15 @@ def content_headers(
     base_name = posixpath.basename(name)
     # With a slash, or guess_type() takes a name such as data:text/html,x for a URL with a type.
     guessed, coding = mimetypes.guess_type(f"./{base_name}")
-    content_type = _COMPRESSED.get(coding or "", guessed or "application/octet-stream")
+    # A browser undoes a coding before it saves a file.
+    is_coded = coding in _CODINGS and not as_attachment
+    content_type = guessed or "application/octet-stream"
+    if coding and not is_coded:
+        content_type = _COMPRESSED.get(coding, "application/octet-stream")
     file_name = _CONTROLS.sub("_", base_name)
     headers: dict[str, Any] = {
         "Content-Type": content_type,
-        "Content-Encoding": coding if coding in _CODINGS else None,
+        "Content-Encoding": coding if is_coded else None,
         "Content-Disposition": content_disposition_header(as_attachment, file_name),
         "Content-Security-Policy": _SANDBOX if sandbox and _is_active(content_type) else None,
         "X-Content-Type-Options": "nosniff",
@@ -220,7 +237,7 @@ def respond(
         return HttpResponse(status=416, headers=unsatisfied)
     headers = {**content_headers(representation.name, **options), **kept}
     if ranges is None:
-        headers["Accept-Ranges"] = "bytes"
+        headers["Accept-Ranges"] = "bytes" if representation.file.seekable() else "none"
         return _respond_with(request, representation, 200, headers, [range(size)])
     # A middleware must not compress the response: its positions are those of the file.
     request.META.pop("HTTP_ACCEPT_ENCODING", None)

@@ -192,6 +192,26 @@ def test_attachment() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "content_type"),
+    [
+        ("a.tar.gz", "application/gzip"),
+        ("a.svgz", "application/gzip"),
+        ("a.txt.br", "application/x-brotli"),
+        ("a.txt.Z", "application/x-compress"),
+        ("a.txt.xz", "application/x-xz"),
+        ("a.txt", "text/plain"),
+    ],
+)
+def test_compressed_attachment(name: str, content_type: str) -> None:
+    """A compressed file has no content coding as an attachment, or a browser decompresses it."""
+    storage = InMemoryStorage()
+    storage.save(name, ContentFile(b"x"))
+    response = serve_from(storage, RequestFactory().head("/"), name, as_attachment=True)
+    assert response["Content-Type"] == content_type
+    assert "Content-Encoding" not in response
+
+
+@pytest.mark.parametrize(
     ("name", "is_sandboxed"),
     [
         *(
@@ -286,9 +306,10 @@ def test_ignored_ranges(storage: Any, header: str) -> None:
 
 
 def test_file_that_cannot_seek(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A Range header for an unseekable file gives the whole file."""
+    """A Range header for an unseekable file gives the whole file, which accepts no ranges."""
     monkeypatch.setattr(ContentFile, "seekable", lambda self: False)
     monkeypatch.setattr(ContentFile, "seek", None)
+    assert ask(TimelessStorage(), "a")["Accept-Ranges"] == "none"
     assert get(TimelessStorage(), "a", Range="bytes=5-6") == (200, CONTENT)
 
 
@@ -476,6 +497,21 @@ def test_file_that_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
         response = ask(storage)
     assert content_of(response) == CONTENT
     assert get(storage, If_None_Match=response["ETag"]) == (200, CONTENT[::-1])
+
+
+def test_file_on_a_disk_that_is_replaced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A file that is replaced after open() is sent whole."""
+    storage = make_storage("disk", tmp_path)
+    open_at_once = responses._open_at_once
+
+    def open_and_replace(path: str, flags: int) -> int:
+        descriptor = open_at_once(path, flags)
+        (tmp_path / "new").write_bytes(b"shorter")
+        os.replace(tmp_path / "new", path)
+        return descriptor
+
+    monkeypatch.setattr(responses, "_open_at_once", open_and_replace)
+    assert get(storage) == (200, CONTENT)
 
 
 # Special files, and projects.
