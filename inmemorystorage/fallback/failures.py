@@ -147,8 +147,9 @@ class NegativeCache:
         """Remember that a name does not exist."""
         if not self._seconds:
             return
+        # Not move_to_end(): another thread may drop the name in between.
+        self._expiries.pop(name, None)
         self._expiries[name] = time.monotonic() + self._seconds
-        self._expiries.move_to_end(name)
         if len(self) > _MAX_NAMES:
             self._expiries.popitem(last=False)
 
