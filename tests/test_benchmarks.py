@@ -237,7 +237,7 @@ def test_buckets_are_measured(tmp_path: Path) -> None:
     assert run.returncode == 0 and not run.stderr, run.stderr
     rows = [line.split(" | ") for line in run.stdout.splitlines() if "|" in line]
     figures = sum(is_figure(cell) for row in rows for cell in row[1:])
-    assert figures == 11 * 5 + 11 * 3 + 11 * 3 + 2 * 5
+    assert figures == 11 * 8 + 11 * 5 + 11 * 5 + 2 * 5
 
 
 def is_figure(cell: str) -> bool:
