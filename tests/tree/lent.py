@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import mmap
 import os
 import resource
@@ -92,6 +93,7 @@ def full_disk(room: int) -> Iterator[None]:
 @contextlib.contextmanager
 def without_privileges() -> Iterator[None]:
     """Run a block as a user to whom permission bits apply."""
+    gc.collect()  # leases of earlier tests, whose directories are another user's
     user = os.geteuid()
     if user == 0:
         os.seteuid(NOBODY)
