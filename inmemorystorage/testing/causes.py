@@ -27,6 +27,9 @@ from .places import Line, project_line
 from .real_requests import watchers
 from .tools import Overlapping
 
+# Reports of pytest leave out the lines of this module.
+__tracebackhide__ = True
+
 
 class Cause(NamedTuple):
     """

@@ -25,6 +25,9 @@ from .operations import Call, add_observer, check_operation, remove_observer
 from .places import check_name, is_called
 from .tools import TestTool
 
+# Reports of pytest leave out the lines of this module.
+__tracebackhide__ = True
+
 
 class fail_storage(TestTool):
     """

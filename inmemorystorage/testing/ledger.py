@@ -24,6 +24,9 @@ from .places import Line, check_name, is_called, storage_label
 from .real_requests import SentRequest
 from .tools import TestTool
 
+# Reports of pytest leave out the lines of this module.
+__tracebackhide__ = True
+
 UNKNOWN = Line("<unknown>", 0, "<unknown>")
 Captured = TypeVar("Captured", "Operation", "StorageRequest")
 

@@ -24,6 +24,9 @@ from ..kvstore import KeyValueStorage
 from ..storage import InMemoryStorage
 from .tools import remove_object
 
+# Reports of pytest leave out the lines of this module.
+__tracebackhide__ = True
+
 OPERATIONS = (
     *("open", "save", "delete", "exists", "listdir", "size", "url", "path"),
     *("get_accessed_time", "get_created_time", "get_modified_time"),

@@ -19,6 +19,9 @@ from .operations import Call, add_observer, remove_observer, unobserved
 from .places import Line, project_line
 from .tools import TestTool
 
+# Reports of pytest leave out the lines of this module.
+__tracebackhide__ = True
+
 AT_ONCE = timedelta(0)
 _TITLE = "No row refers to files that were saved:"
 

@@ -11,6 +11,9 @@ from .ledger import Repeated, capture_storage_operations, group_repeated
 from .places import owner_of
 from .tools import TestTool
 
+# Reports of pytest leave out the lines of this module.
+__tracebackhide__ = True
+
 THRESHOLD = 3
 # Lines of tests, whose loops prepare and check files.
 TESTS = ("tests/*", "tests.py", "test_*.py", "*_test.py", "conftest.py")

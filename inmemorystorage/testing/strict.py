@@ -23,6 +23,9 @@ from .project_settings import project_directories
 from .shared import is_shared
 from .tools import TestTool
 
+# Reports of pytest leave out the lines of this module.
+__tracebackhide__ = True
+
 
 class RealStorageError(AssertionError):
     """A test uses a real storage."""

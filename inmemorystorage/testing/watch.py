@@ -28,6 +28,9 @@ from .replacement import is_stand_in
 from .strict import forbid_real_storages
 from .tools import TestTool, attribute
 
+# Reports of pytest leave out the lines of this module.
+__tracebackhide__ = True
+
 # The number of operations in the report of a failed test.
 LAST = 10
 

@@ -31,7 +31,10 @@ from inmemorystorage.kvstore import KeyValueStorage
 from inmemorystorage.testing import (
     Operation,
     assertNumStorageOperations,
+    assertStored,
     capture_storage_operations,
+    fail_storage,
+    forbid_real_storages,
     override_storages,
 )
 from inmemorystorage.testing.operations import OPERATIONS
@@ -565,3 +568,36 @@ def test_no_such_operation(of: Any) -> None:
     """An unknown operation raises ValueError with the known ones."""
     with pytest.raises(ValueError, match="'read' is not an operation. Operations are: open, save"):
         of("read")
+
+
+def _save_while_it_fails() -> None:
+    with fail_storage("save", OSError("full")):
+        default_storage.save("a", ContentFile(b"content"))
+
+
+def _save_while_real_storages_are_forbidden() -> None:
+    with forbid_real_storages():
+        FileSystemStorage(location="/proc/none").save("a", ContentFile(b"content"))
+
+
+def _count() -> None:
+    with assertNumStorageOperations(1):
+        pass
+
+
+@pytest.mark.parametrize(
+    "fail",
+    [
+        _save_while_it_fails,
+        _save_while_real_storages_are_forbidden,
+        _count,
+        partial(assertStored, "missing"),
+    ],
+)
+def test_reports_leave_out_the_kit(fail: Callable[[], None]) -> None:
+    """A report of pytest shows the test's lines, and none of the kit's, for what the kit raises."""
+    with pytest.raises((OSError, AssertionError)) as raised:
+        fail()
+    files = [Path(each.path) for each in raised.traceback if not each.ishidden(raised)]
+    kit = Path(inspect.getfile(capture_storage_operations)).parent
+    assert files and not [each for each in files if kit in each.parents]
