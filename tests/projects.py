@@ -17,7 +17,10 @@ ENVIRONMENT = {
     # The directory from which this process imports the package: usually the installed wheel's.
     "PYTHONPATH": str(Path(inmemorystorage.__file__).parents[1]),
     # Plugins that few projects need, and that take long to import.
-    "PYTEST_ADDOPTS": "-p no:randomly -p no:inline_snapshot -p no:syrupy -p no:faker",
+    "PYTEST_ADDOPTS": " ".join(
+        f"-p no:{name}"
+        for name in ("faker", "hypothesispytest", "inline_snapshot", "randomly", "syrupy", "valkey")
+    ),
 }
 
 SETTINGS = """

@@ -51,7 +51,8 @@ def face(request: pytest.FixtureRequest) -> Face:
 
 def test_plain(face: Face, tmp_path: Path) -> None:
     """Tests of all kinds pass, nothing real is written, and files roll back."""
-    face.passes_alike(PLAIN, tmp_path, ways=(ABSENT, UNUSED, LINE))
+    plugins = ("-p", "hypothesispytest") if face is PLUGIN else ()
+    face.passes_alike(PLAIN, tmp_path, *plugins, ways=(ABSENT, UNUSED, LINE))
 
 
 def test_fixtures(tmp_path: Path) -> None:
