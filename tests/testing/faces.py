@@ -19,6 +19,8 @@ from projects import Project
 SCENARIOS = Path(__file__).with_name("scenarios")
 # The ways to run a suite. Installed and unused, the plugin must be as if it were absent.
 ABSENT, UNUSED, LINE = "absent", "unused", "line"
+# Coverage would make runs without the line half as long again.
+UNMEASURED = {"COVERAGE_PROCESS_CONFIG": ""}
 # What a run of tests may leave in a project's directory.
 _LEFT = re.compile(r"__pycache__|\.(pytest_cache|hypothesis|git|coverage.*)|.*\.sqlite3.*")
 
@@ -132,6 +134,8 @@ class Face:
         for way in ways:
             if way in self.lines:
                 project = suite.make(directory / way, way)
+                if way != LINE:
+                    project = replace(project, environment=UNMEASURED)
                 self.configure(project, way)
                 before = files_of(project.directory)
                 outcomes[way] = self.again(project, *arguments)
