@@ -7,7 +7,8 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,22 +40,39 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "brief"))
 
 
+with suppress(ImportError):
+    import botocore.session
+
+    _make_loader = cache(botocore.session.create_loader)
+
+    def _share_loader(*arguments: Any) -> Any:
+        """Return one loader for all sessions; each would parse megabytes of JSON otherwise."""
+        loader = _make_loader(*arguments)
+        # Each session of boto3 adds its directory to them.
+        loader.search_paths[:] = dict.fromkeys(loader.search_paths)
+        return loader
+
+    botocore.session.create_loader = _share_loader
+
+
 def pytest_collection_finish() -> None:
     """Freeze the collected tests, so that the garbage collector skips thousands of objects."""
     gc.collect()
     gc.freeze()
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Run a test that is marked `unmeasured` without coverage."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Run a test that is marked `unmeasured`, and the processes it starts, without coverage."""
     if item.get_closest_marker("unmeasured") is None:
         return (yield)
     trace, threads_trace = sys.gettrace(), threading.gettrace()
     try:
         sys.settrace(None)
         threading.settrace(None)  # type: ignore[arg-type]
-        return (yield)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+            return (yield)
     finally:
         threading.settrace(threads_trace)  # type: ignore[arg-type]
         sys.settrace(trace)

@@ -12,7 +12,7 @@ import pytest
 from engines.processes import find_program
 from object_stores.azurite import PROGRAM
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.unmeasured]
 
 RUN = Path(__file__).parents[1] / "benchmarks" / "run.py"
 CONTESTANTS = {"ours", "django", "tmpfs", "dict"}

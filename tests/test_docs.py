@@ -11,7 +11,7 @@ from django.test import override_settings
 from projects import make_project
 from recipes import PAGES as RECIPES
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.unmeasured]
 
 ROOT = Path(__file__).parent.parent
 PAGES = [

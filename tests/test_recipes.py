@@ -14,7 +14,7 @@ from projects import Project
 from recipes import DIRECTORY, SETTINGS, files_of, headings_of, make_recipe, write_files
 from testing.faces import Outcome
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.unmeasured]
 
 LINE = "inmemorystorage_override = true\n"
 PYTEST = ("-m", "pytest", "-p", "no:cacheprovider", "-rfE", "--no-migrations")

@@ -14,6 +14,7 @@ from recipes import SETTINGS, make_recipe
 pytestmark = [
     pytest.mark.once,
     pytest.mark.slow,
+    pytest.mark.unmeasured,
     pytest.mark.skipif(
         not all(map(find_spec, ["inline_snapshot", "syrupy", "storages"])),
         reason="inline-snapshot, syrupy or django-storages is not installed",
