@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -137,7 +137,7 @@ class Call:
         """Return the headers."""
         return self.request.headers
 
-    @property
+    @cached_property
     def base(self) -> str:
         """Return the URL of the service."""
         scheme, host, *_ = urlsplit(self.request.url)
@@ -267,8 +267,13 @@ COMPONENTS = "x-goog-component-count"
 
 def rfc3339(moment: float) -> str:
     """Return a moment as the JSON API writes it."""
-    written = datetime.fromtimestamp(int(moment * 1000) / 1000, timezone.utc)
-    return f"{written:%Y-%m-%dT%H:%M:%S}.{written.microsecond // 1000:03}Z"
+    second, millisecond = divmod(int(moment * 1000), 1000)
+    return f"{_written_second(second)}.{millisecond:03}Z"
+
+
+@lru_cache(maxsize=64)  # the objects of a listing were often stored in a few seconds
+def _written_second(second: int) -> str:
+    return f"{datetime.fromtimestamp(second, timezone.utc):%Y-%m-%dT%H:%M:%S}"
 
 
 def etag_of(stored: StoredObject) -> str:
@@ -278,7 +283,7 @@ def etag_of(stored: StoredObject) -> str:
 
 def tag(*numbers: int) -> str:
     """Return an entity tag that identifies numbers."""
-    return base64.b64encode(b"/".join(b"%x" % each for each in numbers)).decode()
+    return base64.b64encode("/".join([f"{each:x}" for each in numbers]).encode()).decode()
 
 
 def checksums(stored: StoredObject) -> dict[str, str]:
@@ -305,15 +310,15 @@ def object_resource(
     """Return the resource of an object: "Objects" in the reference."""
     attributes, sums = stored.attributes, checksums(stored)
     self_link, media_link = links(call, bucket, key)
-    created = rfc3339(stored.created)
+    generation, created = str(stored.generation), rfc3339(stored.created)
     resource: Json = {
         "kind": "storage#object",
-        "id": f"{bucket}/{key}/{stored.generation}",
+        "id": f"{bucket}/{key}/{generation}",
         "selfLink": self_link,
-        "mediaLink": f"{media_link}?generation={stored.generation}&alt=media",
+        "mediaLink": f"{media_link}?generation={generation}&alt=media",
         "name": key,
         "bucket": bucket,
-        "generation": str(stored.generation),
+        "generation": generation,
         "metageneration": str(stored.metageneration),
         "storageClass": "STANDARD",
         "size": str(len(stored.content)),

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import formatdate, parsedate_to_datetime
+from functools import cached_property
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -27,17 +28,17 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
 
-    @property
+    @cached_property
     def host(self) -> str:
         """Return the host, with its port."""
         return urlsplit(self.url).netloc
 
-    @property
+    @cached_property
     def path(self) -> str:
         """Return the path, decoded, without its first slash."""
         return unquote(urlsplit(self.url).path)[1:]
 
-    @property
+    @cached_property
     def query(self) -> dict[str, str]:
         """Return the parameters of the query, decoded."""
         return dict(parse_qsl(urlsplit(self.url).query, keep_blank_values=True))
