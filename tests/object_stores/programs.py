@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
 from hypothesis import strategies as st
 
 weekly = pytest.mark.skipif(
@@ -42,3 +43,49 @@ def _operation(name: str, function: Any, *arguments: Any) -> st.SearchStrategy[O
     return st.tuples(*arguments).map(
         lambda sent: (f"{name}{sent}", lambda side: function(side, *sent))
     )
+
+
+# The storage API.
+
+NAMES = st.sampled_from(["a", "a/b", "dir/b.txt", "dir/c.css", "dir/", "ü &<.txt", "", "no/../a"])
+CONTENTS = st.sampled_from([b"", b"hello", b"0123456789" * 300, bytes(range(256))])
+
+
+def storage_api(names: st.SearchStrategy[str] = NAMES) -> dict[str, Row]:
+    """Return the operations of the storage API on names."""
+    return {
+        "save": (_save, names, CONTENTS),
+        "read": (read, names, st.sampled_from(["rb", "r"])),
+        "write": (write, names, CONTENTS),
+        "delete": (lambda side, name: side.storage.delete(name), names),
+        "exists": (lambda side, name: side.storage.exists(name), names),
+        "size": (lambda side, name: side.storage.size(name), names),
+        "listdir": (lambda side, name: side.storage.listdir(name), names),
+        "get_modified_time": (lambda side, name: side.storage.get_modified_time(name), names),
+        "get_created_time": (lambda side, name: side.storage.get_created_time(name), names),
+        "path": (lambda side, name: side.storage.path(name), names),
+        "get_available_name": (lambda side, name: side.storage.get_available_name(name), names),
+    }
+
+
+def _save(side: Any, name: str, content: bytes) -> Any:
+    return side.storage.save(name, ContentFile(content))
+
+
+def read(side: Any, name: str, mode: str) -> Any:
+    """Return what a file has, also after it is closed, when the storages' files open again."""
+    file = side.storage.open(name, mode)
+    first = file.read(2)
+    rest = file.read()
+    file.close()
+    again = file.read()
+    file.close()
+    return first, rest, file.size, file.closed, again
+
+
+def write(side: Any, name: str, content: bytes, mode: str = "wb") -> None:
+    """Write a file in two pieces, and an empty one in none."""
+    with side.storage.open(name, mode) as file:
+        if content:
+            file.write(content[:2])
+            file.write(content[2:])

@@ -28,7 +28,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from object_stores.azurite import ACCOUNT, KEY, Azurite, has_client, numbers, run_azurite
 from object_stores.deviations import AZURITE, Deviation, assert_shows, compared, kept, shown
-from object_stores.programs import Operation, programs
+from object_stores.programs import CONTENTS, Operation, programs, storage_api, write
 
 from inmemorystorage.buckets import azure
 from inmemorystorage.buckets.http import Response
@@ -185,7 +185,6 @@ def compare(azurite: Azurite, steps: list[Operation], **options: Any) -> None:
 NAMES = st.sampled_from(
     ["a", "a/b", "dir/b.txt", "dir/c.css", "dir/", "ü &<.txt", "", "no/../a", "../a", ".a."]
 )
-CONTENTS = st.sampled_from([b"", b"hello", b"0123456789" * 300, bytes(range(256))])
 
 
 def _read(side: Side, name: str, mode: str) -> Any:
@@ -198,26 +197,11 @@ def _read(side: Side, name: str, mode: str) -> Any:
     return first, rest, file.closed, again
 
 
-def _write(side: Side, name: str, mode: str, content: bytes) -> None:
-    with side.storage.open(name, mode) as file:
-        if content:
-            file.write(content[:2])
-            file.write(content[2:])
-
-
 STORAGE = {
-    "save": (lambda side, *sent: side.storage.save(sent[0], ContentFile(sent[1])), NAMES, CONTENTS),
+    **storage_api(NAMES),
     "read": (_read, NAMES, st.sampled_from(["rb", "r"])),
-    "write": (_write, NAMES, st.sampled_from(["wb", "ab", "w"]), CONTENTS),
-    "delete": (lambda side, name: side.storage.delete(name), NAMES),
-    "exists": (lambda side, name: side.storage.exists(name), NAMES),
-    "size": (lambda side, name: side.storage.size(name), NAMES),
-    "listdir": (lambda side, name: side.storage.listdir(name), NAMES),
+    "write": (write, NAMES, CONTENTS, st.sampled_from(["wb", "ab", "w"])),
     "list_all": (lambda side, name: side.storage.list_all(name), NAMES),
-    "get_modified_time": (lambda side, name: side.storage.get_modified_time(name), NAMES),
-    "get_created_time": (lambda side, name: side.storage.get_created_time(name), NAMES),
-    "path": (lambda side, name: side.storage.path(name), NAMES),
-    "get_available_name": (lambda side, name: side.storage.get_available_name(name), NAMES),
 }  # fmt: skip
 
 
@@ -462,7 +446,7 @@ def test_options_as_on_azurite(azurite: Azurite, options: dict[str, Any]) -> Non
             (f"size {name}", lambda side, name=name: side.storage.size(name)),
             (f"url {name}", lambda side, name=name: _url(side, name)),
             (f"signed {name}", lambda side, name=name: _url(side, name, expire=9, mode="rw")),
-            (f"write {name}", lambda side, name=name: _write(side, name, "wb", b"more")),
+            (f"write {name}", lambda side, name=name: write(side, name, b"more")),
         ]
     steps += [
         ("listdir", lambda side: side.storage.listdir("")),

@@ -32,7 +32,7 @@ from object_stores.gcs_server import (
     numbers,
     unset_account,
 )
-from object_stores.programs import Operation, programs
+from object_stores.programs import CONTENTS, Operation, programs, read, storage_api, write
 
 from inmemorystorage.buckets.http import Response
 from inmemorystorage.exceptions import UnsupportedRequest
@@ -125,42 +125,6 @@ def sides(emulator: str, **options: Any) -> Iterator[tuple[Side, Side]]:
         real._client = client_of(emulator)
         real.client.create_bucket(name)
         yield Side(real), Side(GoogleCloudStorage(bucket_name=name, **options))
-
-
-NAMES = st.sampled_from(["a", "a/b", "dir/b.txt", "dir/c.css", "dir/", "ü &<.txt", "", "no/../a"])
-CONTENTS = st.sampled_from([b"", b"hello", b"0123456789" * 300, bytes(range(256))])
-
-
-def _read(side: Side, name: str, mode: str) -> Any:
-    file = side.storage.open(name, mode)
-    first = file.read(2)
-    rest = file.read()
-    file.close()
-    again = file.read()  # GoogleCloudFile opens again
-    file.close()
-    return first, rest, file.size, file.closed, again
-
-
-def _write(side: Side, name: str, content: bytes) -> None:
-    with side.storage.open(name, "wb") as file:
-        if content:
-            file.write(content[:2])
-            file.write(content[2:])
-
-
-STORAGE = {
-    "save": (lambda side, *sent: side.storage.save(sent[0], ContentFile(sent[1])), NAMES, CONTENTS),
-    "read": (_read, NAMES, st.sampled_from(["rb", "r"])),
-    "write": (_write, NAMES, CONTENTS),
-    "delete": (lambda side, name: side.storage.delete(name), NAMES),
-    "exists": (lambda side, name: side.storage.exists(name), NAMES),
-    "size": (lambda side, name: side.storage.size(name), NAMES),
-    "listdir": (lambda side, name: side.storage.listdir(name), NAMES),
-    "get_modified_time": (lambda side, name: side.storage.get_modified_time(name), NAMES),
-    "get_created_time": (lambda side, name: side.storage.get_created_time(name), NAMES),
-    "path": (lambda side, name: side.storage.path(name), NAMES),
-    "get_available_name": (lambda side, name: side.storage.get_available_name(name), NAMES),
-}  # fmt: skip
 
 
 def _upload(side: Side, key: str, content: bytes, **sent: Any) -> Any:
@@ -327,7 +291,7 @@ def test_emulator_deviates(emulator: str, deviation: Deviation) -> None:
 
 
 @pytest.mark.unmeasured
-@given(programs(STORAGE))
+@given(programs(storage_api()))
 def test_storage_as_on_the_emulator(emulator: str, steps: list[Operation]) -> None:
     """The storage API returns, raises and requests the same as on fake-gcs-server."""
     compare(emulator, steps)
@@ -372,10 +336,10 @@ def test_options_as_on_the_emulator(emulator: str, options: dict[str, Any]) -> N
     for name in ("a.css", "d/b.gz", "d/e", "big", "missing"):
         key = f"{options.get('location', '')}/{name}".lstrip("/")
         steps += [
-            (f"read {name}", lambda side, name=name: _read(side, name, "rb")),
+            (f"read {name}", lambda side, name=name: read(side, name, "rb")),
             (f"size {name}", lambda side, name=name: side.storage.size(name)),
             (f"get {name}", lambda side, key=key: _get(side, key)),
-            (f"write {name}", lambda side, name=name: _write(side, name, b"more")),
+            (f"write {name}", lambda side, name=name: write(side, name, b"more")),
         ]
     steps += [("listdir", lambda side: side.storage.listdir("")), ("list", _list)]
     if not options.get("querystring_auth", True):

@@ -9,8 +9,8 @@ from buckets import Server, needs_s3
 from hypothesis import given
 from object_stores.ceph import ceph
 from object_stores.deviations import CEPH, Deviation, shown
-from object_stores.programs import Operation, programs, weekly
-from object_stores.test_s3_floor import CLIENT, STORAGE, assert_deviates, compare
+from object_stores.programs import Operation, programs, storage_api, weekly
+from object_stores.test_s3_floor import CLIENT, assert_deviates, compare
 
 pytestmark = [
     needs_s3,
@@ -27,7 +27,7 @@ def ceph_server() -> Iterator[Server]:
         yield server
 
 
-@given(programs(STORAGE))
+@given(programs(storage_api()))
 def test_storage_as_on_ceph(ceph_server: Server, steps: list[Operation]) -> None:
     """The storage API returns, raises and requests the same as on Ceph."""
     compare(ceph_server, steps, CEPH)

@@ -26,7 +26,7 @@ from django.core.files.base import ContentFile
 from hypothesis import given
 from hypothesis import strategies as st
 from object_stores.deviations import MOTO, Deviation, assert_shows, compared, kept, shown
-from object_stores.programs import Operation, programs
+from object_stores.programs import CONTENTS, Operation, programs, read, storage_api, write
 
 from inmemorystorage.buckets import s3
 from inmemorystorage.buckets.http import Request, Response
@@ -106,41 +106,7 @@ def sides(
         yield Side(real, bucket.name), Side(moved, bucket.name)
 
 
-NAMES = st.sampled_from(["a", "a/b", "dir/b.txt", "dir/c.css", "dir/", "ü &<.txt", "", "no/../a"])
 KEYS = st.sampled_from(["a", "a/b", "dir/b.txt", "dir//a", "dir/", "ü &<.txt"])
-CONTENTS = st.sampled_from([b"", b"hello", b"0123456789" * 300, bytes(range(256))])
-
-
-def _read(side: Side, name: str, mode: str) -> Any:
-    file = side.storage.open(name, mode)
-    first = file.read(2)
-    rest = file.read()
-    file.close()
-    again = file.read()  # S3File opens again
-    file.close()
-    return first, rest, file.size, file.closed, again
-
-
-def _write(side: Side, name: str, content: bytes) -> None:
-    with side.storage.open(name, "wb") as file:
-        if content:
-            file.write(content[:2])
-            file.write(content[2:])
-
-
-STORAGE = {
-    "save": (lambda side, *sent: side.storage.save(sent[0], ContentFile(sent[1])), NAMES, CONTENTS),
-    "read": (_read, NAMES, st.sampled_from(["rb", "r"])),
-    "write": (_write, NAMES, CONTENTS),
-    "delete": (lambda side, name: side.storage.delete(name), NAMES),
-    "exists": (lambda side, name: side.storage.exists(name), NAMES),
-    "size": (lambda side, name: side.storage.size(name), NAMES),
-    "listdir": (lambda side, name: side.storage.listdir(name), NAMES),
-    "get_modified_time": (lambda side, name: side.storage.get_modified_time(name), NAMES),
-    "get_created_time": (lambda side, name: side.storage.get_created_time(name), NAMES),
-    "path": (lambda side, name: side.storage.path(name), NAMES),
-    "get_available_name": (lambda side, name: side.storage.get_available_name(name), NAMES),
-}  # fmt: skip
 
 
 def _client(name: str, **parameters: Any) -> Callable[..., Any]:
@@ -272,7 +238,7 @@ def assert_deviates(server: Server, deviation: Deviation, deviations: Sequence[D
 
 
 @pytest.mark.unmeasured
-@given(programs(STORAGE))
+@given(programs(storage_api()))
 def test_storage_as_on_moto(server: Server, steps: list[Operation]) -> None:
     """The storage API returns, raises and requests the same as on moto."""
     compare(server, steps)
@@ -350,10 +316,10 @@ def test_options_as_on_moto(server: Server, options: dict[str, Any]) -> None:
     ]
     for name in ("a.css", "d/b.gz", "d/e", "missing"):
         steps += [
-            (f"read {name}", lambda side, name=name: _read(side, name, "rb")),
+            (f"read {name}", lambda side, name=name: read(side, name, "rb")),
             (f"size {name}", lambda side, name=name: side.storage.size(name)),
             (f"head {name}", lambda side, name=name: _client("head_object", Key=name)(side)),
-            (f"write {name}", lambda side, name=name: _write(side, name, b"more")),
+            (f"write {name}", lambda side, name=name: write(side, name, b"more")),
         ]
     steps += [
         ("listdir", lambda side: side.storage.listdir("")),
@@ -397,7 +363,7 @@ def test_subclass_as_on_moto(server: Server) -> None:
     """A subclass keeps its attributes and methods, with the same effects as on moto."""
     steps = [
         *(_saving("a.txt", b"one"), _saving("a.txt", b"two"), _saving("d/b", b"")),
-        ("read", lambda side: _read(side, "1a.txt", "rb")),
+        ("read", lambda side: read(side, "1a.txt", "rb")),
         ("list", _pages("list_objects_v2")),
         ("listdir", lambda side: side.storage.listdir("")),
         ("acl", _client("get_object_acl", Key="private/a.txt")),
