@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
 from functools import partial
 from importlib import import_module
 from types import SimpleNamespace
@@ -163,7 +162,7 @@ def _workers_in_threads() -> contextlib.AbstractContextManager[None]:
     def choose(original: Any, worker_type: str) -> Any:
         return original(module.THREAD if worker_type == module.PROCESS else worker_type)
 
-    return method(module, name, choose) if hasattr(module, name) else nullcontext()
+    return method(module, name, choose) if hasattr(module, name) else contextlib.nullcontext()
 
 
 def _without_channels(module: str) -> contextlib.AbstractContextManager[None]:
@@ -191,7 +190,9 @@ def _without_default_account() -> Iterator[None]:
     storage, name = module.GoogleCloudStorage, "_get_iam_sign_blob_params"
     with (  # older releases have neither
         mock.patch.object(module, "auth", account, create=True),
-        method(storage, name, _sign_by_mock) if hasattr(storage, name) else nullcontext(),
+        method(storage, name, _sign_by_mock)
+        if hasattr(storage, name)
+        else contextlib.nullcontext(),
     ):
         yield
 
