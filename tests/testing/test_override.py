@@ -26,6 +26,7 @@ from projects import make_project
 
 from inmemorystorage import FallbackStorage, InMemoryStorage
 from inmemorystorage.kvstore import KeyValueStorage
+from inmemorystorage.project import make_field_storages
 from inmemorystorage.testing import override_storages, replace_storage, replacement
 from inmemorystorage.testing.floor import Floor
 from inmemorystorage.testing.tools import attribute
@@ -56,7 +57,9 @@ def save(storage: Any, name: str = "a.txt", content: bytes = b"content") -> Any:
 
 def everything() -> list[Any]:
     """Return the current state of everything that the kit changes."""
-    bool(default_storage)  # makes the storage, which the kit would make otherwise
+    # The kit makes lazy storages, which may have been dropped since they were made.
+    bool(default_storage)
+    make_field_storages()
     fields = [(field.storage, vars(field)) for field in file_fields()]
     return [
         [(storage, type(storage), dict(attributes)) for storage, attributes in fields],
