@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 class Examination:
     """
-    Run checks, each on a storage of its own directory, and remember the capabilities.
+    Run checks, each on a storage with its own directory, and remember the capabilities.
 
     :param make_storage: returns a storage; it may return the same one each time.
     :param declared: what the storage is known to have or to lack.
@@ -187,7 +187,7 @@ def check_storage(
     """
     Check a storage, and report which checks passed.
 
-    Each check saves files in a directory of its own, named ``conformance-…``, and deletes them.
+    Each check saves files in its own directory, named ``conformance-…``, and deletes them.
 
     :param make_storage: returns a storage: a new one, or the same one each time.
     :param capabilities: what the storage is declared to have or to lack, which probes must confirm.

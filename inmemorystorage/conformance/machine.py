@@ -40,7 +40,7 @@ class ModelMachine(RuleBasedStateMachine):
     """
     The operations of a storage, each compared with a dict of the files.
 
-    :cvar outer: the workspace of the check; each example has a workspace of its own.
+    :cvar outer: the workspace of the check; each example has its own workspace.
     """
 
     outer: Workspace

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 VERSION = "3.35.0"
-# Beside the other packages of the environment; npm needs a directory of its own.
+# Beside the other packages of the environment; npm needs its own directory.
 DIRECTORY = Path(sys.prefix, "azurite")
 PROGRAM = DIRECTORY / "node_modules/.bin/azurite-blob"
 ACCOUNT, KEY = "inmemory", base64.b64encode(b"in-memory").decode()

@@ -212,7 +212,7 @@ def test_without_authorization(buckets: Buckets) -> None:
 
 
 def test_ranges(buckets: Buckets) -> None:
-    """A range has a digest of its own if it is asked for."""
+    """A range has its own digest if the request asks for it."""
     headers = {"x-ms-range": "bytes=2-4", "range": "odd", "x-ms-range-get-content-md5": "true"}
     answered = send(buckets, "GET", "/a", headers)
     assert (answered.status, answered.body) == (206, b"234")

@@ -190,7 +190,7 @@ def test_parallel(start_method: str, tmp_path: Path) -> None:
 @needs_s3
 @pytest.mark.parametrize("start_method", START_METHODS)
 def test_buckets_in_parallel(start_method: str, tmp_path: Path) -> None:
-    """Each worker has the objects of migrations, in buckets of its own."""
+    """Each worker has the objects of migrations, in its own buckets."""
     face = FACES["runner"].by("manage_parallel.py", start_method, "test", "--parallel=2")
     project = MIGRATED_BUCKET.make(tmp_path / LINE, LINE)
     outcome = face.run(project, LINE)
