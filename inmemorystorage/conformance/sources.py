@@ -116,7 +116,7 @@ REOPEN_MODE = _file(
     "open",
     "When reopening a file, mode will override whatever mode the file was originally opened with",
 )
-MODES = _file("open", "The mode argument allows the same values as Python's built-in open.")
+MODES = _file("open", "The mode argument allows the same values as Python's built-in open().")
 LINES = _file("__iter__", "Iterate over the file yielding one line at a time.")
 CHUNKS = _file("chunks", 'Iterate over the file yielding "chunks" of a given size.')
 DEFAULT_CHUNKS = _file("chunks", "chunk_size defaults to 64 KB.")
