@@ -133,12 +133,14 @@ MOTO = [
         ALL, frozenset({"ChecksumType", "ChecksumAlgorithm"}),
     ),
     Deviation(
-        "names the owner", "none: Owner describes no DisplayName",
+        "names the owner",
+        "Access control list (ACL) overview, Sample ACL: an owner has an ID alone",
         (PUT, ("get_object_acl", {"Key": "a"})),
         ALL, frozenset({"DisplayName"}),
     ),
     Deviation(
-        "names another user as the initiator", "MultipartUpload, Initiator",
+        "names another user as the initiator",
+        "none: Initiator, ID is an ARN if the caller is an IAM user",
         (BEGIN, ("list_multipart_uploads", {})),
         ALL, frozenset({"Initiator"}),
     ),
@@ -147,12 +149,13 @@ MOTO = [
         (BEGIN, PART, ("complete", {"Key": "big"})), ALL, frozenset({"VersionId"}),
     ),
     Deviation(
-        "sends no empty markers", "none: ListObjects, Marker is in the response if it was sent",
+        "sends no empty markers", "ListObjects, Sample Response: <Marker/>",
         (("client.list_objects", {"Prefix": ""}),),
         r"list_objects\b", frozenset({"Marker"}),
     ),
     Deviation(
-        "knows no * in conditions", "RFC 9110, 13.1.1 and 13.1.2; GetObject mentions no *",
+        "knows no * in conditions",
+        "RFC 9110, 13.1.1 and 13.1.2; GetObject refers to RFC 7232, its predecessor",
         (PUT, GET_ANY),
         r"^(get|head)_object\(.*'If(None)?Match': '\*'",
     ),
@@ -180,7 +183,7 @@ MOTO = [
             "Parts": [{"PartNumber": 1, "ETag": "a"}]}}),),
     ),
     Deviation(
-        "crashes for a missing object", "none: DeleteObjectTagging names no error",
+        "crashes for a missing object", "Error responses, NoSuchKey",
         (("client.delete_object_tagging", {"Key": "a"}),),
     ),
 ]  # fmt: skip
@@ -195,12 +198,13 @@ CEPH = [
         ALL, frozenset({"ChecksumCRC32", "ChecksumType", "ChecksumAlgorithm"}),
     ),
     Deviation(
-        "has its own IDs of owners", "none: Owner, ID does not say which",
+        "has its own IDs of owners",
+        "Access control list (ACL) overview: the canonical user ID of an AWS account",
         (PUT, ("get_object_acl", {"Key": "a"})),
         ALL, frozenset({"ID", "DisplayName", "Initiator"}),
     ),
     Deviation(
-        "sends an ETag without quotes", "none: CopyObjectResult, ETag mentions no quotes",
+        "sends an ETag without quotes", "CopyObject, Sample Response",
         (PUT, COPY),
         r"^copy_object\(", frozenset({"ETag"}),
     ),
@@ -215,16 +219,18 @@ CEPH = [
     ),
     Deviation(
         "sends no markers that were not sent",
-        "none: ListMultipartUploads mentions no empty markers",
+        "ListMultipartUploads, Sample Response: <KeyMarker/>",
         (("list_multipart_uploads", {}),), "^list_multipart_uploads",
         frozenset({"KeyMarker", "UploadIdMarker", "NextKeyMarker", "NextUploadIdMarker"}),
     ),
     Deviation(
-        "accepts any character in tags", "S3Tag, Pattern; PutObjectTagging, InvalidTag", (PUT, TAG),
+        "accepts any character in tags",
+        "Amazon S3 Control, S3Tag, Pattern; PutObjectTagging, InvalidTag", (PUT, TAG),
         r"^put_object_tagging\(.*b & c",
     ),
     Deviation(
-        "knows no * in conditions", "RFC 9110, 13.1.1 and 13.1.2; GetObject mentions no *",
+        "knows no * in conditions",
+        "RFC 9110, 13.1.1 and 13.1.2; GetObject refers to RFC 7232, its predecessor",
         (PUT, GET_ANY),
         r"^(get|head)_object\(.*'If(None)?Match': '\*'",
     ),
@@ -244,7 +250,8 @@ SEAWEEDFS = [
         ALL, frozenset({"ChecksumType", "ChecksumAlgorithm", "ChecksumCRC32"}),
     ),
     Deviation(
-        "has its own IDs of owners", "none: Owner, ID does not say which",
+        "has its own IDs of owners",
+        "Access control list (ACL) overview: the canonical user ID of an AWS account",
         (PUT, ("get_object_acl", {"Key": "a"})),
         ALL, frozenset({"ID", "DisplayName", "Initiator", "Owner"}),
     ),
@@ -273,7 +280,8 @@ SEAWEEDFS = [
         r"^upload_part\(", kept=1,
     ),
     Deviation(
-        "sends what was not requested", "ListMultipartUploads, Delimiter and EncodingType",
+        "sends what was not requested, and allows 10,000 uploads",
+        "ListMultipartUploads, Delimiter, EncodingType and max-uploads",
         (("list_multipart_uploads", {}),), "^list_multipart_uploads",
         frozenset({
             *("MaxUploads", "UploadIdMarker", "Delimiter", "EncodingType", "Prefix"),
@@ -281,12 +289,13 @@ SEAWEEDFS = [
         }),
     ),
     Deviation(
-        "numbers parts otherwise", "ListParts, NextPartNumberMarker",
+        "allows 10,000 parts, and names no last one",
+        "ListParts: at most 1,000; none: NextPartNumberMarker of a whole list",
         (BEGIN, PART, ("list_parts", BEGIN[1])), "^list_parts",
         frozenset({"MaxParts", "NextPartNumberMarker"}),
     ),
     Deviation(
-        "sends an ETag without quotes", "none: CopyObjectResult, ETag mentions no quotes",
+        "sends an ETag without quotes", "CopyObject, Sample Response",
         (PUT, COPY),
         r"^copy_object\(", frozenset({"ETag"}),
     ),
@@ -296,7 +305,7 @@ SEAWEEDFS = [
         r"^(get|head)_object\(", frozenset({"ContentType"}),
     ),
     Deviation(
-        "tells no missing object from one without tags", "none: GetObjectTagging names no error",
+        "tells no missing object from one without tags", "Error responses, NoSuchKey",
         (),
         r"^get_object_tagging\(", codes=("NoSuchKey", None),
     ),
@@ -363,8 +372,11 @@ FAKE_GCS = [
     ),
     Deviation("compares offsets with names of groups", "Objects: list, startOffset", ()),
     Deviation("shares the metadata of copies", "Objects: copy", ()),
-    Deviation("fails to compose a missing object", "none: Objects: compose names no error", ()),
-    Deviation("accepts long names", "About Cloud Storage objects", (_upload("a" * 1025),)),
+    Deviation("fails to compose a missing object", "HTTP status and error codes for JSON, 404", ()),
+    Deviation(
+        "accepts long names", "About Cloud Storage objects, Naming considerations",
+        (_upload("a" * 1025),),
+    ),
     Deviation("checks no signatures", "Signed URLs", ()),
 ]  # fmt: skip
 
@@ -382,7 +394,9 @@ AZURITE = [
         (_BLOB, ("set_blob_tags", {"name": "a", "tags": {"a": ""}})),
     ),
     Deviation(
-        "describes copies otherwise", "List Blobs, include",
+        "lists copies unasked, and sends what does not apply",
+        "List Blobs, include; Get Blob Properties, x-ms-incremental-copy and "
+        "x-ms-access-tier-inferred; none: Sealed of an append blob",
         (_BLOB, ("start_copy_from_url", {"name": "b", "source": "a"}),
          ("get_blob_properties", {"name": "b"})),
         ALL, frozenset({
