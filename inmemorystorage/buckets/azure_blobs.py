@@ -108,7 +108,10 @@ def get_blob(call: Call) -> Response:
     if is_head:
         return Response(200, {**headers, **_tier_of(stored), "content-length": str(size)})
     part = _sent_range(call, size)
+    is_digested = call.headers.get("x-ms-range-get-content-md5", "").lower() == "true"
     if part is None:
+        if is_digested:  # "Get Blob": without a range it is 400
+            raise AzureError("InvalidHeaderValue", HeaderName="x-ms-range-get-content-md5")
         return Response(200, {**headers, "content-length": str(size)}, stored.content)
     content = stored.content[part]
     headers["content-range"] = f"bytes {part.start}-{part.stop - 1}/{size}"
@@ -116,7 +119,7 @@ def get_blob(call: Call) -> Response:
     # "Get Blob": the MD5 of the range, if it was asked for; that of the blob has another name.
     if "content-md5" in headers:
         headers["x-ms-blob-content-md5"] = headers.pop("content-md5")
-    if call.headers.get("x-ms-range-get-content-md5", "").lower() == "true":
+    if is_digested:
         if len(content) > MAX_DIGESTED:
             raise AzureError("OutOfRangeInput")
         headers["content-md5"] = md5_of(etag_of(content))

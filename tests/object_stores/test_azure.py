@@ -222,6 +222,8 @@ def test_ranges(buckets: Buckets) -> None:
     send(buckets, "PUT", "/big", BLOCK, bytes((4 << 20) + 1))
     headers["x-ms-range"] = "bytes=0-"
     assert code(send(buckets, "GET", "/big", headers)) == "OutOfRangeInput"
+    whole = {"x-ms-range-get-content-md5": "true"}
+    assert code(send(buckets, "GET", "/a", whole)) == "InvalidHeaderValue"
     send(buckets, "PUT", "/log?comp=appendblock", {}, b"abc")
     assert "content-md5" not in send(buckets, "GET", "/log", {"range": "bytes=1-"}).headers
 
