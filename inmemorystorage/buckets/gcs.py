@@ -42,8 +42,11 @@ from .http import Request, Response
 from .service import Service, Target
 
 MAX_RESULTS = 1000
-# "Bucket names"; names with dots need a verified domain.
-_BUCKET_NAME = re.compile(r"(?!goog)[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
+# "About Cloud Storage buckets", "Bucket names"; names with dots need a verified domain.
+_BUCKET_NAME = re.compile(
+    r"(?!goog|.*g[o0]{2}gle|\d+\.\d+\.\d+\.\d+$)(?=[^.]{0,63}(\.[^.]{0,63})*$)"
+    r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]"
+)
 # Fields of a bucket that only the service sets.
 _READ_ONLY = {
     *("acl", "defaultObjectAcl", "etag", "generation", "id", "kind", "location", "locationType"),
@@ -59,8 +62,7 @@ def list_buckets(call: Call) -> Response:
     prefix = call.query.get("prefix", "")
     names = [name for name, _ in call.buckets.items() if name.startswith(prefix)]
     after = _decoded(call.query.get("pageToken", ""))
-    limit = _limit(call)
-    page = [name for name in names if name > after][: limit or None]
+    page = [name for name in names if name > after][: _limit(call)]
     document: Json = {"kind": "storage#buckets"}
     if page:
         document["items"] = [_bucket_resource(call, name) for name in page]
@@ -190,7 +192,7 @@ def list_objects(call: Call) -> Response:
         query.get("prefix", ""),
         query.get("delimiter", ""),
         _decoded(query.get("pageToken", "")),
-        min(_limit(call) or MAX_RESULTS, MAX_RESULTS),
+        _limit(call),
         start=query.get("startOffset", ""),
         stop=query.get("endOffset", ""),
         keeps_groups=query.get("includeTrailingDelimiter") == "true",
@@ -212,7 +214,7 @@ def _limit(call: Call) -> int:
     text = call.query.get("maxResults", "0")
     if not text.isdecimal():
         raise GcsError(400, f"Invalid value for maxResults: {text}")
-    return int(text)
+    return min(int(text) or MAX_RESULTS, MAX_RESULTS)
 
 
 def _encoded(end: str) -> str:

@@ -90,7 +90,7 @@ def content_response(call: Call, stored: StoredObject) -> Response:
 
 
 def content_headers(stored: StoredObject) -> dict[str, str]:
-    """Return the headers of a content: "HTTP headers" in the reference of the XML API."""
+    """Return the headers of a content: "HTTP headers and query string parameters for XML"."""
     attributes, sums = stored.attributes, checksums(stored)
     metadata = {f"x-goog-meta-{name}": value for name, value in attributes.metadata.items()}
     return {
@@ -209,7 +209,8 @@ def _change(call: Call, stored: StoredObject, document: Json) -> Response:
         attributes = replace(attributes, headers={**attributes.headers, **count})
     grants = sent_grants(call.document, call.query) or stored.attributes.acl
     changed = _changed(call, stored, replace(attributes, acl=grants))
-    return described(call, call.key, changed, is_full="acl" in call.document)
+    # "Objects: patch", "Objects: update": the projection is full by default.
+    return described(call, call.key, changed, is_full=call.query.get("projection") != "noAcl")
 
 
 def _changed(call: Call, stored: StoredObject, attributes: Attributes) -> StoredObject:
@@ -275,6 +276,8 @@ def rewrite_object(call: Call) -> Response:
 
 def compose_object(call: Call) -> Response:
     """Answer objects.compose."""
+    if call.document.get("deleteSourceObjects"):
+        raise unsupported("objects.compose with deleteSourceObjects")
     wanted = call.document.get("sourceObjects") or []
     if not 1 <= len(wanted) <= MAX_SOURCES:
         raise GcsError(
@@ -293,8 +296,6 @@ def compose_object(call: Call) -> Response:
     attributes = replace(attributes, headers={**attributes.headers, COMPONENTS: str(count)})
     etag = f"{etag_of(content)}-{count}"
     stored = call.bucket.store(call.key, content, attributes, etag=etag)
-    if call.document.get("deleteSourceObjects"):
-        raise unsupported("objects.compose with deleteSourceObjects")
     return described(call, call.key, stored)
 
 

@@ -245,10 +245,11 @@ def test_patch(buckets: Buckets) -> None:
     assert patched["metadata"] == {"of": "b"}
     assert "metadata" not in ask(buckets, "PATCH", f"{MEDIA}/o/a", {"metadata": None})
     assert ask(buckets, "PATCH", f"{MEDIA}/o/a", {"metadata": "odd"}) == 400
+    assert "acl" not in ask(buckets, "PATCH", f"{MEDIA}/o/a?projection=noAcl", {})
     acl = [{"entity": "allUsers", "role": "READER"}]
     assert len(ask(buckets, "PATCH", f"{MEDIA}/o/a", {"acl": acl})["acl"]) == 1
     updated = ask(buckets, "PUT", f"{MEDIA}/o/a", {"storageClass": "STANDARD"})
-    assert updated["storageClass"] == "STANDARD"
+    assert (updated["storageClass"], updated["acl"][0]["entity"]) == ("STANDARD", "allUsers")
     assert updated["md5Hash"] == "eB5eJF1ptWaXm4bijSPyxw=="
 
 
@@ -377,8 +378,9 @@ def test_buckets(buckets: Buckets) -> None:
     assert ask(buckets, "DELETE", MEDIA) == 409
     assert ask(buckets, "POST", BUCKETS, {"name": "media"}) == 409
     assert ask(buckets, "POST", BUCKETS, {}) == 400
-    for name in ("A", "ab", "google", "-ab"):
+    for name in ("A", "ab", "google", "a-g00gle", "-ab", "192.168.5.4", "a" * 64, f"b.{'a' * 64}"):
         assert ask(buckets, "POST", BUCKETS, {"name": name}) == 400
+    assert ask(buckets, "POST", BUCKETS, {"name": f"a.{'b' * 63}.{'c' * 63}"})["location"] == "US"
 
 
 # Resumable uploads.
@@ -667,6 +669,7 @@ def test_unsupported(buckets: Buckets, method: str, url: str, body: bytes, heade
     """What is not answered raises, with the emulator as the cure."""
     with pytest.raises(UnsupportedRequest, match=r"do not answer .* fake-gcs-server"):
         send(buckets, method, url, body, headers)
+    assert len(buckets["media"].objects) == 1
 
 
 def test_identify(buckets: Buckets) -> None:
