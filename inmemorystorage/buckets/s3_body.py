@@ -96,7 +96,8 @@ def composite_digest(name: str, parts: Iterable[str]) -> str:
     """
     Return the checksum of the checksums of parts, or an empty string if it cannot be computed.
 
-    "Checking object integrity" in the user guide: the number of parts follows it.
+    "Checking object integrity for data uploads in Amazon S3" in the user guide; the number of parts
+    follows it as it follows an ETag.
     """
     digests = [base64.b64decode(each) for each in parts]
     value = digest(name, b"".join(digests)) if all(digests) else ""

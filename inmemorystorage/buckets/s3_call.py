@@ -14,7 +14,7 @@ from .s3_errors import S3Error, unsupported
 from .s3_signatures import PARAMETERS, Signed, is_signed
 
 OWNER = "75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a"
-MAX_KEY = 1024  # "Creating object key names" in the user guide: bytes in UTF-8
+MAX_KEY = 1024  # "Naming Amazon S3 objects" in the user guide: bytes in UTF-8
 
 # Headers that neither change an answer nor are stored.
 _IGNORED = {

@@ -19,7 +19,7 @@ from .s3_objects import parsed_tags, put_object
 from .s3_signatures import check_signed_at, verify_text, verify_text_v2
 from .xml import element, xml_response
 
-# The fields of a form that need no condition: "Creating a POST policy".
+# The fields of a form that need no condition: "POST Policy".
 _FREE = {
     *("x-amz-signature", "signature", "awsaccesskeyid", "policy", "file"),
     "x-goog-signature",  # Google Cloud Storage reads the same policies
@@ -35,10 +35,12 @@ def post_object(call: Call) -> Response:
     except (ValueError, KeyError):
         raise S3Error("MalformedPOSTRequest") from None
     fields = {name: each.content.decode() for name, each in form.items() if name != "file"}
+    if "key" in fields:  # "POST Policy": it is expanded before the policy is checked
+        fields["key"] = fields["key"].replace("${filename}", file.filename)
     _check_form(fields, call, len(file.content))
     if "key" not in fields:
         raise S3Error("InvalidArgument", "Bucket POST must contain a field named 'key'.")
-    key = fields["key"].replace("${filename}", file.filename)
+    key = fields["key"]
     headers = {"x-amz-acl": fields["acl"]} if "acl" in fields else {}
     headers |= {name: each for name, each in fields.items() if _is_stored(name)}
     if "tagging" in fields:
@@ -151,7 +153,11 @@ def _check(condition: Any, fields: Mapping[str, str], size: int) -> list[str]:
             raise S3Error("EntityTooLarge", ProposedSize=size, MaxSizeAllowed=second)
         return []
     name = first.removeprefix("$").lower()
-    if not _MATCHES[operator](fields.get(name, ""), second):
+    value = fields.get(name, "")
+    # "POST Policy": a type with commas is a list, each of which must start so.
+    is_list = (operator, name) == ("starts-with", "content-type")
+    values = value.split(",") if is_list else [value]
+    if not all(_MATCHES[operator](each, second) for each in values):
         raise S3Error(
             "AccessDenied",
             f"Invalid according to Policy: Policy Condition failed: {json.dumps(condition)}",

@@ -135,7 +135,8 @@ def _described(stored: StoredObject) -> dict[str, str]:
         "etag": quoted(stored.etag),
         "last-modified": http_date(stored.modified),
         "accept-ranges": "bytes",
-        "content-type": "binary/octet-stream",  # "GetObject": the default
+        # The default: AWS SDK for .NET, "CopyObjectRequest.ContentType".
+        "content-type": "binary/octet-stream",
         **attributes.headers,
         **metadata,
         **tags,
@@ -344,7 +345,7 @@ def _copied_checksums(call: Call, source: StoredObject) -> Mapping[str, str]:
     return {name: value for name, value in computed.items() if value}
 
 
-# Tags: "Object tagging" in the user guide.
+# Tags: "Categorizing your objects using tags" in the user guide.
 
 Tags = tuple[tuple[str, str], ...]
 _TAG_TEXT = re.compile(r"[\w\s+\-=.:/@]*")

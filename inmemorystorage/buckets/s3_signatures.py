@@ -109,11 +109,11 @@ def _check_query(signed: Signed) -> None:
     expires = query["X-Amz-Expires"]
     if not expires.isdecimal():
         raise S3Error("AuthorizationQueryParametersError", "X-Amz-Expires should be a number")
-    if int(expires) > WEEK:
+    if not 1 <= int(expires) <= WEEK:
         raise S3Error(
             "AuthorizationQueryParametersError",
-            "X-Amz-Expires must be less than a week (in seconds); that is, the given "
-            "X-Amz-Expires must be less than 604800 seconds",
+            "X-Amz-Expires must be at least a second, and less than a week (in seconds); that is, "
+            "the given X-Amz-Expires must be less than 604800 seconds",
         )
     credential, date = query["X-Amz-Credential"], query["X-Amz-Date"]
     begun = check_signed_at(query["X-Amz-Algorithm"], credential, date)

@@ -34,7 +34,7 @@ from .s3_objects import (
 )
 from .xml import Markup, element, xml_response
 
-MIN_PART = 5 << 20  # "UploadPart": each part but the last
+MIN_PART = 5 << 20  # "CompleteMultipartUpload", EntityTooSmall: each part but the last
 MAX_PARTS = 10_000
 MAX_LISTED = 1000
 
@@ -81,13 +81,23 @@ def create_upload(call: Call) -> Response:
     return replace(answer, headers=headers)
 
 
+# Pairs without a checksum: "Checking object integrity for data uploads in Amazon S3".
+_REFUSED = {("crc64nvme", COMPOSITE), ("sha1", FULL_OBJECT), ("sha256", FULL_OBJECT)}
+
+
 def _checksum_of(call: Call) -> Checksum:
-    """Return the checksum that an upload asks for: "Checking object integrity"."""
+    """Return the checksum that an upload asks for."""
     algorithm = call.headers.get("x-amz-checksum-algorithm", "").lower()
     if not algorithm:
         return Checksum()
     default = FULL_OBJECT if algorithm == "crc64nvme" else COMPOSITE
-    return Checksum(algorithm, call.headers.get("x-amz-checksum-type", default))
+    checksum = Checksum(algorithm, call.headers.get("x-amz-checksum-type", default))
+    if checksum in _REFUSED:
+        raise S3Error(
+            "InvalidRequest",
+            f"The {checksum.type} checksum type cannot be used with the {algorithm} algorithm.",
+        )
+    return checksum
 
 
 def _upload(call: Call) -> Upload:
@@ -107,7 +117,7 @@ def upload_part(call: Call) -> Response:
 
 
 def _put_part(call: Call, content: bytes, sent: Mapping[str, str]) -> Part:
-    """Store a part; its checksum too if the upload asks for one: "ListParts"."""
+    """Store a part; its checksum too if the upload asks for one: "Part"."""
     upload, number = _upload(call), call.query.get("partNumber", "")
     if not number.isdecimal() or not 1 <= int(number) <= MAX_PARTS:
         raise S3Error(

@@ -79,6 +79,7 @@ PARAMETERS = "AuthorizationQueryParametersError"
         (QUERY, "AccessDenied"),  # it has expired
         ({"X-Amz-Signature": "0"}, PARAMETERS),
         ({**QUERY, "X-Amz-Expires": "odd"}, PARAMETERS),
+        ({**QUERY, "X-Amz-Expires": "0"}, PARAMETERS),
         ({**QUERY, "X-Amz-Expires": "604801"}, PARAMETERS),
         ({**QUERY, "X-Amz-Date": "odd"}, PARAMETERS),
         ({**QUERY, "X-Amz-Credential": "key"}, PARAMETERS),
@@ -132,7 +133,8 @@ def test_errors_of_buckets(buckets: Buckets) -> None:
         "https://s3.amazonaws.com",
         b"<C><LocationConstraint>x</LocationConstraint></C>",
     )
-    assert code(send(buckets, "PUT", f"{service}/A")) == "InvalidBucketName"
+    for name in ("A", "my-an"):
+        assert code(send(buckets, "PUT", f"{service}/{name}")) == "InvalidBucketName"
     assert code(send(buckets, "PUT", f"{service}/media")) == ""
     assert code(send(buckets, "PUT", f"{service}/media", {}, located)) == "BucketAlreadyOwnedByYou"
     assert code(send(buckets, "DELETE", f"{service}/media")) == "BucketNotEmpty"
@@ -218,7 +220,9 @@ def post(buckets: Buckets, fields: dict[str, str], name: str = "file") -> Respon
 
 V2 = {"awsaccesskeyid": "key", "signature": f"{'A' * 27}=", "key": "up"}
 KEYLESS = {name: V2[name] for name in ("awsaccesskeyid", "signature")}
+NAMED = {"key": "up/${filename}"}
 ANY_KEY = ["starts-with", "$key", ""]
+IMAGES = ["starts-with", "$Content-Type", "image/"]
 
 
 @pytest.mark.parametrize(
@@ -243,6 +247,14 @@ def test_form(buckets: Buckets, fields: dict[str, str], status: int) -> None:
     assert ("x-amz-meta-by" in stored.headers) == ("x-amz-meta-by" in fields)
 
 
+def test_form_with_the_name_of_the_file(buckets: Buckets) -> None:
+    """A policy is checked against the key with the file's name, and each type of a list."""
+    allowed = policy(["eq", "$key", "up/me.txt"], IMAGES)
+    fields = {**V2, **NAMED, "content-type": "image/png,image/gif", "policy": allowed}
+    assert post(buckets, fields).status == 204
+    assert send(buckets, "GET", f"{MEDIA}up/me.txt").body == b"content"
+
+
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
@@ -255,6 +267,11 @@ def test_form(buckets: Buckets, fields: dict[str, str], status: int) -> None:
         ({**V2, "policy": policy(["odd", "$key", ""])}, "InvalidPolicyDocument"),
         ({**V2, "policy": base64.b64encode(b"{}").decode()}, "InvalidPolicyDocument"),
         ({**V2, "policy": policy(["eq", "$key", "other"])}, "AccessDenied"),
+        ({**V2, **NAMED, "policy": policy(["eq", "$key", "up/${filename}"])}, "AccessDenied"),
+        (
+            {**V2, "content-type": "image/png,a/b", "policy": policy(ANY_KEY, IMAGES)},
+            "AccessDenied",
+        ),
         ({**KEYLESS, "policy": policy()}, "InvalidArgument"),
         ({"policy": policy(ANY_KEY), "x-amz-signature": "odd"}, PARAMETERS),
         ({**V2, "policy": policy(ANY_KEY, expiration="odd")}, "InvalidPolicyDocument"),

@@ -138,6 +138,16 @@ def test_checksum_of_parts(buckets: Buckets, kind: str) -> None:
     assert copied["etag"] == f'"{hashlib.md5(BIG + b"end").hexdigest()}"'
 
 
+@pytest.mark.parametrize(
+    ("algorithm", "kind"),
+    [("SHA256", "FULL_OBJECT"), ("SHA1", "FULL_OBJECT"), ("CRC64NVME", "COMPOSITE")],
+)
+def test_checksum_of_another_type(buckets: Buckets, algorithm: str, kind: str) -> None:
+    """An upload is refused if its algorithm has no checksum of its type."""
+    sent = {"x-amz-checksum-algorithm": algorithm, "x-amz-checksum-type": kind}
+    assert code(send(buckets, "POST", f"{MEDIA}big?uploads", sent)) == "InvalidRequest"
+
+
 def test_checksum_that_is_unknown(buckets: Buckets) -> None:
     """An algorithm that cannot be computed gives no checksum, and its values are stored."""
     url = begin(buckets, x_amz_checksum_algorithm="XXHASH64", x_amz_checksum_type="COMPOSITE")
