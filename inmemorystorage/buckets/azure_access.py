@@ -151,7 +151,7 @@ def _check_account_sas(call: Call, level: str) -> None:
 
 
 def _check_signature(call: Call) -> None:
-    """Check "Create a service SAS" and "Create a user delegation SAS", "Construct the string"."""
+    """Check "Create a service SAS" and "Create a user delegation SAS", "Specify the signature"."""
     query, address = call.query, call.address
     version = query.get("sv", "")
     path = f"/blob/{address.account}/{address.container}"

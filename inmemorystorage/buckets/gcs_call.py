@@ -20,7 +20,7 @@ from .http import Request, Response
 Json = dict[str, Any]
 
 JSON = "application/json; charset=UTF-8"
-MAX_NAME = 1024  # "Object naming requirements": bytes in UTF-8
+MAX_NAME = 1024  # "About Cloud Storage objects", "Naming considerations": bytes in UTF-8
 OWNER = "user-in-memory@in-memory.iam.gserviceaccount.com"
 PROJECT_NUMBER = "1"
 
@@ -240,7 +240,7 @@ def parse_json(body: bytes) -> Json:
 
 
 def check_name(name: str) -> None:
-    """Raise unless an object may have a name: "Object naming requirements"."""
+    """Raise unless an object may have a name: "About Cloud Storage objects"."""
     if not name:
         raise GcsError(400, "Required", "required")
     is_reserved = name in (".", "..") or name.startswith(".well-known/acme-challenge/")
@@ -251,7 +251,7 @@ def check_name(name: str) -> None:
 # Resources.
 
 # The fields of an object that a client sets, and the headers that send them: "Objects" in the
-# reference of the JSON API, "HTTP headers" in that of the XML API.
+# reference of the JSON API, "HTTP headers and query string parameters for XML".
 FIELDS = {
     "cacheControl": "cache-control",
     "contentDisposition": "content-disposition",
@@ -290,7 +290,7 @@ def checksums(stored: StoredObject) -> dict[str, str]:
     """
     Return the checksums of an object, as they are sent.
 
-    "Hashes and ETags: best practices": an object that was composed has no MD5 digest.
+    "Data validation and change detection": an object that was composed has no MD5 digest.
     """
     sums = {"crc32c": stored.checksums.get("crc32c") or crc32c(stored.content)}
     if "-" not in stored.etag:

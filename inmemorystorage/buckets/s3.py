@@ -185,7 +185,7 @@ def _call(buckets: Buckets, request: Request, endpoint: str) -> Call:
 
 
 def _parse_host(request: Request, service: str) -> Host:
-    """Return what a host names: "Virtual hosting of buckets" in the user guide."""
+    """Return what a host names: "Virtual hosting of general purpose buckets" in the guide."""
     host = request.host
     amazon = HOSTS.fullmatch(host)
     if amazon is not None:
