@@ -204,7 +204,8 @@ class Floor:
         verdict = LEFT if self.holds(path) or is_static(storage) else self._verdict(path)
         if verdict == UNKNOWN and path in static_directories():
             verdict = LEFT
-        if verdict == UNKNOWN and is_at_work(storage):
+        # A test may have another file system, such as pyfakefs's, without the private directory.
+        if verdict == UNKNOWN and is_at_work(storage) and os.path.isdir(self.root):
             with self.snapshot.recording(self.snapshot.outermost):
                 self._bring(path)
             self._settings.move()

@@ -142,6 +142,13 @@ def test_a_storage_moves_at_its_first_operation(home: Path, floor: Floor) -> Non
     assert os.listdir(home) == []
 
 
+def test_another_file_system(home: Path, floor: Floor) -> None:
+    """A storage stays while a test has a file system without the private directory."""
+    storage = FileSystemStorage(home / "made")
+    with mock.patch.object(floor, "root", str(home / "missing")):
+        assert save(storage) == home / "made" / "a.txt"
+
+
 def test_temporary_directories_stay(tmp_path: Path, floor: Floor) -> None:
     """A storage below the temporary directory, outside of the project, stays."""
     for location in (tmp_path / "files", tempfile.mkdtemp(dir=tmp_path)):
