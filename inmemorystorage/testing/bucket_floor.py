@@ -33,8 +33,8 @@ from .floor import is_static
 from .imports import after_import
 from .tools import TestTool, remove_object
 
-# A host of this machine, with its port.
-_LOCAL = re.compile(r"(localhost|127\.[\d.]+|\[::1\])(:\d+)?$")
+# A host of this machine, with its port; moto's server says that it is at 0.0.0.0.
+_LOCAL = re.compile(r"(localhost|127\.[\d.]+|0\.0\.0\.0|\[::1?\])(:\d+)?$")
 # Settings that may name endpoints.
 _NAMING = re.compile("STORAGE|ENDPOINT|AWS|S3|MINIO|AZURE|^GS_")
 

@@ -195,7 +195,8 @@ def test_endpoints(bucket: Any) -> None:
     assert floor.endpoint_at("https://media.one.example") == "https://one.example"
     assert floor.endpoint_at("https://media.s3.eu-west-1.amazonaws.com") == ""
     assert floor.endpoint_at("https://three.example") is None
-    assert floor.endpoint_at("http://localhost:1") is None
+    for host in ("localhost", "127.0.0.1", "0.0.0.0", "[::1]", "[::]"):
+        assert floor.endpoint_at(f"http://{host}:1") is None
 
 
 @needs_s3
