@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import os
 import re
 import warnings
@@ -417,15 +418,27 @@ def sends_requests(storage: Storage) -> bool:
     return any(floor_of(unwrap(layer)) for layer in storage_layers(storage))
 
 
+_signature = functools.cache(inspect.signature)
+
+
 @contextlib.contextmanager
 def method(cls: Any, name: str, replacement: Any) -> Iterator[None]:
     """Call ``replacement`` with a method and its arguments, instead of the method, in a block."""
     original = getattr(cls, name)
+    wrapper: Any
+    if inspect.iscoroutinefunction(original):
 
-    @functools.wraps(original)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        return replacement(original, *args, **kwargs)
+        @functools.wraps(original)
+        async def wrapper(*args: Any, **kwargs: Any) -> Any:
+            return await replacement(original, *args, **kwargs)
+    else:
 
+        @functools.wraps(original)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            return replacement(original, *args, **kwargs)
+
+    # Mocks of the method ask for its signature, and not all of them follow __wrapped__.
+    wrapper.__signature__ = _signature(original)
     setattr(cls, name, wrapper)
     try:
         yield

@@ -17,6 +17,8 @@ from .bucket_floor import BucketFloor, method
 
 # Clients sign with it if the project has no account. No request leaves the process.
 ACCESS_KEY, SECRET_KEY = "in-memory", "in-memory"
+# The attribute of a request to be answered.
+_ENDPOINT = "inmemory_endpoint"
 _CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 
 
@@ -24,8 +26,8 @@ class S3Floor(BucketFloor):
     """
     Answer the requests of botocore's S3 clients.
 
-    Requests that botocore's hooks answer first, such as those of moto and of ``Stubber``, do not
-    come here, nor do those to other services.
+    Requests that botocore's hooks answer first, such as those of moto and of ``Stubber``, and those
+    of a mocked session, do not come here, nor do those to other services.
     """
 
     service = s3.SERVICE
@@ -62,11 +64,13 @@ class S3Floor(BucketFloor):
     def patched(self) -> Iterator[None]:
         """Pass the requests of clients to `answer` for a block."""
         from botocore.endpoint import Endpoint
+        from botocore.httpsession import URLLib3Session
         from botocore.session import Session
         from botocore.signers import RequestSigner, S3PostPresigner
 
         with (
-            method(Endpoint, "_send", self._send),
+            method(Endpoint, "_send", self._mark),
+            method(URLLib3Session, "send", self._send),
             method(Session, "create_client", _create_client),
             method(RequestSigner, "get_auth_instance", self._get_auth_instance),
             method(RequestSigner, "generate_presigned_url", self._presign_url),
@@ -138,17 +142,24 @@ class S3Floor(BucketFloor):
                     return f"https://{request.host.removeprefix(f'{name}.')}"
         return ""
 
-    def _send(self, send: Any, endpoint: Any, request: Any) -> Any:
-        """Answer a request instead of sending it."""
+    def _mark(self, send: Any, endpoint: Any, request: Any) -> Any:
+        """Note the endpoint in a request that is to be answered."""
+        if endpoint._endpoint_prefix == "s3" and not self.is_left(request.url):
+            vars(request)[_ENDPOINT] = endpoint.host
+        return send(endpoint, request)
+
+    def _send(self, send: Any, session: Any, request: Any) -> Any:
+        """Answer a request instead of sending it, unless its endpoint is really reached."""
         from botocore.awsrequest import AWSResponse
 
-        if endpoint._endpoint_prefix != "s3" or self.is_left(request.url):
-            return send(endpoint, request)
+        endpoint = vars(request).get(_ENDPOINT)
+        if endpoint is None:
+            return send(session, request)
         received = Request(
             request.method, request.url, _plain(request.headers), _read(request.body)
         )
         with _breaking(request):
-            answered = self.answer(received, endpoint.host)
+            answered = self.answer(received, endpoint)
             body = _Body(answered)
             response = AWSResponse(request.url, answered.status, dict(answered.headers), body)
             if not request.stream_output:

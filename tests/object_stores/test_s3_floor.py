@@ -17,6 +17,7 @@ from pathlib import Path
 from threading import get_ident
 from types import ModuleType, SimpleNamespace
 from typing import Any
+from unittest import mock
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -619,6 +620,19 @@ def test_moto_goes_first(client: Any) -> None:
         inner = boto3.session.Session(region_name="us-east-1").client("s3")
         assert inner.list_buckets()["Buckets"] == []
     assert len(client.list_buckets()["Buckets"]) == 1
+
+
+def test_mock_of_a_session_goes_first(client: Any) -> None:
+    """A test that mocks what sends botocore's requests gets its mock."""
+    from botocore.awsrequest import AWSResponse
+    from urllib3 import HTTPResponse
+
+    body = io.BytesIO(b"<ListBucketResult><Name>mocked</Name></ListBucketResult>")
+    sent = AWSResponse("", 200, {}, HTTPResponse(body, preload_content=False))
+    with mock.patch("botocore.httpsession.URLLib3Session.send", return_value=sent) as send:
+        assert client.list_objects_v2(Bucket="media")["Name"] == "mocked"
+    send.assert_called_once()
+    assert client.list_objects_v2(Bucket="media")["Name"] == "media"
 
 
 def test_rollback(client: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import inspect
 import socket
 import urllib.error
 import urllib.request
@@ -308,3 +309,15 @@ def test_proxy_of_aiohttp(override: Callable[..., None]) -> None:
                 return await response.read()
 
     assert asyncio.run(send()) == b"content"
+
+
+def test_signatures(override: Callable[..., None]) -> None:
+    """Mocks that take over the signature of a method of a client find its own."""
+    httpcore: Any = pytest.importorskip("httpcore")
+    for pool, name in (
+        (httpcore.ConnectionPool, "handle_request"),
+        (httpcore.AsyncConnectionPool, "handle_async_request"),
+    ):
+        handle = getattr(pool, name)
+        assert inspect.getfullargspec(handle).args == ["self", "request"]
+        assert inspect.iscoroutinefunction(handle) is ("async" in name)
