@@ -16,6 +16,7 @@ import hypothesis
 import pytest
 from buckets import Server, s3_server
 from django.conf import settings
+from django.core.checks.registry import registry
 from engines.stores import Stores, leave_thread
 from media_guard import fail_if_written
 
@@ -83,6 +84,12 @@ def pytest_runtest_teardown() -> Generator[None, None, None]:
     """Fail a test that wrote to MEDIA_ROOT, after its fixtures of every scope are torn down."""
     yield
     fail_if_written(Path(settings.MEDIA_ROOT))
+
+
+@pytest.fixture
+def restored_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Remove the system checks that a test registers."""
+    monkeypatch.setattr(registry, "registered_checks", set(registry.registered_checks))
 
 
 @pytest.fixture(scope="session")

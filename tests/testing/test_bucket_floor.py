@@ -83,6 +83,7 @@ def test_files_of_a_bucket(bucket: Any) -> None:
 
 
 @needs_s3
+@pytest.mark.usefixtures("restored_checks")
 @pytest.mark.parametrize("prefix", ["", "media"])
 def test_other_backend(prefix: str, settings: Any) -> None:
     """A storage of django-s3-storage stands on the floor too."""
@@ -186,9 +187,9 @@ def test_bucket_that_the_project_made(bucket: Any) -> None:
 @needs_s3
 def test_endpoints(bucket: Any) -> None:
     """A floor knows the hosts of its service, and those to which clients sent requests."""
-    boto3 = import_module("boto3")
+    session = import_module("boto3").session.Session()
     for endpoint in ("https://one.example", "https://two.example:9000"):
-        boto3.client("s3", endpoint_url=endpoint).list_buckets()
+        session.client("s3", endpoint_url=endpoint).list_buckets()
     floor = floor_of(default_storage)
     assert floor is not None
     assert floor.endpoint_at("https://two.example:9000") == "https://two.example:9000"

@@ -21,7 +21,6 @@ import pytest
 from buckets import Server, needs_s3
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.checks import CheckMessage
-from django.core.checks.registry import registry
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage, default_storage
 from django.template import Context, Engine
@@ -42,9 +41,8 @@ SLOW = 10  # seconds until a test of threads gives up
 
 
 @pytest.fixture(autouse=True)
-def _site(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _site(settings: Any, restored_checks: None) -> Iterator[None]:
     """Serve the site, with the toolbar and its system checks, for clients on this machine."""
-    monkeypatch.setattr(registry, "registered_checks", set(registry.registered_checks))
     with override_settings(
         DEBUG=True,
         INSTALLED_APPS=[*settings.INSTALLED_APPS, "debug_toolbar"],
