@@ -148,6 +148,15 @@ def test_checksum_of_another_type(buckets: Buckets, algorithm: str, kind: str) -
     assert code(send(buckets, "POST", f"{MEDIA}big?uploads", sent)) == "InvalidRequest"
 
 
+def test_checksum_of_parts_with_a_gap(buckets: Buckets) -> None:
+    """An upload with a checksum of checksums is an error of the server if a part is missing."""
+    url = begin(buckets, x_amz_checksum_algorithm="CRC32")
+    send(buckets, "PUT", f"{url}&partNumber=2", {}, b"end")
+    part = f"<PartNumber>2</PartNumber><ETag>{hashlib.md5(b'end').hexdigest()}</ETag>"
+    sent = f"<C><Part>{part}</Part></C>".encode()
+    assert code(send(buckets, "POST", url, {}, sent)) == "InternalError"
+
+
 def test_checksum_that_is_unknown(buckets: Buckets) -> None:
     """An algorithm that cannot be computed gives no checksum, and its values are stored."""
     url = begin(buckets, x_amz_checksum_algorithm="XXHASH64", x_amz_checksum_type="COMPOSITE")
