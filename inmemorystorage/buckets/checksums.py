@@ -6,7 +6,7 @@ import base64
 from collections.abc import Callable
 from functools import cache
 
-_POLYNOMIAL = 0x82F63B78  # reversed; RFC 3720, appendix B.4
+_POLYNOMIAL = 0x82F63B78  # reversed; RFC 4960, appendix B, as "Objects", "crc32c" says
 
 
 def crc32c(content: bytes) -> str:

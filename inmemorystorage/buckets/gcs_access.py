@@ -38,7 +38,7 @@ class Key:
     def sign(self, message: bytes) -> bytes:
         """Return the signature of a message."""
         padded = self._padded(message)
-        # RFC 8017, section 5.1.2: by the primes, which is four times as fast.
+        # RFC 8017, section 5.2.1: by the primes, which is four times as fast.
         first, second = (
             pow(padded, pow(_EXPONENT, -1, prime - 1), prime) for prime in (self.first, self.second)
         )

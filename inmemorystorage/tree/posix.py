@@ -1,8 +1,8 @@
 """
 A tree as the kernel sees it: what each system call returns or raises for a path.
 
-The rules are POSIX's path resolution (IEEE Std 1003.1, 4.16) and the pages of open(2), mkdir(2),
-unlink(2) and rmdir(2), in the order in which Linux checks them.
+The rules are POSIX's path resolution (IEEE Std 1003.1-2024, 4.16) and the pages of open(2),
+mkdir(2), unlink(2) and rmdir(2), in the order in which Linux checks them.
 """
 
 from __future__ import annotations
