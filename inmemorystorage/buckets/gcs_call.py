@@ -251,7 +251,7 @@ def check_name(name: str) -> None:
 # Resources.
 
 # The fields of an object that a client sets, and the headers that send them: "Objects" in the
-# reference of the JSON API, "HTTP headers and query string parameters for XML".
+# reference of the JSON API, "HTTP headers and query string parameters for XML API".
 FIELDS = {
     "cacheControl": "cache-control",
     "contentDisposition": "content-disposition",

@@ -30,6 +30,7 @@ from .gcs_call import etag_of as resource_etag
 from .http import Response, http_date, range_of
 
 MAX_SOURCES = 32  # "Composite objects"
+_CLASS = "x-goog-storage-class"
 # What buckets in memory do not enforce.
 _UNSUPPORTED = ("contexts", "eventBasedHold", "kmsKeyName", "retention", "temporaryHold")
 
@@ -90,7 +91,7 @@ def content_response(call: Call, stored: StoredObject) -> Response:
 
 
 def content_headers(stored: StoredObject) -> dict[str, str]:
-    """Return the headers of a content: "HTTP headers and query string parameters for XML"."""
+    """Return the headers of a content: "HTTP headers and query string parameters for XML API"."""
     attributes, sums = stored.attributes, checksums(stored)
     metadata = {f"x-goog-meta-{name}": value for name, value in attributes.metadata.items()}
     return {
@@ -101,7 +102,7 @@ def content_headers(stored: StoredObject) -> dict[str, str]:
         "x-goog-generation": str(stored.generation),
         "x-goog-metageneration": str(stored.metageneration),
         "x-goog-hash": ",".join(f"{name}={value}" for name, value in sums.items()),
-        "x-goog-storage-class": "STANDARD",
+        _CLASS: "STANDARD",
         "x-goog-stored-content-encoding": attributes.headers.get("content-encoding", "identity"),
         "x-goog-stored-content-length": str(len(stored.content)),
         **attributes.headers,
@@ -130,8 +131,8 @@ def attributes_of(document: Json, query: Mapping[str, str]) -> Attributes:
     headers = {header: str(document[name]) for name, header in FIELDS.items() if document.get(name)}
     if "contentEncoding" in query:
         headers["content-encoding"] = query["contentEncoding"]
-    if headers.get("x-goog-storage-class") == "STANDARD":
-        del headers["x-goog-storage-class"]
+    if headers.get(_CLASS) == "STANDARD":
+        del headers[_CLASS]
     metadata = document.get("metadata") or {}
     if not isinstance(metadata, dict):
         raise GcsError(400, "Invalid value for: metadata")
@@ -245,11 +246,24 @@ def _copied(call: Call) -> tuple[str, str, StoredObject]:
     attributes = replace(source.attributes, acl=())
     if call.document:
         # "objects.rewrite": the metadata of the source is copied if the request has none.
-        attributes = attributes_of(call.document, call.query)
+        attributes = _overridden(attributes, attributes_of(call.document, call.query))
     grants = sent_grants(call.document, call.query) or ()
     etag, sums = source.etag, source.checksums
     attributes = replace(attributes, acl=grants)
     return name, key, bucket.store(key, source.content, attributes, etag=etag, checksums=sums)
+
+
+def _overridden(source: Attributes, given: Attributes) -> Attributes:
+    """
+    Return the attributes of a copy that does not have those of its source.
+
+    "Objects: rewrite": a composite object has one component in another storage class.
+    """
+    if COMPONENTS not in source.headers:
+        return given
+    is_moved = given.headers.get(_CLASS) != source.headers.get(_CLASS)
+    count = "1" if is_moved else source.headers[COMPONENTS]
+    return replace(given, headers={**given.headers, COMPONENTS: count})
 
 
 def copy_object(call: Call) -> Response:

@@ -158,7 +158,7 @@ def upload_chunk(call: Call) -> Response:
                 400, "Content-Range does not match the length of the body.", "badRequest"
             )
     if first > len(session.content):
-        raise GcsError(503)  # "Handling errors": the client asks how much has arrived
+        raise GcsError(503)  # "Check the status": the client asks how much has arrived
     content = session.content + body[len(session.content) - first :]
     if total == str(len(content)):
         return _complete(call, replace(session, content=content))

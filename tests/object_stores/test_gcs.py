@@ -284,6 +284,10 @@ def test_compose(buckets: Buckets) -> None:
     assert "md5Hash" not in composed
     patched = ask(buckets, "PATCH", f"{MEDIA}/o/all", {"contentType": "c/d"})
     assert (patched["componentCount"], patched["contentType"]) == (3, "c/d")
+    for storage_class, count in (("STANDARD", 3), ("NEARLINE", 1)):
+        url = f"{MEDIA}/o/all/copyTo/b/media/o/copied"
+        copied = ask(buckets, "POST", url, {"storageClass": storage_class})
+        assert (copied["componentCount"], "md5Hash" in copied) == (count, False)
     generation = ask(buckets, "GET", f"{MEDIA}/o/a")["generation"]
     known = {"name": "a", "generation": generation}
     assert compose(buckets, {**known, "objectPreconditions": {"ifGenerationMatch": generation}})
