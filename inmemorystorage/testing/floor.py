@@ -113,6 +113,20 @@ class Floor:
         self._take_snapshot()
         self._settings.begin()
         _patch()
+        _set_attribute(tempfile, "mkdtemp", self._leaving(tempfile.mkdtemp))
+
+    def _leaving(self, mkdtemp: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function that makes a temporary directory, wherever it is, and leaves it."""
+
+        @functools.wraps(mkdtemp)
+        def leave(*args: Any, **kwargs: Any) -> Any:
+            made = mkdtemp(*args, **kwargs)
+            path = os.path.abspath(os.fsdecode(made))
+            if not self.holds(path) and self._verdict(path) != LEFT:
+                self._verdicts[path] = LEFT
+            return made
+
+        return leave
 
     def _take_snapshot(self) -> None:
         self.snapshot = Snapshot(self.root, os.path.join(os.path.dirname(self.root), "clock"))

@@ -142,6 +142,15 @@ def test_a_storage_moves_at_its_first_operation(home: Path, floor: Floor) -> Non
     assert os.listdir(home) == []
 
 
+def test_temporary_directories_in_the_project_stay(home: Path, floor: Floor) -> None:
+    """A storage on a temporary directory that a test made in the project stays there."""
+    with tempfile.TemporaryDirectory(dir=home) as made:
+        assert save(FileSystemStorage(made)) == Path(made, "a.txt")
+    assert save(FileSystemStorage(home / "other")).is_relative_to(floor.root)
+    with tempfile.TemporaryDirectory(dir=save(default_storage).parent) as private:
+        assert save(FileSystemStorage(private)).is_relative_to(floor.root)
+
+
 def test_another_file_system(home: Path, floor: Floor) -> None:
     """A storage stays while a test has a file system without the private directory."""
     storage = FileSystemStorage(home / "made")
