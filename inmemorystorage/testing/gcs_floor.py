@@ -224,13 +224,16 @@ def _init(init: Any, client: Any, *args: Any, **kwargs: Any) -> None:
 
 
 def _needs_account(given: dict[str, Any]) -> bool:
+    import google.auth
+
     options = given.get("client_options") or {}
     chosen: Any = options if isinstance(options, dict) else vars(options)
     own = [
         *(given.get(name) for name in ("credentials", "_http", "api_key")),
         *(chosen.get(name) for name in ("credentials_file", "api_key")),
     ]
-    return not any(own) and not any(map(os.environ.get, _ACCOUNT))
+    is_mocked = google.auth.default.__module__ != "google.auth._default"
+    return not any(own) and not is_mocked and not any(map(os.environ.get, _ACCOUNT))
 
 
 def invented_credentials() -> Any:

@@ -404,6 +404,9 @@ def test_accounts_stay(floor: GCSFloor, monkeypatch: pytest.MonkeyPatch) -> None
     other = Client("project", client_options=options)
     assert not other.bucket("media").exists()
     assert isinstance(Client.create_anonymous_client()._credentials, AnonymousCredentials)
+    with mock.patch("google.auth.default", return_value=(account, "own")):
+        made = Client()
+    assert (made._credentials, made.project) == (account, "own")
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", "https://gcs.example")
     emulated = Client()
     assert isinstance(emulated._credentials, AnonymousCredentials)
