@@ -199,7 +199,8 @@ def set_properties(call: Call) -> Response:
     kept = {
         name: value
         for name, value in call.change().attributes.headers.items()
-        if name not in CONTENT_HEADERS.values()
+        # "Get Blob": a blob whose properties were set is the destination of no copy.
+        if name not in CONTENT_HEADERS.values() and not name.startswith(_COPY)
     }
     stored = _update(call, headers={**kept, **_sent_headers(call)})
     return Response(200, version_headers(stored.etag, stored.modified))

@@ -404,6 +404,13 @@ AZURITE = [
             "is_append_blob_sealed",
         }),
     ),
+    Deviation(
+        "describes a copy whose properties were set", "Get Blob, x-ms-copy-status",
+        (_BLOB, ("start_copy_from_url", {"name": "b", "source": "a"}),
+         ("set_http_headers", {"name": "b", "settings": {}}),
+         ("get_blob_properties", {"name": "b"})),
+        r"^(get_blob_properties|download_blob)\(", frozenset({"status"}),
+    ),
     Deviation("names a prefix that was not sent", "Listing Blob storage resources", ()),
     Deviation("sends a digest that is not stored", "Get Blob, Content-MD5", ()),
     Deviation("reads a blob of uncommitted blocks", "Get Block List, Uncommitted Block List", ()),

@@ -263,6 +263,15 @@ def test_properties(buckets: Buckets) -> None:
     assert after["etag"] != before["etag"]
 
 
+def test_properties_of_a_copy(buckets: Buckets) -> None:
+    """Set Blob Properties forgets that a blob is a copy; Set Blob Metadata does not."""
+    send(buckets, "PUT", "/b", SOURCE)
+    send(buckets, "PUT", "/b?comp=metadata")
+    assert send(buckets, "HEAD", "/b").headers["x-ms-copy-status"] == "success"
+    send(buckets, "PUT", "/b?comp=properties")
+    assert not [name for name in send(buckets, "HEAD", "/b").headers if "x-ms-copy" in name]
+
+
 def test_metadata_alone(buckets: Buckets) -> None:
     """Get Blob Metadata sends the metadata without the content's headers."""
     headers = send(buckets, "GET", "/a?comp=metadata").headers
