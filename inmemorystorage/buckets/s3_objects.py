@@ -348,7 +348,8 @@ def _copied_checksums(call: Call, source: StoredObject) -> Mapping[str, str]:
 # Tags: "Categorizing your objects using tags" in the user guide.
 
 Tags = tuple[tuple[str, str], ...]
-_TAG_TEXT = re.compile(r"[\w\s+\-=.:/@]*")
+# "S3Tag" of Amazon S3 Control, Pattern: letters, numbers, separators and some signs.
+_TAG_TEXT = re.compile(r"([\w+\-=.:/@]|(?![\0-\x1f\x85])\s)*")
 
 
 def checked_tags(pairs: Iterable[tuple[str, str]]) -> Tags:

@@ -108,6 +108,7 @@ def test_presigned_shapes(buckets: Buckets, query: dict[str, str], expected: str
         ("PUT", "b", {"x-amz-tagging": "0=&1=&2=&3=&4=&5=&6=&7=&8=&9=&10="}, b"", "InvalidTag"),
         ("PUT", "b", {"x-amz-tagging": "a=1&a=2"}, b"", "InvalidTag"),
         ("PUT", "b", {"x-amz-tagging": "=1"}, b"", "InvalidTag"),
+        ("PUT", "b", {"x-amz-tagging": "a=b%09c"}, b"", "InvalidTag"),
         ("PUT", "a?tagging", {}, b"<odd", "MalformedXML"),
         ("DELETE", "a", {"if-match": '"other"'}, b"", "PreconditionFailed"),
         ("DELETE", "b", {"if-match": '"other"'}, b"", "NoSuchKey"),
