@@ -149,7 +149,8 @@ class Call:
         """
         Raise unless an object may be written at the key.
 
-        "PutObject": ``If-None-Match: *`` expects no object, ``If-Match`` one with an ETag.
+        "How to prevent object overwrites with conditional writes" in the user guide:
+        ``If-None-Match: *`` expects no object, ``If-Match`` one with an ETag.
         """
         size = len(self.key.encode())
         if size > MAX_KEY:

@@ -229,7 +229,7 @@ def delete_object(call: Call) -> Response:
     """Answer DeleteObject: a missing key is no error."""
     objects = call.bucket.objects
     if "if-match" in call.headers:
-        stored = call.stored
+        stored = call.stored  # "How to perform conditional deletes": a missing object is 404
         if condition_failed(call.headers, stored.etag, stored.modified):
             raise S3Error("PreconditionFailed", Condition="If-Match")
     objects.remove(call.key)
