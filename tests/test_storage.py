@@ -15,7 +15,7 @@ from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage, Storage, base
 from django.core.files.uploadedfile import InMemoryUploadedFile, TemporaryUploadedFile
 
-from inmemorystorage import InMemoryDir, InMemoryStorage, PathDoesNotExist
+from inmemorystorage import InMemoryDir, InMemoryStorage, PathDoesNotExist, naming
 
 
 @pytest.fixture
@@ -294,6 +294,21 @@ def test_patched_alternative_names(tmp_path, alternative):
 
     djangos, ours = outcomes(tmp_path, "memory", use)
     assert ours == djangos
+
+
+def test_names_before_django_5_1(storage, monkeypatch):
+    """save() answers exists(), which Django before 5.1 calls to find a free name."""
+
+    def get_available_name(self, name, max_length=None):
+        while self.exists(name):
+            name = self.get_alternative_name("a", ".txt")
+        return name
+
+    monkeypatch.setattr(Storage, "get_available_name", get_available_name)
+    monkeypatch.setattr(naming, "_get_available_name", get_available_name)
+    with mock.patch.object(base, "get_random_string", side_effect=["abcdefg", "hijklmn"]):
+        names = [storage.save("a.txt", b"") for _ in range(3)]
+    assert names == ["a.txt", "a_abcdefg.txt", "a_hijklmn.txt"]
 
 
 def test_name_below_a_file(either):
