@@ -13,9 +13,13 @@ from inmemorystorage.testing import InMemoryStorageRunnerMixin
 WATCH = "nothing is written to MEDIA_ROOT"
 
 
-def state(directory: Path) -> dict[str, int]:
-    """Return all entries of a directory, each with the time of its last write."""
-    paths = [directory, *directory.rglob("*")] if directory.exists() else []
+def state(media_root: str | Path) -> dict[str, int]:
+    """Return all entries of a MEDIA_ROOT, each with the time of its last write.
+
+    Without one, storages write to the working directory, which does not move.
+    """
+    directory = Path(media_root)
+    paths = [directory, *directory.rglob("*")] if media_root and directory.exists() else []
     return {str(path): path.lstat().st_mtime_ns for path in paths}
 
 
@@ -24,7 +28,7 @@ class KitRunner(InMemoryStorageRunnerMixin, RecordingRunner):  # type: ignore[mi
 
     def setup_test_environment(self, **kwargs: Any) -> None:
         """Read MEDIA_ROOT before it is replaced."""
-        self._media_root = Path(settings.MEDIA_ROOT)
+        self._media_root = settings.MEDIA_ROOT
         self._before = state(self._media_root)
         super().setup_test_environment(**kwargs)
 
