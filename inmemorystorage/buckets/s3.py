@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from ..tree.journal import lock
 from . import s3_access as access
@@ -24,7 +24,7 @@ from . import s3_uploads as uploads
 from .bucket import Buckets
 from .http import Request, Response
 from .s3_call import Call
-from .s3_errors import S3Error, unsupported
+from .s3_errors import REQUEST_ID, S3Error, unsupported
 from .s3_forms import post_object
 from .s3_signatures import PARAMETERS
 from .service import Service, Target
@@ -124,8 +124,9 @@ def answer(buckets: Buckets, request: Request, endpoint: str = "") -> Response:
             _check_signature(call, kind)
             response = kind.handle(call)
         except S3Error as error:
-            response = error.response()
-    headers = {"x-amz-request-id": "0000000000000000", "server": "AmazonS3", **response.headers}
+            path = f"/{call.bucket_name}/{call.key}" if call.bucket_name else "/"
+            response = error.response(quote(path))
+    headers = {"x-amz-request-id": REQUEST_ID, "server": "AmazonS3", **response.headers}
     if request.method == "HEAD":
         return Response(response.status, headers)
     headers.setdefault("content-length", str(len(response.body)))

@@ -9,6 +9,7 @@ from .http import Response
 from .xml import element, parse_document, xml_response
 
 XMLNS = "http://s3.amazonaws.com/doc/2006-03-01/"
+REQUEST_ID = "0000000000000000"
 
 # "Error responses", "List of error codes".
 ERRORS = {
@@ -78,11 +79,19 @@ class S3Error(Exception):
         self.details = details
         super().__init__(code, self.message)
 
-    def response(self) -> Response:
-        """Return the response, as "Error responses", "REST error responses" describes it."""
-        details = [element(name, value) for name, value in self.details.items()]
+    def response(self, resource: str = "") -> Response:
+        """
+        Return the response, as "Error responses", "REST error responses" describes it.
+
+        :param resource: the path of the bucket or object, if it is known.
+        """
+        details = self.details | ({"Resource": resource} if resource else {})
         body = element(
-            "Error", element("Code", self.code), element("Message", self.message), *details
+            "Error",
+            element("Code", self.code),
+            element("Message", self.message),
+            *(element(name, value) for name, value in details.items()),
+            element("RequestId", REQUEST_ID),
         )
         return xml_response(body, self.status)
 

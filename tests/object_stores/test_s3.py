@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from object_stores.s3_wire import MEDIA, MOMENT, SCOPE, code, make_account, send
+from object_stores.s3_wire import MEDIA, MOMENT, SCOPE, code, make_account, send, texts
 
 from inmemorystorage.buckets import s3
 from inmemorystorage.buckets.bucket import Buckets, etag_of
@@ -126,6 +126,15 @@ def test_errors(
 ) -> None:
     """A request that S3 refuses gets the code of the reference."""
     assert code(send(buckets, method, MEDIA + url, headers, body)) == expected
+
+
+def test_body_of_an_error(buckets: Buckets) -> None:
+    """An error names its resource and its request: "REST error responses"."""
+    answer = send(buckets, "GET", f"{MEDIA}dir/%C3%BC")
+    assert texts(answer, "Resource") == ["/media/dir/%C3%BC"]
+    assert texts(answer, "RequestId") == [answer.headers["x-amz-request-id"]]
+    of_service = s3.answer(buckets, Request("GET", "https://s3.amazonaws.com/"))
+    assert texts(of_service, "Resource") == ["/"]
 
 
 def test_errors_of_buckets(buckets: Buckets) -> None:
