@@ -301,7 +301,7 @@ def put_block_list(call: Call) -> Response:
     Conditions(call.headers).check_write(existing, creates=True)
     _check_blocks(existing)
     if len(root) > MAX_BLOCKS:
-        raise AzureError("BlockCountExceedsLimit")
+        raise AzureError("BlockListTooLong")
     uncommitted = {} if (upload := call.container.uploads.get(call.blob)) is None else upload.parts
     sources = {name: part.content for name, part in uncommitted.items()}
     committed = _committed(existing)
@@ -385,6 +385,8 @@ def _append(call: Call, content: bytes, digest: str | None) -> Response:
     if not content:
         raise AzureError("InvalidHeaderValue", HeaderName="Content-Length", HeaderValue=0)
     blocks = (*stored.attributes.blocks, ("", len(content)))
+    if len(blocks) > MAX_BLOCKS:
+        raise AzureError("BlockCountExceedsLimit")
     attributes = replace(stored.attributes, blocks=blocks)
     changed = replace(
         stored,
@@ -425,8 +427,15 @@ def _source(call: Call) -> StoredObject:
     stored = source.existing
     if stored is None:
         raise AzureError("CannotVerifyCopySource" if "sig" in source.query else "BlobNotFound")
-    Conditions(call.headers, "x-ms-source-").check_write(stored)
+    conditions = Conditions(call.headers, "x-ms-source-", code="SourceConditionNotMet")
+    conditions.check_write(stored)
     return stored
+
+
+def _check_target(call: Call, existing: StoredObject | None) -> None:
+    """Raise unless a copy may be written."""
+    conditions = Conditions(call.headers, code="TargetConditionNotMet")
+    conditions.check_write(existing, creates=True)
 
 
 def _source_content(call: Call) -> bytes:
@@ -447,7 +456,7 @@ def copy_blob(call: Call) -> Response:
     """Answer Copy Blob and Copy Blob From URL; the copy is complete at once."""
     existing = call.existing
     source = _source(call)
-    Conditions(call.headers).check_write(existing, creates=True)
+    _check_target(call, existing)
     if source.attributes.headers.get("x-ms-access-tier") == "Archive":
         raise AzureError("BlobArchived")
     identifier = str(uuid.uuid4())
@@ -483,7 +492,7 @@ def put_blob_from_url(call: Call) -> Response:
     source = _source(call)
     if _kind_of(call) != "BlockBlob":
         raise AzureError("InvalidHeaderValue", HeaderName="x-ms-blob-type")
-    Conditions(call.headers).check_write(call.existing, creates=True)
+    _check_target(call, call.existing)
     verify_md5(call.headers.get("x-ms-source-content-md5"), source.content)
     attributes = _sent_attributes(call, "BlockBlob")
     headers = dict(attributes.headers)

@@ -43,6 +43,7 @@ ERRORS = {
     "BlobNotFound": (404, "The specified blob does not exist."),
     "BlockCountExceedsLimit": (409, "The committed block count cannot exceed the maximum limit of "
                                "50,000 blocks."),
+    "BlockListTooLong": (400, "The block list may not contain more than 50,000 blocks."),
     "CannotVerifyCopySource": (404, "The specified resource does not exist."),
     "ConditionNotMet": (412, "The condition specified using HTTP conditional header(s) is not "
                         "met."),
@@ -86,7 +87,11 @@ ERRORS = {
                             "permissible limit."),
     "ResourceNotFound": (404, "The specified resource does not exist."),
     "ServerBusy": (503, "The server is busy."),
+    "SourceConditionNotMet": (412, "The source condition specified using HTTP conditional "
+                              "header(s) is not met."),
     "TagsTooLarge": (400, "The tags specified exceed the maximum permissible limit."),
+    "TargetConditionNotMet": (412, "The target condition specified using HTTP conditional "
+                              "header(s) is not met."),
     "UnauthorizedBlobOverwrite": (403, "This request is not authorized to perform blob "
                                   "overwrites."),
     "UnsatisfiableCondition": (400, "The request includes an unsatisfiable condition for this "
@@ -360,22 +365,25 @@ class Conditions:
     The conditions of a request.
 
     :param prefix: what the names of the headers begin with.
+    :param code: the error of a condition of a change that is not met.
     """
 
-    def __init__(self, headers: Mapping[str, str], prefix: str = "") -> None:
+    def __init__(
+        self, headers: Mapping[str, str], prefix: str = "", *, code: str = "ConditionNotMet"
+    ) -> None:
+        self.code = code
         self.sent = {name: headers[prefix + name] for name in _NAMES if prefix + name in headers}
 
     def check_read(self, existing: StoredObject | None) -> None:
         """
-        Raise unless a blob may be read.
+        Raise unless a blob may be read; the conditions of a missing one are ignored, as
+        RFC 9110, 13.2.1 has it.
 
         ``If-Match && If-Unmodified-Since && (If-None-Match || If-Modified-Since)``.
         """
         if self.sent.get("if-none-match") == "*":
             raise AzureError("UnsatisfiableCondition")
         if existing is None:
-            if "if-match" in self.sent:
-                raise AzureError("ConditionNotMet")
             return
         met = {name: _is_met(name, value, existing) for name, value in self.sent.items()}
         if not (met.get("if-match", True) and met.get("if-unmodified-since", True)):
@@ -388,7 +396,8 @@ class Conditions:
         """
         Raise unless a blob may be written.
 
-        :param creates: whether ``If-None-Match: *`` is the condition that the blob is new.
+        :param creates: whether the request writes a missing blob, ``If-None-Match: *`` no other
+            one, and ``If-Match: *`` no missing one (RFC 9110, 13.1.1).
         """
         names = set(self.sent)
         has_list = any("," in self.sent.get(name, "") for name in ("if-match", "if-none-match"))
@@ -398,13 +407,13 @@ class Conditions:
         name = next(iter(names & {"if-match", "if-none-match"} or names), "")
         value = self.sent.get(name, "")
         if existing is None:
-            if name == "if-match" and value != "*":
-                raise AzureError("ConditionNotMet")
+            if name == "if-match" and creates:
+                raise AzureError(self.code)
         elif name == "if-none-match" and value == "*":
             if creates:
                 raise AzureError("BlobAlreadyExists")
         elif name and not _is_met(name, value, existing):
-            raise AzureError("ConditionNotMet")
+            raise AzureError(self.code)
 
 
 def _is_met(name: str, value: str, stored: StoredObject) -> bool:

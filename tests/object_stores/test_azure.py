@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hmac
 import re
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -90,7 +91,8 @@ def test_addresses(url: str, expected: tuple[str, str, str]) -> None:
         ("PUT", "/b", {**BLOCK, "x-ms-tags": "=b"}, b"", "EmptyTagName"),
         ("PUT", "/b", {**BLOCK, "x-ms-tags": f"a={'b' * 257}"}, b"", "TagsTooLarge"),
         ("PUT", "/b", {**BLOCK, "x-ms-tags": "a=%21"}, b"", "InvalidTag"),
-        ("PUT", "/b", {**BLOCK, "if-match": "*"}, b"", ""),
+        ("PUT", "/b", {**BLOCK, "if-match": "*"}, b"", "ConditionNotMet"),
+        ("PUT", "/a", {**BLOCK, "if-match": "*"}, b"", ""),
         ("PUT", "/b", {**BLOCK, "if-match": "odd"}, b"", "ConditionNotMet"),
         ("PUT", "/a", {**BLOCK, "if-none-match": "*"}, b"", "BlobAlreadyExists"),
         ("PUT", "/a", {**BLOCK, "if-match": "a, b"}, b"", "MultipleConditionHeadersNotSupported"),
@@ -106,10 +108,11 @@ def test_addresses(url: str, expected: tuple[str, str, str]) -> None:
         ("GET", "/a", {"range": "bytes=10-"}, b"", "InvalidRange"),
         ("GET", "/a", {"range": "bytes=-3"}, b"", ""),
         ("GET", "/a", {"if-match": "odd"}, b"", "ConditionNotMet"),
-        ("GET", "/b", {"if-match": "odd"}, b"", "ConditionNotMet"),
+        ("GET", "/b", {"if-match": "odd"}, b"", "BlobNotFound"),
         ("GET", "/b", {"if-none-match": "odd"}, b"", "BlobNotFound"),
         ("PUT", "/a?comp=metadata", {"if-none-match": "*"}, b"", ""),
         ("DELETE", "/b", {}, b"", "BlobNotFound"),
+        ("DELETE", "/b", {"if-match": "odd"}, b"", "BlobNotFound"),
         ("PUT", "/a?comp=tier", {}, b"", "MissingRequiredHeader"),
         ("PUT", "/a?comp=tags", {}, b"<odd", "InvalidXmlDocument"),
         ("PUT", "/a?comp=block&blockid=odd!", {}, b"a", "InvalidQueryParameterValue"),
@@ -118,7 +121,7 @@ def test_addresses(url: str, expected: tuple[str, str, str]) -> None:
         ("PUT", "/log?comp=blocklist", {}, b"<BlockList/>", "InvalidBlobType"),
         ("GET", "/log?comp=blocklist", {}, b"", "InvalidBlobType"),
         ("PUT", "/b?comp=blocklist", {}, b"<B>%b</B>" % (b"<Latest>a</Latest>" * 50_001),
-         "BlockCountExceedsLimit"),
+         "BlockListTooLong"),
         ("PUT", "/log?comp=appendblock", {}, b"", "InvalidHeaderValue"),
         ("PUT", "/log?comp=appendblock", {"content-md5": digest(b"a")}, b"a", ""),
         ("PUT", "/a?comp=appendblock", {}, b"a", "InvalidBlobType"),
@@ -130,7 +133,10 @@ def test_addresses(url: str, expected: tuple[str, str, str]) -> None:
         ("PUT", "/b", {"x-ms-copy-source": f"{MEDIA}/b"}, b"", "BlobNotFound"),
         ("PUT", "/b", {"x-ms-copy-source": f"{MEDIA}/b?sr=b&sig=a"}, b"",
          "CannotVerifyCopySource"),
-        ("PUT", "/b", {**SOURCE, "x-ms-source-if-match": "odd"}, b"", "ConditionNotMet"),
+        ("PUT", "/b", {**SOURCE, "x-ms-source-if-match": "odd"}, b"", "SourceConditionNotMet"),
+        ("PUT", "/b", {**SOURCE, "if-match": "odd"}, b"", "TargetConditionNotMet"),
+        ("PUT", "/b", {**SOURCE, **BLOCK, "if-match": "odd"}, b"", "TargetConditionNotMet"),
+        ("PUT", "/log", {**SOURCE, "if-none-match": "*"}, b"", "BlobAlreadyExists"),
         ("PUT", "/b", {**SOURCE, **APPEND}, b"", "InvalidHeaderValue"),
         ("PUT", "/b?comp=block&blockid=YQ==", {**SOURCE, "x-ms-source-range": "bytes=10-"}, b"",
          "InvalidRange"),
@@ -358,6 +364,16 @@ def test_blocks(buckets: Buckets) -> None:
     send(buckets, "PUT", f"/b?comp=block&blockid={quote(two)}", {}, b"2")
     send(buckets, "PUT", "/b", BLOCK, b"whole")
     assert (listed("committed"), listed("uncommitted")) == ([], [])
+
+
+def test_most_appended_blocks(buckets: Buckets) -> None:
+    """An append blob has at most 50,000 blocks."""
+    blobs = buckets["mine/media"].objects
+    stored = blobs["log"]
+    for count, expected in ((49_999, ""), (50_000, "BlockCountExceedsLimit")):
+        attributes = replace(stored.attributes, blocks=(("", 0),) * count)
+        blobs.put("log", replace(stored, attributes=attributes))
+        assert code(send(buckets, "PUT", "/log?comp=appendblock", {}, b"a")) == expected
 
 
 def test_append_from_url(buckets: Buckets) -> None:

@@ -121,7 +121,7 @@ def outcome(operation: Callable[[Side], Any], side: Side) -> Any:
         status = getattr(error, "status_code", None)
         code = getattr(error, "error_code", None)
         text = "" if status else str(error)
-        return type(error).__module__, type(error).__name__, status, plain(code), text
+        return type(error).__module__, type(error).__name__, status, text, plain(code)
 
 
 @contextmanager
@@ -228,7 +228,9 @@ def _conditions(side: Side, name: str, sent: dict[str, Any]) -> dict[str, Any]:
         ("none_match", MatchConditions.IfModified),
     ):
         which = sent.pop(key, None)
-        if which is not None:
+        if which == "any":
+            sent["match_condition"] = MatchConditions.IfPresent
+        elif which is not None:
             current = '"0x0"'
             if which == "current" and side.client.get_blob_client(name).exists():
                 current = side.client.get_blob_client(name).get_blob_properties().etag
@@ -272,7 +274,7 @@ def _set_headers(side: Side, *, name: str, settings: Any) -> Any:
 
 def _copy(side: Side, *, name: str, source: str, **sent: Any) -> Any:
     url = side.client.get_blob_client(source).url
-    sent = {key: value for key, value in sent.items() if value is not None}
+    sent = _conditions(side, name, sent)
     return side.client.get_blob_client(name).start_copy_from_url(url, **sent)
 
 
@@ -346,7 +348,7 @@ CLIENT: dict[str, Any] = {
     "delete_blobs": (_delete_many, {
         "names": st.lists(BLOBS, min_size=1, max_size=3, unique=True)}),
     "start_copy_from_url": (_copy, {
-        "name": BLOBS, "source": BLOBS, "metadata": METADATA,
+        "name": BLOBS, "source": BLOBS, "metadata": METADATA, "match": ETAGS,
         "requires_sync": st.sampled_from([None, True])}),
     "set_standard_blob_tier": (_blob("set_standard_blob_tier"), {
         "name": BLOBS, "standard_blob_tier": st.sampled_from(["Hot", "Cool"])}),
