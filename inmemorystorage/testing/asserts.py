@@ -16,9 +16,6 @@ from .orphans import assertNoOrphans
 from .tools import enable_for_class
 from .watch import Watch
 
-# Reports of pytest leave out the lines of this module.
-__tracebackhide__ = True
-
 
 def assertStored(name: str, content: bytes | str | None = None, *, alias: str = "default") -> None:
     """

@@ -16,9 +16,10 @@ from ..buckets import azure
 from ..buckets.azure_call import address_of
 from ..buckets.http import Request, Response
 from ..serving.bucket import own_url
-from .bucket_floor import BucketFloor, Exchange, method
+from .bucket_floor import BucketFloor, Exchange
 from .operations import prepared_by
 from .requests_adapter import answered_by
+from .tools import method
 
 # The account of storages whose settings have none. No request leaves the process.
 ACCOUNT = "inmemory"
@@ -45,11 +46,11 @@ class AzureFloor(BucketFloor):
     waiting = ("azure.core.pipeline.transport._base", "azure.storage.blob._download")
     extra, packages = "django-storages[azure]", frozenset({"azure"})
 
-    def enable(self) -> AzureFloor:
+    def begin(self, stack: contextlib.ExitStack) -> AzureFloor:
         """Begin to answer."""
-        super().enable()
+        super().begin(stack)
         self._patch_after_import("azure.core.pipeline.transport._aiohttp", self._async_patched)
-        self._exits.enter_context(prepared_by(self._prepare))
+        stack.enter_context(prepared_by(self._prepare))
         return self
 
     @contextlib.contextmanager
@@ -183,7 +184,7 @@ class AzureFloor(BucketFloor):
         """Give a storage a key until the floor ends, if it has no credential."""
         if self.holds(storage) and not _has_credential(storage):
             names = ("account_name", "account_key", "_client", "_service_client")
-            self._exits.callback(vars(storage).update, {n: getattr(storage, n) for n in names})
+            self._stack.callback(vars(storage).update, {n: getattr(storage, n) for n in names})
             storage.account_name = storage.account_name or ACCOUNT
             storage.account_key = KEY
 

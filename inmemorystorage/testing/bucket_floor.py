@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import inspect
 import os
 import re
 import warnings
@@ -32,7 +31,7 @@ from ..serving.bucket import PREFIX, moved_url
 from . import live_servers
 from .floor import is_static
 from .imports import after_import
-from .tools import TestTool, remove_object
+from .tools import TestTool, method, remove_object
 
 # A host of this machine, with its port; moto's server says that it is at 0.0.0.0.
 _LOCAL = re.compile(r"(localhost|127\.[\d.]+|0\.0\.0\.0|\[::1?\])(:\d+)?$")
@@ -139,10 +138,10 @@ class BucketFloor(TestTool):
         self._made: set[str] = set()
         self._sent_to: set[str] = set()
         self._storages: weakref.WeakSet[Any] = weakref.WeakSet()
-        self._exits = contextlib.ExitStack()
 
-    def enable(self) -> BucketFloor:
+    def begin(self, stack: contextlib.ExitStack) -> BucketFloor:
         """Begin to answer."""
+        self._stack = stack
         self._patch_after_import(self.module, self.patched)
         self._patch_after_import("storages.base", self._remembering)
         self._named_endpoints = _text_of_settings()
@@ -150,20 +149,16 @@ class BucketFloor(TestTool):
             module, _, name = backend.rpartition(".")
             self._patch_after_import(module, functools.partial(self._serving, module, name))
         self.active.append(self)
+        stack.callback(self.active.remove, self)
         return self
-
-    def disable(self) -> None:
-        """Let clients reach their endpoints again."""
-        self.active.remove(self)
-        self._exits.close()
 
     def _patch_after_import(
         self, module: str, patched: Callable[[], contextlib.AbstractContextManager[None]]
     ) -> None:
         def patch() -> None:
-            self._exits.enter_context(patched())
+            self._stack.enter_context(patched())
 
-        self._exits.enter_context(after_import(module, patch))
+        self._stack.enter_context(after_import(module, patch))
 
     def _remembering(self) -> contextlib.AbstractContextManager[None]:
         """Remember the storages that are made in a block: their buckets exist."""
@@ -416,31 +411,3 @@ def floor_of(storage: Storage) -> BucketFloor | None:
 def sends_requests(storage: Storage) -> bool:
     """Return whether a storage, or a layer of a `FallbackStorage`, is on a bucket in memory."""
     return any(floor_of(unwrap(layer)) for layer in storage_layers(storage))
-
-
-_signature = functools.cache(inspect.signature)
-
-
-@contextlib.contextmanager
-def method(cls: Any, name: str, replacement: Any) -> Iterator[None]:
-    """Call ``replacement`` with a method and its arguments, instead of the method, in a block."""
-    original = getattr(cls, name)
-    wrapper: Any
-    if inspect.iscoroutinefunction(original):
-
-        @functools.wraps(original)
-        async def wrapper(*args: Any, **kwargs: Any) -> Any:
-            return await replacement(original, *args, **kwargs)
-    else:
-
-        @functools.wraps(original)
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
-            return replacement(original, *args, **kwargs)
-
-    # Mocks of the method ask for its signature, and not all of them follow __wrapped__.
-    wrapper.__signature__ = _signature(original)
-    setattr(cls, name, wrapper)
-    try:
-        yield
-    finally:
-        setattr(cls, name, original)

@@ -21,14 +21,11 @@ from typing import Any, NamedTuple, TypeGuard
 from django.core.files.base import File
 from django.core.files.storage import Storage
 
-from .bucket_floor import BucketFloor, method
-from .operations import Call, add_observer, remove_observer
+from .bucket_floor import BucketFloor
+from .operations import Call, operations_observed_by
 from .places import Line, project_line
 from .real_requests import watchers
-from .tools import Overlapping
-
-# Reports of pytest leave out the lines of this module.
-__tracebackhide__ = True
+from .tools import Overlapping, method
 
 
 class Cause(NamedTuple):
@@ -150,14 +147,9 @@ class _Noting:
 
 @contextlib.contextmanager
 def _noting() -> Iterator[None]:
-    observer = _Noting()
-    add_observer(observer)
-    try:
-        with method(ThreadPoolExecutor, "submit", _submit):
-            yield
-    finally:
-        remove_observer(observer)
-        _opened.clear()
+    with operations_observed_by(_Noting()), method(ThreadPoolExecutor, "submit", _submit):
+        yield
+    _opened.clear()
 
 
 # For blocks in which `current_cause` is called.

@@ -21,12 +21,9 @@ from ..forks import PerProcess
 from .bucket_floor import Exchange, Proceed, observed_by, sends_requests
 from .causes import current_cause, noting_causes
 from .clock import retrying_at_once, wait
-from .operations import Call, add_observer, check_operation, remove_observer
+from .operations import Call, check_operation, operations_observed_by
 from .places import check_name, is_called
 from .tools import TestTool
-
-# Reports of pytest leave out the lines of this module.
-__tracebackhide__ = True
 
 
 class fail_storage(TestTool):
@@ -109,29 +106,20 @@ class fail_storage(TestTool):
         self._kind = kind
         self._must_fire = must_fire and (error is not None or bool(faults))
         self._lock = PerProcess(threading.Lock)
-        self._exits: list[contextlib.ExitStack] = []
         self.matched = 0
         self.fired = 0
 
-    def enable(self) -> fail_storage:
+    def begin(self, stack: contextlib.ExitStack) -> fail_storage:
         """Begin, with both counts at zero."""
         if self._alias is not None:
             check_name(self._alias)
         self.matched = self.fired = 0
-        with contextlib.ExitStack() as stack:
-            add_observer(self)
-            stack.callback(remove_observer, self)
-            if self._is_of_bucket:
-                stack.enter_context(noting_causes)
-                stack.enter_context(observed_by(self))
-                stack.enter_context(retrying_at_once)
-            self._exits.append(stack.pop_all())
+        stack.enter_context(operations_observed_by(self))
+        if self._is_of_bucket:
+            stack.enter_context(noting_causes)
+            stack.enter_context(observed_by(self))
+            stack.enter_context(retrying_at_once)
         return self
-
-    def disable(self) -> None:
-        """End; raise ``AssertionError`` if the error was never raised."""
-        self._exits.pop().close()
-        self.check()
 
     def check(self) -> None:
         """Raise ``AssertionError`` if the error was never raised."""
@@ -141,11 +129,6 @@ class fail_storage(TestTool):
                 f"Expected {called} {self._after + 1} of {self._op}({self._name!r}) to fail, but "
                 f"it was {times.format(self.matched)}. Pass must_fire=False if that is intended."
             )
-
-    def __exit__(self, kind: Any, *exception: Any) -> None:
-        self._exits.pop().close()
-        if kind is None:  # otherwise the test fails anyway
-            self.check()
 
     def observe(self, call: Call, proceed: Callable[[Call], Any]) -> Any:
         """Proceed with an operation, or fail it."""

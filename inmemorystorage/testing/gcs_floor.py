@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 from ..buckets import gcs
 from ..buckets.gcs_access import EMAIL, invented_key
 from ..exceptions import UnsupportedRequest
-from .bucket_floor import BucketFloor, method
+from .bucket_floor import BucketFloor
 from .requests_adapter import answered_by
+from .tools import method
 
 PROJECT = "in-memory"
 # Where the project has an account, which its clients use.
@@ -48,13 +49,14 @@ class GCSFloor(BucketFloor):
         super().__init__(left)
         self._endpoints: set[str] = set()
 
-    def enable(self) -> BucketFloor:
+    def begin(self, stack: contextlib.ExitStack) -> GCSFloor:
         """Begin to answer."""
+        super().begin(stack)
         self._patch_after_import("storages.backends.gcloud", _without_default_account)
         self._patch_after_import("google.cloud.storage.transfer_manager", _workers_in_threads)
         for module in ("grpc", "grpc.aio"):
             self._patch_after_import(module, partial(_without_channels, module))
-        return super().enable()
+        return self
 
     def prefix_of(self, storage: Any) -> str:
         """Return what the keys of a storage on the service begin with."""

@@ -21,8 +21,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..buckets.http import Request, Response
-from .bucket_floor import BucketFloor, marks_of, method
+from .bucket_floor import BucketFloor, marks_of
 from .imports import after_import
+from .tools import method
 
 Answer = Callable[[Request], Response]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import unittest
 from collections.abc import Callable
@@ -30,18 +31,11 @@ class isolate_storages(TestTool):
     ``setUpClass()`` and ``setUpTestData()``, and one for each test.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._levels: list[Level] = []
-
-    def enable(self) -> Level:
-        """Begin a level."""
-        self._levels.append(Level())
-        return self._levels[-1]
-
-    def disable(self) -> None:
-        """Undo the changes of the level that began last."""
-        self._levels.pop().end()
+    def begin(self, stack: contextlib.ExitStack) -> Level:
+        """Begin a level, whose changes are undone at the end."""
+        level = Level()
+        stack.callback(level.end)
+        return level
 
     def decorate_class(self, cls: Class) -> Class:
         """Give a class of tests its levels."""

@@ -7,7 +7,7 @@ import io
 import time
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from decimal import Decimal
 from typing import Any, TypeVar, cast
@@ -19,13 +19,10 @@ from django.core.files.storage import Storage, storages
 from ..buckets.http import Response
 from .bucket_floor import Exchange, Proceed, observed_by, sends_requests
 from .causes import Cause, calling_line, current_cause, noting_causes
-from .operations import Call, add_observer, check_operation, remove_observer
+from .operations import Call, check_operation, operations_observed_by
 from .places import Line, check_name, is_called, storage_label
 from .real_requests import SentRequest
 from .tools import TestTool
-
-# Reports of pytest leave out the lines of this module.
-__tracebackhide__ = True
 
 UNKNOWN = Line("<unknown>", 0, "<unknown>")
 Captured = TypeVar("Captured", "Operation", "StorageRequest")
@@ -146,12 +143,12 @@ class OperationLog(TestTool, list[Operation]):
         # the number of storages: one that is still being made has no alias yet.
         self._storages: dict[tuple[int, int], tuple[weakref.ref[Storage], str]] = {}
 
-    def enable(self) -> Any:
+    def begin(self, stack: contextlib.ExitStack) -> Any:
         """Begin to capture, with no operations yet."""
         if self._alias is not None:
             check_name(self._alias)
         self.clear()
-        add_observer(self)
+        stack.enter_context(operations_observed_by(self))
         return self
 
     def clear(self) -> None:
@@ -159,13 +156,9 @@ class OperationLog(TestTool, list[Operation]):
         super().clear()
         self._storages.clear()
 
-    def disable(self) -> None:
-        """Stop capturing; keep the captured operations."""
-        remove_observer(self)
-
     def __getstate__(self) -> dict[str, Any]:
-        """Return the attributes of a copy, which has the same operations and captures no others."""
-        return {**vars(self), "_storages": {}}
+        """Return the attributes of a copy, which captures nothing more."""
+        return {**vars(self), "_storages": {}, "_ends": []}
 
     def observe(self, call: Call, proceed: Callable[[Call], Any]) -> Any:
         """Record an operation."""
@@ -357,30 +350,18 @@ class capture_storage_operations(OperationLog):
     def __init__(self, alias: str | None = None, *, limit: int | None = None) -> None:
         super().__init__(alias, limit=limit)
         self.requests = StorageRequests(self)
-        self._exits: list[contextlib.ExitStack] = []
 
-    def enable(self) -> Any:
+    def begin(self, stack: contextlib.ExitStack) -> Any:
         """Begin to capture, with no operations yet."""
-        super().enable()
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(noting_causes)
-            stack.enter_context(observed_by(self, records=True))
-            self._exits.append(stack.pop_all())
+        super().begin(stack)
+        stack.enter_context(noting_causes)
+        stack.enter_context(observed_by(self, records=True))
         return self
 
     def clear(self) -> None:
         """Forget the captured operations and requests."""
         super().clear()
         self.requests.clear()
-
-    def disable(self) -> None:
-        """Stop capturing; keep the captured operations."""
-        self._exits.pop().close()
-        super().disable()
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return the attributes of a copy, which has the same requests and captures no others."""
-        return {**super().__getstate__(), "_exits": []}
 
     def observe_request(self, exchange: Exchange, proceed: Proceed) -> Response:
         """Record a request."""
@@ -445,6 +426,8 @@ class assertNumStorageOperations(capture_storage_operations):
     :param alias: the only storage to count: an alias, or ``app.Model.field``; ``None``: all.
     """
 
+    checks_each_test = True
+
     def __init__(self, num: int, op: str | None = None, *, alias: str | None = None) -> None:
         super().__init__(alias)
         if op is not None:
@@ -452,19 +435,10 @@ class assertNumStorageOperations(capture_storage_operations):
         self._num = num
         self._op = op
 
-    def __exit__(self, kind: Any, *exception: Any) -> None:
-        super().__exit__(kind, *exception)
-        if kind is None:
-            self.check()
-
     def check(self) -> None:
         """Raise ``AssertionError`` with the operations if there are more or fewer."""
         counted = list(self) if self._op is None else self.of(self._op)
-        if len(counted) != self._num:
-            raise AssertionError(
-                f"{len(counted)} operations executed, {self._num} expected\n"
-                f"Captured operations were:\n{_numbered(counted)}"
-            )
+        _expect_number(self._num, counted, "operations", "executed")
 
 
 class assertNumStorageRequests(capture_storage_operations):
@@ -477,25 +451,25 @@ class assertNumStorageRequests(capture_storage_operations):
         requests that no operation sends.
     """
 
+    checks_each_test = True
+
     def __init__(self, num: int, kind: str | None = None, *, alias: str | None = None) -> None:
         super().__init__(alias)
         self._num = num
         self._kind = kind
 
-    def __exit__(self, kind: Any, *exception: Any) -> None:
-        super().__exit__(kind, *exception)
-        if kind is None:
-            self.check()
-
     def check(self) -> None:
         """Raise ``AssertionError`` with the requests if there are more or fewer."""
         counted = list(self.requests) if self._kind is None else self.requests.of(self._kind)
-        if len(counted) != self._num:
-            raise AssertionError(
-                f"{len(counted)} requests sent, {self._num} expected\n"
-                f"Captured requests were:\n{_numbered(counted) or self.requests}"
-            )
+        _expect_number(self._num, counted, "requests", "sent", str(self.requests))
 
 
-def _numbered(items: Iterable[object]) -> str:
-    return "\n".join(f"{number}. {each}" for number, each in enumerate(items, start=1))
+def _expect_number(
+    num: int, counted: Sequence[object], what: str, done: str, otherwise: str = ""
+) -> None:
+    if len(counted) != num:
+        lines = [f"{number}. {each}" for number, each in enumerate(counted, start=1)]
+        raise AssertionError(
+            f"{len(counted)} {what} {done}, {num} expected\n"
+            f"Captured {what} were:\n" + ("\n".join(lines) or otherwise)
+        )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from typing import Any
-from unittest import mock
 
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.core.handlers.exception import response_for_exception
@@ -21,7 +21,7 @@ from . import live_servers
 from .bucket_floor import BucketFloor
 from .causes import Cause, caused_by
 from .places import Line
-from .tools import TestTool
+from .tools import TestTool, method
 
 # The key under which a request has the handler of its connection.
 _CONNECTION = "inmemorystorage.connection"
@@ -36,37 +36,12 @@ class serve_live_media(TestTool):
     URLs of storages on buckets, and those that their clients sign, are URLs of the server.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._patches: list[list[Any]] = []
-
-    def enable(self) -> None:
+    def begin(self, stack: contextlib.ExitStack) -> None:
         """Begin; servers that run already serve files alone."""
-        patches = [
-            _patch(testcases._MediaFilesHandler, "serve", _serve),
-            _patch(testcases.LiveServerThread, "run", _run),
-            _patch(WSGIServer, "set_app", _set_app),
-            _patch(WSGIRequestHandler, "get_environ", _get_environ),
-        ]
-        for patch in patches:
-            patch.start()
-        self._patches.append(patches)
-
-    def disable(self) -> None:
-        """Restore the servers."""
-        for patch in self._patches.pop():
-            patch.stop()
-
-
-def _patch(cls: Any, name: str, replacement: Any) -> Any:
-    """Return a patch that calls ``replacement`` with the method, the object and the arguments."""
-    original = getattr(cls, name)
-
-    @functools.wraps(original)
-    def wrapper(*args: Any) -> Any:
-        return replacement(original, *args)
-
-    return mock.patch.object(cls, name, wrapper)
+        stack.enter_context(method(testcases._MediaFilesHandler, "serve", _serve))
+        stack.enter_context(method(testcases.LiveServerThread, "run", _run))
+        stack.enter_context(method(WSGIServer, "set_app", _set_app))
+        stack.enter_context(method(WSGIRequestHandler, "get_environ", _get_environ))
 
 
 # Files.

@@ -94,21 +94,14 @@ class capture_media(TestTool):
     def __init__(self, alias: str = "default") -> None:
         super().__init__()
         self._alias = alias
-        self._captured: list[tuple[Media, Level]] = []
 
-    def enable(self) -> Media:
+    def begin(self, stack: contextlib.ExitStack) -> Media:
         """Begin; return the files."""
         level = Level()
-        self._captured.append((Media(level, self._alias), level))
-        return self._captured[-1][0]
-
-    def disable(self) -> None:
-        """End."""
-        media, level = self._captured.pop()
-        try:
-            media.freeze()
-        finally:
-            level.release()
+        media = Media(level, self._alias)
+        stack.callback(level.release)
+        stack.callback(media.freeze)
+        return media
 
 
 def _matches(name: list[str], pattern: list[str]) -> bool:

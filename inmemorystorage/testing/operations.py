@@ -24,9 +24,6 @@ from ..kvstore import KeyValueStorage
 from ..storage import InMemoryStorage
 from .tools import remove_object
 
-# Reports of pytest leave out the lines of this module.
-__tracebackhide__ = True
-
 OPERATIONS = (
     *("open", "save", "delete", "exists", "listdir", "size", "url", "path"),
     *("get_accessed_time", "get_created_time", "get_modified_time"),
@@ -108,9 +105,10 @@ _DELEGATING = (FallbackStorage, ReadOnlyStorage)
 _OWN = os.path.dirname(__file__) + os.sep
 
 
-def add_observer(observer: Observer, *, sees_inner: bool = False) -> None:
+@contextlib.contextmanager
+def operations_observed_by(observer: Observer, *, sees_inner: bool = False) -> Iterator[None]:
     """
-    Call an observer before the others, until `remove_observer`.
+    Call an observer before the others in a block.
 
     :param sees_inner: whether to call it for inner operations too.
     """
@@ -118,13 +116,12 @@ def add_observer(observer: Observer, *, sees_inner: bool = False) -> None:
     _observers.append(observer)
     if sees_inner:
         _inner_observers.append(observer)
-
-
-def remove_observer(observer: Observer) -> None:
-    """Stop calling an observer; restore the classes after the last one."""
-    remove_object(_observers, observer)
-    remove_object(_inner_observers, observer)
-    _restore_classes()
+    try:
+        yield
+    finally:
+        remove_object(_observers, observer)
+        remove_object(_inner_observers, observer)
+        _restore_classes()
 
 
 @contextlib.contextmanager

@@ -7,7 +7,6 @@ import functools
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from typing import Any, NamedTuple
-from unittest import mock
 
 from django.core.files.storage import Storage
 from django.db import connections
@@ -15,12 +14,9 @@ from django.test import TransactionTestCase
 from django.test.testcases import DatabaseOperationForbidden  # type: ignore[attr-defined]
 
 from ..orphans import Survey
-from .operations import Call, add_observer, remove_observer, unobserved
+from .operations import Call, operations_observed_by, unobserved
 from .places import Line, project_line
-from .tools import TestTool
-
-# Reports of pytest leave out the lines of this module.
-__tracebackhide__ = True
+from .tools import TestTool, method
 
 AT_ONCE = timedelta(0)
 _TITLE = "No row refers to files that were saved:"
@@ -45,24 +41,17 @@ class assertNoOrphans(TestTool):
         those in the setting INMEMORYSTORAGE_IGNORED_ORPHANS.
     """
 
+    checks_each_test = True
+
     def __init__(self, *, ignore: Iterable[str] | None = None) -> None:
         super().__init__()
         self._ignore = None if ignore is None else [*ignore]
         self._saved: dict[tuple[int, str], SavedFile] = {}
 
-    def enable(self) -> None:
+    def begin(self, stack: contextlib.ExitStack) -> None:
         """Begin to note saved files."""
         self.forget()
-        add_observer(self)
-
-    def disable(self) -> None:
-        """Stop noting saved files."""
-        remove_observer(self)
-
-    def __exit__(self, kind: Any, *exception: Any) -> None:
-        self.disable()
-        if kind is None:  # otherwise the test fails anyway
-            self.check()
+        stack.enter_context(operations_observed_by(self))
 
     def forget(self) -> None:
         """Forget the files that were saved before."""
@@ -116,25 +105,17 @@ class assertNoOrphans(TestTool):
 class watch_orphans(assertNoOrphans):
     """Fail tests that leave orphans, before Django rolls their rows back."""
 
-    def enable(self) -> None:
+    def begin(self, stack: contextlib.ExitStack) -> None:
         """Begin to watch tests that may use databases."""
-        super().enable()
-        tear_down = TransactionTestCase._post_teardown  # type: ignore[attr-defined]
+        super().begin(stack)
+        stack.callback(self.forget)  # files of no test
+        stack.enter_context(method(TransactionTestCase, "_post_teardown", self._tear_down))
 
-        @functools.wraps(tear_down)
-        def wrapper(test: Any) -> None:
-            with contextlib.ExitStack() as stack:
-                stack.push(functools.partial(_clean_up_class, type(test)))
-                stack.callback(tear_down, test)
-                self.check()
-
-        self._patch = mock.patch.object(TransactionTestCase, "_post_teardown", wrapper)
-        self._patch.start()
-
-    def disable(self) -> None:
-        """Stop watching."""
-        self._patch.stop()
-        super().disable()
+    def _tear_down(self, tear_down: Callable[[Any], None], test: Any) -> None:
+        with contextlib.ExitStack() as stack:
+            stack.push(functools.partial(_clean_up_class, type(test)))
+            stack.callback(tear_down, test)
+            self.check()
 
 
 def _clean_up_class(cls: type[TransactionTestCase], error: object, *others: object) -> None:

@@ -79,33 +79,26 @@ class override_storages(TestTool):
         self._left = left
         self._parent = parent
         self._may_list = may_list
-        self._exits: list[contextlib.ExitStack] = []
 
-    def enable(self) -> None:
+    def begin(self, stack: contextlib.ExitStack) -> None:
         """Move and replace the storages."""
         for name in self._chosen:
             check_name(name)
-        with contextlib.ExitStack() as stack:
-            if Floor.current is None:
-                stack.enter_context(Floor(self._load, self._left, self._parent))
-                stack.enter_context(django_memory.rolled_back())
-                for floor in BUCKET_FLOORS:
-                    stack.enter_context(floor(self._left))
-                stack.enter_context(connections_answered())
-            for active in () if self._may_list else BucketFloor.active:
-                stack.enter_context(attribute(active.buckets, "may_list", False))
-            stack.enter_context(isolate_storages())
-            replacements = Replacements(self._chosen.values())
-            stack.callback(replacements.close)
-            if self._chosen:
-                use_chosen(self._chosen, replacements, stack)
-            replace_known(replacements)
-            replace_entries(replacements, stack)
-            self._exits.append(stack.pop_all())
-
-    def disable(self) -> None:
-        """Restore all storages."""
-        self._exits.pop().close()
+        if Floor.current is None:
+            stack.enter_context(Floor(self._load, self._left, self._parent))
+            stack.enter_context(django_memory.rolled_back())
+            for floor in BUCKET_FLOORS:
+                stack.enter_context(floor(self._left))
+            stack.enter_context(connections_answered())
+        for active in () if self._may_list else BucketFloor.active:
+            stack.enter_context(attribute(active.buckets, "may_list", False))
+        stack.enter_context(isolate_storages())
+        replacements = Replacements(self._chosen.values())
+        stack.callback(replacements.close)
+        if self._chosen:
+            use_chosen(self._chosen, replacements, stack)
+        replace_known(replacements)
+        replace_entries(replacements, stack)
 
 
 def replace_known(replacements: Replacements) -> None:

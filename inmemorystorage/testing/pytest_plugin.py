@@ -341,11 +341,20 @@ def uploads() -> ModuleType:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add the changed files and the last operations of a failed test."""
+    """Leave the kit's lines out, and add the changed files and the last operations."""
+    if call.excinfo is not None:
+        hide_kit()
     report = yield
     if report.failed:
         report.sections += _sections(item, call)
     return report
+
+
+def hide_kit() -> None:
+    """Mark the modules of the kit, whose lines pytest shows with ``--full-trace`` alone."""
+    for name, module in [*sys.modules.items()]:
+        if name.startswith(f"{__package__}."):
+            vars(module)["__tracebackhide__"] = True
 
 
 def _sections(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[tuple[str, str]]:

@@ -18,11 +18,12 @@ from ..buckets.bucket import Buckets
 from ..buckets.http import Request
 from ..buckets.service import Target
 from .azure_floor import AzureFloor
-from .bucket_floor import marks_of, method
+from .bucket_floor import marks_of
 from .gcs_floor import GCSFloor
 from .imports import after_import
 from .requests_adapter import plain_headers
 from .s3_floor import S3Floor
+from .tools import method
 
 
 class SentRequest(NamedTuple):

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import os
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from .ledger import Repeated, capture_storage_operations, group_repeated
 from .places import owner_of
 from .tools import TestTool
-
-# Reports of pytest leave out the lines of this module.
-__tracebackhide__ = True
 
 THRESHOLD = 3
 # Lines of tests, whose loops prepare and check files.
@@ -42,20 +39,10 @@ class forbid_repeated_operations(TestTool):
         self._allow = (allow,) if isinstance(allow, str) else tuple(allow)
         self._captured = capture_storage_operations()
 
-    def enable(self) -> forbid_repeated_operations:
+    def begin(self, stack: contextlib.ExitStack) -> forbid_repeated_operations:
         """Begin to forbid."""
-        self._captured.enable()
+        stack.enter_context(self._captured)
         return self
-
-    def disable(self) -> None:
-        """Stop forbidding; raise ``AssertionError`` if a line repeated operations."""
-        self._captured.disable()
-        self.check()
-
-    def __exit__(self, kind: Any, *exception: Any) -> None:
-        self._captured.disable()
-        if kind is None:  # otherwise the test fails anyway
-            self.check()
 
     def forget(self) -> None:
         """Forget what was called before."""

@@ -10,7 +10,7 @@ from http.client import responses
 from typing import Any, NamedTuple
 
 from ..buckets.http import Request, Response
-from .bucket_floor import method
+from .tools import method
 
 
 class _Answering(NamedTuple):

@@ -13,7 +13,8 @@ from typing import Any, cast
 
 from ..buckets import s3
 from ..buckets.http import Request, Response
-from .bucket_floor import BucketFloor, method
+from .bucket_floor import BucketFloor
+from .tools import method
 
 # Clients sign with it if the project has no account. No request leaves the process.
 ACCESS_KEY, SECRET_KEY = "in-memory", "in-memory"
@@ -54,11 +55,12 @@ class S3Floor(BucketFloor):
         """Return whether anyone may read the objects of a storage; on its own domain anyone may."""
         return super().is_public(storage) or bool(getattr(storage, "custom_domain", None))
 
-    def enable(self) -> BucketFloor:
+    def begin(self, stack: contextlib.ExitStack) -> S3Floor:
         """Begin to answer."""
+        super().begin(stack)
         self._patch_after_import("s3transfer.manager", self._transferring)
         self._patch_after_import("aiobotocore.session", _async_patched)
-        return super().enable()
+        return self
 
     @contextlib.contextmanager
     def patched(self) -> Iterator[None]:

@@ -12,7 +12,6 @@ from .floor import Floor
 from .live import serve_live_media
 from .override import override_storages
 from .repeated import TESTS, forbid_repeated_operations
-from .tools import TestTool
 from .watch import Watch
 
 # Strict mode is off, or fails operations that write, or all; each with the values of settings.
@@ -96,15 +95,15 @@ class Session:
     def begin(cls, options: Options) -> Session:
         """Move and replace the storages, before modules of tests are imported."""
         session = cls.current = cls(options)
-        with contextlib.ExitStack() as session._exits:
-            session._exits.callback(setattr, cls, "current", None)
+        with contextlib.ExitStack() as exits:
+            exits.callback(setattr, cls, "current", None)
             if options.overrides:
-                session._enable(
+                exits.enter_context(
                     override_storages(load=options.load, left=options.left, parent=options.parent)
                 )
                 load_buckets(options.buckets.contents)
-            session._enable(serve_live_media())
-            session._exits = session._exits.pop_all()
+            exits.enter_context(serve_live_media())
+            session._exits = exits.pop_all()
         return session
 
     def relocate(self) -> None:
@@ -119,11 +118,7 @@ class Session:
 
     def begin_watch(self) -> None:
         """Begin to watch the tests."""
-        self._enable(self.watch)
-
-    def _enable(self, tool: TestTool) -> None:
-        tool.enable()
-        self._exits.callback(tool.disable)
+        self._exits.enter_context(self.watch)
 
     def end(self) -> None:
         """Restore the storages, and stop watching."""

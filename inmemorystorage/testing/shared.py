@@ -32,29 +32,27 @@ class shared_storage(TestTool):
         super().__init__()
         self._uri = uri
         self._options = options
-        self._made: list[str] = []
 
     def __enter__(self) -> KeyValueStorage:  # type: ignore[override]
-        return self.enable()
+        storage: KeyValueStorage = super().__enter__()
+        return storage
 
-    def enable(self) -> KeyValueStorage:
+    def begin(self, stack: contextlib.ExitStack) -> KeyValueStorage:
         """Make the storage."""
         uri = with_namespace(self._uri, f"test-{uuid.uuid4().hex}")
         storage = KeyValueStorage(uri, **self._options)
-        self._made.append(uri)
         _uris.append(uri)
+        stack.callback(_uris.remove, uri)
+        stack.callback(_delete_files, uri)
         return storage
 
-    def disable(self) -> None:
-        """Delete its files, and those of killed saves."""
-        uri = self._made.pop()
-        try:
-            storage = KeyValueStorage(uri)
-            with contextlib.suppress(NotImplementedError):  # memcached cannot list
-                storage.delete(".")
-            storage.sweep(older_than=0)
-        finally:
-            _uris.remove(uri)
+
+def _delete_files(uri: str) -> None:
+    """Delete the files of a storage, and those of killed saves."""
+    storage = KeyValueStorage(uri)
+    with contextlib.suppress(NotImplementedError):  # memcached cannot list
+        storage.delete(".")
+    storage.sweep(older_than=0)
 
 
 def is_shared(storage: Storage) -> bool:

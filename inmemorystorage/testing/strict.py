@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Callable
@@ -16,15 +17,12 @@ from ..storage import InMemoryStorage
 from ..tree.mount import is_lent
 from .bucket_floor import floor_of
 from .floor import Floor, is_static
-from .operations import Call, add_observer, remove_observer
+from .operations import Call, operations_observed_by
 from .paths import is_inside
 from .places import storage_label
 from .project_settings import project_directories
 from .shared import is_shared
 from .tools import TestTool
-
-# Reports of pytest leave out the lines of this module.
-__tracebackhide__ = True
 
 
 class RealStorageError(AssertionError):
@@ -50,15 +48,10 @@ class forbid_real_storages(TestTool):
         self._errors: list[RealStorageError] = []
         self.allows = False
 
-    def enable(self) -> None:
+    def begin(self, stack: contextlib.ExitStack) -> None:
         """Begin to forbid."""
         self._errors = []
-        add_observer(self, sees_inner=True)
-
-    def disable(self) -> None:
-        """Stop forbidding; raise an error that the project swallowed."""
-        remove_observer(self)
-        self.check()
+        stack.enter_context(operations_observed_by(self, sees_inner=True))
 
     def check(self) -> None:
         """Raise an error that the project swallowed since the last call."""
@@ -66,11 +59,6 @@ class forbid_real_storages(TestTool):
         for error in errors if self._tells_of_swallowed else ():
             if not has_reached_test_runner(error):
                 raise error
-
-    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
-        if error is not None:
-            self._errors = []  # the test fails anyway
-        self.disable()
 
     def observe(self, call: Call, proceed: Callable[[Call], Any]) -> Any:
         """Proceed with an operation, or fail it."""
@@ -95,12 +83,12 @@ class allow_real_storages(TestTool):
 
     depth = 0
 
-    def enable(self) -> None:
-        """Allow."""
+    def begin(self, stack: contextlib.ExitStack) -> None:
+        """Begin to allow."""
         allow_real_storages.depth += 1
+        stack.callback(self._stop)
 
-    def disable(self) -> None:
-        """Stop allowing."""
+    def _stop(self) -> None:
         allow_real_storages.depth -= 1
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import threading
 import types
 import unittest
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from django.test.utils import TestContextDecorator
 
@@ -22,14 +23,53 @@ class TestTool(TestContextDecorator):
     """
     A context manager, sync and async, and a decorator of functions, coroutines and classes.
 
-    In a decorated ``TestCase`` it is enabled from before ``setUpClass()`` until after the class
-    cleanups; in any other class each method whose name starts with ``test`` is decorated.
+    Blocks of one tool nest. In a decorated ``TestCase`` it is enabled from before ``setUpClass()``
+    until after the class cleanups; in any other class each method whose name starts with ``test``
+    is decorated.
+
+    :cvar checks_each_test: whether the methods of a ``TestCase`` are decorated too.
     """
 
     __test__ = False  # its name would make pytest collect it
+    checks_each_test: ClassVar[bool] = False
+    # The tools of blocks that have not ended, which callers of enable() may drop.
+    _enabled: ClassVar[list[TestTool]] = []
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ends: list[contextlib.ExitStack] = []
+
+    def begin(self, stack: contextlib.ExitStack) -> Any:
+        """Begin a block, whose end exits ``stack``; return what ``with`` binds."""
+        raise NotImplementedError
+
+    def check(self) -> None:
+        """Raise ``AssertionError`` after a block that did what the tool forbids."""
+
+    def enable(self) -> Any:
+        """Begin a block; return what ``with`` binds."""
+        stack = contextlib.ExitStack()
+        try:
+            bound = self.begin(stack)
+        except BaseException:
+            stack.close()
+            raise
+        self._ends.append(stack)
+        self._enabled.append(self)
+        return bound
+
+    def disable(self) -> None:
+        """End the block that began last, and check it."""
+        self.__exit__(None, None, None)
 
     def __enter__(self) -> Any:
         return self.enable()
+
+    def __exit__(self, kind: Any, *exception: Any) -> None:
+        remove_object(self._enabled, self)
+        self._ends.pop().close()
+        if kind is None:  # otherwise the test fails anyway
+            self.check()
 
     async def __aenter__(self) -> Any:
         return self.__enter__()
@@ -44,7 +84,7 @@ class TestTool(TestContextDecorator):
 
     def decorate_class(self, cls: Class) -> Class:
         """Enable the tool in a class of tests."""
-        if issubclass(cls, unittest.TestCase):
+        if issubclass(cls, unittest.TestCase) and not self.checks_each_test:
             enable_for_class(cls, self)
         else:
             for name, member in list(vars(cls).items()):
@@ -112,3 +152,34 @@ def attribute(owner: Any, name: str, value: Any) -> Iterator[None]:
     finally:
         vars(owner).pop(name, None)
         vars(owner).update(before)
+
+
+_signature = functools.cache(inspect.signature)
+
+
+@contextlib.contextmanager
+def method(cls: Any, name: str, replacement: Any) -> Iterator[None]:
+    """Call ``replacement`` with a method and its arguments, instead of the method, in a block."""
+    original, is_inherited = getattr(cls, name), name not in vars(cls)
+    wrapper: Any
+    if inspect.iscoroutinefunction(original):
+
+        @functools.wraps(original)
+        async def wrapper(*args: Any, **kwargs: Any) -> Any:
+            return await replacement(original, *args, **kwargs)
+    else:
+
+        @functools.wraps(original)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            return replacement(original, *args, **kwargs)
+
+    # Mocks of the method ask for its signature, and not all of them follow __wrapped__.
+    wrapper.__signature__ = _signature(original)
+    setattr(cls, name, wrapper)
+    try:
+        yield
+    finally:
+        if is_inherited:
+            delattr(cls, name)
+        else:
+            setattr(cls, name, original)

@@ -20,16 +20,13 @@ from django.core.files.storage import FileSystemStorage, Storage, base
 
 from ..files import StoredFile
 from .ledger import OperationLog
-from .operations import Call, add_observer, remove_observer
+from .operations import Call, operations_observed_by
 from .orphans import watch_orphans
 from .places import Line, project_line
 from .repeated import forbid_repeated_operations
 from .replacement import is_stand_in
 from .strict import forbid_real_storages
-from .tools import TestTool, attribute
-
-# Reports of pytest leave out the lines of this module.
-__tracebackhide__ = True
+from .tools import Overlapping, TestTool, attribute
 
 # The number of operations in the report of a failed test.
 LAST = 10
@@ -52,16 +49,11 @@ class watch_handles(TestTool):
         self._moved = moved
         self._handles: weakref.WeakKeyDictionary[File[Any], Opened] = weakref.WeakKeyDictionary()
 
-    def enable(self) -> None:
+    def begin(self, stack: contextlib.ExitStack) -> None:
         """Begin to watch."""
-        self._handles = weakref.WeakKeyDictionary()
+        self.forget()
         self._thread = threading.get_ident()
-        add_observer(self)
-
-    def disable(self) -> None:
-        """Stop watching; warn about open handles."""
-        remove_observer(self)
-        self.check()
+        stack.enter_context(operations_observed_by(self))
 
     def forget(self) -> None:
         """Forget the handles that were opened before."""
@@ -141,7 +133,6 @@ class deterministic_names(TestTool):
 
     def __init__(self, seed: int | str | bytes | Callable[[], Any] = 0) -> None:
         super().__init__()
-        self._exits: list[contextlib.ExitStack] = []
         self.restart(seed)
 
     def restart(self, seed: Any) -> None:
@@ -149,16 +140,10 @@ class deterministic_names(TestTool):
         self._seed = seed
         self._random: random.Random | None = None
 
-    def enable(self) -> None:
+    def begin(self, stack: contextlib.ExitStack) -> None:
         """Start with the first name."""
         self.restart(self._seed)
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(attribute(base, "get_random_string", self._choose))
-            self._exits.append(stack.pop_all())
-
-    def disable(self) -> None:
-        """Make the letters random again."""
-        self._exits.pop().close()
+        stack.enter_context(attribute(base, "get_random_string", self._choose))
 
     def _choose(
         self, length: int, allowed_chars: str = string.ascii_letters + string.digits
@@ -193,36 +178,30 @@ class Watch(TestTool):
         self._real = forbid_real_storages(reads=strict == "reads") if strict else None
         self._repeated = repeated
         self._orphans = watch_orphans() if orphans else None
-        self._depth = 0
+        # Those that note what a test does, and those that check it when the test ends.
+        self._noting = _given(self.handles, repeated, self._orphans)
+        self._checking = _given(self.handles, self._real, repeated)
+        self._overlapping = Overlapping(self._tools_enabled)
 
     @property
     def is_strict(self) -> bool:
         """Return whether tests may not use real storages."""
         return self._real is not None
 
-    def enable(self) -> None:
+    def begin(self, stack: contextlib.ExitStack) -> None:
         """Begin to watch, unless the watch is enabled already."""
-        self._depth += 1
-        if self._depth == 1:
-            for tool in self._tools():
-                tool.enable()
+        stack.enter_context(self._overlapping)
 
-    def disable(self) -> None:
-        """Stop watching after as many calls as of `enable`."""
-        self._depth -= 1
-        if not self._depth:
+    @contextlib.contextmanager
+    def _tools_enabled(self) -> Iterator[None]:
+        optional = _given(self._real, self._repeated, self._orphans)
+        with contextlib.ExitStack() as stack:
+            # The operations last, so that they include those that another tool fails.
+            for tool in (self._names, *optional, self.handles, self.operations):
+                stack.enter_context(tool)
+            yield
             if self._repeated is not None:
                 self._repeated.forget()  # of no test
-            with contextlib.ExitStack() as stack:
-                for tool in self._tools():
-                    stack.callback(tool.disable)
-
-    def _tools(self) -> list[TestTool]:
-        optional = [
-            tool for tool in (self._real, self._repeated, self._orphans) if tool is not None
-        ]
-        # The operations last, so that they include those that another tool fails.
-        return [self._names, *optional, self.handles, self.operations]
 
     def begin_test(self, name: Callable[[], str], *, allows_real: bool = False) -> None:
         """
@@ -232,11 +211,8 @@ class Watch(TestTool):
         :param allows_real: whether the test may use real storages.
         """
         self.operations.clear()
-        self.handles.forget()
-        if self._repeated is not None:
-            self._repeated.forget()
-        if self._orphans is not None:
-            self._orphans.forget()
+        for tool in self._noting:
+            tool.forget()
         self._names.restart(name)
         if self._real is not None:
             self._real.allows = allows_real
@@ -257,8 +233,9 @@ class Watch(TestTool):
 
     def end_test(self) -> None:
         """Warn about open handles; raise an error that the test swallowed, or for repetitions."""
-        self.handles.check()
-        if self._real is not None:
-            self._real.check()
-        if self._repeated is not None:
-            self._repeated.check()
+        for tool in self._checking:
+            tool.check()
+
+
+def _given(*tools: Any) -> list[Any]:
+    return [tool for tool in tools if tool is not None]

@@ -14,7 +14,7 @@ from ..testing.bucket_floor import Exchange, Proceed, observed_by
 from ..testing.causes import carried, current_cause, noting_causes
 from ..testing.floor import is_static
 from ..testing.ledger import Repeated, capture_storage_operations, caused_request
-from ..testing.operations import Call, add_observer, remove_observer
+from ..testing.operations import Call, operations_observed_by
 from ..testing.places import Line, is_in_package, owner_of
 from ..testing.real_requests import SentRequest, watched_by
 from ..testing.repeated import FREE
@@ -37,24 +37,20 @@ class Recording(capture_storage_operations):
 
     def __init__(self) -> None:
         super().__init__()
-        self._outer: Recording | None = None
-        self._is_on = False
         # When each operation and request began and ended.
         self._spans: list[tuple[float, float]] = []
 
-    def enable(self) -> Recording:
+    def begin(self, stack: contextlib.ExitStack) -> Recording:
         """Begin to record."""
-        _watching.__enter__()
-        self._is_on, self._outer = True, _current.get()
+        stack.enter_context(_watching)
+        stack.callback(_current.set, _current.get())
         _current.set(self)
         return self
 
     def disable(self) -> None:
-        """Stop recording; keep what was recorded."""
-        if self._is_on:
-            self._is_on = False
-            _current.set(self._outer)
-            _watching.__exit__()
+        """Stop recording, unless that was done; keep what was recorded."""
+        if self._ends:
+            super().disable()
 
     def observe(self, call: Call, proceed: Callable[[Call], Any]) -> Any:
         """Record an operation."""
@@ -207,8 +203,7 @@ class _Router:
 def _watched() -> Iterator[None]:
     router = _Router()
     with contextlib.ExitStack() as stack:
-        add_observer(router)
-        stack.callback(remove_observer, router)
+        stack.enter_context(operations_observed_by(router))
         carried.append(_current)
         stack.callback(carried.remove, _current)
         stack.enter_context(noting_causes)

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from archive.models import Document
 from django.core.files.base import ContentFile
-from django.core.files.storage import FileSystemStorage
+from django.core.files.storage import FileSystemStorage, base
 
 from inmemorystorage import InMemoryStorage
 from inmemorystorage.testing import deterministic_names, override_storages
+from inmemorystorage.testing.tools import TestTool
 from inmemorystorage.testing.watch import watch_handles
 
 SEEN: list[list[str]] = []
@@ -36,6 +37,16 @@ def test_one_seed_gives_the_same_names() -> None:
     assert first[0] == "photo.png"
     assert all(len(name) == len("photo_a1B2c3D.png") and name.isascii() for name in first[1:])
     assert len(set(first)) == 3
+
+
+def test_a_tool_that_is_dropped() -> None:
+    """A tool that was enabled stays enabled, though no reference to it is left."""
+    before = base.get_random_string
+    deterministic_names().enable()
+    gc.collect()
+    patched = base.get_random_string
+    TestTool._enabled[-1].disable()
+    assert patched != base.get_random_string == before
 
 
 def test_nested_seeds() -> None:

@@ -10,6 +10,7 @@ import pickle
 import re
 import sys
 import traceback
+import unittest
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
@@ -38,6 +39,7 @@ from inmemorystorage.testing import (
     override_storages,
 )
 from inmemorystorage.testing.operations import OPERATIONS
+from inmemorystorage.testing.pytest_plugin import hide_kit
 
 
 @pytest.fixture(params=["memory", "disk"])
@@ -561,6 +563,24 @@ def test_another_error_is_raised_instead(storage: Storage) -> None:
         raise KeyError
 
 
+def test_a_number_for_each_test_of_a_class(storage: Storage) -> None:
+    """In a decorated test case each test must call the number of operations."""
+
+    @assertNumStorageOperations(1)
+    class Tests(unittest.TestCase):
+        def test_a(self) -> None:
+            storage.exists("a")
+
+        def test_b(self) -> None:
+            storage.exists("a")
+            storage.exists("b")
+
+    result = unittest.TestResult()
+    unittest.defaultTestLoader.loadTestsFromTestCase(Tests).run(result)
+    ((failed, message),) = result.failures
+    assert failed.id().endswith("test_b") and "2 operations executed, 1 expected" in message
+
+
 @pytest.mark.parametrize(
     "of", [assertNumStorageOperations(1).of, lambda op: assertNumStorageOperations(1, op)]
 )
@@ -598,6 +618,7 @@ def test_reports_leave_out_the_kit(fail: Callable[[], None]) -> None:
     """A report of pytest shows the test's lines, and none of the kit's, for what the kit raises."""
     with pytest.raises((OSError, AssertionError)) as raised:
         fail()
+    hide_kit()
     files = [Path(each.path) for each in raised.traceback if not each.ishidden(raised)]
     kit = Path(inspect.getfile(capture_storage_operations)).parent
     assert files and not [each for each in files if kit in each.parents]

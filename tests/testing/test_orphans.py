@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unittest
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -163,6 +164,23 @@ class MixinTests(InMemoryStorageTestMixin, TestCase):
 def test_the_decorator() -> None:
     """A decorated test may not leave orphans."""
     Note.objects.create(scan=ContentFile(b"", "a"))
+
+
+def test_each_test_of_a_class_is_checked() -> None:
+    """Each test of a decorated test case may not leave orphans."""
+
+    @assertNoOrphans()
+    class Tests(TestCase):
+        def test_a(self) -> None:
+            stock(storages["default"], "a")
+
+        def test_b(self) -> None:
+            Note.objects.create(scan=ContentFile(b"", "b"))
+
+    result = unittest.TestResult()
+    unittest.defaultTestLoader.loadTestsFromTestCase(Tests).run(result)
+    ((failed, message),) = result.failures
+    assert failed.id().endswith("test_a") and "default:a, saved at" in message
 
 
 def test_a_watch_checks_each_test() -> None:
