@@ -51,7 +51,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("transfer", "tree", "urls"),
     },
     # Several storages in order, on Django's storage API alone.
-    "fallback": {"exceptions", "forks", "project"},
+    "fallback": {"exceptions", "forks", "project", "streams"},
     # Files without rows, and rows without files, on Django's storage API.
     "file_keys": {"fallback", "project", "tree"},
     "orphans": {"fallback", "file_keys", "project", "walk"},

@@ -15,6 +15,7 @@ from django.core.files.storage import Storage
 from django.core.signing import BadSignature
 from django.utils.deconstruct import deconstructible
 
+from ..streams import parse_mode
 from .copies import locked, wait_for_copy
 from .layer import Layer, guard_recursion, is_outside, make_layers, normalize
 from .layers import Layers
@@ -136,7 +137,7 @@ class FallbackStorage(Storage):
     def _open(self, name: str, mode: str = "rb") -> Any:
         # Layers get the name as the caller wrote it: the upper layer's file may be called so.
         layers, written, name = self._layers, name, normalize(name)
-        _check_mode(mode, name)
+        parse_mode(mode, name)  # a layer might take one that open() refuses, and write
         if is_writing(mode):
             return self._open_for_change(name, written, mode)
         wait_for_copy(name)
@@ -409,22 +410,6 @@ class _NewNames(Storage):
             name = Storage.get_alternative_name(cast("Any", self), file_root, file_ext)
         self._tried.add(name)
         return name
-
-
-def _check_mode(mode: Any, name: str) -> None:
-    """
-    Raise for a mode that Python's ``open()`` refuses, as it does.
-
-    A layer might take it, and write.
-    """
-    if not isinstance(mode, str):
-        raise TypeError(f"mode must be a string, not {type(mode).__name__}")
-    letters = {*mode}
-    if len(letters) < len(mode) or not letters <= {*"rwaxbt+"} or {*"bt"} <= letters:
-        raise ValueError(f"invalid mode: {mode!r}")
-    os.fsencode(name)  # Python raises for what cannot be encoded before it counts the letters
-    if len(letters & {*"rwax"}) != 1:
-        raise ValueError(f"invalid mode: {mode!r}: it needs exactly one of r, w, a and x")
 
 
 def _read_setting() -> Any:
