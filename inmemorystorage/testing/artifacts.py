@@ -23,6 +23,9 @@ CHANGES, OPERATIONS = "changes.txt", "operations.txt"
 # Test ids whose directory names are short, and differ from those of all other ids.
 _PLAIN = re.compile(r"\w[\w./:-]{0,119}(\[[\w.-]{0,60}\])?", re.ASCII)
 
+# Names of files that lead out of a directory, or that no disk has, as keys in a bucket may.
+_ODD = re.compile(r"(^|[/\\])\.{0,2}([/\\]|$)|^\w:|\0")
+
 
 def change_lines(media: Iterable[tuple[str, Media]]) -> list[str]:
     """Return a line for each file that a test created, changed or deleted."""
@@ -45,7 +48,8 @@ def write_artifacts(
 
     The files that it created or changed are written to ``directory/test id/alias/…``; beside the
     aliases, `CHANGES` lists the changes and `OPERATIONS` the last operations. They replace those of
-    an earlier failure of the test. Nothing is written for a test that used no storage.
+    an earlier failure of the test. Nothing is written for a test that used no storage, and nothing
+    outside of the directory, whatever the names of the files are.
 
     :param media: the files of each storage, with its alias.
     """
@@ -61,7 +65,8 @@ def write_artifacts(
         _write(target / OPERATIONS, _text(done))
         for alias, files in media:
             for name in (*files.created, *files.changed):
-                _write(target / directory_name(alias) / name, files[name])
+                path = directory_name(name) if _ODD.search(name) else name
+                _write(target / directory_name(alias) / path, files[name])
     except OSError as error:  # the test must fail for its first reason
         return [f"Its artifacts could not be written to {target}: {error}"]
     return [f"Its artifacts are in {target}"]

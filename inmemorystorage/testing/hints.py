@@ -52,7 +52,7 @@ def add_hints(error: BaseException) -> None:
         elif isinstance(error, OSError):
             error.strerror = f"{error.strerror}. {hint}"
         else:
-            error.args = (f"{error}\n{hint}",)
+            error.args = (f"{_text_of(error)}\n{hint}",)
 
 
 @contextlib.contextmanager
@@ -88,12 +88,18 @@ def _filenames(error: BaseException) -> Iterator[str]:
 
 def _in_text(error: BaseException, floor: Floor) -> Iterator[str]:
     """Yield the real paths of moved directories in the text of an error."""
-    text = str(error)
+    text = _text_of(error)
     for directory in floor.moved_directories:
         # A private path ends with the real one, and is skipped.
         for found in re.finditer(rf"{re.escape(directory)}(?:[/\\][^\s'\":]*)?(?![\w-])", text):
             if not text[: found.start()].endswith(floor.root):
                 yield found[0]
+
+
+def _text_of(error: BaseException) -> str:
+    with contextlib.suppress(Exception):  # reports of tests show such an error, too
+        return str(error)
+    return ""
 
 
 def _locals(error: BaseException) -> Iterator[str]:

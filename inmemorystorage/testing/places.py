@@ -34,8 +34,16 @@ class Line(NamedTuple):
     number: int
     function: str
 
+    @property
+    def relative_path(self) -> str:
+        """Return the path from the working directory, or the whole one where there is none."""
+        try:
+            return os.path.relpath(self.path)
+        except (OSError, ValueError):  # the directory was removed, or is on another drive
+            return self.path
+
     def __str__(self) -> str:
-        return f"{os.path.relpath(self.path)}:{self.number} in {self.function}"
+        return f"{self.relative_path}:{self.number} in {self.function}"
 
 
 def project_line(otherwise: Line | None = None) -> Line:

@@ -70,7 +70,7 @@ class forbid_repeated_operations(TestTool):
                 yield each
 
     def _allows(self, repeated: Repeated) -> bool:
-        path = f"/{os.path.relpath(repeated.line.path)}".replace(os.sep, "/")
+        path = f"/{repeated.line.relative_path}".replace(os.sep, "/")
         return any(
             fnmatch.fnmatchcase(repeated.op, pattern) or fnmatch.fnmatchcase(path, f"*/{pattern}")
             for pattern in self._allow

@@ -5,17 +5,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
+from django.core.files.storage import FileSystemStorage, default_storage, storages
 from projects import make_project
 from testing.ways import MANAGE
 
 from inmemorystorage import InMemoryStorage
 from inmemorystorage.testing import isolate_storages, override_storages
 from inmemorystorage.testing.artifacts import directory_name, write_artifacts
-from inmemorystorage.testing.media import Media
+from inmemorystorage.testing.levels import Level
+from inmemorystorage.testing.media import Media, all_media
+from inmemorystorage.testing.tools import attribute
 
 SETTINGS = """
 STORAGES = {
@@ -317,6 +320,35 @@ def test_a_directory_that_cannot_be_written(tmp_path: Path, left: list[tuple[str
     (tmp_path / "file").touch()
     (line,) = write_artifacts(tmp_path / "file", "test", left, [])
     assert line.startswith(f"Its artifacts could not be written to {tmp_path / 'file' / 'test'}: ")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../../a.txt", "d/../../../a.txt", "/{}/a.txt", "..\\a.txt", "d//a.txt", "a\0.txt", "d/"],
+)
+def test_odd_keys_of_a_bucket(tmp_path: Path, name: str) -> None:
+    """A key that is no path below the directory is written there under another name."""
+    name = name.format(tmp_path)
+    files = mock.MagicMock(created=[name], changed=[], deleted=[])
+    files.__getitem__.return_value = b"content"
+    write_artifacts(tmp_path / "artifacts", "test", [("default", files)], [])
+    (written,) = (tmp_path / "artifacts" / "test" / "default").iterdir()
+    assert written.read_bytes() == b"content"
+    assert {path.name for path in tmp_path.iterdir()} == {"artifacts"}
+
+
+def test_a_storage_that_does_not_answer() -> None:
+    """The report of a test leaves out a storage whose files cannot be read."""
+
+    class Tenants(FileSystemStorage):
+        @property
+        def location(self) -> str:  # type: ignore[override]
+            raise LookupError("no tenant")
+
+    level = Level()
+    with attribute(storages, "_storages", {"tenants": Tenants()}):
+        assert list(all_media(level)) == []
+    level.end()
 
 
 def test_nothing_to_write(tmp_path: Path) -> None:

@@ -102,6 +102,21 @@ def test_a_lazy_object_in_a_variable(media: Path) -> None:
     resolve.assert_not_called()
 
 
+def test_an_error_without_text(media: Path) -> None:
+    """An error whose str() raises gets the hint for a path in a variable."""
+
+    class Odd(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    def fail(path: str) -> None:
+        raise Odd
+
+    error = error_of(fail, str(media))
+    add_hints(error)
+    assert len(hints(error)) == 1
+
+
 def test_without_a_floor(tmp_path: Path) -> None:
     """Without a floor no error has a hint."""
     assert not hints(error_of(os.stat, tmp_path / "missing"))

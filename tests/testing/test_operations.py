@@ -547,6 +547,18 @@ def test_the_right_number(num: int, op: str | None, storage: Storage) -> None:
         storage.exists("b")
 
 
+def test_a_removed_working_directory(
+    storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a working directory an operation shows the whole path of its line."""
+    (tmp_path / "removed").mkdir()
+    monkeypatch.chdir(tmp_path / "removed")
+    (tmp_path / "removed").rmdir()
+    with capture_storage_operations() as captured:
+        storage.exists("a")
+    assert f" ms, {__file__}:" in str(captured)
+
+
 def test_another_number(storage: Storage) -> None:
     """More or fewer operations fail, with a list as Django's of queries."""
     with pytest.raises(AssertionError) as raised, assertNumStorageOperations(1):
