@@ -24,14 +24,14 @@ from typing import Any, NamedTuple, TypeVar
 from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
-from django.core.files.storage import Storage
+from django.core.files.storage import Storage, default_storage
 from django.db import DatabaseError, connections, router, transaction
 from django.db.models import Model, QuerySet
 from django.utils import timezone
 
 from .fallback.readonly import ReadOnlyStorage
 from .file_keys import StorageKeys, decode, encode, keys_of, layers_of, leaves
-from .project import file_fields, labelled_storages, unwrap
+from .project import field_label, file_fields, labelled_storages, unwrap
 from .walk import NO_DIRECTORY, file_names, find_listed
 
 HOUR = timedelta(hours=1)
@@ -137,7 +137,8 @@ def find_orphans(
         those in the setting INMEMORYSTORAGE_IGNORED_ORPHANS.
 
     Raises ``NotImplementedError`` for a storage that cannot list its files, and
-    ``ImproperlyConfigured`` for a label that no file field uses.
+    ``ImproperlyConfigured`` for a label that no file field uses, and for a storage that cannot be
+    created.
     """
     with contextlib.closing(Survey(labels)) as survey:
         survey.list_files()
@@ -167,7 +168,8 @@ def find_dangling(labels: Iterable[str] = ()) -> Iterator[DanglingRow]:
 
     :param labels: the only storages whose rows are checked: aliases, or ``app.Model.field``.
 
-    Raises ``ImproperlyConfigured`` for a label that no file field uses.
+    Raises ``ImproperlyConfigured`` for a label that no file field uses, and for a storage that
+    cannot be created.
     """
     with contextlib.closing(Survey(labels)) as survey:
         survey.list_files(skips_unlistable=True)
@@ -186,11 +188,22 @@ class FieldUse(NamedTuple):
 def field_uses() -> list[FieldUse]:
     """Return the file fields of all models that have a table."""
     return [
-        FieldUse(model, each, unwrap(each.storage))
+        FieldUse(model, each, _storage_of(model, each))
         for model in apps.get_models(include_auto_created=True)
         if not model._meta.proxy
         for each in file_fields(model)
     ]
+
+
+def _storage_of(model: type[Model], field: Any) -> Storage:
+    try:
+        return unwrap(field.storage)
+    except Exception as error:
+        is_default = field.storage is default_storage
+        label = "the alias 'default'" if is_default else field_label(model, field)
+        raise ImproperlyConfigured(
+            f"The storage of {label} could not be created: {type(error).__name__}: {error}"
+        ) from error
 
 
 class Survey:
@@ -316,9 +329,7 @@ class Survey:
     def read_rows(self) -> None:
         """Read the names in all rows, and forget those that were read before."""
         self._is_attributed = False
-        self._db.executescript(
-            "DROP INDEX IF EXISTS rows_by_key; DELETE FROM rows; DELETE FROM used"
-        )
+        self._db.executescript(_FORGET_ROWS)
         for page in _pages(self._progress(self._rows(), "rows")):
             self._db.executemany("INSERT INTO rows VALUES (NULL, ?, ?, ?, ?, ?)", page)
         self._db.execute("CREATE INDEX rows_by_key ON rows (key)")

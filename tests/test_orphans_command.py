@@ -8,10 +8,12 @@ import json
 import sys
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.core.files.storage import storages
 from django.core.management import CommandError, call_command
+from django.utils.functional import SimpleLazyObject
 from projects import Project, make_project
 from shelf.models import Book, Note
 from stocked import stock
@@ -50,6 +52,24 @@ class Run:
 def answering(monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
     """Answer questions on the standard input."""
     monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
+
+
+@pytest.mark.parametrize("command", ["orphans", "dangling"])
+def test_a_storage_that_cannot_be_created(settings: Any, command: str) -> None:
+    """An error of the default storage names its alias."""
+    settings.STORAGES = settings.STORAGES | {"default": {"BACKEND": "nowhere.Storage"}}
+    assert Run(command).error.startswith(
+        "The storage of the alias 'default' could not be created: InvalidStorageError: Could not "
+        "find backend 'nowhere.Storage'"
+    )
+
+
+@pytest.mark.parametrize("command", ["orphans", "dangling"])
+def test_the_storage_of_a_field_that_cannot_be_created(command: str) -> None:
+    """An error of another storage names its field."""
+    broken = SimpleLazyObject(lambda: storages["nowhere"])
+    with mock.patch.object(Note._meta.get_field("scan"), "storage", broken):
+        assert "The storage of shelf.Note.scan could not be created: " in Run(command).error
 
 
 def test_orphans_are_listed() -> None:
@@ -136,6 +156,8 @@ def test_orphans_are_deleted_without_a_question() -> None:
     run = Run("orphans", AT_ONCE, "--delete", "--noinput", "--format=json")
     assert json.loads(run.printed)[0]["name"] == "a"
     assert (run.said, run.code) == ("1 file deleted.\n", 0)
+    stock(storages["default"], "b")
+    assert Run("orphans", AT_ONCE, "--delete", "--noinput", "--verbosity=0").said == ""
     assert not storages["default"].exists("a")
     assert Run("orphans", "--delete").printed == ""
 

@@ -262,6 +262,13 @@ def test_cp_copies_a_file(source: str, alias: str) -> None:
         assert files(source) == {"d/a.txt": bytes(200_000)}
 
 
+def test_cp_is_silent_if_asked() -> None:
+    """cp prints nothing with --verbosity=0."""
+    stock(storages["disk"], "a.txt")
+    assert run("cp", "disk:a.txt", "disk:b.txt", "--verbosity=0") == ""
+    assert files("disk").keys() == {"a.txt", "b.txt"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "copied"),
     [

@@ -81,6 +81,75 @@ class CommonOptions(BaseCommand):
         super().add_base_argument(parser, *args, **kwargs | {"default": SUPPRESS})
 
 
+def _add_reading(ls: CommandParser, tree: CommandParser, cat: CommandParser) -> None:
+    ls.add_argument("-l", "--long", action="store_true", help="with sizes in bytes and times")
+    ls.add_argument("-R", "--recursive", action="store_true", help="everything below")
+    for each in (ls, tree):
+        each.add_argument("name", nargs="?", default="default:", type=parse, metavar="NAME")
+    cat.add_argument("names", nargs="+", type=parse, metavar="NAME")
+
+
+def _add_copying(cp: CommandParser) -> None:
+    cp.add_argument("sources", nargs="+", type=parse, metavar="SOURCE")
+    cp.add_argument("destination", metavar="DESTINATION")
+    cp.add_argument(
+        "--existing",
+        choices=["fail", "skip", "replace"],
+        default="fail",
+        help="what to do if names are taken; by default nothing is copied",
+    )
+
+
+def _add_surveys(orphans: CommandParser, dangling: CommandParser) -> None:
+    for each in (orphans, dangling):
+        each.add_argument("labels", nargs="*", metavar="LABEL", help="alias or app.Model.field")
+        _add_format(each)
+    orphans.add_argument(
+        "--older-than",
+        type=parse_age,
+        default=HOUR,
+        metavar="AGE",
+        help="leave out younger files, whose rows may not be committed yet (1h)",
+    )
+    orphans.add_argument(
+        "--ignore",
+        action="append",
+        metavar="PATTERN",
+        default=[],
+        help="leave out names that match, as those in INMEMORYSTORAGE_IGNORED_ORPHANS",
+    )
+    orphans.add_argument("--delete", action="store_true", help="delete the orphans")
+    _add_noinput(orphans)
+
+
+def _add_check(check: CommandParser) -> None:
+    check.add_argument("alias", type=parse_alias, metavar="ALIAS")
+    _add_format(check)
+    for option, help in (("--has", "has"), ("--lacks", "lacks")):
+        check.add_argument(
+            option,
+            action="append",
+            choices=NAMES,
+            default=[],
+            metavar="CAPABILITY",
+            help=f"what the storage {help}, which a probe must confirm: {', '.join(NAMES)}",
+        )
+    check.add_argument(
+        "--thorough", action="store_true", help="also race threads, and draw random operations"
+    )
+    _add_noinput(check)
+
+
+def _add_format(parser: CommandParser) -> None:
+    parser.add_argument("--format", choices=["text", "json"], default="text")
+
+
+def _add_noinput(parser: CommandParser) -> None:
+    parser.add_argument(
+        "--noinput", "--no-input", action="store_false", dest="interactive", help="do not ask"
+    )
+
+
 class Command(BaseCommand):
     """List, read, copy and check the files of the storages in STORAGES."""
 
@@ -96,7 +165,6 @@ class Command(BaseCommand):
         subparsers = parser.add_subparsers(
             required=True, metavar="{ls,tree,cat,cp,orphans,dangling,check}"
         )
-
         common = CommonOptions().create_parser("", "", add_help=False)
 
         def add(run: Callable[..., None]) -> CommandParser:
@@ -111,61 +179,10 @@ class Command(BaseCommand):
             added.set_defaults(run=run)
             return added
 
-        ls, tree, cat, cp = add(self.ls), add(self.tree), add(self.cat), add(self.cp)
-        ls.add_argument("-l", "--long", action="store_true", help="with sizes in bytes and times")
-        ls.add_argument("-R", "--recursive", action="store_true", help="everything below")
-        for each in (ls, tree):
-            each.add_argument("name", nargs="?", default="default:", type=parse, metavar="NAME")
-        cat.add_argument("names", nargs="+", type=parse, metavar="NAME")
-        cp.add_argument("sources", nargs="+", type=parse, metavar="SOURCE")
-        cp.add_argument("destination", metavar="DESTINATION")
-        cp.add_argument(
-            "--existing",
-            choices=["fail", "skip", "replace"],
-            default="fail",
-            help="what to do if names are taken; by default nothing is copied",
-        )
-        orphans, dangling = add(self.orphans), add(self.dangling)
-        check = add(self.check_storage)
-        for each in (orphans, dangling):
-            each.add_argument("labels", nargs="*", metavar="LABEL", help="alias or app.Model.field")
-        check.add_argument("alias", type=parse_alias, metavar="ALIAS")
-        for each in (orphans, dangling, check):
-            each.add_argument("--format", choices=["text", "json"], default="text")
-        orphans.add_argument(
-            "--older-than",
-            type=parse_age,
-            default=HOUR,
-            metavar="AGE",
-            help="leave out younger files, whose rows may not be committed yet (1h)",
-        )
-        orphans.add_argument(
-            "--ignore",
-            action="append",
-            metavar="PATTERN",
-            default=[],
-            help="leave out names that match, as those in INMEMORYSTORAGE_IGNORED_ORPHANS",
-        )
-        orphans.add_argument("--delete", action="store_true", help="delete the orphans")
-        for option, help in (("--has", "has"), ("--lacks", "lacks")):
-            check.add_argument(
-                option,
-                action="append",
-                choices=NAMES,
-                default=[],
-                metavar="CAPABILITY",
-                help=f"what the storage {help}, which a probe must confirm: {', '.join(NAMES)}",
-            )
-        check.add_argument(
-            "--thorough", action="store_true", help="also race threads, and draw random operations"
-        )
-        for each in (orphans, check):
-            each.add_argument(
-                *("--noinput", "--no-input"),
-                action="store_false",
-                dest="interactive",
-                help="do not ask",
-            )
+        _add_reading(add(self.ls), add(self.tree), add(self.cat))
+        _add_copying(add(self.cp))
+        _add_surveys(add(self.orphans), add(self.dangling))
+        _add_check(add(self.check_storage))
 
     def handle(self, *args: Any, run: Callable[..., None], **options: Any) -> None:
         """Run a subcommand; raise ``CommandError`` if it fails."""
@@ -226,7 +243,13 @@ class Command(BaseCommand):
                     shutil.copyfileobj(file, output)
 
     def cp(
-        self, *, sources: list[QualifiedName], destination: str, existing: str, **options: Any
+        self,
+        *,
+        sources: list[QualifiedName],
+        destination: str,
+        existing: str,
+        verbosity: int,
+        **options: Any,
     ) -> None:
         """Copy files, and directories with everything below them."""
         copies = plan(sources, parse(destination), is_directory=destination.endswith("/"))
@@ -253,7 +276,8 @@ class Command(BaseCommand):
                     f"{source} could not be copied to {target}: {_message(error)} "
                     f"({progress} were copied.)"
                 ) from error
-        self.write(f"{len(copies):,} file{pluralize(len(copies))} copied.")
+        if verbosity:
+            self.write(f"{len(copies):,} file{pluralize(len(copies))} copied.")
 
     def orphans(
         self,
@@ -284,7 +308,8 @@ class Command(BaseCommand):
                     raise CommandError("Nothing was deleted.", returncode=FOUND)
                 options["format"] = "none"
             count = self._report(survey.delete(older_than=older_than, ignore=ignore), **options)
-        underlying(self.stderr).write(f"{count:,} file{pluralize(count)} deleted.\n")
+        if options["verbosity"]:
+            underlying(self.stderr).write(f"{count:,} file{pluralize(count)} deleted.\n")
 
     def dangling(self, *, labels: list[str], **options: Any) -> None:
         """Find rows whose file does not exist; exit with 3 if there are any."""
@@ -332,14 +357,17 @@ class Command(BaseCommand):
             if examination.left:
                 stream.write(f"{printable(describe_left(examination.left))}\n")
             raise
-        if format == "json":
-            self.stdout.write(json.dumps(_described_report(report, alias, directory), indent=2))
-        else:
-            for line in str(report).splitlines():
-                self.write(printable(line))
+        self._show(report, alias, directory, format)
         if not report.ok:
             count = len(report.failures)
             raise CommandError(f"{count} check{pluralize(count)} failed.", returncode=FOUND)
+
+    def _show(self, report: Report, alias: str, directory: str, format: str) -> None:
+        if format == "json":
+            self.stdout.write(json.dumps(_described_report(report, alias, directory), indent=2))
+            return
+        for line in str(report).splitlines():
+            self.write(printable(line))
 
     def _counting(self, items: Iterable[Any], label: str) -> Iterable[Any]:
         return _with_tqdm(items, label, underlying(self.stderr))
