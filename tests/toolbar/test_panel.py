@@ -11,14 +11,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from functools import partial
 from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
-from buckets import Server, needs_s3
+from buckets import needs_s3
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.checks import CheckMessage
 from django.core.files.base import ContentFile
@@ -478,32 +477,40 @@ def test_server_timing(view: Any) -> None:
     json.dumps(stats())
 
 
-@needs_s3
-@pytest.mark.parametrize("is_moved", [True, False])
-def test_requests(view: Any, server: Server, is_moved: bool) -> None:
-    """A page shows the requests to a real bucket, and those that a bucket in memory answers."""
-    import urllib3
+@pytest.fixture(params=["memory", "server"])
+def bucket(request: pytest.FixtureRequest) -> Iterator[tuple[Any, list[str]]]:
+    """Return a storage on a bucket, and the URL of its server if it has one."""
     from storages.backends.s3 import S3Storage
 
-    name = "a<b>.txt"
-    with S3Floor() if is_moved else nullcontext():
-        storage = S3Storage(**server.make_bucket().options)
-        if is_moved:
-            storage = S3Storage(bucket_name="media")
-        storage.save(name, ContentFile(b"four"))
+    if request.param == "memory":
+        with S3Floor():
+            yield S3Storage(bucket_name="media"), []
+    else:
+        server = request.getfixturevalue("server")
+        yield S3Storage(**server.make_bucket().options), [server.endpoint]
 
-        def page() -> None:
-            for _ in range(2):
-                assert storage.exists(name)
-            with storage.open(name) as file:
-                assert file.read() == b"four"
-            storage.bucket.Object(name).load()
-            # It is for no known service, and no operation sends it.
-            with urllib3.PoolManager() as manager:
-                manager.request("GET", server.endpoint)
 
-        view(lambda: (in_thread(partial(storage.exists, name)), page()))
-        html = get()
+@needs_s3
+def test_requests(view: Any, bucket: tuple[Any, list[str]]) -> None:
+    """A page shows the requests to a real bucket, and those that a bucket in memory answers."""
+    import urllib3
+
+    name, (storage, urls) = "a<b>.txt", bucket
+    storage.save(name, ContentFile(b"four"))
+
+    def page() -> None:
+        for _ in range(2):
+            assert storage.exists(name)
+        with storage.open(name) as file:
+            assert file.read() == b"four"
+        storage.bucket.Object(name).load()
+        # They are for no known service, and no operation sends them.
+        with urllib3.PoolManager() as manager:
+            for url in urls:
+                manager.request("GET", url)
+
+    view(lambda: (in_thread(partial(storage.exists, name)), page()))
+    html = get()
     found = stats()
     sent = found["shown_requests"]
     assert [(each["kind"], each["status"], each["op"]) for each in sent] == [
