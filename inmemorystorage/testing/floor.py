@@ -25,6 +25,7 @@ from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.core.files.storage import FileSystemStorage, Storage, default_storage, storages
 from django.utils.functional import cached_property
 
@@ -46,6 +47,10 @@ from .snapshot import Snapshot
 ENOUGH = 1 << 29
 SEPARATOR = "\0"
 MOVED, LEFT, UNKNOWN = "moved", "left", "unknown"
+UNSET = (
+    "MEDIA_ROOT is not set, so tests used files in the working directory, which does not move. Set "
+    "MEDIA_ROOT to a directory for media."
+)
 
 
 class Floor:
@@ -224,8 +229,11 @@ class Floor:
                 self._bring(path)
             self._settings.move()
             verdict = MOVED
+        is_unset = path in self._project and path not in self._overridden and is_unnamed(storage)
+        if is_unset and is_at_work(storage) and UNSET not in self.loader.notes:
+            self.loader.notes.append(UNSET)
         placed = self.moved_path(named) if verdict == MOVED else named
-        if verdict != UNKNOWN and not is_static(storage) and os.path.isabs(named):
+        if verdict != UNKNOWN and not is_unset and not is_static(storage) and os.path.isabs(named):
             self._memory[named] = placed
         return placed
 
@@ -332,6 +340,11 @@ def is_static(storage: Storage) -> bool:
     static: Any = sys.modules.get("django.contrib.staticfiles.storage")
     is_kind = static is not None and isinstance(storage, static.StaticFilesStorage)
     return is_kind or vars(storages)["_storages"].get(STATICFILES) is storage
+
+
+def is_unnamed(storage: Any) -> bool:
+    """Return whether neither MEDIA_ROOT nor a storage itself names its directory."""
+    return not (settings.MEDIA_ROOT or getattr(storage, "_location", None))
 
 
 def is_at_work(storage: Storage) -> bool:

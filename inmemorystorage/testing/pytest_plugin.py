@@ -387,7 +387,7 @@ def _sections(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[tuple[
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Report directories that have too many files to load."""
+    """Report directories that did not move, or have too many files to load."""
     session = config.stash.get(_session, None)
     for note in session.notes if session else ():
         terminalreporter.write_line(note, yellow=True)

@@ -113,7 +113,7 @@ class Session:
 
     @property
     def notes(self) -> list[str]:
-        """Return sentences about directories whose files were not loaded."""
+        """Return sentences about directories that did not move, or whose files were not loaded."""
         return [] if Floor.current is None else Floor.current.loader.notes
 
     def begin_watch(self) -> None:

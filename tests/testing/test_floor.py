@@ -203,9 +203,23 @@ def test_no_media_root(home: Path) -> None:
     with override_settings(MEDIA_ROOT="", STORAGES={"default": FILE_SYSTEM}):
         floor = Floor()
         floor.begin()
-        assert default_storage.path("a") == f"{home}/a"
         assert FileSystemStorage(home / "below").path("a") == f"{floor.root}{home}/below/a"
+        assert FileSystemStorage(home).path("a") == default_storage.location + "/a"
+        assert floor.loader.notes == []
+        for _ in range(2):
+            assert default_storage.path("a") == f"{home}/a"
+        (note,) = floor.loader.notes
+        assert note.startswith(
+            "MEDIA_ROOT is not set, so tests used files in the working directory"
+        )
         floor.end()
+
+
+def test_a_test_without_media_root(floor: Floor, home: Path) -> None:
+    """A test that overrides MEDIA_ROOT by nothing uses the working directory, without a note."""
+    with override_settings(MEDIA_ROOT=""):
+        assert save(FileSystemStorage()) == home / "a.txt"
+    assert floor.loader.notes == []
 
 
 def test_the_project_is_media_root(home: Path) -> None:
