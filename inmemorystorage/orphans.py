@@ -423,13 +423,12 @@ class Survey:
                     )
 
     def _find_listed(self, storage: Storage, name: str) -> str | None:
-        with (
-            contextlib.nullcontext()
-            if self._is_strict
-            else contextlib.suppress(NotImplementedError)
-        ):
+        try:
             return find_listed(storage, name)
-        return None
+        except NotImplementedError:
+            if self._is_strict:
+                raise
+            return None
 
     def _unlisted(
         self, joined: Collection[int], others: Collection[int]

@@ -6,11 +6,12 @@ import contextlib
 import copy
 import errno
 import fnmatch
+import functools
 import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import IO, Any, cast
+from typing import IO, Any
 
 from django.core.files import File
 from django.core.files.base import ContentFile
@@ -211,13 +212,20 @@ def _faults(
     status: int | None, throttle: bool, connection_reset: bool, timeout: bool
 ) -> list[Fault]:
     """Return the faults that are wanted: they answer a request, or break its connection."""
-    faults: dict[Fault, bool] = {
-        lambda exchange: _refuse(exchange, cast("int", status)): status is not None,
-        lambda exchange: _refuse(exchange, exchange.service.throttling): throttle,
-        _reset: connection_reset,
-        _time_out: timeout,
-    }
-    return [fault for fault, is_wanted in faults.items() if is_wanted]
+    faults: list[Fault] = []
+    if status is not None:
+        faults.append(functools.partial(_refuse, status=status))
+    if throttle:
+        faults.append(_throttle)
+    if connection_reset:
+        faults.append(_reset)
+    if timeout:
+        faults.append(_time_out)
+    return faults
+
+
+def _throttle(exchange: Exchange) -> Response:
+    return _refuse(exchange, exchange.service.throttling)
 
 
 def _refuse(exchange: Exchange, status: int) -> Response:

@@ -16,7 +16,7 @@ from django.test.testcases import DatabaseOperationForbidden  # type: ignore[att
 from ..orphans import Survey
 from .operations import Call, operations_observed_by, unobserved
 from .places import Line, project_line
-from .tools import TestTool, method
+from .tools import TestTool, attribute, method
 
 AT_ONCE = timedelta(0)
 _TITLE = "No row refers to files that were saved:"
@@ -57,14 +57,9 @@ class assertNoOrphans(TestTool):
         """Forget the files that were saved before."""
         self._saved = {}
 
-    @contextlib.contextmanager
-    def paused(self) -> Iterator[None]:
+    def paused(self) -> contextlib.AbstractContextManager[None]:
         """Ignore the files that a block saves, since they may stay for longer than a test."""
-        saved, self._saved = self._saved, {}
-        try:
-            yield
-        finally:
-            self._saved = saved
+        return attribute(self, "_saved", {})
 
     def observe(self, call: Call, proceed: Callable[[Call], Any]) -> Any:
         """Note a saved file, or one that is opened for writing."""

@@ -73,18 +73,20 @@ def image(
         ) from error
     if width < 1 or height < 1:
         raise ValueError(f"{name!r} must have at least one pixel, not {width} x {height}.")
-    endings = Image.registered_extensions()
     # Pillow also writes documents that contain dates: PDF, PostScript.
-    types = {each: Image.MIME.get(kind, "") for each, kind in endings.items() if kind in Image.SAVE}
-    types = {each: types[each] for each in sorted(types) if types[each].startswith("image/")}
-    ending = os.path.splitext(name)[1].lower()
-    if ending not in types:
+    formats = {
+        ending: kind
+        for ending, kind in sorted(Image.registered_extensions().items())
+        if kind in Image.SAVE and Image.MIME.get(kind, "").startswith("image/")
+    }
+    kind = formats.get(os.path.splitext(name)[1].lower())
+    if kind is None:
         raise ValueError(
-            f"Pillow writes no image named {name!r}. Its images end with {', '.join(types)}."
+            f"Pillow writes no image named {name!r}. Its images end with {', '.join(formats)}."
         )
     stream = io.BytesIO()
-    Image.new(mode, (width, height), color).save(stream, endings[ending], **options)
-    return _upload(name, stream.getvalue(), content_type or types[ending])
+    Image.new(mode, (width, height), color).save(stream, kind, **options)
+    return _upload(name, stream.getvalue(), content_type or Image.MIME[kind])
 
 
 def pdf(

@@ -67,14 +67,9 @@ class watch_handles(TestTool):
                 opened.warn(file)
         self.forget()
 
-    @contextlib.contextmanager
-    def paused(self) -> Iterator[None]:
+    def paused(self) -> contextlib.AbstractContextManager[None]:
         """Ignore handles that a block opens, since they may stay open for longer than a test."""
-        handles, self._handles = self._handles, weakref.WeakKeyDictionary()
-        try:
-            yield
-        finally:
-            self._handles = handles
+        return attribute(self, "_handles", weakref.WeakKeyDictionary())
 
     def observe(self, call: Call, proceed: Callable[[Call], Any]) -> Any:
         """Watch the handle that an operation returns."""
@@ -220,16 +215,12 @@ class Watch(TestTool):
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
         """Ignore the handles of a fixture that outlasts the test, and apply strict mode to it."""
-        real = self._real or forbid_real_storages()
-        allows, real.allows = real.allows, False
-        try:
-            with (
-                self.handles.paused(),
-                self._orphans.paused() if self._orphans else contextlib.nullcontext(),
-            ):
-                yield
-        finally:
-            real.allows = allows
+        with contextlib.ExitStack() as stack:
+            for tool in _given(self.handles, self._orphans):
+                stack.enter_context(tool.paused())
+            if self._real is not None:
+                stack.enter_context(attribute(self._real, "allows", False))
+            yield
 
     def end_test(self) -> None:
         """Warn about open handles; raise an error that the test swallowed, or for repetitions."""
