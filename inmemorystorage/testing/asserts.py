@@ -66,29 +66,12 @@ def _short(content: bytes) -> str:
 class StorageAssertionsMixin:
     """The assertions, as methods of a test case."""
 
-    def assertStored(self, *args: Any, **kwargs: Any) -> None:
-        """Fail unless a file is stored; see `assertStored`."""
-        assertStored(*args, **kwargs)
-
-    def assertNotStored(self, *args: Any, **kwargs: Any) -> None:
-        """Fail if a file is stored; see `assertNotStored`."""
-        assertNotStored(*args, **kwargs)
-
-    def assertStorageUnchanged(self, **kwargs: Any) -> contextlib.AbstractContextManager[None]:
-        """Fail if files change in the block; see `assertStorageUnchanged`."""
-        return assertStorageUnchanged(**kwargs)
-
-    def assertNoOrphans(self, **kwargs: Any) -> assertNoOrphans:
-        """Fail if the block leaves files without a row; see `assertNoOrphans`."""
-        return assertNoOrphans(**kwargs)
-
-    def assertNumStorageOperations(self, *args: Any, **kwargs: Any) -> assertNumStorageOperations:
-        """Fail unless the block calls so many operations; see `assertNumStorageOperations`."""
-        return assertNumStorageOperations(*args, **kwargs)
-
-    def assertNumStorageRequests(self, *args: Any, **kwargs: Any) -> assertNumStorageRequests:
-        """Fail unless the block sends so many requests; see `assertNumStorageRequests`."""
-        return assertNumStorageRequests(*args, **kwargs)
+    assertStored = staticmethod(assertStored)
+    assertNotStored = staticmethod(assertNotStored)
+    assertStorageUnchanged = staticmethod(assertStorageUnchanged)
+    assertNoOrphans = assertNoOrphans
+    assertNumStorageOperations = assertNumStorageOperations
+    assertNumStorageRequests = assertNumStorageRequests
 
 
 # Shared by all test cases with the mixin.
