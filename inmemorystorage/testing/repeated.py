@@ -31,6 +31,8 @@ class forbid_repeated_operations(TestTool):
         of requests (``"DeleteObject"``), or the files of the lines (``"imports/*.py"``).
     """
 
+    checks_each_test = True
+
     def __init__(self, threshold: int = THRESHOLD, *, allow: Sequence[str] = ()) -> None:
         super().__init__()
         if threshold < 2:

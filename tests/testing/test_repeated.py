@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import unittest
 from collections.abc import Callable
 from functools import partial
 from operator import methodcaller
@@ -133,6 +134,26 @@ def test_blocks_and_tools() -> None:
 
     with pytest.raises(AssertionError, match="repeat"):
         decorated()
+
+
+def test_a_class_of_tests() -> None:
+    """Tests of a decorated test case may call what others of its tests have called."""
+
+    @forbidding()
+    class Tests(unittest.TestCase):
+        def test_a(self) -> None:
+            page(InMemoryStorage(), NAMES[:2])
+
+        def test_b(self) -> None:
+            page(InMemoryStorage(), NAMES[:2])
+
+        def test_c(self) -> None:
+            page(InMemoryStorage())
+
+    result = unittest.TestResult()
+    unittest.defaultTestLoader.loadTestsFromTestCase(Tests).run(result)
+    ((failed, _),) = result.failures
+    assert failed.id().endswith("test_c")
 
 
 def test_the_fixture(forbid_repeated_operations: Callable[..., Any]) -> None:
