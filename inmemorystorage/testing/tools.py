@@ -32,8 +32,8 @@ class TestTool(TestContextDecorator):
 
     __test__ = False  # its name would make pytest collect it
     checks_each_test: ClassVar[bool] = False
-    # The tools of blocks that have not ended, which callers of enable() may drop.
-    _enabled: ClassVar[list[TestTool]] = []
+    # What ends the open blocks of all tools: callers of enable() may drop the tool.
+    _open: ClassVar[set[contextlib.ExitStack]] = set()
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class TestTool(TestContextDecorator):
             stack.close()
             raise
         self._ends.append(stack)
-        self._enabled.append(self)
+        self._open.add(stack)
         return bound
 
     def disable(self) -> None:
@@ -66,8 +66,9 @@ class TestTool(TestContextDecorator):
         return self.enable()
 
     def __exit__(self, kind: Any, *exception: Any) -> None:
-        remove_object(self._enabled, self)
-        self._ends.pop().close()
+        stack = self._ends.pop()
+        self._open.remove(stack)
+        stack.close()
         if kind is None:  # otherwise the test fails anyway
             self.check()
 
