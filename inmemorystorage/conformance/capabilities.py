@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
@@ -72,7 +73,24 @@ class Capabilities:
 
 
 NAMES = tuple(each.name for each in fields(Capabilities))
-PROBES: dict[str, Callable[[Workspace], bool]] = {}
+# The operations that a probe calls with the name of a file.
+_OPERATIONS = {
+    "sizes": "size",
+    "urls": "url",
+    "paths": "path",
+    "modified_time": "get_modified_time",
+    "created_time": "get_created_time",
+    "accessed_time": "get_accessed_time",
+}
+
+
+def _offers_for_a_file(operation: str, space: Workspace) -> bool:
+    return offers(getattr(space.storage, operation), space.name(space.save("a")))
+
+
+PROBES: dict[str, Callable[[Workspace], bool]] = {
+    name: partial(_offers_for_a_file, operation) for name, operation in _OPERATIONS.items()
+}
 
 
 def probe(found: Callable[[Workspace], bool]) -> Callable[[Workspace], bool]:
@@ -107,12 +125,6 @@ def deletes(space: Workspace) -> bool:
 
 
 @probe
-def sizes(space: Workspace) -> bool:
-    """Ask for the size of a file."""
-    return offers(space.storage.size, space.name(space.save("a", b"content")))
-
-
-@probe
 def lists(space: Workspace) -> bool:
     """List a directory."""
     space.save("a")
@@ -124,36 +136,6 @@ def directories(space: Workspace) -> bool:
     """Ask for the directory of a file that was deleted."""
     space.delete(space.save("d/a"))
     return space.exists("d")
-
-
-@probe
-def urls(space: Workspace) -> bool:
-    """Ask for the URL of a file."""
-    return offers(space.storage.url, space.name(space.save("a")))
-
-
-@probe
-def paths(space: Workspace) -> bool:
-    """Ask for the path of a file."""
-    return offers(space.storage.path, space.name(space.save("a")))
-
-
-@probe
-def modified_time(space: Workspace) -> bool:
-    """Ask for the modified time of a file."""
-    return offers(space.storage.get_modified_time, space.name(space.save("a")))
-
-
-@probe
-def created_time(space: Workspace) -> bool:
-    """Ask for the created time of a file."""
-    return offers(space.storage.get_created_time, space.name(space.save("a")))
-
-
-@probe
-def accessed_time(space: Workspace) -> bool:
-    """Ask for the accessed time of a file."""
-    return offers(space.storage.get_accessed_time, space.name(space.save("a")))
 
 
 @probe
