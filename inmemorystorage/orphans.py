@@ -423,12 +423,10 @@ class Survey:
                     )
 
     def _find_listed(self, storage: Storage, name: str) -> str | None:
-        try:
+        ignored = () if self._is_strict else (NotImplementedError,)
+        with contextlib.suppress(*ignored):
             return find_listed(storage, name)
-        except NotImplementedError:
-            if self._is_strict:
-                raise
-            return None
+        return None
 
     def _unlisted(
         self, joined: Collection[int], others: Collection[int]

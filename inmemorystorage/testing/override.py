@@ -150,16 +150,23 @@ def use_chosen(
     """Use the chosen storages, for aliases and for fields."""
     by_alias = {name: storage for name, storage in chosen.items() if "." not in name}
     made: dict[str, Storage] = vars(storages)["_storages"]
-    stack.enter_context(attribute(storages, "_storages", made | by_alias))
-    for alias, storage in by_alias.items():
-        if alias in made:
-            replacements.choose(made[alias], storage)
-    if "default" in by_alias:
-        stack.enter_context(attribute(default_storage, "_wrapped", by_alias["default"]))
+    before = {alias: made[alias] for alias in by_alias if alias in made}
+    for alias, storage in before.items():
+        replacements.choose(storage, by_alias[alias])
 
+    # In place: default_storage may be made in the block, and is one of them afterwards.
     def follow(**kwargs: Any) -> None:
         vars(storages)["_storages"].update(by_alias)
 
+    def restore() -> None:
+        for alias in by_alias:
+            vars(storages)["_storages"].pop(alias, None)
+        vars(storages)["_storages"].update(before)
+
+    follow()
+    stack.callback(restore)
+    if "default" in by_alias:
+        stack.enter_context(attribute(default_storage, "_wrapped", by_alias["default"]))
     setting_changed.connect(follow, weak=False)
     stack.callback(setting_changed.disconnect, follow)
     use_in_fields(chosen, stack)

@@ -26,7 +26,7 @@ from projects import make_project
 
 from inmemorystorage import FallbackStorage, InMemoryStorage
 from inmemorystorage.kvstore import KeyValueStorage
-from inmemorystorage.project import make_field_storages
+from inmemorystorage.project import make_field_storages, unwrap
 from inmemorystorage.testing import override_storages, replace_storage, replacement
 from inmemorystorage.testing.floor import Floor
 from inmemorystorage.testing.tools import attribute
@@ -340,6 +340,17 @@ def test_models_that_come_later() -> None:
         assert save(Late._meta.get_field("file").storage) == "a.txt"
     assert type(shared) is type(Late._meta.get_field("file").storage) is FileSystemStorage
     del apps.all_models["late"]
+
+
+@pytest.mark.parametrize("changes", [False, True])
+def test_default_storage_that_is_made_inside(settings: Any, changes: bool) -> None:
+    """default_storage is that of its alias after a block in which it was made."""
+    settings.STORAGES = dict(settings.STORAGES)  # Django makes storages again
+    with override_storages({"private": InMemoryStorage()}):
+        with override_settings(STORAGES=settings.STORAGES) if changes else nullcontext():
+            save(default_storage)
+    assert unwrap(default_storage) is storages["default"]
+    assert type(storages["private"]) is SignedStorage
 
 
 def test_staticfiles_stays() -> None:
