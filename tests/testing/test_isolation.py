@@ -19,6 +19,7 @@ from inmemorystorage import InMemoryStorage
 from inmemorystorage.testing import InMemoryStorageTestMixin, isolate_storages
 from inmemorystorage.testing.levels import Level
 from inmemorystorage.testing.runner import IsolatingTestSuite
+from inmemorystorage.testing.tools import method
 
 storage = InMemoryStorage()
 
@@ -263,3 +264,18 @@ def test_an_example_that_cannot_begin() -> None:
     with pytest.raises(KeyError):
         Tests("setup_example").setup_example()
     assert Level.open == before
+
+
+def test_an_inherited_method_that_is_replaced() -> None:
+    """method() replaces an inherited method in one class, and lets it inherit again."""
+
+    class Base:
+        def name(self) -> str:
+            return "base"
+
+    class Derived(Base):
+        pass
+
+    with method(Derived, "name", lambda name, each: f"not {name(each)}"):
+        assert (Derived().name(), Base().name()) == ("not base", "base")
+    assert "name" not in vars(Derived)
