@@ -60,6 +60,7 @@ def everything() -> list[Any]:
     # The kit makes lazy storages, which may have been dropped since they were made.
     bool(default_storage)
     make_field_storages()
+    list(map(storages.__getitem__, storages.backends))
     fields = [(field.storage, vars(field)) for field in file_fields()]
     return [
         [(storage, type(storage), dict(attributes)) for storage, attributes in fields],
