@@ -6,6 +6,7 @@ import contextlib
 import functools
 from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
+from unittest.mock import NonCallableMock
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import FileSystemStorage, Storage
@@ -66,7 +67,8 @@ class Replacements:
 
     A storage that is not known at first is replaced at its first operation, if the class that
     implements it is installed, or implements a storage that was replaced before. Classes of test
-    modules stay, and installed ones without attributes: fakes, which connect to nothing. Storages
+    modules stay, and installed ones without attributes: fakes, which connect to nothing. So does a
+    storage with a mock, such as that of its client, which the test that made it looks at. Storages
     that are equal, by their entry of STORAGES or as ``deconstruct()`` describes them, share their
     files.
     """
@@ -91,7 +93,7 @@ class Replacements:
     def _replace_before_use(self, storage: Storage) -> None:
         cls = type(storage)
         backend = None if replace_storage.dispatch(cls) is _stays else backend_of(cls)
-        if backend is None or floor_of(storage) is not None:
+        if backend is None or floor_of(storage) is not None or _has_mock(storage):
             return
         if backend in self._backends or (is_installed(backend) and vars(storage)):
             self.replace(storage)
@@ -128,6 +130,10 @@ class Replacements:
             if known == description:
                 stand_in.filesystem = other._own_tree
         self._stand_ins.append((description, stand_in))
+
+
+def _has_mock(storage: Storage) -> bool:
+    return any(issubclass(type(each), NonCallableMock) for each in vars(storage).values())
 
 
 def _description(storage: Any, entry: Any) -> Any:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from archive.models import Document, Draft, Letter
@@ -585,7 +586,7 @@ def test_storages_of_a_test_module() -> None:
 
 @pytest.mark.usefixtures("overridden")
 def test_fakes_of_an_installed_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A storage of an installed class stays without attributes, and is replaced with some."""
+    """A storage of an installed class stays without attributes or with a mock; others do not."""
 
     class Installed(OwnStorage):
         _open = _save = OwnStorage.exists
@@ -596,6 +597,9 @@ def test_fakes_of_an_installed_package(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(NotImplementedError, match="a test's own"):
         fake.exists("a.txt")
     assert save(bucket) == "a.txt"
+    vars(fake)["client"] = mock.Mock()
+    with pytest.raises(NotImplementedError, match="a test's own"):
+        fake.exists("a.txt")
 
 
 @pytest.mark.usefixtures("overridden")
