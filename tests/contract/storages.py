@@ -109,9 +109,9 @@ class Subject:
     fails: frozenset[str] = frozenset()
 
     @property
-    def is_thorough(self) -> bool:
-        """Return whether thorough checks are fast enough for each run of the tests."""
-        return (not self.marks and "chunks" not in self.label) or self.label == "redis"
+    def is_fast(self) -> bool:
+        """Return whether all checks, thorough ones included, are fast enough for each run."""
+        return not self.marks or self.label == "redis"
 
 
 def on_disk(place: Place) -> Callable[..., Storage]:
@@ -212,7 +212,12 @@ SUBJECTS = [
     Subject("filesystem", like_disk, LIKE_DISK, fails=NO_FILE),
     Subject("lend_paths", partial(like_disk, lend_paths=True), LENDING),
     Subject("locmem", on_locmem, KEY_VALUE),
-    Subject("locmem in small chunks", partial(on_locmem, chunk_size=7), KEY_VALUE),
+    Subject(
+        "locmem in small chunks",
+        partial(on_locmem, chunk_size=7),
+        KEY_VALUE,
+        (pytest.mark.unmeasured,),
+    ),
     *(
         Subject(name, in_store(name), KEY_VALUE, ON_SERVERS)
         for name in ["redis", "cluster", "sqlite", "postgresql", "mariadb", "dynamodb"]
