@@ -8,7 +8,7 @@ import django
 import pytest
 from projects import Project, make_project
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.unmeasured]
 
 NATIVE = django.VERSION < (5, 1)
 NAMED = 'DEFAULT_FILE_STORAGE = "inmemorystorage.InMemoryStorage"\n'

@@ -692,6 +692,7 @@ RUNS = {
 
 @needs_s3
 @pytest.mark.slow
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("run", RUNS)
 def test_in_projects(run: str, tmp_path: Path) -> None:
     """Live servers of a project on S3 with the kit's one line serve the bucket's URLs."""

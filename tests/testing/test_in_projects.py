@@ -60,6 +60,7 @@ def test_fixtures(tmp_path: Path) -> None:
     PLUGIN.passes_alike(FIXTURES, tmp_path, ways=(ABSENT, UNUSED, LINE))
 
 
+@pytest.mark.unmeasured
 def test_handles(face: Face, tmp_path: Path) -> None:
     """A handle that outlives the kit works or is closed."""
     # The kit warns of handles that a test leaves open.
@@ -134,12 +135,14 @@ EMPTY = """
 WRITTEN = ("media", "media/CACHEDIR.TAG", "media/by-hand.txt", "media/ready.txt")
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("suite", [GALLERY, CHECKOUT], ids=["directory", "checkout"])
 def test_project_files(suite: Suite, face: Face, tmp_path: Path) -> None:
     """The private directory begins with the project's files, and those saved while it is set up."""
     face.passes_alike(suite, tmp_path, writes=WRITTEN)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("load", "are_missing"),
     [("", True), ("none", True), ("*.png", True), ("all", False), ("un*.txt *.png", False)],
@@ -168,6 +171,7 @@ def test_too_many_files(face: Face, tmp_path: Path) -> None:
     assert str(project.media) in printed
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("kind", ["str", "Path"])
 def test_tests_make_media_root(kind: str, face: Face, tmp_path: Path) -> None:
     """MEDIA_ROOT does not exist at first where the real one does not."""
@@ -175,6 +179,7 @@ def test_tests_make_media_root(kind: str, face: Face, tmp_path: Path) -> None:
     face.passes_alike(suite, tmp_path)
 
 
+@pytest.mark.unmeasured
 def test_paths_made_by_hand(face: Face, tmp_path: Path) -> None:
     """The report of a failure recognises a path of MEDIA_ROOT that a test made by hand."""
     suite = Suite(("by_hand",))
@@ -207,6 +212,7 @@ sys.exit(pytest.main())
 """
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("options", [(), ("-p", "no:django")], ids=["pytest-django", "alone"])
 @pytest.mark.parametrize("conftest", CONFTESTS)
 def test_configured_by_conftest(conftest: str, options: tuple[str, ...], tmp_path: Path) -> None:
@@ -216,6 +222,7 @@ def test_configured_by_conftest(conftest: str, options: tuple[str, ...], tmp_pat
     face.passes_alike(suite, tmp_path)
 
 
+@pytest.mark.unmeasured
 def test_nothing_is_wrapped(tmp_path: Path) -> None:
     """Installed and unused, the plugin leaves each class and function as it is."""
     described = []

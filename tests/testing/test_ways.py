@@ -8,7 +8,7 @@ import pytest
 from projects import Project, make_project
 from testing.ways import NO_MIXIN, OVERRIDING, RUNNER, STRICT_RUNNER, WAYS, Way, is_parallel
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.unmeasured]
 
 HERE = Path(__file__).parent
 # How many tests there are in each list of cases; three of the first skip themselves.

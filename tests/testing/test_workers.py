@@ -171,11 +171,13 @@ def complaints(printed: str) -> list[str]:
     return re.findall(r".*(?:Traceback|Exception ignored|Warning|leaked|Errno).*", printed)
 
 
+@pytest.mark.unmeasured
 def test_processes(face: Face, tmp_path: Path) -> None:
     """A test and the processes that it starts see the same files, which roll back."""
     face.passes_alike(Suite(("processes",), rolling=("processes_roll_back",)), tmp_path)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("start_method", START_METHODS)
 def test_parallel(start_method: str, tmp_path: Path) -> None:
     """Each worker has the files of migrations, and prints the same as without the kit."""
@@ -187,6 +189,7 @@ def test_parallel(start_method: str, tmp_path: Path) -> None:
     assert len(absent) == len(line)
 
 
+@pytest.mark.unmeasured
 @needs_s3
 @pytest.mark.parametrize("start_method", START_METHODS)
 def test_buckets_in_parallel(start_method: str, tmp_path: Path) -> None:
@@ -199,7 +202,11 @@ def test_buckets_in_parallel(start_method: str, tmp_path: Path) -> None:
 
 
 @needs_s3
-@pytest.mark.parametrize("name", KEEPING)
+@pytest.mark.parametrize(
+    "name",
+    # Workers' processes run no line that these of one process do not.
+    [pytest.param(name, marks=[pytest.mark.unmeasured] * ("-" in name)) for name in KEEPING],
+)
 def test_buckets_of_a_kept_database(name: str, tmp_path: Path) -> None:
     """The second run on a kept database has the objects of migrations."""
     face = FACES[name.partition("-")[0]]
@@ -210,6 +217,7 @@ def test_buckets_of_a_kept_database(name: str, tmp_path: Path) -> None:
     assert [complaints(outcome.printed) for outcome in outcomes] == [[], []]
 
 
+@pytest.mark.unmeasured
 @needs_s3
 def test_buckets_roll_back(face: Face, tmp_path: Path) -> None:
     """A project on S3 keeps its storages and clients, whose objects roll back."""
@@ -222,6 +230,7 @@ def test_buckets_roll_back(face: Face, tmp_path: Path) -> None:
     assert changed <= {face.file}
 
 
+@pytest.mark.unmeasured
 @needs_s3
 @pytest.mark.parametrize("is_left", [False, True])
 def test_endpoint_of_the_settings(
@@ -249,6 +258,7 @@ def root_of(project: Project, name: str) -> Path:
     return Path((project.directory / name).read_text())
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("start_method", START_METHODS)
 def test_imported(start_method: str, tmp_path: Path) -> None:
     """Each worker moves its storages before test modules are imported."""
@@ -291,6 +301,7 @@ def test_initializing() -> None:
             session.end()
 
 
+@pytest.mark.unmeasured
 def test_killed_workers(tmp_path: Path) -> None:
     """The directories of workers that are killed are removed too."""
     project = Suite(files={"manage_parallel.py": MANAGE, "test_failing.py": FAILING}).make(
@@ -302,6 +313,7 @@ def test_killed_workers(tmp_path: Path) -> None:
     assert not root_of(project, "long.root").parent.exists()
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", KEEPING)
 def test_kept_database(name: str, tmp_path: Path) -> None:
     """The second run on a kept database has the files of migrations."""
@@ -311,6 +323,7 @@ def test_kept_database(name: str, tmp_path: Path) -> None:
     assert [complaints(outcome.printed) for outcome in outcomes.values()] == [[], []]
 
 
+@pytest.mark.unmeasured
 def test_recreated_database(tmp_path: Path) -> None:
     """A database that is created again has only the files of its migrations."""
     project = replace(MIGRATED, settings=KEPT).make(tmp_path / LINE, LINE)
