@@ -30,7 +30,6 @@ from inmemorystorage.kvstore import KeyValueStorage
 from inmemorystorage.project import make_field_storages, unwrap
 from inmemorystorage.testing import override_storages, replace_storage, replacement
 from inmemorystorage.testing.floor import Floor
-from inmemorystorage.testing.tools import attribute
 
 HERE = Path(__file__).parent
 FIELDS = [
@@ -419,11 +418,11 @@ def test_a_chosen_default() -> None:
         assert chosen.exists("a.txt") and storage_of("default").exists("a.txt")
 
 
-def test_a_field_on_a_chosen_alias(tmp_path: Path) -> None:
+def test_a_field_on_a_chosen_alias(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A field whose storage is that of a chosen alias uses the chosen storage."""
     held = storage_of("alias")
-    private = attribute(storages, "_storages", {"private": held})
-    with private, override_storages({"private": FileSystemStorage(tmp_path)}):
+    monkeypatch.setitem(vars(storages)["_storages"], "private", held)
+    with override_storages({"private": FileSystemStorage(tmp_path)}):
         save(storages["private"], "by-alias.txt")
         save(held, "by-field.txt")
     assert sorted(os.listdir(tmp_path)) == ["by-alias.txt", "by-field.txt"]
@@ -446,10 +445,11 @@ def test_a_callable_that_fails_now(monkeypatch: pytest.MonkeyPatch) -> None:
         assert save(field.storage) == "a.txt"  # type: ignore[attr-defined]
 
 
-def test_a_storage_that_was_put_in_by_hand() -> None:
+def test_a_storage_that_was_put_in_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """A storage whose alias is not in STORAGES is replaced too."""
     strange = RemoteStorage()
-    with attribute(storages, "_storages", {"strange": strange}), override_storages():
+    monkeypatch.setitem(vars(storages)["_storages"], "strange", strange)
+    with override_storages():
         assert save(storages["strange"]) == "a.txt"
     assert type(strange) is RemoteStorage
 
