@@ -1,15 +1,14 @@
 """
 Azure's Blob service: its REST API, from HTTP requests to HTTP responses, over buckets in memory.
 
-A container is a bucket, whose name begins with the account: ``"account/container"``. What is not
-answered here raises `UnsupportedRequest`. Pages that are cited are those of the Azure Storage REST
-API reference.
+A container is a bucket, whose name begins with the account: ``"account/container"``. A
+request that is not answered here raises `UnsupportedRequest`. Pages that are cited are those of the
+Azure Storage REST API reference.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -32,7 +31,7 @@ from .azure_call import (
     version_headers,
 )
 from .bucket import Attributes, Bucket, Buckets, StoredObject
-from .http import Request, Response, http_date
+from .http import Request, Response, boundary_of, http_date, parse_fields
 from .service import Service, Target
 from .xml import Markup, element, xml_response
 
@@ -193,9 +192,8 @@ def get_container_acl(call: Call) -> Response:
         )
         for name, policy in policies.items()
     ]  # fmt: skip
-    answer = xml_response(element("SignedIdentifiers", *shown))
     headers = {**version_headers(*_state_of(container)), **_access_headers(container)}
-    return replace(answer, headers={**answer.headers, **headers})
+    return xml_response(element("SignedIdentifiers", *shown), headers=headers)
 
 
 def set_container_acl(call: Call) -> Response:
@@ -301,7 +299,7 @@ def _encode(end: str) -> str:
 def _decode(marker: str) -> str:
     try:
         return base64.urlsafe_b64decode(marker).decode()
-    except (binascii.Error, ValueError):
+    except ValueError:
         raise AzureError("InvalidQueryParameterValue", QueryParameterName="marker") from None
 
 
@@ -334,11 +332,12 @@ def submit_batch(call: Call) -> Response:
 
 def _parts_of(call: Call) -> list[tuple[dict[str, str], Request]]:
     """Return the requests of a batch, each with the headers of its part."""
-    _, _, boundary = call.headers.get("content-type", "").partition("boundary=")
-    if not boundary:
-        raise AzureError("InvalidHeaderValue", HeaderName="Content-Type")
+    try:
+        boundary = boundary_of(call.headers.get("content-type", ""))
+    except ValueError:
+        raise AzureError("InvalidHeaderValue", HeaderName="Content-Type") from None
     origin = f"{urlsplit(call.request.url).scheme}://{call.request.host}"
-    found = (b"\r\n" + call.content).split(b"\r\n--" + boundary.strip('"').encode())[1:-1]
+    found = (b"\r\n" + call.content).split(f"\r\n--{boundary}".encode())[1:-1]
     if not 1 <= len(found) <= MAX_BATCH:
         raise AzureError("InvalidInput")
     parts = []
@@ -348,14 +347,9 @@ def _parts_of(call: Call) -> list[tuple[dict[str, str], Request]]:
         line, _, fields = head.decode().partition("\r\n")
         method, _, rest = line.partition(" ")
         url = origin + rest.rpartition(" ")[0].removesuffix("?")
-        request = Request(method, url, _fields(fields), body)
-        parts.append((_fields(outer.decode()), request))
+        request = Request(method, url, parse_fields(fields.split("\r\n")), body)
+        parts.append((parse_fields(outer.decode().split("\r\n")), request))
     return parts
-
-
-def _fields(text: str) -> dict[str, str]:
-    pairs = (line.partition(":") for line in text.split("\r\n") if line)
-    return {name.strip().lower(): value.strip() for name, _, value in pairs}
 
 
 def _message(response: Response) -> bytes:
@@ -365,7 +359,7 @@ def _message(response: Response) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode() + response.body
 
 
-# Requests by method, by what they are for, and by what marks them.
+# Requests by method, by the level that they are for, and by the parameters that mark them.
 
 
 class Kind(NamedTuple):
@@ -434,7 +428,7 @@ _KINDS = {
     ("PUT", "blob", "appendblock copy"): _kind(
         "AppendBlockFromURL", blobs.append_block_from_url, "aw"),
 }  # fmt: skip
-# What a SAS for a container may allow besides access to its blobs: "Create a service SAS".
+# "Create a service SAS": requests for a container itself that a SAS for it may allow.
 _DELEGATED = ("ListBlobs", "BlobBatch")
 _ANYWHERE = PARAMETERS | {"restype", "comp", "timeout"}
 
@@ -481,23 +475,12 @@ def _shown(call: Call) -> str:
     return re.sub(r"([?&]sig=)[^&]*", r"\1…", call.request.url)
 
 
-def _is_public(call: Call, kind: Kind) -> bool:
-    """Return whether anyone may send a request: "Set Container ACL"."""
-    if call.request.method not in ("GET", "HEAD"):
-        return False
-    container = call.buckets.get(call.address.bucket)
-    access = container.properties.get("access") if container is not None else None
-    if call.blob:
-        return bool(access) or call.address.bucket in call.buckets.public
-    return access == "container" and kind.name != "GetContainerACL"
-
-
 def _respond(call: Call) -> Response:
     """Return the response to a request; raise `AzureError` for one that is refused."""
     kind, level = _kind_of(call), _level_of(call)
     call.refuse_unsupported(kind.name)
     delegated = kind.permissions if level == "blob" or kind.name in _DELEGATED else ""
-    check_access(call, Needed(level, kind.permissions, delegated, _is_public(call, kind)))
+    check_access(call, Needed(level, kind.permissions, delegated))
     call.check_names()
     return kind.handle(call)
 

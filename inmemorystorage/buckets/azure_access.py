@@ -40,18 +40,16 @@ OVERRIDES = {
 
 class Needed(NamedTuple):
     """
-    What a request needs.
+    The rights that a request needs.
 
     :param level: ``"service"``, ``"container"`` or ``"blob"``.
     :param permissions: those of an account's SAS, one of which is needed.
     :param delegated: those of a SAS for a container or a blob.
-    :param is_public: whether the request needs no authorization in a public container.
     """
 
     level: str
     permissions: str
     delegated: str
-    is_public: bool = False
 
 
 def check_access(call: Call, needed: Needed) -> None:
@@ -61,13 +59,24 @@ def check_access(call: Call, needed: Needed) -> None:
         _check_sas(call, needed)
     elif sent.startswith("SharedKey"):
         signed, account = _SHARED_KEY.fullmatch(sent), call.address.account
-        # A domain of one's own does not name its account.
+        # A custom domain does not name its account.
         if signed is None or ("." not in account and signed["account"] != account):
             raise AzureError("AuthenticationFailed")
-    elif not sent.startswith("Bearer ") and not needed.is_public:
+    elif not sent.startswith("Bearer ") and not _is_public(call, needed):
         # The challenge is for clients alone, which name a version.
         is_reader = call.request.method in ("GET", "HEAD") and "x-ms-version" not in call.headers
         raise AzureError("ResourceNotFound" if is_reader else "NoAuthenticationInformation")
+
+
+def _is_public(call: Call, needed: Needed) -> bool:
+    """Return whether anyone may send a request: "Set Container ACL"."""
+    if call.request.method not in ("GET", "HEAD"):
+        return False
+    container = call.buckets.get(call.address.bucket)
+    access = container.properties.get("access") if container is not None else None
+    if call.blob:
+        return bool(access) or call.buckets.is_public(call.address.bucket)
+    return access == "container" and bool(needed.permissions)
 
 
 def _check_sas(call: Call, needed: Needed) -> None:

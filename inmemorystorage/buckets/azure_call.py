@@ -1,5 +1,5 @@
 """
-What the requests of Azure's Blob service have in common: the call, names, conditions and errors.
+The common parts of requests to Azure's Blob service: calls, names, conditions and errors.
 
 Pages that are cited are those of the Azure Storage REST API reference.
 """
@@ -149,13 +149,12 @@ class AzureError(Exception):
         details = [element(name, value) for name, value in self.details.items()]
         body = element("Error", element("Code", self.code), element("Message", self.message),
                        *details)  # fmt: skip
-        answer = xml_response(body, self.status)
-        return Response(self.status, {**answer.headers, **headers}, answer.body)
+        return xml_response(body, self.status, headers)
 
 
 class Address(NamedTuple):
     """
-    What a URL names.
+    The parts of a URL: an account, a container and a blob.
 
     :param blob: the name of a blob; empty for a container, like ``container`` for an account.
     """
@@ -176,7 +175,7 @@ def address_of(url: str) -> Address:
 
     "Naming and Referencing Containers, Blobs, and Metadata", "Resource URI Syntax": the account is
     the first label of the host. An emulator, on a host without a domain, has it in the path. A
-    domain of one's own stands for an account.
+    custom domain stands for an account.
     """
     parts = urlsplit(url)
     host, path = parts.hostname or "", unquote(parts.path)[1:]
@@ -364,7 +363,7 @@ class Conditions:
     """
     The conditions of a request.
 
-    :param prefix: what the names of the headers begin with.
+    :param prefix: the start of the names of the headers.
     :param code: the error of a condition of a change that is not met.
     """
 

@@ -11,15 +11,13 @@ from __future__ import annotations
 import hashlib
 import time
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from ..tree.journal import Journal, begin, lock, record
 
 Value = TypeVar("Value")
-# Greater than any character of a key.
-_AFTER_ALL = chr(0x10FFFF)
 
 
 class Entries(Generic[Value]):
@@ -43,10 +41,10 @@ class Entries(Generic[Value]):
         """Return the value of a key, or ``None``."""
         return self._values.get(key)
 
-    def items(self) -> Iterator[tuple[str, Value]]:
-        """Yield each key and its value."""
-        for key in [*self.keys]:
-            yield key, self._values[key]
+    def items(self) -> list[tuple[str, Value]]:
+        """Return each key and its value, in the order of the keys."""
+        with lock:
+            return [(key, self._values[key]) for key in self.keys]
 
     def put(self, key: str, value: Value) -> None:
         """Set the value of a key."""
@@ -101,12 +99,12 @@ class Entries(Generic[Value]):
 @dataclass(frozen=True)
 class Attributes:
     """
-    What is stored about an object besides its content.
+    The data of an object besides its content.
 
-    :param headers: what is sent with the content, by name in lower case: ``content-type``.
+    :param headers: those sent with the content, by name in lower case: ``content-type``.
     :param metadata: the user's own metadata, by name.
     :param tags: names and values, in order.
-    :param acl: what the wire stores about access; the bucket does not read it.
+    :param acl: data of the wire about access; the bucket does not read it.
     :param blocks: names and sizes of the parts of the content, in order, if they stay known.
     """
 
@@ -164,7 +162,7 @@ class Upload:
     """
     An upload in parts, by number or name, that has not been completed.
 
-    :param checksum: what the wire stores about checksums; the bucket does not read it.
+    :param checksum: data of the wire about checksums; the bucket does not read it.
     """
 
     key: str
@@ -185,7 +183,7 @@ class Page(NamedTuple):
     """
     A part of a listing.
 
-    :param objects: keys and objects; ``prefixes``: what keys have in common up to a delimiter.
+    :param objects: keys and objects; ``prefixes``: common starts of keys up to a delimiter.
     :param end: the last key or prefix on the page if more follow, otherwise empty.
     """
 
@@ -195,7 +193,7 @@ class Page(NamedTuple):
 
 
 class Bucket:
-    """Objects by key, uploads by identifier, and what the wire stores about the bucket by name."""
+    """Objects by key, uploads by identifier, and data of the wire about the bucket by name."""
 
     def __init__(self) -> None:
         self.created = time.time()
@@ -240,7 +238,7 @@ class Bucket:
         """
         List objects in the order of their keys.
 
-        :param prefix: what keys begin with.
+        :param prefix: the start of the keys.
         :param delimiter: keys that have it after the prefix are grouped up to there.
         :param after: the key, or the group, after which to begin.
         :param limit: how many keys and groups to return at most.
@@ -251,29 +249,37 @@ class Bucket:
         prefixes: list[str] = []
         end = ""
         with lock:
-            keys = self.objects.keys
-            position = max(
-                bisect_left(keys, prefix), bisect_right(keys, after), bisect_left(keys, start)
-            )
-            last = bisect_left(keys, stop) if stop else len(keys)
-            while position < last and keys[position].startswith(prefix):
-                key = keys[position]
-                group = group_of(key, prefix, delimiter)
+            for key, group in self._grouped(prefix, delimiter, after, start, stop):
                 if group and group == after:
-                    position = bisect_left(keys, group + _AFTER_ALL, position)
                     continue
                 if len(objects) + len(prefixes) >= limit:
                     return Page(objects, prefixes, end)
                 if group:
                     prefixes.append(group)
-                    if keeps_groups and key == group:
-                        objects.append((key, self.objects._values[key]))
-                    position = bisect_left(keys, group + _AFTER_ALL, position)
-                else:
-                    objects.append((key, self.objects._values[key]))
-                    position += 1
+                if not group or (keeps_groups and key == group):
+                    objects.append((key, self.objects[key]))
                 end = group or key
         return Page(objects, prefixes, "")
+
+    def _grouped(
+        self, prefix: str, delimiter: str, after: str, start: str, stop: str
+    ) -> Iterator[tuple[str, str]]:
+        """Yield each key that has no group, and the first key of each group with the group."""
+        keys = self.objects.keys
+        position = max(
+            bisect_left(keys, prefix), bisect_right(keys, after), bisect_left(keys, start)
+        )
+        last = bisect_left(keys, stop) if stop else len(keys)
+        while position < last and keys[position].startswith(prefix):
+            key = keys[position]
+            group = group_of(key, prefix, delimiter)
+            yield key, group
+            position = _end_of_group(keys, group, position) if group else position + 1
+
+
+def _end_of_group(keys: list[str], group: str, position: int) -> int:
+    """Return the position after the keys of a group, the first of which is at a position."""
+    return bisect_left(keys, True, position, key=lambda key: not key.startswith(group))
 
 
 def group_of(key: str, prefix: str, delimiter: str) -> str:
@@ -291,10 +297,13 @@ class Buckets(Entries[Bucket]):
     ``public`` has the names of the buckets whose objects anyone may read, and ``secrets`` the
     secret keys of clients by their public ones, with which signatures are verified. Unless
     ``may_list`` is true, clients have no right to list objects.
+
+    :param note_public: adds names to ``public``; called before a bucket is taken as private.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, note_public: Callable[[], None] = lambda: None) -> None:
         super().__init__()
+        self._note_public = note_public
         self.public: Entries[bool] = Entries()
         self.secrets: dict[str, str] = {}
         self.may_list = True
@@ -306,10 +315,16 @@ class Buckets(Entries[Bucket]):
         self.put(name, bucket)
         return bucket
 
-    def found(self, name: str) -> None:
-        """Create a bucket that exists from the start: no rollback removes it."""
+    def create_permanent(self, name: str) -> None:
+        """Create an empty bucket that no rollback removes."""
         with lock:
             self._set(name, Bucket())
+
+    def is_public(self, name: str) -> bool:
+        """Return whether anyone may read the objects of a bucket."""
+        if name not in self.public:
+            self._note_public()
+        return name in self.public
 
 
 def etag_of(content: bytes) -> str:

@@ -38,7 +38,7 @@ from .gcs_call import (
     unsupported,
 )
 from .gcs_xml import xml_call
-from .http import Request, Response
+from .http import Request, Response, parse_fields
 from .service import Service, Target
 
 MAX_RESULTS = 1000
@@ -107,7 +107,8 @@ def insert_bucket(call: Call) -> Response:
             409,
             "Your previous request to create the named bucket succeeded and you already own it.",
         )
-    _set(call.buckets.create(name), _settings(call.document), created=True)
+    settings = _settings(call.document)
+    _set(call.buckets.create(name), settings, created=True)
     return json_response(_bucket_resource(call, name))
 
 
@@ -251,11 +252,8 @@ def _part(call: Call, part: Any) -> str:
     head, body = [*_END_OF_HEAD.split(part.get_payload(), maxsplit=1), ""][:2]
     first, *lines = head.splitlines()
     method, url, _ = first.split(" ")
-    pairs = (line.partition(":") for line in lines)
-    headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
-    answered = answer(
-        call.buckets, Request(method, urljoin(call.base, url), headers, body.encode())
-    )
+    request = Request(method, urljoin(call.base, url), parse_fields(lines), body.encode())
+    answered = answer(call.buckets, request)
     sent = [
         "Content-Type: application/http",
         f"Content-ID: <response-{part.get('content-id', '').strip('<>')}>",

@@ -110,7 +110,7 @@ def _is_public(call: Call) -> bool:
         return False
     stored = call.bucket.objects.get(call.key)
     is_granted = stored is not None and ("allUsers", "READER") in stored.attributes.acl
-    return is_granted or call.bucket_name in call.buckets.public
+    return is_granted or call.buckets.is_public(call.bucket_name)
 
 
 def _check_v4(call: Call) -> None:

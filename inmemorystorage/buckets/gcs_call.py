@@ -1,4 +1,4 @@
-"""What requests to Google Cloud Storage have in common: errors, names, resources and conditions."""
+"""The common parts of requests to Google Cloud Storage: errors, names, resources, conditions."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class Call:
     """
     A request, and what is read from it on the way.
 
-    :param kind: what it is.
+    :param kind: its kind.
     :param names: the names in its path: a bucket, perhaps an object in it, and others.
     """
 

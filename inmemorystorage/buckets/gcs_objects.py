@@ -27,11 +27,11 @@ from .gcs_call import (
     unsupported,
 )
 from .gcs_call import etag_of as resource_etag
-from .http import Response, http_date, range_of
+from .http import Response, http_date, part_response, range_of
 
 MAX_SOURCES = 32  # "Composite objects"
 _CLASS = "x-goog-storage-class"
-# What buckets in memory do not enforce.
+# Fields that buckets in memory do not enforce.
 _UNSUPPORTED = ("contexts", "eventBasedHold", "kmsKeyName", "retention", "temporaryHold")
 
 
@@ -72,7 +72,7 @@ def content_response(call: Call, stored: StoredObject) -> Response:
     "Transcoding of gzip-compressed files": a client that does not accept gzip gets the content
     decompressed, and as a whole.
     """
-    size, headers = len(stored.content), content_headers(stored)
+    headers = content_headers(stored)
     if (
         headers.get("content-encoding") == "gzip"
         and "no-transform" not in headers.get("cache-control", "")
@@ -80,14 +80,10 @@ def content_response(call: Call, stored: StoredObject) -> Response:
     ):
         return _decompressed(stored.content, headers)
     try:
-        part = range_of(call.headers["range"], size) if "range" in call.headers else None
+        part = range_of(call.headers.get("range", ""), len(stored.content))
     except ValueError:
         raise GcsError(416) from None
-    if part is None:
-        return Response(200, {**headers, "content-length": str(size)}, stored.content)
-    headers["content-range"] = f"bytes {part.start}-{part.stop - 1}/{size}"
-    headers["content-length"] = str(part.stop - part.start)
-    return Response(206, headers, stored.content[part])
+    return part_response(stored.content, part, headers)
 
 
 def content_headers(stored: StoredObject) -> dict[str, str]:

@@ -15,23 +15,22 @@ from typing import NamedTuple
 from .bucket import Attributes, Upload
 from .gcs_call import Call, GcsError, Json, check_name, parse_json
 from .gcs_objects import described, store
-from .http import Request, Response
+from .http import Request, Response, boundary_of
 
-_BOUNDARY = re.compile(r'boundary="?([^";]+)"?')
 _CONTENT_TYPE = re.compile(rb"content-type: *([^\r\n]+)", re.IGNORECASE)
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
 CHUNK = 256 << 10  # each chunk but the last is a multiple
 
 
 class Sent(NamedTuple):
-    """What a request sends for an object: its resource, and its content."""
+    """The resource and the content that a request sends for an object."""
 
     document: Json
     content: bytes
 
 
 def read_sent(request: Request) -> Sent:
-    """Return what a request sends, in one part or in two."""
+    """Return the resource and the content in a request, in one part or in two."""
     query, content_type = request.query, request.headers.get("content-type", "")
     kind = query.get("uploadType", "")
     if kind == "resumable":
@@ -51,11 +50,8 @@ def read_sent(request: Request) -> Sent:
 
 def _two_parts(content_type: str, body: bytes) -> tuple[Json, str, bytes]:
     """Return the parts of a body that is ``multipart/related``: RFC 2387."""
-    matched = _BOUNDARY.search(content_type)
     try:
-        if matched is None:
-            raise ValueError(content_type)
-        delimiter = b"--" + matched[1].encode()
+        delimiter = f"--{boundary_of(content_type)}".encode()
         # gcsfs ends lines without a carriage return.
         end = b"\n" if body.startswith(delimiter + b"\n") else b"\r\n"
         first = body.index(end * 2) + len(end * 2)
@@ -105,7 +101,7 @@ class Session(Upload):
     A resumable upload.
 
     :param document: the resource of the object; ``url``: the one of the first request.
-    :param content: what has arrived; ``done``: the response to the last chunk.
+    :param content: the bytes that have arrived; ``done``: the response to the last chunk.
     """
 
     document: Json = field(default_factory=dict)
@@ -131,7 +127,7 @@ def begin_upload(call: Call, key: str, document: Json) -> Response:
 
 def session_of(call: Call) -> Session:
     """Return the resumable upload that a request names."""
-    session = call.bucket.uploads.get(call.query["upload_id"])
+    session = call.bucket.uploads.get(call.query.get("upload_id", ""))
     if not isinstance(session, Session):
         raise GcsError(404)
     return session

@@ -21,6 +21,7 @@ from .gcs_call import (
     Json,
     Kind,
     check_name,
+    predefined,
     unsupported,
 )
 from .gcs_objects import content_headers, content_response, store
@@ -129,6 +130,12 @@ def _document(call: Call) -> Json:
     document["metadata"] = {
         name.removeprefix(_META): value for name, value in headers.items() if name.startswith(_META)
     }
+    canned = headers.get("x-goog-acl")
+    if canned is not None:
+        if canned not in _CANNED:
+            raise GcsError(400, f"Invalid canned ACL: {canned}")
+        grants = predefined(_CANNED[canned])
+        document["acl"] = [{"entity": entity, "role": role} for entity, role in grants]
     return document | _sums(headers)
 
 
@@ -143,19 +150,6 @@ def _sums(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
-def _granted(call: Call) -> Call:
-    """Return a request with the ACL of its header where the JSON API has it."""
-    canned = call.headers.get("x-goog-acl")
-    if canned is None:
-        return call
-    if canned not in _CANNED:
-        raise GcsError(400, f"Invalid canned ACL: {canned}")
-    parameter = f"predefinedAcl={_CANNED[canned]}"
-    joint = "&" if "?" in call.request.url else "?"
-    request = replace(call.request, url=f"{call.request.url}{joint}{parameter}")
-    return replace(call, request=request)
-
-
 @_in_xml
 def put_object(call: Call) -> Response:
     """Answer PUT Object, and a chunk of a resumable upload."""
@@ -166,7 +160,7 @@ def put_object(call: Call) -> Response:
     _check(call, call.bucket.objects.get(call.key))
     content = call.request.body
     _check_length(call.headers.get("x-goog-content-length-range", ""), len(content))
-    return _written(store(_granted(call), call.key, _document(call), content))
+    return _written(store(call, call.key, _document(call), content))
 
 
 def _written(stored: StoredObject) -> Response:
@@ -193,7 +187,7 @@ def post_object(call: Call) -> Response:
         raise unsupported(f"POST {call.request.url} without the header x-goog-resumable")
     check_name(call.key)
     _check(call, call.bucket.objects.get(call.key))
-    begun = begin_upload(_granted(call), call.key, _document(call))
+    begun = begin_upload(call, call.key, _document(call))
     return replace(begun, status=201)
 
 
@@ -218,18 +212,17 @@ def post_form(call: Call) -> Response:
 def _store_form(call: Call) -> Response:
     try:
         form = parse_form(call.headers.get("content-type", ""), call.request.body)
-        file = form["file"]
-    except (ValueError, KeyError):
+    except ValueError:
         raise GcsError(400, "The form is malformed.", code="MalformedPOSTRequest") from None
-    fields = {name: each.content.decode() for name, each in form.items() if name != "file"}
-    check_form(fields, call.bucket_name, len(file.content))
-    key = fields.get("key", "").replace("${filename}", file.filename)
+    fields = form.fields
+    check_form(fields, call.bucket_name, len(form.content))
+    key = fields.get("key", "").replace("${filename}", form.filename)
     check_name(key)
     headers = {"x-goog-acl": fields["acl"]} if "acl" in fields else {}
     headers |= {name: each for name, each in fields.items() if name.startswith(_META)}
     headers |= {name: fields[name] for name in FIELDS.values() if name in fields}
     sent = replace(call, request=replace(call.request, headers=headers))
-    written = _written(store(_granted(sent), key, _document(sent), file.content))
+    written = _written(store(sent, key, _document(sent), form.content))
     base = call.request.url.partition("?")[0].rstrip("/")
     named = {**written.headers, "location": f"{base}/{quote(key)}"}
     if "success_action_redirect" in fields:
@@ -243,7 +236,6 @@ _SIGNED = frozenset(
         *("X-Goog-Algorithm", "X-Goog-Credential", "X-Goog-Date", "X-Goog-Expires"),
         *("X-Goog-SignedHeaders", "X-Goog-Signature", "GoogleAccessId", "Expires", "Signature"),
         *("generation", "response-content-type", "response-content-disposition"),
-        "predefinedAcl",  # as `_granted` adds it to the URL of a resumable upload
     }
 )
 _KINDS = {

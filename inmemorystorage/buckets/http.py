@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from email.utils import formatdate, parsedate_to_datetime
 from functools import cached_property
@@ -11,6 +11,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_BOUNDARY = re.compile(r'boundary="?([^";]+)', re.IGNORECASE)
 _NAME = re.compile(r'(?:^|[; ])name="([^"]*)"')
 
 
@@ -67,7 +68,7 @@ def condition_failed(
 
     RFC 9110, section 13.2.2: a condition on the ETag goes before one on the date.
 
-    :param prefix: what the names of the headers begin with.
+    :param prefix: the start of the names of the headers.
     """
     quoted = {etag, f'"{etag}"', "*"}
     match, none_match = headers.get(f"{prefix}if-match"), headers.get(f"{prefix}if-none-match")
@@ -122,42 +123,69 @@ def range_of(header: str, size: int) -> slice | None:
     return slice(start, stop)
 
 
+def part_response(content: bytes, part: slice | None, headers: Mapping[str, str]) -> Response:
+    """Return a response with a content, or with a part of it: RFC 9110, section 15.3.7."""
+    if part is None:
+        return Response(200, {**headers, "content-length": str(len(content))}, content)
+    start, stop, _ = part.indices(len(content))
+    described = {
+        "content-range": f"bytes {start}-{stop - 1}/{len(content)}",
+        "content-length": str(stop - start),
+    }
+    return Response(206, {**headers, **described}, content[part])
+
+
 def http_date(moment: float) -> str:
     """Return a moment as HTTP writes it."""
     return formatdate(int(moment), usegmt=True)
 
 
-class FormField(NamedTuple):
-    """A field of a form; its headers in lower case, with its content type for instance."""
-
-    content: bytes
-    disposition: str
-
-    @property
-    def filename(self) -> str:
-        """Return the name of the file that was chosen, without directories."""
-        return self.disposition.partition('filename="')[2].partition('"')[0].rpartition("/")[2]
+def parse_fields(lines: Iterable[str]) -> dict[str, str]:
+    """Return the header fields in lines, by name in lower case; other lines are left out."""
+    pairs = (line.partition(":") for line in lines if line)
+    return {name.strip().lower(): value.strip() for name, _, value in pairs}
 
 
-def parse_form(content_type: str, body: bytes) -> dict[str, FormField]:
-    """
-    Return the fields of a ``multipart/form-data`` body by their names in lower case, in order.
-
-    RFC 7578. Fields after the file are left out: Amazon S3 API Reference, "POST Object". Raises
-    ``ValueError`` for another content type.
-    """
-    kind, _, boundary = content_type.partition("boundary=")
-    if not kind.lower().startswith("multipart/form-data") or not boundary:
+def boundary_of(content_type: str) -> str:
+    """Return the boundary of the parts of a body; raise ``ValueError`` without one: RFC 2046."""
+    matched = _BOUNDARY.search(content_type)
+    if matched is None:
         raise ValueError(content_type)
-    delimiter = b"\r\n--" + boundary.strip().strip('"').encode("latin-1")
-    fields: dict[str, FormField] = {}
+    return matched[1]
+
+
+class Form(NamedTuple):
+    """
+    A form that uploads a file.
+
+    :param fields: the other fields before the file, by name in lower case, in order.
+    :param filename: the name of the file that was chosen, without directories.
+    """
+
+    fields: dict[str, str]
+    content: bytes
+    filename: str
+
+
+def parse_form(content_type: str, body: bytes) -> Form:
+    """
+    Return the form in a ``multipart/form-data`` body: RFC 7578.
+
+    Fields after the file are left out: Amazon S3 API Reference, "POST Object". Raises
+    ``ValueError`` for another content type, without a file, and for text that is not in UTF-8.
+    """
+    if not content_type.lower().startswith("multipart/form-data"):
+        raise ValueError(content_type)
+    delimiter = f"\r\n--{boundary_of(content_type)}".encode("latin-1")
+    fields: dict[str, str] = {}
     for each in (b"\r\n" + body).split(delimiter)[1:-1]:
         head, _, content = each.partition(b"\r\n\r\n")
         disposition = head.decode()
         named = _NAME.search(disposition)
         if named is None:
             raise ValueError(disposition)
-        fields[named[1].lower()] = FormField(content, disposition)
         if named[1].lower() == "file":
-            break
-    return fields
+            path = disposition.partition('filename="')[2].partition('"')[0]
+            return Form(fields, content, path.rpartition("/")[2])
+        fields[named[1].lower()] = content.decode()
+    raise ValueError("The form has no file.")

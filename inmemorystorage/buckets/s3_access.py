@@ -68,7 +68,7 @@ def is_public(call: Call) -> bool:
         return False
     stored = call.bucket.objects.get(call.key)
     is_granted = stored is not None and (_EVERYONE, "READ") in stored.attributes.acl
-    return is_granted or call.bucket_name in call.buckets.public
+    return is_granted or call.buckets.is_public(call.bucket_name)
 
 
 def _sent_grants(call: Call) -> Grants:

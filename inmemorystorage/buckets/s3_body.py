@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import NamedTuple
 
+from .http import parse_fields
 from .s3_errors import S3Error
 
 PREFIX = "x-amz-checksum-"
@@ -157,6 +158,4 @@ def decode_chunks(body: bytes) -> Chunked:
         chunks.append(body[start:position])
         position += 2
     lines = body[position:].decode("latin-1").split("\r\n")
-    pairs = (line.partition(":") for line in lines if line)
-    trailers = {name.strip().lower(): value.strip() for name, _, value in pairs}
-    return Chunked(chunks[0] if len(chunks) == 1 else b"".join(chunks), trailers)
+    return Chunked(chunks[0] if len(chunks) == 1 else b"".join(chunks), parse_fields(lines))

@@ -34,11 +34,10 @@ def list_buckets(call: Call) -> Response:
         element(
             "Bucket",
             element("Name", name),
-            element("CreationDate", iso_date(bucket.created)),
+            element("CreationDate", iso_date(call.buckets[name].created)),
             element("BucketRegion", region_of(call, name)),
         )
-        for name, bucket in call.buckets.items()
-        if name in names[:limit]
+        for name in names[:limit]
     ]
     body = element(
         "ListAllMyBucketsResult",
@@ -99,7 +98,7 @@ def get_location(call: Call) -> Response:
     return xml_response(element("LocationConstraint", named, xmlns=XMLNS))
 
 
-# What a bucket has that was never configured, by the reference's page for each request.
+# The settings of a bucket that was never configured, by the reference's page for each request.
 
 
 def unset(code: str) -> Callable[[Call], Response]:

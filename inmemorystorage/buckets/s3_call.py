@@ -1,4 +1,4 @@
-"""A call of S3's REST API: a request, and what is read from it on the way."""
+"""A call of S3's REST API: a request, and the parts that are read from it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _IGNORED = {
     *("x-amz-part-number-marker",),
 }
 _KNOWN = re.compile(r"x-amz-(meta-|checksum-|grant-|copy-source-if-).*")
-# What is stored with an object, and sent with it.
+# Headers that are stored with an object, and sent with it.
 STORED_HEADERS = (
     *("content-type", "cache-control", "content-disposition", "content-encoding"),
     *("content-language", "expires", "x-amz-website-redirect-location", "x-amz-storage-class"),

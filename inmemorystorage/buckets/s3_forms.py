@@ -31,21 +31,19 @@ def post_object(call: Call) -> Response:
     """Answer POST Object."""
     try:
         form = parse_form(call.headers.get("content-type", ""), call.request.body)
-        file = form["file"]
-    except (ValueError, KeyError):
+    except ValueError:
         raise S3Error("MalformedPOSTRequest") from None
-    fields = {name: each.content.decode() for name, each in form.items() if name != "file"}
-    if "key" in fields:  # "POST Policy": it is expanded before the policy is checked
-        fields["key"] = fields["key"].replace("${filename}", file.filename)
-    _check_form(fields, call, len(file.content))
-    if "key" not in fields:
+    key = form.fields.get("key", "").replace("${filename}", form.filename)
+    # "POST Policy": it is expanded before the policy is checked.
+    fields = {name: key if name == "key" else each for name, each in form.fields.items()}
+    _check_form(fields, call, len(form.content))
+    if not key:
         raise S3Error("InvalidArgument", "Bucket POST must contain a field named 'key'.")
-    key = fields["key"]
     headers = {"x-amz-acl": fields["acl"]} if "acl" in fields else {}
     headers |= {name: each for name, each in fields.items() if _is_stored(name)}
     if "tagging" in fields:
         headers["x-amz-tagging"] = urlencode(parsed_tags(fields["tagging"].encode()))
-    request = replace(call.request, url="", headers=headers, body=file.content)
+    request = replace(call.request, url="", headers=headers, body=form.content)
     answer = put_object(replace(call, request=request, key=key))
     return _post_answer(call, fields, key, dict(answer.headers))
 
@@ -72,8 +70,7 @@ def _post_answer(call: Call, fields: dict[str, str], key: str, headers: dict[str
         element("Key", key),
         element("ETag", headers["etag"]),
     )
-    created = xml_response(body, 201)
-    return replace(created, headers={**headers, **created.headers})
+    return xml_response(body, 201, headers)
 
 
 def _check_form(fields: Mapping[str, str], call: Call, size: int) -> None:

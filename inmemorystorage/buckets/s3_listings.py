@@ -86,16 +86,17 @@ def list_uploads(call: Call) -> Response:
     prefix, delimiter = call.query.get("prefix", ""), call.query.get("delimiter", "")
     after = call.query.get("key-marker", "")
     after_upload = call.query.get("upload-id-marker", "") if after else ""
-    uploads = _uploads_after(call, prefix, after, after_upload)
-    grouped = [(group_of(upload.key, prefix, delimiter), each, upload) for each, upload in uploads]
-    prefixes = [group for group in dict.fromkeys(each[0] for each in grouped) if group > after]
-    entries = sorted(
-        [(group, "", None) for group in prefixes if group]
-        + [(upload.key, each, upload) for group, each, upload in grouped if not group],
-        key=lambda entry: entry[:2],
-    )
-    shown = entries[:limit]
-    is_truncated = len(shown) < len(entries) and bool(shown)
+    entries: dict[tuple[str, str], Upload | None] = {}  # ``None``: a group of uploads
+    for each, upload in call.listed_bucket.uploads.items():
+        is_after = upload.key > after or (upload.key == after and each > after_upload > "")
+        if is_after and upload.key.startswith(prefix):
+            group = group_of(upload.key, prefix, delimiter)
+            if not group:
+                entries[upload.key, each] = upload
+            elif group > after:
+                entries[group, ""] = None
+    shown = sorted(entries)[:limit]
+    is_truncated = 0 < len(shown) < len(entries)
     return _answer(
         call,
         "ListMultipartUploadsResult",
@@ -105,22 +106,13 @@ def list_uploads(call: Call) -> Response:
         element("NextUploadIdMarker", shown[-1][1]) if is_truncated else None,
         element("MaxUploads", limit),
         element("IsTruncated", is_truncated),
-        *(_upload(text(key), each, upload) for key, each, upload in shown if upload is not None),
-        *_prefixes([key for key, _, upload in shown if upload is None], text),
+        *(
+            _upload(text(key), each, found)
+            for key, each in shown
+            if (found := entries[key, each]) is not None
+        ),
+        *_prefixes([key for key, each in shown if not each], text),
     )
-
-
-def _uploads_after(
-    call: Call, prefix: str, after: str, after_upload: str
-) -> list[tuple[str, Upload]]:
-    """Return the uploads that follow markers, by key and identifier."""
-    found = [
-        (upload.key, each, upload)
-        for each, upload in call.listed_bucket.uploads.items()
-        if upload.key.startswith(prefix)
-        and (upload.key > after or (upload.key == after and each > after_upload > ""))
-    ]
-    return [(each, upload) for _, each, upload in sorted(found, key=lambda entry: entry[:2])]
 
 
 def _page(call: Call, after: str, limit: int) -> Page:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote
 from xml.etree.ElementTree import Element
 
 from .bucket import Attributes, StoredObject, StoredPart
-from .http import Response, condition_failed, http_date, range_of
+from .http import Response, condition_failed, http_date, part_response, range_of
 from .s3_access import grants_of
 from .s3_body import checksum_headers, digest, type_of
 from .s3_call import STORED_HEADERS, Call
@@ -96,9 +96,9 @@ def put_object(call: Call) -> Response:
 
 
 class _Section(NamedTuple):
-    """The part of a content that a request asks for, and the headers that describe it."""
+    """The part of a content that a request asks for, ``None`` for the whole, and its headers."""
 
-    part: slice
+    part: slice | None
     headers: dict[str, str]
 
 
@@ -113,18 +113,15 @@ def get_object(call: Call) -> Response:
         raise S3Error("PreconditionFailed", Condition=failed)
     for name, value in call.query.items():
         if name.startswith(_OVERRIDES):
+            if any(character > "\xff" for character in value):
+                message = "Header value cannot be represented using ISO-8859-1."
+                raise S3Error("InvalidArgument", message, ArgumentName=name, ArgumentValue=value)
             headers[name.removeprefix(_OVERRIDES)] = value
     section = _section(call, stored)
-    if section is None:
-        if call.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED":
-            headers |= checksum_headers(stored.checksums)
-        headers["content-length"] = str(len(stored.content))
-        return Response(200, headers, stored.content)
-    start, stop, _ = section.part.indices(len(stored.content))
     headers |= section.headers
-    headers["content-range"] = f"bytes {start}-{stop - 1}/{len(stored.content)}"
-    headers["content-length"] = str(stop - start)
-    return Response(206, headers, stored.content[section.part])
+    if section.part is None and call.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED":
+        headers |= checksum_headers(stored.checksums)
+    return part_response(stored.content, section.part, headers)
 
 
 def _described(stored: StoredObject) -> dict[str, str]:
@@ -143,8 +140,8 @@ def _described(stored: StoredObject) -> dict[str, str]:
     }
 
 
-def _section(call: Call, stored: StoredObject) -> _Section | None:
-    """Return what a range or the number of a part selects, or ``None`` for the whole."""
+def _section(call: Call, stored: StoredObject) -> _Section:
+    """Return what a range or the number of a part selects."""
     size, number = len(stored.content), call.query.get("partNumber")
     wanted = call.headers.get("range")
     if number is not None and wanted is not None:
@@ -153,18 +150,17 @@ def _section(call: Call, stored: StoredObject) -> _Section | None:
     if number is not None:
         return _part_section(stored, call.number("partNumber", 1))
     try:
-        part = None if wanted is None else range_of(wanted, size)
+        return _Section(range_of(wanted or "", size), {})
     except ValueError:
         raise S3Error("InvalidRange", RangeRequested=wanted, ActualObjectSize=size) from None
-    return None if part is None else _Section(part, {})
 
 
-def _part_section(stored: StoredObject, number: int) -> _Section | None:
+def _part_section(stored: StoredObject, number: int) -> _Section:
     """Return a part: "HeadObject", ``partNumber``. An object without parts is its only one."""
     if not stored.parts:
         if number != 1:
             raise S3Error("InvalidPartNumber")
-        return _Section(slice(0, None), {}) if stored.content else None
+        return _Section(slice(0, None) if stored.content else None, {})
     start = 0
     for each in stored.parts:
         if each.number == number:
@@ -189,9 +185,8 @@ def get_attributes(call: Call) -> Response:
     if not wanted <= set(fields):
         raise S3Error("InvalidArgument", "Invalid attribute name specified.")
     shown = [each for name, each in fields.items() if name in wanted]
-    answer = xml_response(element("GetObjectAttributesResponse", *shown, xmlns=XMLNS))
-    modified = {"last-modified": http_date(stored.modified)}
-    return replace(answer, headers={**answer.headers, **modified})
+    body = element("GetObjectAttributesResponse", *shown, xmlns=XMLNS)
+    return xml_response(body, headers={"last-modified": http_date(stored.modified)})
 
 
 def _parts_element(call: Call, parts: tuple[StoredPart, ...]) -> Markup:
@@ -243,8 +238,10 @@ def delete_objects(call: Call) -> Response:
         raise S3Error("InvalidRequest", message)
     root = parse_xml(call.content)
     named = root.findall("Object")
-    if not 0 < len(named) <= MAX_DELETED:
+    if not 0 < len(named) <= MAX_DELETED or not all(each.findtext("Key") for each in named):
         raise S3Error("MalformedXML")
+    if any(each.findtext("VersionId", "null") != "null" for each in named):
+        raise unsupported("DeleteObjects with a VersionId")
     for name in ("LastModifiedTime", "Size"):  # "ObjectIdentifier": for directory buckets only
         if any(each.find(name) is not None for each in named):
             raise unsupported(f"DeleteObjects with {name}")
@@ -258,10 +255,7 @@ def _delete(call: Call, named: Element) -> Markup:
     """Delete an object of a list; return the element that says so."""
     objects = call.bucket.objects
     key, version, etag = (named.findtext(name) for name in ("Key", "VersionId", "ETag"))
-    if not key:
-        raise S3Error("MalformedXML")
-    if version not in (None, "null"):
-        raise unsupported("DeleteObjects with a VersionId")
+    assert key is not None
     named_version = None if version is None else element("VersionId", version)
     if etag is not None:
         conditional = replace(call.request, headers={"if-match": etag})
@@ -316,16 +310,14 @@ def copy_object(call: Call) -> Response:
         given = replace(given, tags=source.attributes.tags)
     checksums = _copied_checksums(call, source)
     stored = call.bucket.store(call.key, source.content, given, checksums=checksums)
-    answer = xml_response(
-        element(
-            "CopyObjectResult",
-            element("LastModified", iso_date(stored.modified)),
-            element("ETag", quoted(stored.etag)),
-            *checksum_elements(checksums),
-            xmlns=XMLNS,
-        )
+    body = element(
+        "CopyObjectResult",
+        element("LastModified", iso_date(stored.modified)),
+        element("ETag", quoted(stored.etag)),
+        *checksum_elements(checksums),
+        xmlns=XMLNS,
     )
-    return replace(answer, headers={**answer.headers, **encryption_of(given)})
+    return xml_response(body, headers=encryption_of(given))
 
 
 def _replaces(call: Call, name: str) -> bool:

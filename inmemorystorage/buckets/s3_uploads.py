@@ -6,7 +6,6 @@ import hashlib
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
@@ -73,12 +72,11 @@ def create_upload(call: Call) -> Response:
         element("UploadId", identifier),
         xmlns=XMLNS,
     )
-    answer = xml_response(body)
-    headers = {**answer.headers, **encryption_of(attributes)}
+    headers = encryption_of(attributes)
     if checksum.algorithm:
         headers["x-amz-checksum-algorithm"] = checksum.algorithm.upper()
         headers["x-amz-checksum-type"] = checksum.type
-    return replace(answer, headers=headers)
+    return xml_response(body, headers=headers)
 
 
 # Pairs without a checksum: "Checking object integrity for data uploads in Amazon S3".
@@ -184,17 +182,16 @@ def complete_upload(call: Call) -> Response:
         *checksum_elements(checksums),
         xmlns=XMLNS,
     )
-    answer = xml_response(body)
-    return replace(answer, headers={**answer.headers, **encryption_of(upload.attributes)})
+    return xml_response(body, headers=encryption_of(upload.attributes))
 
 
 def _completed_parts(call: Call, upload: Upload) -> dict[int, Part]:
     """Return the parts of which a request makes an object."""
     # Its checksum headers are not of the body, but of the object: "CompleteMultipartUpload".
     wanted = parse_xml(call.request.body).findall("Part")
-    if not wanted:
+    if not wanted or not all(each.findtext("PartNumber", "").isdecimal() for each in wanted):
         raise S3Error("MalformedXML")
-    numbers = [int(each.findtext("PartNumber", "0")) for each in wanted]
+    numbers = [int(each.findtext("PartNumber", "")) for each in wanted]
     if numbers != sorted(set(numbers)):
         raise S3Error("InvalidPartOrder")
     parts = {

@@ -1,4 +1,4 @@
-"""What the floors of the kit and the views of buckets know of an object store."""
+"""An object store, as the kit's floors and the views of buckets use it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .http import Request, Response
 
 class Target(NamedTuple):
     """
-    What a request is for.
+    The operation, the bucket and the object that a request is for.
 
     :param kind: the name of the operation in the service's reference: ``"HeadObject"``.
     :param bucket: the name of the bucket; empty for a request to the service itself.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape, quoteattr
 
@@ -29,10 +30,12 @@ def _text(value: object) -> str:
     return escape(str(value), {"\r": "&#13;"})
 
 
-def xml_response(body: Markup, status: int = 200) -> Response:
-    """Return a response with a document."""
+def xml_response(
+    body: Markup, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return a response with a document, and with headers besides its content type."""
     document = f'<?xml version="1.0" encoding="UTF-8"?>\n{body}'.encode()
-    return Response(status, {"content-type": "application/xml"}, document)
+    return Response(status, {"content-type": "application/xml", **(headers or {})}, document)
 
 
 def parse_document(body: bytes) -> ElementTree.Element:

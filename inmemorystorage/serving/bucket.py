@@ -1,8 +1,8 @@
 """
 Answer the requests of browsers to an object store, whose URLs are moved to this site.
 
-A URL of the service stays behind a prefix, with its host and its query: what was signed is what the
-service gets, so its signatures and their time limits hold.
+A URL of the service stays behind a prefix, with its host and its query. So the service gets what
+was signed, and verifies signatures and their time limits.
 """
 
 from __future__ import annotations

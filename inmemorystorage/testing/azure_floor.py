@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import contextlib
 import re
-from collections.abc import Iterator, Mapping
+import weakref
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -64,7 +65,7 @@ class AzureFloor(BucketFloor):
 
         with (
             method(BearerTokenCredentialPolicy, "on_request", authorize),
-            answered_by(self.answer, self._is_taken),
+            answered_by(self.answer, self.is_taken),
         ):
             yield
 
@@ -79,7 +80,7 @@ class AzureFloor(BucketFloor):
                 await original(policy, request)
 
         async def send(original: Any, transport: Any, request: Any, **kwargs: Any) -> Any:
-            if not self._is_taken(request.url, request.headers):
+            if not self.is_taken(request.url, request.headers):
                 return await original(transport, request, **kwargs)
             async with AsyncioRequestsTransport() as moved:
                 response = await moved.send(request, stream=kwargs.get("stream", False))
@@ -98,7 +99,7 @@ class AzureFloor(BucketFloor):
         from azure.core.pipeline.policies import _authentication
 
         sent = request.http_request
-        if not self._is_taken(sent.url, sent.headers):
+        if not self.is_taken(sent.url, sent.headers):
             return False
         # A method of a class in older versions, and a function in newer ones.
         base = _authentication._BearerTokenCredentialPolicyBase
@@ -106,12 +107,6 @@ class AzureFloor(BucketFloor):
         enforce(request)
         sent.headers["Authorization"] = "Bearer in-memory"
         return True
-
-    def _is_taken(self, url: str, headers: Mapping[str, str]) -> bool:
-        """Return whether a request is answered here."""
-        is_known = self.hosts.fullmatch(urlsplit(url).hostname or "") is not None
-        is_client = _CLIENT in headers.get("user-agent", "")
-        return (is_known or is_client) and not self.is_left(url)
 
     def is_left(self, url: str) -> bool:
         """Return whether the endpoint of a URL is really reached."""
@@ -140,7 +135,7 @@ class AzureFloor(BucketFloor):
         return address_of(storage.client.url).bucket
 
     def prefix_of(self, storage: Any) -> str:
-        """Return what the keys of a storage begin with."""
+        """Return the start of the keys of a storage."""
         location = str(storage.location).strip("./")
         return f"{location}/" if location else ""
 
@@ -175,22 +170,28 @@ class AzureFloor(BucketFloor):
 
     def remember(self, storage: Any) -> None:
         """Note a storage that was made, and name its account."""
-        if self.holds(storage):
-            self._storages.add(storage)
-            if not _has_credential(storage):
-                storage.account_name = storage.account_name or ACCOUNT
+        self._storages[id(storage)] = storage
+        if not _has_credential(storage):
+            storage.account_name = storage.account_name or ACCOUNT
 
     def _prepare(self, storage: Any) -> None:
         """Give a storage a key until the floor ends, if it has no credential."""
         if self.holds(storage) and not _has_credential(storage):
             names = ("account_name", "account_key", "_client", "_service_client")
-            self._stack.callback(vars(storage).update, {n: getattr(storage, n) for n in names})
+            before = {name: getattr(storage, name) for name in names}
+            self._stack.callback(_restore, weakref.ref(storage), before)
             storage.account_name = storage.account_name or ACCOUNT
             storage.account_key = KEY
 
     def is_public(self, storage: Any) -> bool:
         """Return whether anyone may read the objects of a storage, whose URLs are not signed."""
         return not (storage.expiration_secs or storage.sas_token) or bool(storage.custom_domain)
+
+
+def _restore(reference: weakref.ref[Any], attributes: dict[str, Any]) -> None:
+    storage = reference()
+    if storage is not None:
+        vars(storage).update(attributes)
 
 
 async def _load_nothing() -> None:

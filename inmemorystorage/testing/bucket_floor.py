@@ -28,6 +28,7 @@ from ..buckets.http import Request, Response
 from ..buckets.service import Service, Target
 from ..project import labelled_storages, make_field_storages, storage_layers, unwrap
 from ..serving.bucket import PREFIX, moved_url
+from ..tree.journal import lock
 from . import live_servers
 from .floor import is_static
 from .imports import after_import
@@ -63,7 +64,7 @@ class RequestObserver(Protocol):
 
 
 _observers: list[RequestObserver] = []
-# Those that see the requests which others answer or fail.
+# Observers that see the requests which other observers answer or fail.
 _recorders: list[RequestObserver] = []
 
 
@@ -87,7 +88,7 @@ class Place(NamedTuple):
     """
     Where a storage keeps its files.
 
-    :param bucket: the bucket; ``prefix``: what the keys of its files begin with.
+    :param bucket: the bucket; ``prefix``: the start of the keys of its files.
     :param url: the same as text: ``"s3://media/uploads/"``.
     """
 
@@ -118,9 +119,9 @@ class BucketFloor(TestTool):
     backends: ClassVar[frozenset[str]]
     # The hosts of the service itself.
     hosts: ClassVar[re.Pattern[str]] = re.compile("(?!)")
-    # What marks requests to other hosts: in their URL, ``Authorization`` and ``User-Agent``.
+    # Marks of requests to other hosts, in their URL, ``Authorization`` and ``User-Agent``.
     mark: ClassVar[re.Pattern[str]] = re.compile("(?!)")
-    # What the names of settings with names of buckets have in them.
+    # A part of the names of settings that hold names of buckets.
     setting: ClassVar[str] = "BUCKET"
     # The module of the client after whose import it is patched.
     module: ClassVar[str]
@@ -133,21 +134,21 @@ class BucketFloor(TestTool):
 
     def __init__(self, left: tuple[str, ...] = ()) -> None:
         super().__init__()
-        self.buckets = Buckets()
+        self.buckets = Buckets(self._note_all_public)
         self._left = {urlsplit(each).netloc for each in left if "://" in each}
         self._made: set[str] = set()
-        self._sent_to: set[str] = set()
-        self._storages: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._endpoints: set[str] = set()
+        # By their id(): a storage need not have a hash.
+        self._storages: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 
     def begin(self, stack: contextlib.ExitStack) -> BucketFloor:
         """Begin to answer."""
         self._stack = stack
         self._patch_after_import(self.module, self.patched)
-        self._patch_after_import("storages.base", self._remembering)
         self._named_endpoints = _text_of_settings()
         for backend in self.backends:
             module, _, name = backend.rpartition(".")
-            self._patch_after_import(module, functools.partial(self._serving, module, name))
+            self._patch_after_import(module, functools.partial(self._backend_patched, module, name))
         self.active.append(self)
         stack.callback(self.active.remove, self)
         return self
@@ -160,24 +161,17 @@ class BucketFloor(TestTool):
 
         self._stack.enter_context(after_import(module, patch))
 
-    def _remembering(self) -> contextlib.AbstractContextManager[None]:
-        """Remember the storages that are made in a block: their buckets exist."""
-        base = import_module("storages.base").BaseStorage
+    @contextlib.contextmanager
+    def _backend_patched(self, module: str, name: str) -> Iterator[None]:
+        """
+        Remember the storages of a class that are made in a block: their buckets exist.
+
+        Their URLs, except those of static files, are the ones of a live server, if one runs.
+        """
 
         def remember(init: Any, storage: Any, *args: Any, **kwargs: Any) -> None:
             init(storage, *args, **kwargs)
             self.remember(storage)
-
-        return method(base, "__init__", remember)
-
-    def remember(self, storage: Any) -> None:
-        """Note a storage that was made."""
-        if self.holds(storage):
-            self._storages.add(storage)
-            self._note_public(storage)
-
-    def _serving(self, module: str, name: str) -> contextlib.AbstractContextManager[None]:
-        """Let the URLs of storages of a class, except static files, be those of a live server."""
 
         def url(original: Any, storage: Any, *args: Any, **kwargs: Any) -> str:
             if is_static(storage):
@@ -190,7 +184,14 @@ class BucketFloor(TestTool):
             self.make(self.name_of(storage))
             return self.served_url(self.service_url(storage, own))
 
-        return method(getattr(import_module(module), name), "url", url)
+        backend = getattr(import_module(module), name)
+        with method(backend, "__init__", remember), method(backend, "url", url):
+            yield
+
+    def remember(self, storage: Any) -> None:
+        """Note a storage that was made."""
+        self._storages[id(storage)] = storage
+        self._note_public(storage)
 
     def service_url(self, storage: Any, url: str) -> str:
         """Return the service's own URL for a storage's URL, which may be on another domain."""
@@ -202,6 +203,11 @@ class BucketFloor(TestTool):
         if not site or url.startswith(f"{site}{PREFIX}") or self.is_left(url):
             return url
         return moved_url(site, self.service.name, url)
+
+    def sign_form(self, sign: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Return the fields of a signed form, and its URL, which may be that of a live server."""
+        form: dict[str, Any] = sign(*args, **kwargs)
+        return {**form, "url": self.served_url(form["url"])}
 
     def endpoint_of(self, request: Request) -> str:
         """Return the URL of the service of a request that no client sends; empty for its own."""
@@ -216,7 +222,7 @@ class BucketFloor(TestTool):
         return str(storage.bucket_name)
 
     def prefix_of(self, storage: Any) -> str:
-        """Return what the keys of a storage on the service begin with."""
+        """Return the start of the keys of a storage on the service."""
         return f"{storage.location}/" if storage.location else ""
 
     def is_public(self, storage: Any) -> bool:
@@ -252,28 +258,30 @@ class BucketFloor(TestTool):
 
         It is empty for the service itself. Others are known since their clients sent requests.
 
-        :param marks: what may mark a request for another host, if it is known.
+        :param marks: the marks of a request for another host, if they are known: `marks_of`.
         """
         if self.is_left(origin):
             return None
         host = urlsplit(origin).netloc
         if self.hosts.fullmatch(host):
             return ""
-        for each in self._sent_to:
+        for each in [*self._endpoints]:  # another thread may add to it
             known = urlsplit(each).netloc
             if host == known or host.endswith(f".{known}"):
                 return each
         return origin if self.mark.search(marks) else None
 
+    def is_taken(self, url: str, headers: Mapping[str, str]) -> bool:
+        """Return whether a request is answered here; names of headers are in lower case."""
+        return self.endpoint_at(url, marks_of(url, headers)) is not None
+
     def answer(self, request: Request, endpoint: str = "") -> Response:
         """Answer a request; raise `UnsupportedRequest` for one that is not answered."""
-        self._sent_to.add(endpoint)
+        if endpoint:
+            self._endpoints.add(endpoint)
         target = self.service.identify(self.buckets, request, endpoint)
         if target.bucket not in self._made and target.bucket not in self.buckets:
             self.make_named(target.bucket)
-        if "authorization" not in request.headers:
-            for storage in self._held():
-                self._note_public(storage)
         proceed = functools.partial(self._answer, endpoint)
         for observer in [*_observers, *_recorders]:
             proceed = functools.partial(_observed, observer, proceed)
@@ -290,13 +298,14 @@ class BucketFloor(TestTool):
 
     def make(self, name: str) -> None:
         """Make a bucket that the project names; do nothing if that was done, or it exists."""
-        if name not in self._made:
+        with lock:
+            if name not in self._made and name not in self.buckets:
+                self.buckets.create_permanent(name)
             self._made.add(name)
-            if name not in self.buckets:
-                self.buckets.found(name)
 
     def _named(self) -> Iterator[str]:
         """Yield the names of the buckets of storages, and of settings."""
+        make_field_storages()
         for storage in self._held():
             with contextlib.suppress(Exception):  # it may need a tenant, for instance
                 yield self.name_of(storage)
@@ -315,6 +324,12 @@ class BucketFloor(TestTool):
                 if self._is_backend(backend):
                     yield from (backend, SimpleNamespace(**configured.get("OPTIONS", {})))
 
+    def _note_all_public(self) -> None:
+        """Note, until the level ends, the buckets of all public storages."""
+        make_field_storages()
+        for storage in self._held():
+            self._note_public(storage)
+
     def _note_public(self, storage: Any) -> None:
         """Note, until the level ends, that anyone may read the objects of a public storage."""
         with contextlib.suppress(Exception):
@@ -322,10 +337,11 @@ class BucketFloor(TestTool):
                 self.buckets.public.put(self.name_of(storage), True)
 
     def _held(self) -> Iterator[Storage]:
-        """Yield the storages on the service: those of the project, and others that were made."""
-        make_field_storages()
-        for known in (*(storage for _, storage in labelled_storages()), *self._storages):
+        """Yield the storages on the service that exist, those of the project and others."""
+        for _, known in labelled_storages():
             yield from filter(self.holds, map(unwrap, storage_layers(known)))
+        references = self._storages.valuerefs()
+        yield from (made for each in references if (made := each()) is not None)
 
 
 def _text_of_settings() -> str:
@@ -337,7 +353,7 @@ def _text_of_settings() -> str:
 
 
 def marks_of(url: str, headers: Mapping[str, str]) -> str:
-    """Return what marks a request for a service at another host; names are in lower case."""
+    """Return the marks of a request for a service at another host; names are in lower case."""
     return " ".join([url, headers.get("authorization", ""), headers.get("user-agent", "")])
 
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
-from urllib.parse import urlsplit
 
 from ..buckets import gcs
 from ..buckets.gcs_access import EMAIL, invented_key
 from ..exceptions import UnsupportedRequest
 from .bucket_floor import BucketFloor
+from .messages import plain_headers
 from .requests_adapter import answered_by
 from .tools import method
 
@@ -45,10 +45,6 @@ class GCSFloor(BucketFloor):
     waiting = tuple(f"google.api_core.retry.{name}" for name in _RETRYING)
     extra, packages = "django-storages[google]", frozenset({"google"})
 
-    def __init__(self, left: tuple[str, ...] = ()) -> None:
-        super().__init__(left)
-        self._endpoints: set[str] = set()
-
     def begin(self, stack: contextlib.ExitStack) -> GCSFloor:
         """Begin to answer."""
         super().begin(stack)
@@ -59,7 +55,7 @@ class GCSFloor(BucketFloor):
         return self
 
     def prefix_of(self, storage: Any) -> str:
-        """Return what the keys of a storage on the service begin with."""
+        """Return the start of the keys of a storage on the service."""
         location: str = storage.location.strip("/")
         return f"{location}/" if location else ""
 
@@ -79,7 +75,7 @@ class GCSFloor(BucketFloor):
 
         with (
             method(Client, "__init__", _init),
-            method(Client, "generate_signed_post_policy_v4", self._sign_form),
+            method(Client, "generate_signed_post_policy_v4", self.sign_form),
             method(Blob, "generate_signed_url", self._sign),
             method(Bucket, "generate_signed_url", self._sign),
             method(Blob, "create_resumable_upload_session", self._sign),
@@ -87,7 +83,7 @@ class GCSFloor(BucketFloor):
             mock.patch.object(Client, "_http", self._noting(Client._http)),
             method(_signing, "_sign_message", _refuse_to_sign),
             method(AuthorizedSession, "request", self._request),
-            answered_by(self.answer, self._is_taken),
+            answered_by(self.answer, self.is_taken),
             _without_observations(),
         ):
             yield
@@ -96,7 +92,7 @@ class GCSFloor(BucketFloor):
         """Return the session of a client, which notes the client's endpoint before it sends."""
 
         def noted(client: Any) -> Any:
-            self._endpoints.add(urlsplit(client._base_connection.API_BASE_URL).netloc)
+            self._endpoints.add(client._base_connection.API_BASE_URL)
             return session.fget(client)
 
         return property(noted)
@@ -106,10 +102,6 @@ class GCSFloor(BucketFloor):
         url: str = sign(*args, **kwargs)
         # The storage whose domain it is knows the bucket.
         return url if kwargs.get("bucket_bound_hostname") else self.served_url(url)
-
-    def _sign_form(self, sign: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        form: dict[str, Any] = sign(*args, **kwargs)
-        return {**form, "url": self.served_url(form["url"])}
 
     def _public_url(self, public_url: Any) -> property:
         return property(lambda blob: self.served_url(public_url.fget(blob)))
@@ -122,17 +114,11 @@ class GCSFloor(BucketFloor):
         key = url.removeprefix(domain).partition("?")[0]
         return f"https://{_HOSTS[0]}/{self.name_of(storage)}{key}"
 
-    def _is_taken(self, url: str, headers: Mapping[str, str] | None = None) -> bool:
-        """Return whether a URL is answered here."""
-        host = urlsplit(url).netloc
-        is_known = host in self._endpoints or host.endswith(_HOSTS)
-        return is_known and not self.is_left(url)
-
     def _request(self, request: Any, session: Any, *args: Any, **kwargs: Any) -> Any:
         """Send a request without credentials, so that none are refreshed."""
         names = ("method", "url", "data", "headers", "max_allowed_time", "timeout")
         given = {**dict(zip(names, args, strict=False)), **kwargs}
-        if not self._is_taken(given["url"]):
+        if not self.is_taken(given["url"], plain_headers(given.get("headers") or {})):
             return request(session, *args, **kwargs)
         from requests import Session
 

@@ -121,10 +121,18 @@ def _exchange(origin: str, answer: Answer, sent: io.BytesIO) -> tuple[bytes, OSE
     reason = http.client.responses.get(response.status, "")
     headers = {"content-length": str(len(response.body)), **response.headers, "connection": "close"}
     lines = [f"HTTP/1.1 {response.status} {reason}", *(f"{n}: {v}" for n, v in headers.items())]
-    head = "".join(f"{line}\r\n" for line in [*lines, ""]).encode("latin-1")
+    head = b"".join(_encoded(f"{line}\r\n") for line in [*lines, ""])
     if response.reset_after is None:
         return head + response.body, None
     return head + response.body[: response.reset_after], ConnectionResetError()
+
+
+def _encoded(header: str) -> bytes:
+    """Return a header as it is sent: in UTF-8 if ISO-8859-1 cannot represent it."""
+    try:
+        return header.encode("latin-1")
+    except UnicodeEncodeError:
+        return header.encode()
 
 
 def _parse_request(origin: str, sent: io.BytesIO) -> Request:
@@ -153,7 +161,7 @@ class _Received(io.RawIOBase):
     """
     The bytes that come from a peer.
 
-    :param error: what is raised after them, unless the peer then closes the connection.
+    :param error: the error that is raised after them, unless the peer then closes the connection.
     """
 
     def __init__(self, content: bytes, error: OSError | None = None) -> None:
@@ -310,7 +318,7 @@ def _httpcore_response(answer: Answer, request: Request) -> Any:
     except TimeoutError as error:
         raise httpcore.ReadTimeout(str(error)) from error
     sent = {"content-length": str(len(response.body)), **response.headers}
-    fields = [(name.encode(), value.encode("latin-1")) for name, value in sent.items()]
+    fields = [(name.encode(), _encoded(value)) for name, value in sent.items()]
     return httpcore.Response(response.status, headers=fields, content=_Parts(response))
 
 

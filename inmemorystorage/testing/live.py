@@ -108,7 +108,6 @@ def _answer(connection: Any, service: str, request: Request) -> Response:
     if service not in floors:
         raise Http404(f"No buckets in memory stand for {service!r}.")
     floor = floors[service]
-    floor.make_named()
     # The browser is the cause, at this URL: no line of the project is.
     cause = Cause(None, "", None, Line(f"{request.host}/{request.path}", 0, "a browser"))
     try:

@@ -21,7 +21,7 @@ from .azure_floor import AzureFloor
 from .bucket_floor import marks_of
 from .gcs_floor import GCSFloor
 from .imports import after_import
-from .requests_adapter import plain_headers
+from .messages import plain_headers
 from .s3_floor import S3Floor
 from .tools import method
 

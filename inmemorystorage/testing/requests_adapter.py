@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import io
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
-from http.client import responses
 from typing import Any, NamedTuple
 
 from ..buckets.http import Request, Response
+from .messages import plain_headers, received, sent_response
 from .tools import method
 
 
@@ -53,69 +51,22 @@ def _send(send: Any, adapter: Any, request: Any, *args: Any, **kwargs: Any) -> A
     headers = plain_headers(request.headers)
     for is_taken, answer in reversed(_answering):
         if is_taken(request.url, headers):
-            received = Request(request.method, request.url, headers, _read(request.body))
-            return adapter.build_response(request, _answered(answer, received, request))
+            with _raising(request):
+                answered = answer(received(request))
+            return adapter.build_response(request, sent_response(answered, request.method))
     return send(adapter, request, *args, **kwargs)
 
 
-def _answered(answer: Callable[[Request], Response], received: Request, request: Any) -> Any:
-    """Return a response as urllib3 does; raise errors of the connection as ``requests`` does."""
+@contextlib.contextmanager
+def _raising(request: Any) -> Iterator[None]:
+    """Raise errors of a connection in a block as ``requests`` does."""
     from requests import exceptions
-    from urllib3 import HTTPResponse
     from urllib3.exceptions import ProtocolError
 
     try:
-        answered = answer(received)
+        yield
     except ConnectionResetError as error:
         aborted = ProtocolError("Connection aborted.", error)
         raise exceptions.ConnectionError(aborted, request=request) from error
     except TimeoutError as error:
         raise exceptions.ReadTimeout(error, request=request) from error
-    if received.method == "HEAD":  # whatever an observer returned
-        answered = replace(answered, body=b"")
-    return HTTPResponse(
-        _Body(answered),
-        dict(answered.headers),
-        answered.status,
-        reason=responses.get(answered.status, ""),
-        preload_content=False,
-        request_method=received.method,
-    )
-
-
-class _Body(io.BytesIO):
-    """A body, whose connection may be reset."""
-
-    def __init__(self, answered: Response) -> None:
-        super().__init__(answered.body)
-        self._reset_after = answered.reset_after
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """Return bytes; raise when the connection is reset."""
-        if self._reset_after is None:
-            return super().read(size)
-        left = self._reset_after - self.tell()
-        if left <= 0:
-            raise ConnectionResetError("The connection was reset.")
-        return super().read(left if size is None or size < 0 else min(size, left))
-
-
-def plain_headers(headers: Mapping[str, Any]) -> dict[str, str]:
-    """Return headers by name in lower case, as text; names of metadata in Azure keep their case."""
-    return {
-        name if name.startswith("x-ms-meta-") else name.lower(): value.decode("latin-1")
-        if isinstance(value, bytes)
-        else value
-        for name, value in headers.items()
-    }
-
-
-def _read(body: Any) -> bytes:
-    """Return a body as bytes; bytes by reference."""
-    if body is None:
-        return b""
-    if isinstance(body, str):
-        return body.encode()
-    if isinstance(body, bytes):
-        return body
-    return bytes(body.read()) if hasattr(body, "read") else b"".join(body)

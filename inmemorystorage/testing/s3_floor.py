@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import io
 import os
 import re
 from collections.abc import Iterator
@@ -12,8 +10,9 @@ from importlib import import_module
 from typing import Any, cast
 
 from ..buckets import s3
-from ..buckets.http import Request, Response
+from ..buckets.http import Request
 from .bucket_floor import BucketFloor
+from .messages import received, sent_response
 from .tools import method
 
 # Clients sign with it if the project has no account. No request leaves the process.
@@ -45,7 +44,7 @@ class S3Floor(BucketFloor):
         return str(storage.settings.AWS_S3_BUCKET_NAME)  # of django-s3-storage
 
     def prefix_of(self, storage: Any) -> str:
-        """Return what the keys of a storage begin with."""
+        """Return the start of the keys of a storage."""
         if hasattr(storage, "location"):
             return super().prefix_of(storage)
         prefix = str(storage.settings.AWS_S3_KEY_PREFIX)
@@ -76,7 +75,7 @@ class S3Floor(BucketFloor):
             method(Session, "create_client", _create_client),
             method(RequestSigner, "get_auth_instance", self._get_auth_instance),
             method(RequestSigner, "generate_presigned_url", self._presign_url),
-            method(S3PostPresigner, "generate_presigned_post", self._presign_post),
+            method(S3PostPresigner, "generate_presigned_post", self.sign_form),
         ):
             yield
 
@@ -124,10 +123,6 @@ class S3Floor(BucketFloor):
         url: str = presign(signer, *args, **kwargs)
         return self.served_url(url) if _is_s3(signer) else url
 
-    def _presign_post(self, presign: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        form: dict[str, Any] = presign(*args, **kwargs)
-        return {**form, "url": self.served_url(form["url"])}
-
     def service_url(self, storage: Any, url: str) -> str:
         """Return the URL of the object for one on the storage's custom domain, which is public."""
         domain = getattr(storage, "custom_domain", None)  # of django-storages
@@ -138,6 +133,9 @@ class S3Floor(BucketFloor):
 
     def endpoint_of(self, request: Request) -> str:
         """Return the service's URL: the host, without a bucket's name if the path has none."""
+        if self.hosts.fullmatch(request.host):
+            return ""
+        self.make_named()
         if request.path.partition("/")[0] not in self.buckets:
             for name, _ in self.buckets.items():
                 if request.host.startswith(f"{name}."):
@@ -157,13 +155,10 @@ class S3Floor(BucketFloor):
         endpoint = vars(request).get(_ENDPOINT)
         if endpoint is None:
             return send(session, request)
-        received = Request(
-            request.method, request.url, _plain(request.headers), _read(request.body)
-        )
+        sent = received(request)
         with _breaking(request):
-            answered = self.answer(received, endpoint)
-            body = _Body(answered)
-            response = AWSResponse(request.url, answered.status, dict(answered.headers), body)
+            answered = sent_response(self.answer(sent, endpoint), sent.method)
+            response = AWSResponse(request.url, answered.status, answered.headers, answered)
             if not request.stream_output:
                 response.content  # noqa: B018 # read at once, as when it is received
         return response
@@ -203,52 +198,3 @@ def _async_patched() -> contextlib.AbstractContextManager[None]:
 
 def _is_s3(signer: Any) -> bool:
     return bool(signer._service_id.hyphenize() == "s3")
-
-
-class _Body(io.BytesIO):
-    """A body as botocore reads it from urllib3, which may raise for a connection that is reset."""
-
-    def __init__(self, response: Response) -> None:
-        super().__init__(response.body[: response.reset_after])
-        self._is_whole = response.reset_after is None or response.reset_after >= len(response.body)
-        self._size = len(self.getbuffer())
-
-    def _check(self, wanted: int | None) -> None:
-        """Raise if a read wants more bytes than came before the connection was reset."""
-        from urllib3.exceptions import ProtocolError
-
-        left = self._size - self.tell()
-        if not self._is_whole and (wanted is None or wanted < 0 or wanted > left):
-            error = ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
-            raise ProtocolError(f"Connection broken: {error!r}", error)
-
-    def read(self, amt: int | None = None) -> bytes:
-        """Read bytes."""
-        self._check(amt)
-        return super().read(amt)
-
-    def readinto(self, buffer: Any) -> int:
-        """Read bytes into a buffer."""
-        self._check(len(buffer))
-        return super().readinto(buffer)
-
-    def stream(self, amt: int = 0, decode_content: bool = False) -> Iterator[bytes]:
-        """Yield all that is left."""
-        yield self.read()
-
-
-def _plain(headers: Any) -> dict[str, str]:
-    """Return headers by name in lower case, as text."""
-    return {
-        name.lower(): value.decode("latin-1") if isinstance(value, bytes) else str(value)
-        for name, value in headers.items()
-    }
-
-
-def _read(body: Any) -> bytes:
-    """Return a body as bytes; bytes by reference."""
-    if body is None:
-        return b""
-    if isinstance(body, bytes):
-        return body
-    return bytes(body.read() if hasattr(body, "read") else body)

@@ -1,4 +1,4 @@
-"""What the tests of buckets share."""
+"""Fixtures of the tests of buckets."""
 
 from __future__ import annotations
 
@@ -6,6 +6,18 @@ import gc
 from collections.abc import Iterator
 
 import pytest
+
+from inmemorystorage.buckets.bucket import Buckets
+from inmemorystorage.tree.journal import Savepoint
+
+
+@pytest.fixture
+def unchanged(buckets: Buckets) -> Iterator[None]:
+    """Check that the test changes nothing in its buckets."""
+    savepoint = Savepoint()
+    yield
+    assert savepoint.noted() == {}
+    savepoint.release()
 
 
 @pytest.fixture(autouse=True, scope="module")

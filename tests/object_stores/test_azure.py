@@ -116,6 +116,7 @@ def test_addresses(url: str, expected: tuple[str, str, str]) -> None:
         ("PUT", "/a?comp=tier", {}, b"", "MissingRequiredHeader"),
         ("PUT", "/a?comp=tags", {}, b"<odd", "InvalidXmlDocument"),
         ("PUT", "/a?comp=block&blockid=odd!", {}, b"a", "InvalidQueryParameterValue"),
+        ("PUT", "/a?comp=block&blockid=%C3%BC", {}, b"a", "InvalidQueryParameterValue"),
         ("PUT", "/a?comp=block&blockid=YQ==", {"content-md5": digest(b"a")}, b"a", ""),
         ("PUT", "/log?comp=block&blockid=YQ==", {}, b"a", "InvalidBlobType"),
         ("PUT", "/log?comp=blocklist", {}, b"<BlockList/>", "InvalidBlobType"),
@@ -189,8 +190,9 @@ def test_errors(
         ("GET", "/a?sr=b&sip=1.1.1.1&sig=a", {}),
     ],
 )
+@pytest.mark.usefixtures("unchanged")
 def test_unsupported(buckets: Buckets, method: str, path: str, headers: Any) -> None:
-    """What is not answered raises, with Azurite as the cure, and without the signature."""
+    """A request that is not answered raises, with Azurite as the cure, and changes nothing."""
     with pytest.raises(UnsupportedRequest, match=r"do not answer .* Use Azurite") as raised:
         send(buckets, method, path, headers)
     assert "sig=a" not in str(raised.value)

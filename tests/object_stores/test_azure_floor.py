@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import itertools
 import re
 import socket
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -890,6 +892,18 @@ def _raise(error: type[Exception]) -> Callable[[], Response]:
         raise error("of a test")
 
     return answer
+
+
+def test_storages_do_not_pile_up(floor: AzureFloor) -> None:
+    """A floor keeps neither a storage to which it gave an account, nor its client."""
+    from storages.backends.azure_storage import AzureStorage
+
+    storage = AzureStorage(azure_container="media")
+    storage.save("a.txt", ContentFile(b"content"))
+    client = weakref.ref(storage.client)
+    del storage
+    gc.collect()
+    assert client() is None
 
 
 @pytest.fixture

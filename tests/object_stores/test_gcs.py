@@ -439,6 +439,7 @@ def test_cancelled_upload(buckets: Buckets) -> None:
     assert send(buckets, "DELETE", url).status == 499
     assert send(buckets, "DELETE", url).status == 404
     assert put(buckets, url, b"a", None).status == 404
+    assert put(buckets, f"{UPLOAD}resumable", b"a", None).status == 404
 
 
 # Batches.
@@ -660,6 +661,7 @@ def test_refused_forms(buckets: Buckets) -> None:
         ("GET", f"{MEDIA}/o/a", b"", {"x-goog-encryption-key": "k"}),
         ("PATCH", f"{MEDIA}/o/a", b'{"temporaryHold": true}', {}),
         ("PATCH", MEDIA, b'{"versioning": {"enabled": true}}', {}),
+        ("POST", BUCKETS, b'{"name": "new", "versioning": {"enabled": true}}', {}),
         ("POST", f"{MEDIA}/o/b/compose",
          b'{"sourceObjects": [{"name": "a"}], "deleteSourceObjects": true}', {}),
         ("GET", SERVICE, b"", {}),
@@ -669,8 +671,9 @@ def test_refused_forms(buckets: Buckets) -> None:
         ("PUT", f"{XML}/a", b"", {**SIGNED, "x-goog-copy-source": "/media/b"}),
     ],
 )  # fmt: skip
+@pytest.mark.usefixtures("unchanged")
 def test_unsupported(buckets: Buckets, method: str, url: str, body: bytes, headers: Any) -> None:
-    """What is not answered raises, with the emulator as the cure."""
+    """A request that is not answered raises, with the emulator as the cure, and changes nothing."""
     with pytest.raises(UnsupportedRequest, match=r"do not answer .* fake-gcs-server"):
         send(buckets, method, url, body, headers)
     assert len(buckets["media"].objects) == 1

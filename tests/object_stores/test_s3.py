@@ -17,6 +17,7 @@ from inmemorystorage.buckets.http import (
     Request,
     Response,
     condition_failed,
+    parse_form,
     range_of,
 )
 from inmemorystorage.buckets.s3_body import decode_chunks
@@ -113,6 +114,7 @@ def test_presigned_shapes(buckets: Buckets, query: dict[str, str], expected: str
         ("DELETE", "a", {"if-match": '"other"'}, b"", "PreconditionFailed"),
         ("DELETE", "b", {"if-match": '"other"'}, b"", "NoSuchKey"),
         ("POST", "?delete", {}, b"<Delete/>", "MalformedXML"),
+        ("POST", "?delete", {}, b"<D><Object><Key>a</Key></Object><Object/></D>", "MalformedXML"),
         ("POST", "", {"content-type": "a/b"}, b"", "MalformedPOSTRequest"),
         ("PUT", "a?uploadId=x&partNumber=1", {}, b"", "NoSuchUpload"),
         ("POST", "a?uploadId=x", {}, b"", "NoSuchUpload"),
@@ -121,10 +123,11 @@ def test_presigned_shapes(buckets: Buckets, query: dict[str, str], expected: str
         ("GET", "?list-type=2&continuation-token=%ff", {}, b"", "InvalidArgument"),
     ],
 )  # fmt: skip
+@pytest.mark.usefixtures("unchanged")
 def test_errors(
     buckets: Buckets, method: str, url: str, headers: Any, body: bytes, expected: str
 ) -> None:
-    """A request that S3 refuses gets the code of the reference."""
+    """A request that S3 refuses gets the code of the reference, and changes nothing."""
     assert code(send(buckets, method, MEDIA + url, headers, body)) == expected
 
 
@@ -163,11 +166,13 @@ def test_errors_of_buckets(buckets: Buckets) -> None:
         ("PUT", "a?acl", {}, b"<A><Grant><Grantee><EmailAddress/></Grantee></Grant></A>"),
         ("PUT", "b", {"x-amz-copy-source": "media/a?versionId=1"}, b""),
         ("POST", "?delete", {}, b"<Delete><Object><Key>a</Key><Size>1</Size></Object></Delete>"),
-        ("POST", "?delete", {}, b"<D><Object><Key>a</Key><VersionId>1</VersionId></Object></D>"),
+        ("POST", "?delete", {}, b"<D><Object><Key>a</Key></Object>"
+         b"<Object><Key>b</Key><VersionId>1</VersionId></Object></D>"),
     ],
-)
+)  # fmt: skip
+@pytest.mark.usefixtures("unchanged")
 def test_unsupported(buckets: Buckets, method: str, url: str, headers: Any, body: bytes) -> None:
-    """What is not answered raises, with moto as the cure."""
+    """A request that is not answered raises, with moto as the cure, and changes nothing."""
     with pytest.raises(UnsupportedRequest, match=r"do not answer .* Use moto"):
         send(buckets, method, MEDIA + url, headers, body)
 
@@ -195,7 +200,8 @@ def test_upload_errors(buckets: Buckets) -> None:
     parts = [f"<Part><PartNumber>{number}</PartNumber></Part>" for number in (2, 1)]
     body = f"<C>{''.join(parts)}</C>".encode()
     assert code(send(buckets, "POST", url, {}, body)) == "InvalidPartOrder"
-    assert code(send(buckets, "POST", url, {}, b"<C/>")) == "MalformedXML"
+    for body in (b"<C/>", b"<C><Part/></C>", b"<C><Part><PartNumber>a</PartNumber></Part></C>"):
+        assert code(send(buckets, "POST", url, {}, body)) == "MalformedXML"
 
 
 def test_archived_object(buckets: Buckets) -> None:
@@ -292,6 +298,25 @@ def test_refused_form(buckets: Buckets, fields: dict[str, str], expected: str) -
     assert code(post(buckets, fields)) == expected
     assert send(buckets, "GET", f"{MEDIA}up").status == 404
     assert code(post(buckets, {**V2, "policy": policy(ANY_KEY)}, "image")) == "MalformedPOSTRequest"
+
+
+def test_form_with_a_variable(buckets: Buckets) -> None:
+    """A policy is checked against the key that has the name of the file."""
+    fields = {**V2, "key": "${filename}"}
+    expanded, variable = (policy(["eq", "$key", key]) for key in ("me.txt", "${filename}"))
+    assert post(buckets, {**fields, "policy": expanded}).status == 204
+    assert send(buckets, "GET", f"{MEDIA}me.txt").body == b"content"
+    assert code(post(buckets, {**fields, "policy": variable})) == "AccessDenied"
+
+
+def test_parse_form() -> None:
+    """A boundary may be quoted, other parameters may follow it, and fields must be UTF-8."""
+    head = b'--b\r\nContent-Disposition: form-data; name="'
+    body = head + b'Key"\r\n\r\nk\xff\r\n' + head + b'file"; filename="d/a"\r\n\r\nc\r\n--b--'
+    content_type = 'multipart/form-data; boundary="b"; charset=utf-8'
+    with pytest.raises(ValueError, match="utf-8"):
+        parse_form(content_type, body)
+    assert parse_form(content_type, body.replace(b"\xff", b"")) == ({"key": "k"}, b"c", "a")
 
 
 def test_chunks() -> None:

@@ -386,6 +386,13 @@ def test_digest_of_a_signed_body(buckets: Buckets) -> None:
     assert code(send(buckets, "PUT", f"{MEDIA}b", digest, b"b")) == "XAmzContentSHA256Mismatch"
 
 
+def test_header_of_another_alphabet(buckets: Buckets) -> None:
+    """S3 refuses to send a header that ISO-8859-1 cannot represent."""
+    url = f"{MEDIA}a?response-content-disposition=attachment;filename="
+    assert send(buckets, "GET", f"{url}%C3%BC").headers["content-disposition"][-1] == "ü"
+    assert code(send(buckets, "GET", f"{url}%E4%B8%AD")) == "InvalidArgument"
+
+
 def test_failure_of_the_service() -> None:
     """A floor answers with the errors of the service."""
     assert code(s3.refuse(503)) == "SlowDown"

@@ -1,4 +1,4 @@
-"""What the floors of all object stores have in common, and the kit's views of their buckets."""
+"""The common parts of the floors of object stores, and the kit's views of their buckets."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import io
 import pickle
 import sys
 import textwrap
+import threading
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from unittest import mock
 
 import pytest
 from buckets import Server, needs_s3
@@ -21,10 +23,12 @@ from django.core.files.storage import InvalidStorageError, default_storage, stor
 from django.core.management import call_command
 
 from inmemorystorage import FallbackStorage, InMemoryStorage
+from inmemorystorage.buckets.http import Request
 from inmemorystorage.testing import (
     Media,
     assertNotStored,
     assertStored,
+    bucket_floor,
     capture_media,
     forbid_real_storages,
     override_storages,
@@ -201,8 +205,76 @@ def test_endpoints(bucket: Any) -> None:
 
 
 @needs_s3
+def test_absolute_host_is_no_endpoint(bucket: Any) -> None:
+    """A host that ends in a dot does not belong to a floor, though that answered requests."""
+    save("a.txt")
+    floor = floor_of(default_storage)
+    assert floor is not None
+    floor.answer(Request("GET", "https://media-bucket.s3.amazonaws.com/media/a.txt"))
+    assert floor.endpoint_at("https://example.com.") is None
+
+
+@needs_s3
+def test_bucket_is_made_once(bucket: Any) -> None:
+    """A thread that asks for a bucket while another makes it waits until it exists."""
+    floor = floor_of(default_storage)
+    assert floor is not None
+    create, seen = floor.buckets.create_permanent, []
+
+    def ask() -> None:
+        floor.make("other")
+        seen.append("other" in floor.buckets)
+
+    def make(name: str) -> None:
+        thread.start()
+        thread.join(0.1)
+        create(name)
+
+    thread = threading.Thread(target=ask)
+    with mock.patch.object(floor.buckets, "create_permanent", make):
+        floor.make("other")
+    thread.join()
+    assert seen == [True]
+
+
+@needs_s3
+def test_public_storages_are_looked_up_once(bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A floor looks at the project's storages before it refuses a reader, until one is public."""
+    save("a.txt")
+    floor = floor_of(default_storage)
+    assert floor is not None
+    looks = mock.Mock(wraps=bucket_floor.labelled_storages)
+    monkeypatch.setattr(bucket_floor, "labelled_storages", looks)
+    url = "https://media-bucket.s3.amazonaws.com/media/a.txt"
+    signed, unsigned = Request("GET", default_storage.url("a.txt")), Request("GET", url)
+    level = Level()
+    assert floor.answer(signed).status == 200
+    assert looks.call_count == 0
+    assert floor.answer(unsigned).status == 403
+    default_storage.querystring_auth = False  # type: ignore[attr-defined]
+    assert [floor.answer(unsigned).status for _ in range(3)] == [200] * 3
+    assert looks.call_count == 2
+    level.end()
+    assert floor.answer(unsigned).status == 200
+    assert looks.call_count == 3
+
+
+@needs_s3
+def test_storage_without_a_hash(bucket: Any) -> None:
+    """A storage that is compared by its options, and so has no hash, can be made."""
+
+    class Compared(import_module("storages.backends.s3").S3Storage):  # type: ignore[misc]
+        def __eq__(self, other: object) -> bool:
+            return isinstance(other, Compared) and self.bucket_name == other.bucket_name
+
+    storage = Compared(bucket_name="compared")
+    assert storage.save("a.txt", ContentFile(b"content")) == "a.txt"
+    assert files_of(storage).names() == ["a.txt"]
+
+
+@needs_s3
 def test_copied_buckets(bucket: Any) -> None:
-    """What another process unpickles are the objects at that moment."""
+    """Another process unpickles the objects as they were when they were pickled."""
     save("a.txt")
     copied = pickle.loads(pickle.dumps(CopiedBuckets()))
     default_storage.delete("a.txt")

@@ -23,6 +23,7 @@ from inmemorystorage.exceptions import UnsupportedRequest
 from inmemorystorage.testing import assertStored, override_storages
 from inmemorystorage.testing.bucket_floor import Exchange, Proceed, observed_by
 from inmemorystorage.testing.levels import Level
+from inmemorystorage.testing.requests_adapter import answered_by
 
 pytestmark = needs_s3
 CHUNKS = [b"in ", b"0\r\n", b"chunks"]
@@ -53,7 +54,8 @@ def test_requests(override: Callable[..., None]) -> None:
     client = default_storage.connection.meta.client  # type: ignore[attr-defined]
     where = {"Bucket": "media-bucket", "Key": "new.txt"}
     url = client.generate_presigned_url("put_object", where)
-    assert requests.put(url, iter([b"in ", b"chunks"])).status_code == 200
+    with answered_by(lambda _: Response(500), lambda *_: False):
+        assert requests.put(url, iter([b"in ", b"chunks"])).status_code == 200
     assertStored("new.txt", b"in chunks")
     form = client.generate_presigned_post("media-bucket", "posted.txt")
     posted = requests.post(form["url"], form["fields"], files={"file": b"posted"})
@@ -139,6 +141,19 @@ def test_reset(override: Callable[..., None], after: int | None, read: bytes) ->
         with pytest.raises(ConnectionResetError):
             response.read()
     connection.close()
+
+
+def test_headers_of_other_alphabets(override: Callable[..., None]) -> None:
+    """A header that ISO-8859-1 cannot represent is received in UTF-8."""
+    override(querystring_auth=False)
+
+    class Named:
+        def observe_request(self, exchange: Exchange, proceed: Proceed) -> Response:
+            return replace(proceed(exchange), headers={"x-one": "ü", "x-two": "中"})
+
+    with observed_by(Named()), urllib.request.urlopen(default_storage.url("d/ü.txt")) as response:
+        assert response.headers["x-one"] == "ü"
+        assert response.headers["x-two"].encode("latin-1").decode() == "中"
 
 
 def test_proxy(override: Callable[..., None]) -> None:
