@@ -96,6 +96,7 @@ class override_storages(TestTool):
         replacements = Replacements(self._chosen.values())
         stack.callback(replacements.close)
         if self._chosen:
+            make_field_storages()  # a lazy one would keep the chosen storage after the end
             use_chosen(self._chosen, replacements, stack)
         replace_known(replacements)
         replace_entries(replacements, stack)

@@ -23,6 +23,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage, default_storage, storages
 from django.db import models
 from django.test import override_settings
+from django.utils.functional import empty
 from projects import make_project
 
 from inmemorystorage import FallbackStorage, InMemoryStorage
@@ -70,6 +71,18 @@ def everything() -> list[Any]:
         settings.MEDIA_ROOT,
         storages.create_storage.__func__,  # type: ignore[attr-defined]
     ]
+
+
+def test_lazy_storage_of_a_chosen_alias(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lazy storage is the project's own after the end, though the kit made it."""
+    lazy = storage_of("lazy")
+    monkeypatch.setitem(vars(lazy), "_wrapped", empty)
+    monkeypatch.delitem(vars(storages)["_storages"], "private", raising=False)
+    chosen = InMemoryStorage()
+    with override_storages({"private": chosen}):
+        save(lazy)
+        assert chosen.exists("a.txt")
+    assert unwrap(lazy) is not chosen
 
 
 def file_fields() -> list[Any]:
