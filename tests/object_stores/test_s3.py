@@ -316,6 +316,8 @@ def test_parse_form() -> None:
     content_type = 'multipart/form-data; boundary="b"; charset=utf-8'
     with pytest.raises(ValueError, match="utf-8"):
         parse_form(content_type, body)
+    with pytest.raises(ValueError, match="attachment"):
+        parse_form(content_type, body.replace(b"form-data; name=", b"attachment="))
     assert parse_form(content_type, body.replace(b"\xff", b"")) == ({"key": "k"}, b"c", "a")
 
 

@@ -205,6 +205,23 @@ def test_endpoints(bucket: Any) -> None:
 
 
 @needs_s3
+@pytest.mark.parametrize(
+    ("url", "endpoint"),
+    [
+        ("https://media-bucket.one.example/a.txt", "https://one.example"),
+        ("https://one.example/media-bucket/a.txt", ""),
+        ("https://one.example/other/a.txt", ""),
+        ("https://media-bucket.s3.amazonaws.com/a.txt", ""),
+    ],
+)
+def test_endpoint_of_a_browser(bucket: Any, url: str, endpoint: str) -> None:
+    """A request that no client sends is for the host without the name of a bucket."""
+    floor = floor_of(default_storage)
+    assert floor is not None
+    assert floor.endpoint_of(Request("GET", url)) == endpoint
+
+
+@needs_s3
 def test_absolute_host_is_no_endpoint(bucket: Any) -> None:
     """A host that ends in a dot does not belong to a floor, though that answered requests."""
     save("a.txt")
