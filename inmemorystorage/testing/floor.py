@@ -229,13 +229,17 @@ class Floor:
                 self._bring(path)
             self._settings.move()
             verdict = MOVED
-        is_unset = path in self._project and path not in self._overridden and is_unnamed(storage)
-        if is_unset and is_at_work(storage) and UNSET not in self.loader.notes:
+        must_note = UNSET not in self.loader.notes and self._is_unset(path, storage)
+        if must_note and is_at_work(storage):
             self.loader.notes.append(UNSET)
         placed = self.moved_path(named) if verdict == MOVED else named
-        if verdict != UNKNOWN and not is_unset and not is_static(storage) and os.path.isabs(named):
+        if verdict != UNKNOWN and not must_note and not is_static(storage) and os.path.isabs(named):
             self._memory[named] = placed
         return placed
+
+    def _is_unset(self, path: str, storage: Storage) -> bool:
+        """Return whether a storage is in the working directory since nothing names another."""
+        return path in self._project and path not in self._overridden and is_unnamed(storage)
 
     def _verdict(self, path: str) -> str:
         """Return the verdict for the deepest known directory at or above a path."""
