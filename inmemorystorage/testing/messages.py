@@ -13,9 +13,12 @@ from typing import Any
 from ..buckets.http import Request, Response
 
 
-def received(request: Any) -> Request:
-    """Return a prepared request of botocore or ``requests``, whose body is read."""
-    headers = plain_headers(request.headers)
+def received(request: Any, headers: dict[str, str]) -> Request:
+    """
+    Return a prepared request of botocore or ``requests``, whose body is read.
+
+    :param headers: its headers, as `plain_headers` returns them.
+    """
     return Request(request.method, request.url, headers, _read(request.body))
 
 

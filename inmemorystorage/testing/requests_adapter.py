@@ -52,7 +52,7 @@ def _send(send: Any, adapter: Any, request: Any, *args: Any, **kwargs: Any) -> A
     for is_taken, answer in reversed(_answering):
         if is_taken(request.url, headers):
             with _raising(request):
-                answered = answer(received(request))
+                answered = answer(received(request, headers))
             return adapter.build_response(request, sent_response(answered, request.method))
     return send(adapter, request, *args, **kwargs)
 

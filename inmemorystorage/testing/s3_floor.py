@@ -12,7 +12,7 @@ from typing import Any, cast
 from ..buckets import s3
 from ..buckets.http import Request
 from .bucket_floor import BucketFloor
-from .messages import received, sent_response
+from .messages import plain_headers, received, sent_response
 from .tools import method
 
 # Clients sign with it if the project has no account. No request leaves the process.
@@ -155,7 +155,7 @@ class S3Floor(BucketFloor):
         endpoint = vars(request).get(_ENDPOINT)
         if endpoint is None:
             return send(session, request)
-        sent = received(request)
+        sent = received(request, plain_headers(request.headers))
         with _breaking(request):
             answered = sent_response(self.answer(sent, endpoint), sent.method)
             response = AWSResponse(request.url, answered.status, answered.headers, answered)
