@@ -95,8 +95,8 @@ class override_storages(TestTool):
         stack.enter_context(isolate_storages())
         replacements = Replacements(self._chosen.values())
         stack.callback(replacements.close)
+        make_field_storages()  # a lazy one would keep a chosen storage after the end
         if self._chosen:
-            make_field_storages()  # a lazy one would keep the chosen storage after the end
             use_chosen(self._chosen, replacements, stack)
         replace_known(replacements)
         replace_entries(replacements, stack)
@@ -104,7 +104,6 @@ class override_storages(TestTool):
 
 def replace_known(replacements: Replacements) -> None:
     """Replace the storages that exist, and the layers of each `FallbackStorage`."""
-    make_field_storages()
     backends = storages.backends
     made = vars(storages)["_storages"]
     entries = {id(made[alias]): entry for alias, entry in backends.items() if alias in made}
